@@ -1,0 +1,54 @@
+# Each target does its own set-up and is safe to repeat.
+SHELL := bash
+.DELETE_ON_ERROR:
+.PHONY: help setup up preview down test test-fast check format lock toolchain clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON ?= python3
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
+
+setup: $(READY) ## the Python environment, from the lock file
+
+$(READY): requirements.lock pyproject.toml
+	@echo "Setting up the Python environment in $(VENV) (about a minute, once) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mig-fleet needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+up: $(READY) ## a simulated GPU fleet, and a verified `pulumi up` of stack local on it
+	@$(BIN)/mig-fleet local up
+
+preview: $(READY) ## what `make up` would change
+	@$(BIN)/mig-fleet local preview
+
+down: $(READY) ## destroy stack local and stop the simulated fleet
+	@$(BIN)/mig-fleet local down
+
+test: $(READY) ## every test, those on the real engine included
+	@$(BIN)/mig-fleet toolchain
+	@$(BIN)/python -m pytest
+
+test-fast: $(READY) ## the tests that need no engine (seconds)
+	@$(BIN)/python -m pytest -m "not engine and not slow"
+
+check: $(READY) ## lint, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY) ## let ruff put the code in order
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+toolchain: $(READY) ## find, download or build the engine, the provider and the control plane
+	@$(BIN)/mig-fleet toolchain
+
+clean: ## forget the environment and the local state (run `make down` first)
+	rm -rf $(VENV) .mig-fleet

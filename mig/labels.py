@@ -1,0 +1,45 @@
+"""The words that two parts of the system share on the wire: labels, annotations, object names, keys.
+
+Names under ``nvidia.com/`` belong to NVIDIA (GPU Operator v26.7.0, mig-parted v0.15.0, GPU Feature Discovery v0.20.0);
+names under ``mig-fleet.dev/`` are ours.
+"""
+
+from typing import Final
+
+CONFIG: Final = "nvidia.com/mig.config"
+"""Node label: the config name MIG Manager shall apply."""
+
+STATE: Final = "nvidia.com/mig.config.state"
+"""Node label: ``pending``, ``rebooting``, ``success`` or ``failed``. It does not say of which config."""
+
+CAPABLE: Final = "nvidia.com/mig.capable"
+STRATEGY: Final = "nvidia.com/mig.strategy"
+PRODUCT: Final = "nvidia.com/gpu.product"
+COUNT: Final = "nvidia.com/gpu.count"
+
+RESOURCE_PREFIX: Final = "nvidia.com/mig-"
+"""Under strategy ``mixed`` a profile's resource and GFD label group is this + the profile with ``+`` as ``.``."""
+
+GPU_RESOURCE: Final = "nvidia.com/gpu"
+
+DEPLOY_PREFIX: Final = "nvidia.com/gpu.deploy."
+"""Node labels that switch the operator's DaemonSets per node, ``true`` or a reason for not running."""
+
+PAUSED: Final = "paused-for-mig-change"
+
+ALL_DISABLED: Final = "all-disabled"
+"""The config the operator gives to MIG-capable nodes without one; every layout file must hold it."""
+
+LAYOUTS_CONFIG_MAP: Final = "mig-fleet-layouts"
+LAYOUTS_KEY: Final = "config.yaml"
+OPERATOR_OWNED_CONFIG_MAP: Final = "default-mig-parted-config"
+"""The operator overwrites a ConfigMap of this name on each reconcile (gpu-operator #384, #249, #281)."""
+
+REPORT_PREFIX: Final = "mig-report-"
+REPORT_LABEL: Final = "mig-fleet.dev/report"
+REPORT_KEY: Final = "report.json"
+
+PREVIOUS_CONFIG: Final = "mig-fleet.dev/previous-config"
+"""Node annotation: the value of :data:`CONFIG` before our first write; empty when there was none."""
+
+FIELD_MANAGER: Final = "mig-fleet"
