@@ -1,0 +1,171 @@
+"""Everything that the model of MIG refuses, as one tree.
+
+::
+
+    MigError
+    ├── InvalidProfile      text that is not a MIG profile
+    ├── InvalidCount        a number of instances that is not a whole number
+    ├── UnknownProfile      a profile that this GPU model does not have
+    ├── UnknownGpu          a GPU model that is not in the catalog
+    ├── AmbiguousGpu        a name that several GPU models answer to
+    ├── InvalidCatalog      a catalog file that breaks its own rules
+    ├── InvalidLayout       a layout with one or more problems, each at its path
+    ├── InvalidPartedFile   a document that NVIDIA's mig-parted would refuse
+    ├── UnknownConfig       a config name that the mig-parted file does not hold
+    ├── InvalidReport       a report that is not of our version or shape
+    └── InvalidImport       a file that nothing can be imported from
+
+Each keeps its facts as attributes and survives pickling: ``args`` are the arguments of ``__init__``, the text is made
+on demand.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake and the place where the person made it."""
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}" if self.path else self.text
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """``; did you mean '1g.10gb'?``, or nothing when no known word is near."""
+    words = {candidate.casefold(): candidate for candidate in known}
+    near = get_close_matches(word.casefold(), words, n=1, cutoff=0.6)
+    return f"; did you mean {words[near[0]]!r}?" if near else ""
+
+
+class MigError(Exception):
+    """Base of all errors of this package."""
+
+
+class InvalidProfile(MigError):
+    """Text that is not a MIG profile in NVIDIA's spelling."""
+
+    def __init__(self, text: object, why: str) -> None:
+        super().__init__(text, why)
+        self.text, self.why = text, why
+
+    def __str__(self) -> str:
+        return f"{self.text!r} is not a MIG profile: {self.why}; profiles look like 1g.10gb, 1g.10gb+me or 1c.3g.40gb"
+
+
+class InvalidCount(MigError):
+    """A number of instances that is not a whole number from 0."""
+
+    def __init__(self, profile: str, count: object) -> None:
+        super().__init__(profile, count)
+        self.profile, self.count = profile, count
+
+    def __str__(self) -> str:
+        return f"{self.profile} must have a whole number from 0 as its count, found {self.count!r}"
+
+
+class UnknownProfile(MigError):
+    """A well-formed profile that the GPU model does not have: mig-parted would wipe the GPU and report success."""
+
+    def __init__(self, profile: str, gpu: str, known: Sequence[str]) -> None:
+        super().__init__(profile, gpu, known)
+        self.profile, self.gpu, self.known = profile, gpu, tuple(known)
+
+    def __str__(self) -> str:
+        offers = ", ".join(self.known)
+        return f"unknown MIG profile {self.profile!r}{hint(self.profile, self.known)} ({self.gpu} offers {offers})"
+
+
+class UnknownGpu(MigError):
+    """A GPU model that is not in the catalog."""
+
+    def __init__(self, name: object, known: Sequence[str]) -> None:
+        super().__init__(name, known)
+        self.name, self.known = name, tuple(known)
+
+    def __str__(self) -> str:
+        return f"unknown GPU model {self.name!r}{hint(str(self.name), self.known)} (known: {', '.join(self.known)})"
+
+
+class AmbiguousGpu(MigError):
+    """A name that several GPU models answer to."""
+
+    def __init__(self, name: str, candidates: Sequence[str]) -> None:
+        super().__init__(name, candidates)
+        self.name, self.candidates = name, tuple(candidates)
+
+    def __str__(self) -> str:
+        return f"{self.name!r} is the name of several GPU models; write one of {', '.join(self.candidates)}"
+
+
+class InvalidCatalog(MigError):
+    """A catalog file that breaks its own rules. With our own files this is a bug in mig-fleet."""
+
+    def __init__(self, file: str, table: str, key: str, why: str) -> None:
+        super().__init__(file, table, key, why)
+        self.file, self.table, self.key, self.why = file, table, key, why
+
+    def __str__(self) -> str:
+        return f"GPU catalog {self.file}, table [{self.table}], key {self.key!r}: {self.why}"
+
+
+class InvalidLayout(MigError):
+    """A layout with one or more problems, all of them told at once."""
+
+    def __init__(self, name: str, problems: Sequence[Problem]) -> None:
+        super().__init__(name, problems)
+        self.name, self.problems = name, tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [f"layout {self.name!r} has {len(self.problems)} problem(s):", *(f"  {p}" for p in self.problems)]
+        )
+
+
+class InvalidPartedFile(MigError):
+    """A document that NVIDIA's mig-parted would refuse; ``path`` says where in the document."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, why)
+        self.path, self.why = path, why
+
+    def __str__(self) -> str:
+        return f"not a mig-parted file: {self.path + ': ' if self.path else ''}{self.why}"
+
+
+class UnknownConfig(MigError):
+    """A config name that the mig-parted file does not hold."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(name, known)
+        self.name, self.known = name, tuple(known)
+
+    def __str__(self) -> str:
+        holds = ", ".join(self.known) or "none"
+        return f"no config {self.name!r} in the file{hint(self.name, self.known)} (it holds: {holds})"
+
+
+class InvalidReport(MigError):
+    """A report that is not of our version or shape."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(path, why)
+        self.path, self.why = path, why
+
+    def __str__(self) -> str:
+        return f"not a report of mig-fleet: {self.path + ': ' if self.path else ''}{self.why}"
+
+
+class InvalidImport(MigError):
+    """A file that nothing can be imported from."""
+
+    def __init__(self, source: str, why: str) -> None:
+        super().__init__(source, why)
+        self.source, self.why = source, why
+
+    def __str__(self) -> str:
+        return f"cannot import {self.source}: {self.why}"
