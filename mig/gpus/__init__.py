@@ -1,0 +1,22 @@
+"""The catalog of GPU models that do MIG: facts as data, one TOML file per model, each fact with its source.
+
+``sources.toml`` names what the source keys stand for. Nothing in the catalog was verified by us on a GPU:
+``confidence`` and ``placement_confidence`` say where a row comes from, ``disagreements`` what its sources do not agree
+on.
+"""
+
+from mig.gpus.lookup import all_models, by_pci, find, names, sources
+from mig.gpus.model import ComputeInstance, Engines, Geometry, GpuModel, GpuProfile
+
+__all__ = [
+    "ComputeInstance",
+    "Engines",
+    "Geometry",
+    "GpuModel",
+    "GpuProfile",
+    "all_models",
+    "by_pci",
+    "find",
+    "names",
+    "sources",
+]

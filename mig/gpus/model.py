@@ -1,0 +1,159 @@
+"""A GPU model and its profiles, as values.
+
+``None`` always means "no source says", never zero. Units: memory in MiB (nominal sizes in GB), placements in memory
+slices as ``nvidia-smi mig -lgipp`` prints them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mig.errors import UnknownProfile
+from mig.profiles import Profile
+
+
+class Geometry(StrEnum):
+    """Whether the placements of a model are known well enough to call a layout feasible."""
+
+    ESTABLISHED = "established"
+    UNVERIFIED = "unverified"
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Copy engines, decoders (NVDEC), encoders (NVENC), JPEG decoders and optical flow accelerators."""
+
+    copy: int | None
+    dec: int | None
+    enc: int | None
+    jpeg: int | None
+    ofa: int | None
+
+    def __iter__(self) -> Iterator[int | None]:
+        return iter((self.copy, self.dec, self.enc, self.jpeg, self.ofa))
+
+
+ENGINE_NAMES = ("copy engines", "NVDEC", "NVENC", "JPEG engines", "OFA")
+"""The words for :class:`Engines`, in its order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeInstance:
+    """One way to split a GPU instance: ``instances`` compute instances of ``slices`` compute slices each."""
+
+    name: str
+    ci_profile_id: int
+    slices: int
+    instances: int
+    sm_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GpuProfile:
+    """A profile of one GPU model.
+
+    ``nvml_enum`` is NVML's ``GPU_INSTANCE_PROFILE_*`` constant, ``nvml_id`` the number that ``nvidia-smi mig -lgip``
+    prints and that NVML reports for an existing instance: two different numberings. ``memory_mib`` moves with driver
+    and ECC: show it, never compare.
+    """
+
+    name: str
+    profile: Profile
+    compute_slices: int
+    memory_slices: int
+    memory_mib: int | None
+    memory_mib_other_drivers: tuple[int, ...]
+    max_instances: int
+    sm_count: int | None
+    engines: Engines
+    starts: tuple[int, ...]
+    size: int
+    nvml_enum: int
+    nvml_id: int | None
+    driver_min: str | None
+    confidence: str
+    placement_confidence: str
+    sources: tuple[str, ...]
+    notes: tuple[str, ...]
+    compute_instances: tuple[ComputeInstance, ...]
+
+    @property
+    def is_placeable(self) -> bool:
+        """Whether any source says where instances of this profile may start."""
+        return bool(self.starts)
+
+
+@dataclass(frozen=True, slots=True)
+class DriverRule:
+    """Profiles that need a newer driver when they stand on one GPU together."""
+
+    profiles: tuple[str, ...]
+    driver_min: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GpuModel:
+    """A GPU that does MIG. Two models are the same only if they are the same catalog entry."""
+
+    name: str
+    short: str
+    product_names: tuple[str, ...]
+    product_names_confidence: str
+    pci_device_ids: tuple[str, ...]
+    architecture: str
+    compute_capability: str | None
+    memory_gb: int
+    total_memory_mib: int | None
+    compute_slices: int
+    memory_slices: int
+    max_gpu_instances: int
+    engines: Engines
+    driver_min: str | None
+    geometry: Geometry
+    confidence: str
+    sources: tuple[str, ...]
+    disagreements: tuple[str, ...]
+    notes: tuple[str, ...]
+    same_profiles_as: str | None
+    driver_rules: tuple[DriverRule, ...]
+    profiles: Mapping[str, GpuProfile]
+    _by_id: dict[int, GpuProfile] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_id", {p.nvml_id: p for p in self.profiles.values() if p.nvml_id is not None})
+
+    def __reduce__(self) -> tuple[object, ...]:
+        from mig.gpus.lookup import find
+
+        return find, (self.name,)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def profile(self, name: str | Profile) -> GpuProfile:
+        """The GPU instance profile behind a name; a split name finds the instance it lives in. Raises UnknownProfile,
+        InvalidProfile.
+        """
+        found = self.profiles.get(name) if isinstance(name, str) else None
+        if found is None:
+            parsed = Profile.parse(name) if isinstance(name, str) else name
+            found = self.profiles.get(str(parsed.whole))
+            if found is None or (
+                parsed.is_split and parsed.compute not in {ci.slices for ci in found.compute_instances}
+            ):
+                raise UnknownProfile(str(parsed), self.name, tuple(self.profiles))
+        return found
+
+    def by_nvml_id(self, nvml_id: int) -> GpuProfile | None:
+        """The profile behind the number that NVML reports for a GPU instance."""
+        return self._by_id.get(nvml_id)
+
+    def by_nvml_enum(self, nvml_enum: int) -> GpuProfile | None:
+        """The profile behind an NVML ``GPU_INSTANCE_PROFILE_*`` constant."""
+        return next((p for p in self.profiles.values() if p.nvml_enum == nvml_enum), None)
+
+    @property
+    def sm_total(self) -> int | None:
+        """SMs of the largest instance; fewer than the chip has on Ampere (98 of 108)."""
+        return max((p.sm_count for p in self.profiles.values() if p.sm_count is not None), default=None)
