@@ -1,0 +1,140 @@
+"""A proof that a GPU can, or cannot, be cut in a given way."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mig.errors import InvalidProfile
+from mig.gpus import Geometry, GpuModel, find
+from mig.placement.driver import safe_order
+from mig.placement.grid import Grid, Kind, grid_of, search
+from mig.placement.maximal import nearest
+from mig.placement.placed import Placement, mask_of
+from mig.placement.reasons import explain
+from mig.placement.request import canonical, instances_of
+from mig.profiles import Profile
+
+
+class Verdict(StrEnum):
+    """Unproven is an answer of its own: the sources do not settle it, so neither yes nor no would be true."""
+
+    FEASIBLE = "feasible"
+    IMPOSSIBLE = "impossible"
+    UNPROVEN = "unproven"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is known about ``request`` on ``gpu``.
+
+    ``placements`` (by start, the kept ones among them) and ``order`` (GPU instances to create, first to last) are empty
+    unless the verdict is feasible. ``confidence`` is the weakest source behind the placements, ``requires`` what else
+    must hold.
+    """
+
+    gpu: GpuModel
+    request: tuple[tuple[str, int], ...]
+    kept: tuple[Placement, ...]
+    verdict: Verdict
+    placements: tuple[Placement, ...]
+    order: tuple[str, ...]
+    confidence: str
+    requires: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """True for a proven yes only."""
+        return self.verdict is Verdict.FEASIBLE
+
+    @property
+    def reason(self) -> str:
+        """One sentence that a person can check by hand against ``nvidia-smi mig -lgipp``."""
+        return explain(self)
+
+    @property
+    def nearest(self) -> tuple[Mapping[str, int], ...]:
+        """Up to three maximal layouts that do fit, the one that changes the fewest slices first; empty unless
+        impossible.
+        """
+        return nearest(self) if self.verdict is Verdict.IMPOSSIBLE else ()
+
+
+def prove(
+    gpu: GpuModel | str, profiles: Mapping[str, int] | Iterable[str | Profile], keep: Iterable[Placement] = ()
+) -> Proof:
+    """Whether one GPU can hold these profiles beside the instances in ``keep``, which stay where they are.
+
+    Compute-instance splits are packed into GPU instances: 3 × ``1c.3g.40gb`` need one ``3g.40gb``.
+    Raises UnknownGpu, AmbiguousGpu, UnknownProfile, InvalidProfile, InvalidCount.
+    """
+    model = find(gpu) if isinstance(gpu, str) else gpu
+    request = canonical(model, profiles)
+    kept = tuple(sorted(keep, key=lambda placement: placement.start))
+    grid = grid_of(model)
+    counts, kept_counts = [0] * len(grid.kinds), [0] * len(grid.kinds)
+    for name, count in instances_of(model, request).items():
+        counts[grid.by_name[name].index] = count
+    for placement in kept:
+        kept_counts[_kind_at(model, grid, placement).index] += 1
+    if mask_of(kept).bit_count() != sum(placement.size for placement in kept):
+        raise InvalidProfile(", ".join(map(str, kept)), "the instances to keep overlap each other")
+    totals = [a + b for a, b in zip(counts, kept_counts, strict=True)]
+
+    if not grid.within_limits(totals):
+        return _no(model, request, kept)
+    wanted = grid.flatten(counts)
+    if model.geometry is not Geometry.ESTABLISHED or any(not kind.masks for kind in wanted):
+        return Proof(model, request, kept, Verdict.UNPROVEN, (), (), "none", ())
+    found = safe_order(wanted, mask_of(kept))
+    if found is None:
+        starts = search(wanted, mask_of(kept))
+        if starts is None:
+            return _no(model, request, kept)
+        found = wanted, starts
+    order, starts = found
+    placed = [Placement(kind.name, start, kind.size) for kind, start in zip(order, starts, strict=True)]
+    names = {placement.profile for placement in (*placed, *kept)}
+    return Proof(
+        model,
+        request,
+        kept,
+        Verdict.FEASIBLE,
+        tuple(sorted((*placed, *kept), key=lambda placement: placement.start)),
+        tuple(kind.name for kind in order),
+        _confidence(model, names),
+        _requirements(model, names),
+    )
+
+
+def _kind_at(gpu: GpuModel, grid: Grid, placement: Placement) -> Kind:
+    kind = grid.by_name[gpu.profile(placement.profile).name]
+    if placement.size != kind.size or placement.start not in {start for start, _ in kind.masks}:
+        starts = ", ".join(str(start) for start, _ in reversed(kind.masks)) or "no published place"
+        raise InvalidProfile(
+            str(placement), f"{kind.name} on {gpu.name} takes {kind.size} memory slices and starts at {starts}"
+        )
+    return kind
+
+
+def _no(gpu: GpuModel, request: tuple[tuple[str, int], ...], kept: tuple[Placement, ...]) -> Proof:
+    return Proof(gpu, request, kept, Verdict.IMPOSSIBLE, (), (), "none", ())
+
+
+# Weakest last: catalog values of placement_confidence begin with one of these words.
+_STRENGTH = ("lgipp-output", "derived", "derived-normalized", "none-published")
+
+
+def _confidence(gpu: GpuModel, names: Iterable[str]) -> str:
+    words = {gpu.profiles[name].placement_confidence.split(" ")[0] for name in names}
+    return max(words, key=_STRENGTH.index, default=_STRENGTH[0])
+
+
+def _requirements(gpu: GpuModel, names: set[str]) -> tuple[str, ...]:
+    drivers: dict[str, list[str]] = {}
+    for name in sorted(names):
+        drivers.setdefault(gpu.profiles[name].driver_min or gpu.driver_min or "", []).append(name)
+    for rule in gpu.driver_rules:
+        if names.issuperset(rule.profiles):
+            drivers.setdefault(rule.driver_min, []).append(" with ".join(rule.profiles))
+    return tuple(
+        f"driver {driver} or newer for {', '.join(whom)}" for driver, whom in sorted(drivers.items()) if driver
+    )

@@ -1,0 +1,124 @@
+"""Why a proof came out as it did, in slices that a person can check by hand."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from mig.gpus import Geometry
+from mig.gpus.model import ENGINE_NAMES
+from mig.placement.grid import Kind, grid_of, search
+from mig.placement.placed import Placement, mask_of, ranges
+from mig.placement.request import instances_of
+
+if TYPE_CHECKING:
+    from mig.placement.proof import Proof
+
+Counts = Sequence[tuple[Kind, int]]
+
+
+def explain(proof: "Proof") -> str:
+    """One sentence, without a full stop."""
+    if proof.verdict == "feasible":
+        return _feasible(proof)
+    if proof.verdict == "unproven":
+        return _unproven(proof)
+    grid = grid_of(proof.gpu)
+    wanted = Counter(instances_of(proof.gpu, proof.request))
+    total = wanted + Counter(placement.profile for placement in proof.kept)
+    counts = [(kind, total[kind.name]) for kind in grid.kinds if total[kind.name]]
+    return (
+        _compute(proof, counts)
+        or _engines(proof, counts)
+        or _room(proof, [kind for kind in grid.kinds for _ in range(wanted[kind.name])])
+        or _instances(proof, counts)
+        or _per_profile(proof, counts)
+    )
+
+
+def times(counts: Iterable[tuple[str, int]]) -> str:
+    """``3g.40gb ×2 and 1g.10gb``."""
+    words = [name if count == 1 else f"{name} ×{count}" for name, count in counts]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _feasible(proof: "Proof") -> str:
+    taken = mask_of(proof.placements)
+    free = ~taken & ((1 << proof.gpu.memory_slices) - 1)
+    places = ", ".join(str(placement) for placement in proof.placements) or "nothing to place"
+    return f"{places}; memory slice{'s' if free.bit_count() > 1 else ''} {ranges(free)} free" if free else places
+
+
+def _unproven(proof: "Proof") -> str:
+    settled = proof.gpu.geometry is Geometry.ESTABLISHED
+    what = "no source gives the placements of these profiles" if settled else "the sources disagree on the placements"
+    return f"{what} on {proof.gpu.name}; ask a node that has one: nvidia-smi mig -lgipp"
+
+
+def _compute(proof: "Proof", counts: Counts) -> str:
+    needed, there = sum(kind.compute * count for kind, count in counts), proof.gpu.compute_slices
+    return f"{_times(counts)} need {needed} compute slices, {proof.gpu.name} has {there}" if needed > there else ""
+
+
+def _engines(proof: "Proof", counts: Counts) -> str:
+    for engine, limit in enumerate(grid_of(proof.gpu).engines):
+        users = [(kind, count) for kind, count in counts if kind.engines[engine]]
+        needed = sum(kind.engines[engine] * count for kind, count in users)
+        if needed > limit:
+            return f"{_times(users)} need {needed} {ENGINE_NAMES[engine]}, {proof.gpu.name} has {limit}"
+    return ""
+
+
+def _room(proof: "Proof", wanted: Sequence[Kind]) -> str:
+    taken = mask_of(proof.kept)
+    if any(not kind.masks for kind in wanted) or search(wanted, taken) is not None:
+        return ""
+    core = _smallest_impossible(wanted, taken)
+    *rest, last = core
+    starts = search(rest, taken) or []
+    placed = [Placement(kind.name, start, kind.size) for kind, start in zip(rest, starts, strict=True)]
+    occupied = taken | mask_of(placed)
+    free = ~occupied & ((1 << proof.gpu.memory_slices) - 1)
+    names = [*(placement.profile for placement in proof.kept), *(kind.name for kind in rest)]
+    whom = times(Counter(names).items()) if names else "nothing"
+    one = len(names) == 1
+    compute = sum(kind.compute for kind in rest) + sum(
+        proof.gpu.profiles[placement.profile].compute_slices for placement in proof.kept
+    )
+    spare = proof.gpu.compute_slices - compute
+    although = f" although {spare} compute slice{'s are' if spare > 1 else ' is'} free"
+    if not free:
+        verb = "fills" if one else "fill"
+        return f"{whom} {verb} memory slices {ranges(occupied)}; nothing is left for {last.name}{although}"
+    starts_of_last = ", ".join(str(start) for start, _ in reversed(last.masks))
+    return (
+        f"{whom} take{'s' if one else ''} memory slices {ranges(occupied)}; {last.name} needs {last.size} in a row "
+        f"from start {starts_of_last}, and none of these has room{although}"
+    )
+
+
+def _smallest_impossible(wanted: Sequence[Kind], taken: int) -> list[Kind]:
+    """Instances of which none can be spared: without any one of them the rest fits."""
+    core = list(wanted)
+    for position in reversed(range(len(core))):
+        fewer = core[:position] + core[position + 1 :]
+        if search(fewer, taken) is None:
+            core = fewer
+    return core
+
+
+def _instances(proof: "Proof", counts: Counts) -> str:
+    needed, there = sum(count for _, count in counts), proof.gpu.max_gpu_instances
+    return f"{_times(counts)} are {needed} GPU instances, {proof.gpu.name} holds {there}" if needed > there else ""
+
+
+def _per_profile(proof: "Proof", counts: Counts) -> str:
+    for kind, count in counts:
+        if count > kind.max_instances:
+            return f"{_times([(kind, count)])}: {proof.gpu.name} allows at most {kind.max_instances}"
+    raise AssertionError(
+        f"no limit is broken by {proof.request} on {proof.gpu.name}; this is a bug in the MIG model, please report it"
+    )
+
+
+def _times(counts: Counts) -> str:
+    return times((kind.name, count) for kind, count in counts)

@@ -1,0 +1,62 @@
+"""What is asked for: counted profiles in canonical spelling, and the GPU instances they need."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from mig.errors import InvalidCount
+from mig.gpus import GpuModel
+from mig.profiles import Profile
+
+
+def canonical(gpu: GpuModel, profiles: Mapping[str, int] | Iterable[str | Profile]) -> tuple[tuple[str, int], ...]:
+    """Sorted (name, count) without zeros; aliases fall together. Raises UnknownProfile, InvalidProfile,
+    InvalidCount.
+    """
+    pairs = profiles.items() if isinstance(profiles, Mapping) else ((name, 1) for name in profiles)
+    counts: dict[str, int] = {}
+    for name, count in pairs:
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise InvalidCount(str(name), count)
+        spelling = name if isinstance(name, str) and name in gpu.profiles else _spelling(gpu, name)
+        if count:
+            counts[spelling] = counts.get(spelling, 0) + count
+    return tuple(sorted(counts.items()))
+
+
+def instances_of(gpu: GpuModel, request: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """The GPU instances that a request needs: whole profiles as they are, splits packed into as few instances as
+    possible.
+    """
+    needed: Counter[str] = Counter()
+    widths: dict[str, list[int]] = {}
+    for name, count in request:
+        if name in gpu.profiles:
+            needed[name] += count
+        else:
+            profile = Profile.parse(name)
+            # More parts than any GPU could hold are as impossible as one more than it could hold.
+            parts = min(count, gpu.compute_slices * gpu.max_gpu_instances + 1)
+            widths.setdefault(str(profile.whole), []).extend([profile.compute] * parts)
+    for whole, parts_of in widths.items():
+        needed[whole] += _bins(sorted(parts_of, reverse=True), gpu.profiles[whole].compute_slices)
+    return dict(needed)
+
+
+def _bins(widths: Iterable[int], capacity: int) -> int:
+    """How many instances of this capacity hold the widths, widest first. Exact for capacities up to 7: widths are 1, 2,
+    3 and 4.
+    """
+    free: list[int] = []
+    for width in widths:
+        index = next((index for index, room in enumerate(free) if room >= width), None)
+        if index is None:
+            free.append(capacity - width)
+        else:
+            free[index] -= width
+    return len(free)
+
+
+def _spelling(gpu: GpuModel, name: str | Profile) -> str:
+    profile = Profile.parse(name) if isinstance(name, str) else name
+    gpu.profile(profile)
+    return str(profile)
