@@ -1,0 +1,12 @@
+"""The mig-parted file: ``version: v1``, one config per config name, each a list of entries applied in order.
+
+The reader accepts exactly what NVIDIA's parser accepts and keeps its lenient meaning, silent failures included;
+:mod:`mig.parted.lint` says what in an accepted file would silently do the wrong thing. YAML itself is read elsewhere:
+this package takes parsed data.
+"""
+
+from mig.parted.file import Entry, PartedFile
+from mig.parted.reader import read
+from mig.parted.writer import dump
+
+__all__ = ["Entry", "PartedFile", "dump", "read"]
