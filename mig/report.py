@@ -1,0 +1,168 @@
+"""The report: what NVML really has on one node, as the probe writes it and verification reads it.
+
+Version 1, JSON. ``to_json`` is canonical (sorted, compact), so an unchanged node writes the same bytes. Nothing in it
+moves by itself: no clock, no utilisation.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from mig.errors import InvalidProfile, InvalidReport
+from mig.gpus import by_pci
+from mig.profiles import Profile
+from mig.reading import Reader
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeInstance:
+    """``profile`` is NVIDIA's name of the MIG device: the GPU instance's own when it spans it, ``1c.3g.40gb`` when it
+    does not.
+    """
+
+    compute_instance_id: int
+    profile: str
+    slices: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A GPU instance: ``start`` and ``size`` in memory slices; ``profile`` without a ``c.`` prefix."""
+
+    gpu_instance_id: int
+    profile: str
+    start: int
+    size: int
+    compute_instances: tuple[ComputeInstance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU by NVML index. ``mig_mode_current`` and ``mig_mode_pending`` are None where the GPU cannot do MIG."""
+
+    index: int
+    uuid: str
+    pci_id: str
+    product: str
+    memory_mib: int
+    mig_mode_current: bool | None
+    mig_mode_pending: bool | None
+    instances: tuple[Instance, ...]
+
+    def counts(self) -> Mapping[str, int] | None:
+        """MIG devices by profile, as mig-parted counts them; None when MIG is off. A GPU instance without a compute
+        instance is none.
+        """
+        if not self.mig_mode_current:
+            return None
+        return dict(sorted(Counter(ci.profile for gi in self.instances for ci in gi.compute_instances).items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``config``, ``state`` and ``attempt`` stood on the node before and after NVML was read; None when absent.
+
+    ``attempt`` is the annotation :data:`mig.labels.ATTEMPT`: a report that names an earlier attempt than the node is
+    stale. ``errors`` are sentences about what could not be read; a report with errors proves nothing about the GPUs it
+    lacks.
+    """
+
+    node: str
+    driver_version: str
+    config: str | None
+    state: str | None
+    gpus: tuple[Gpu, ...]
+    errors: tuple[str, ...] = ()
+    attempt: str | None = None
+
+    def counts(self) -> tuple[Mapping[str, int] | None, ...]:
+        """MIG devices per GPU in the order of their indexes, the shape of ``Layout.per_gpu``."""
+        return tuple(gpu.counts() for gpu in sorted(self.gpus, key=lambda gpu: gpu.index))
+
+    def to_json(self) -> str:
+        """Sorted, compact, one line."""
+        return json.dumps(
+            {"version": VERSION, **asdict(self)}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Report":
+        """Strict: a missing, unknown or mistyped key is refused with its path. Raises InvalidReport."""
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InvalidReport("", f"it is not JSON: {error}") from None
+        top = Reader("", data, InvalidReport)
+        if (version := top.take("version", int)) != VERSION:
+            raise InvalidReport(
+                "version", f"found {version}, this release reads {VERSION}; is the probe of the same release?"
+            )
+        return top.close(
+            cls(
+                node=top.take("node", str),
+                driver_version=top.take("driver_version", str),
+                config=top.take_nullable("config", str),
+                state=top.take_nullable("state", str),
+                gpus=tuple(_gpu(item) for item in top.each("gpus")),
+                errors=tuple(top.take_texts("errors")),
+                attempt=top.take_nullable("attempt", str),
+            )
+        )
+
+
+def profile_name(pci_id: str, nvml_profile_id: int, nvml_name: str | None = None) -> str:
+    """The profile of a GPU instance, from the id that NVML reports and the catalog; else from NVML's own name; else
+    ``unknown(19)``.
+
+    NVML's name, ``MIG 1g.10gb``, comes with drivers from R510 on.
+    """
+    model = by_pci(pci_id)
+    row = model.by_nvml_id(nvml_profile_id) if model else None
+    stated = (nvml_name or "").removeprefix("MIG ").strip()
+    if stated:
+        try:
+            # The driver's word wins: the same profile id has different names on different boards and drivers (GB200,
+            # GB300).
+            return str(Profile.parse(stated).whole)
+        except InvalidProfile:
+            return row.name if row else f"unknown({nvml_profile_id})"
+    return row.name if row else f"unknown({nvml_profile_id})"
+
+
+def _gpu(data: Reader) -> Gpu:
+    return data.close(
+        Gpu(
+            index=data.take("index", int),
+            uuid=data.take("uuid", str),
+            pci_id=data.take("pci_id", str),
+            product=data.take("product", str),
+            memory_mib=data.take("memory_mib", int),
+            mig_mode_current=data.take_nullable("mig_mode_current", bool),
+            mig_mode_pending=data.take_nullable("mig_mode_pending", bool),
+            instances=tuple(_instance(item) for item in data.each("instances")),
+        )
+    )
+
+
+def _instance(data: Reader) -> Instance:
+    return data.close(
+        Instance(
+            gpu_instance_id=data.take("gpu_instance_id", int),
+            profile=data.take("profile", str),
+            start=data.take("start", int),
+            size=data.take("size", int),
+            compute_instances=tuple(
+                item.close(
+                    ComputeInstance(
+                        compute_instance_id=item.take("compute_instance_id", int),
+                        profile=item.take("profile", str),
+                        slices=item.take("slices", int),
+                    )
+                )
+                for item in data.each("compute_instances")
+            ),
+        )
+    )
