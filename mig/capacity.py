@@ -1,0 +1,60 @@
+"""What nodes offer once they are cut: slices, memory and SMs by profile."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mig.layouts import Layout
+from mig.profiles import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The slices of one profile: how many, and MiB and SMs of all of them; None where no source gives the number."""
+
+    slices: int
+    memory_mib: int | None
+    sm_count: int | None
+
+    def __add__(self, other: "Offer") -> "Offer":
+        memory = (
+            None if None in (self.memory_mib, other.memory_mib) else (self.memory_mib or 0) + (other.memory_mib or 0)
+        )
+        sms = None if None in (self.sm_count, other.sm_count) else (self.sm_count or 0) + (other.sm_count or 0)
+        return Offer(self.slices + other.slices, memory, sms)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Offers by profile (sorted) and the GPUs that stay whole. Capacities of different GPU models must not be added
+    up.
+    """
+
+    gpu: str
+    offers: Mapping[str, Offer] = field(default_factory=dict)
+    whole_gpus: int = 0
+
+    @property
+    def slices(self) -> dict[str, int]:
+        """Slices by profile."""
+        return {name: offer.slices for name, offer in self.offers.items()}
+
+
+def of(layout: Layout, gpus_per_node: int, nodes: int = 1) -> Capacity:
+    """The capacity of some nodes with this layout."""
+    cuts = layout.per_gpu(gpus_per_node)
+    counts: Counter[str] = Counter()
+    for cut in cuts:
+        counts.update(cut or {})
+    offers = {name: _offer(layout, name, count * nodes) for name, count in sorted(counts.items())}
+    return Capacity(layout.gpu, offers, sum(cut is None for cut in cuts) * nodes)
+
+
+def _offer(layout: Layout, name: str, count: int) -> Offer:
+    row = layout.model.profile(name)
+    profile = Profile.parse(name)
+    part = next((ci for ci in row.compute_instances if ci.slices == profile.compute), None)
+    sms = part.sm_count if profile.is_split and part else row.sm_count
+    # Parts of a GPU instance share its memory: each is told its share, so that sums stay true.
+    memory = None if row.memory_mib is None else row.memory_mib * profile.compute // profile.slices
+    return Offer(count, None if memory is None else memory * count, None if sms is None else sms * count)

@@ -1,0 +1,42 @@
+"""Memory slices in the terminal: ``[1g][1g][1g][1g][1g][1g][1g] · ``."""
+
+from collections.abc import Mapping
+
+from mig.gpus import GpuModel, find
+from mig.placement import Placement, Proof, prove
+from mig.profiles import Profile
+
+
+def row(gpu: GpuModel | str, cut: Mapping[str, int] | Proof | None, *, full_names: bool = False) -> str:
+    """One line, each memory slice equally wide. ``None`` is a GPU without MIG; a cut that is not proven to fit is
+    listed, not drawn.
+    """
+    model = find(gpu) if isinstance(gpu, str) else gpu
+    if cut is None:
+        return "[" + "whole GPU".center(model.memory_slices * 4 - 2) + "]"
+    proof = cut if isinstance(cut, Proof) else prove(model, cut)
+    if not proof:
+        wish = " + ".join(f"{count} × {name}" for name, count in proof.request)
+        return f"{wish} ({proof.verdict})"
+    labels = {
+        placement: placement.profile if full_names else short(placement.profile) for placement in proof.placements
+    }
+    width = max([4, *(-(-(len(label) + 2) // placement.size) for placement, label in labels.items())])
+    return _draw(labels, model.memory_slices, width)
+
+
+def short(profile: str) -> str:
+    """The name without its memory, which the width already shows: ``1g+me``."""
+    parsed = Profile.parse(profile)
+    return str(parsed).replace(f".{parsed.memory_gb}gb", "")
+
+
+def _draw(labels: Mapping[Placement, str], slices: int, width: int) -> str:
+    cells = []
+    position = 0
+    for placement in sorted(labels, key=lambda placement: placement.start):
+        cells += ["·".center(width)] * (placement.start - position)
+        cells.append("[" + labels[placement].center(placement.size * width - 2) + "]")
+        position = placement.start + placement.size
+    cells += ["·".center(width)] * (slices - position)
+    return "".join(cells)
