@@ -42,4 +42,11 @@ REPORT_KEY: Final = "report.json"
 PREVIOUS_CONFIG: Final = "mig-fleet.dev/previous-config"
 """Node annotation: the value of :data:`CONFIG` before our first write; empty when there was none."""
 
+ATTEMPT: Final = "mig-fleet.dev/attempt"
+"""Node annotation: counts our writes of config and state. A report names the attempt it saw, so that a report from
+before the latest write is told from one after it even where config and state read the same."""
+
 FIELD_MANAGER: Final = "mig-fleet"
+
+TAINT: Final = "mig-fleet.dev/reconfiguring"
+"""Taint key: the node is being cut anew; nothing new may start on its GPUs (effect ``NoSchedule``)."""
