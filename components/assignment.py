@@ -1,0 +1,178 @@
+"""Assignment: the label that tells MIG Manager what to do, on one wave's nodes. Its path and class names are state.
+
+Pulumi stores the provider by module path and class name, and loads it from the *old* state on destroy: never move or
+rename either. The provider keeps no attributes, because they would be stored too.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+from components.clean_error import CleanError, one_clean_error
+from components.cluster import Cluster, ClusterArgs, ClusterError, NodeMissing
+from components.look import Look, forget, look
+from mig import labels
+
+Props = dict[str, Any]
+OURS_REMOVED = {labels.PREVIOUS_CONFIG: None, labels.ATTEMPT: None}
+RETAIN, DISABLE, RESTORE = "retain", "disable", "restore"
+
+
+class AssignmentFailed(CleanError):
+    """Some nodes could not be given their config; the message names each and why."""
+
+
+class AssignmentArgs(TypedDict):
+    """One wave's wish. Everything is known at preview, so that a reviewer sees it."""
+
+    cluster: ClusterArgs
+    namespace: str
+    """Where the probes write their reports."""
+    wave: str
+    config: str
+    """The config name that the nodes shall carry."""
+    nodes: list[str]
+    on_delete: NotRequired[str]
+    """``retain`` the label (default), ``disable`` MIG, or ``restore`` the config from before our first write."""
+    timeout_s: NotRequired[int]
+
+
+class AssignmentProvider(ResourceProvider):
+    """Writes `nvidia.com/mig.config`; every step may be repeated, and a node that is right is left alone."""
+
+    serialize_as_secret_always = False
+
+    def check(self, _olds: Props, news: Props) -> CheckResult:
+        """Called for every wave in each preview and each up. Adds ``drift`` when someone else changed a label."""
+        news = {key: value for key, value in news.items() if key != "drift"}
+        if pulumi.runtime.rpc.contains_unknowns(news) or not _olds or _wish(_olds) != _wish(news):
+            return CheckResult(news, [])
+        try:
+            drift = relabelled(look(news["cluster"], news["namespace"]), news)
+        except ClusterError as exc:
+            return CheckResult(news, [CheckFailure("", str(exc))])
+        return CheckResult({**news, "drift": drift} if drift else news, [])
+
+    def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
+        """An update when the wish differs or `check` saw drift; never a replacement, the nodes survive it."""
+        return DiffResult(changes=_wish(olds) != _wish(news) or bool(news.get("drift")))
+
+    def create(self, props: Props) -> CreateResult:
+        return CreateResult(props["wave"], assign(props))
+
+    def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:
+        return UpdateResult(assign(news))
+
+    def delete(self, _id: str, props: Props) -> None:
+        """Called when a wave leaves the stack, and on destroy, while MIG Manager still runs."""
+        release(props)
+
+
+class Assignment(Resource, module="mig", name="Assignment"):
+    """The nodes of one wave carry one config name."""
+
+    config: pulumi.Output[str]
+    nodes: pulumi.Output[list[str]]
+
+    def __init__(self, name: str, args: AssignmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        props = {"on_delete": RETAIN, "timeout_s": 300, **args}
+        super().__init__(AssignmentProvider(), name, dict(props), opts)
+
+
+def relabelled(seen: Look, props: Mapping[str, Any]) -> list[str]:
+    """A sentence for each node that is gone or carries another config than we gave it."""
+    found = []
+    for name in props["nodes"]:
+        node = seen.nodes.get(name)
+        if node is None:
+            found.append(f"node gone: {name} is no longer in the cluster")
+        elif node.config != props["config"]:
+            found.append(f"label changed: {name} carries {node.config or 'no config'!r}, expected {props['config']!r}")
+    return sorted(found)
+
+
+def assign(props: Props) -> Props:
+    """Check every node first, then label those that differ; returns the outputs."""
+    with one_clean_error(AssignmentFailed):
+        cluster = Cluster(props["cluster"])
+        seen = look(props["cluster"], props["namespace"], fresh=True)
+        problems = [problem for name in sorted(props["nodes"]) for problem in preflight(seen, name)]
+        if problems:
+            raise AssignmentFailed("nothing was changed:\n  " + "\n  ".join(problems))
+        for name in sorted(props["nodes"]):
+            node = seen.nodes[name]
+            if node.config != props["config"]:
+                before = node.annotations.get(labels.PREVIOUS_CONFIG, node.config)
+                wish = {labels.CONFIG: props["config"]}
+                cluster.start_attempt(name, node.attempt, wish, {labels.PREVIOUS_CONFIG: before})
+        forget()
+    return {key: value for key, value in props.items() if key != "drift"}
+
+
+def preflight(seen: Look, name: str) -> list[str]:
+    """Why this node cannot be given a config now."""
+    node = seen.nodes.get(name)
+    if node is None:
+        return [str(NodeMissing(name))]
+    if node.labels.get(labels.CAPABLE) != "true":
+        return [
+            f"node '{name}' is not MIG-capable: label {labels.CAPABLE} is "
+            f"{node.labels.get(labels.CAPABLE)!r}; is GPU Feature Discovery running there?"
+        ]
+    if node.state in ("pending", "rebooting"):
+        return [f"node '{name}' is being reconfigured to {node.config!r} ({node.state}); wait until it has settled"]
+    return []
+
+
+def release(props: Props) -> None:
+    """What the delete policy says, for the nodes that still carry our config."""
+    with one_clean_error(AssignmentFailed):
+        cluster = Cluster(props["cluster"])
+        seen = look(props["cluster"], props["namespace"], fresh=True)
+        waiting: dict[str, str] = {}
+        for name in sorted(props["nodes"]):
+            node = seen.nodes.get(name)
+            if node is None:
+                continue
+            previous = node.annotations.get(labels.PREVIOUS_CONFIG, "")
+            target = {DISABLE: labels.ALL_DISABLED, RESTORE: previous or labels.ALL_DISABLED}.get(props["on_delete"])
+            if target is None or node.config != props["config"] or target == node.config:
+                cluster.patch_node(name, {}, OURS_REMOVED)
+            else:
+                cluster.patch_node(name, {labels.CONFIG: target, labels.STATE: None}, OURS_REMOVED)
+                waiting[name] = target
+        forget()
+        _await(props, waiting)
+
+
+def _await(props: Props, waiting: dict[str, str]) -> None:
+    """Deleting goes on to remove MIG Manager itself, so let it finish first."""
+    deadline = time.monotonic() + float(props["timeout_s"])
+    while waiting:
+        time.sleep(1)
+        seen = look(props["cluster"], props["namespace"], fresh=True)
+        done = [n for n in waiting if n not in seen.nodes or seen.nodes[n].state in ("success", "failed")]
+        failed = [n for n in done if n in seen.nodes and seen.nodes[n].state == "failed"]
+        if failed or time.monotonic() > deadline:
+            stuck = sorted(failed or waiting)
+            raise AssignmentFailed(
+                f"MIG Manager did not bring {', '.join(stuck)} to {waiting[stuck[0]]!r}; look at its log there: "
+                f"kubectl -n {props['namespace']} logs -l app=nvidia-mig-manager"
+            )
+        for name in done:
+            del waiting[name]
+
+
+def _wish(props: Mapping[str, Any]) -> tuple[Any, ...]:
+    return props.get("config"), sorted(props.get("nodes") or []), props.get("on_delete")

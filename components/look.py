@@ -1,0 +1,93 @@
+"""One look at the fleet for all that ask within a few seconds: two LISTs, however many waves there are.
+
+The provider process asks for every wave in every preview. A look lives for :data:`LIFETIME_S` and is dropped by any
+write of ours; a failed look is kept as well, or an unreachable cluster would cost one timeout per wave.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.cluster import Cluster, ClusterArgs, ClusterError, Json
+from mig import labels
+from mig.report import Report
+
+LIFETIME_S = 3.0
+
+
+@dataclass(frozen=True)
+class Node:
+    """What one node says of itself: labels, allocatable, and its probe's report, if there is one."""
+
+    name: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    allocatable: Mapping[str, int]
+    """Extended resources under ``nvidia.com/`` in slices or GPUs; kubelet keeps vanished ones at 0, which is absent."""
+    report: Report | None
+
+    @property
+    def config(self) -> str:
+        return self.labels.get(labels.CONFIG, "")
+
+    @property
+    def state(self) -> str:
+        return self.labels.get(labels.STATE, "")
+
+    @property
+    def attempt(self) -> str | None:
+        """Which of our writes this is; a report that saw an earlier one is stale."""
+        return self.annotations.get(labels.ATTEMPT)
+
+
+@dataclass(frozen=True)
+class Look:
+    """The fleet at one moment."""
+
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+
+
+_lock = threading.Lock()
+_kept: dict[str, tuple[float, Look | ClusterError]] = {}
+
+
+def look(cluster: ClusterArgs, namespace: str, fresh: bool = False) -> Look:
+    """The fleet now, or as of a few seconds ago; raises :class:`~components.cluster.ClusterError`."""
+    key = f"{sorted(cluster.items())} {namespace}"
+    with _lock:
+        at, answer = _kept.get(key, (0.0, None))
+        if answer is None or fresh or time.monotonic() - at > LIFETIME_S:
+            try:
+                answer = _look(cluster, namespace)
+            except ClusterError as exc:
+                answer = exc
+            _kept[key] = (time.monotonic(), answer)
+    if isinstance(answer, ClusterError):
+        raise answer
+    return answer
+
+
+def forget() -> None:
+    """Called after every write of ours."""
+    with _lock:
+        _kept.clear()
+
+
+def _look(args: ClusterArgs, namespace: str) -> Look:
+    cluster = Cluster(args)
+    reports = cluster.reports(namespace)
+    return Look({name: _node(name, item, reports.get(name)) for name, item in cluster.nodes().items()})
+
+
+def _node(name: str, item: Json, report: Report | None) -> Node:
+    metadata: Json = item["metadata"]
+    offered: dict[str, Any] = item.get("status", {}).get("allocatable") or {}
+    return Node(
+        name=name,
+        labels=metadata.get("labels") or {},
+        annotations=metadata.get("annotations") or {},
+        allocatable={key: int(n) for key, n in offered.items() if key.startswith("nvidia.com/") and int(n)},
+        report=report,
+    )

@@ -1,0 +1,66 @@
+"""The monitoring objects of a fleet."""
+
+import json
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_kubernetes as k8s
+import yaml
+
+from components.monitoring.dashboard import dashboard
+from components.monitoring.metrics import FILE, metrics_config_map_name, metrics_csv
+from components.monitoring.rules import WatchedPool, alert_rules
+
+
+class MonitoringArgs(TypedDict):
+    """What to generate and where it goes."""
+
+    namespace: pulumi.Input[str]
+    pools: list[WatchedPool]
+    dashboard: bool
+    """A ConfigMap that Grafana's sidecar picks up."""
+    rules: str
+    """``prometheusRule`` (needs the Prometheus Operator's CRD), ``configMap`` or ``none``."""
+    monitor_labels: NotRequired[dict[str, str]]
+    """Labels by which a Prometheus selects rules, such as ``release: kube-prometheus-stack``."""
+
+
+class Monitoring(pulumi.ComponentResource):
+    """dcgm-exporter's metrics list, a dashboard and the alerts; all follow from the layouts."""
+
+    metrics_config_map: k8s.core.v1.ConfigMap
+
+    def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mig-fleet:index:Monitoring", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        namespace = args["namespace"]
+        self.metrics_config_map = k8s.core.v1.ConfigMap(
+            f"{name}-metrics",
+            metadata={"name": metrics_config_map_name(), "namespace": namespace},
+            data={FILE: metrics_csv()},
+            immutable=True,
+            opts=child,
+        )
+        if args["dashboard"]:
+            board = dashboard(sum(pool.slices_per_node * len(pool.nodes) for pool in args["pools"]))
+            k8s.core.v1.ConfigMap(
+                f"{name}-dashboard",
+                metadata={"name": "mig-fleet-dashboard", "namespace": namespace, "labels": {"grafana_dashboard": "1"}},
+                data={"mig-fleet.json": json.dumps(board, indent=1, sort_keys=True)},
+                opts=child,
+            )
+        rules = alert_rules(args["pools"])
+        metadata = {"name": "mig-fleet-rules", "namespace": namespace, "labels": args.get("monitor_labels", {})}
+        if args["rules"] == "prometheusRule":
+            k8s.apiextensions.CustomResource(
+                f"{name}-rules",
+                api_version="monitoring.coreos.com/v1",
+                kind="PrometheusRule",
+                metadata=metadata,
+                spec=rules,
+                opts=child,
+            )
+        elif args["rules"] == "configMap":
+            text = yaml.safe_dump(rules, sort_keys=False, width=1000)
+            k8s.core.v1.ConfigMap(f"{name}-rules", metadata=metadata, data={"mig-fleet.yaml": text}, opts=child)
+        self.register_outputs({"metrics_config_map": self.metrics_config_map.metadata["name"]})

@@ -1,0 +1,51 @@
+"""The probe packed into one file that a stock Python runs, the same bytes for the same sources."""
+
+import hashlib
+import importlib.util
+import io
+import zipfile
+from pathlib import Path
+
+PACKAGES = ("mig", "probe")
+MODULES = ("pynvml",)
+SUFFIXES = (".py", ".toml")
+
+MAIN = "import sys\nfrom probe.__main__ import main\nsys.exit(main())\n"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest time a zip file can hold; any fixed one makes the bytes reproducible."""
+
+
+def build() -> bytes:
+    """The zipapp; raises ``ModuleNotFoundError`` with the missing package's name."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, content in sorted(_contents().items()):
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
+    return buffer.getvalue()
+
+
+def digest(content: bytes) -> str:
+    """The first ten hex digits of the SHA-256, for names."""
+    return hashlib.sha256(content).hexdigest()[:10]
+
+
+def _contents() -> dict[str, bytes]:
+    found = {"__main__.py": MAIN.encode()}
+    for package in PACKAGES:
+        folder = _origin(package).parent
+        for path in folder.rglob("*"):
+            if path.suffix in SUFFIXES and "__pycache__" not in path.parts:
+                found[f"{package}/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
+    for module in MODULES:
+        found[f"{module}.py"] = _origin(module).read_bytes()
+    return found
+
+
+def _origin(name: str) -> Path:
+    """Where a module lies, found without running it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"the probe needs the Python module '{name}', which is not installed", name=name)
+    return Path(spec.origin)

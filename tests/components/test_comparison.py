@@ -1,0 +1,90 @@
+"""What a node has against what it should have."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from components.comparison import Expected, Plane, cut, differences
+from components.look import Node
+
+
+def planes(expected: Expected, node: Node | None) -> list[Plane]:
+    return [d.plane for d in differences(expected, "n1", node)]
+
+
+def test_a_node_that_is_as_declared_has_no_differences(expected: Expected, a_node: Callable[..., Node]) -> None:
+    assert differences(expected, "n1", a_node()) == []
+
+
+def test_counts_that_come_back_from_pulumi_as_floats_still_agree(
+    expected: Expected, a_node: Callable[..., Node]
+) -> None:
+    expected["gpus"] = [{"1g.10gb": 7.0}, {"1g.10gb": 7.0}]  # type: ignore[dict-item]
+    expected["allocatable"] = {"nvidia.com/mig-1g.10gb": 14.0}  # type: ignore[dict-item]
+    assert differences(expected, "n1", a_node()) == []
+
+
+def test_a_node_that_left_is_named(expected: Expected) -> None:
+    assert [str(d) for d in differences(expected, "n1", None)] == ["node gone: n1: is not in the cluster"]
+
+
+def test_a_label_changed_by_hand_names_both_configs(expected: Expected, a_node: Callable[..., Node]) -> None:
+    (found,) = differences(expected, "n1", a_node(config="all-disabled"))
+    assert str(found) == ("label changed: n1: carries config 'all-disabled', expected 'inference-dense-1c0ffee2'")
+
+
+def test_pending_is_not_a_verdict(expected: Expected, a_node: Callable[..., Node]) -> None:
+    assert planes(expected, a_node(state="pending")) == [Plane.STATE]
+    assert planes(expected, a_node(state="")) == [Plane.STATE]
+
+
+def test_a_success_whose_report_is_of_an_earlier_attempt_proves_nothing(
+    expected: Expected, a_node: Callable[..., Node]
+) -> None:
+    assert planes(expected, a_node(attempt="2")) == [Plane.REPORT], "config and state read the same, the report is old"
+
+
+def test_a_lost_slice_is_told_per_gpu(expected: Expected, a_node: Callable[..., Node]) -> None:
+    node = a_node()
+    assert node.report is not None
+    first, second = node.report.gpus
+    short = replace(second, instances=second.instances[:6])
+    found = differences(expected, "n1", replace(node, report=replace(node.report, gpus=(first, short))))
+    assert [str(d) for d in found] == ["slices differ: n1: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb"]
+
+
+def test_a_missing_gpu_is_told(expected: Expected, a_node: Callable[..., Node]) -> None:
+    node = a_node()
+    assert node.report is not None
+    found = differences(expected, "n1", replace(node, report=replace(node.report, gpus=node.report.gpus[:1])))
+    assert [d.text for d in found] == ["expected 2 GPUs, found 1"]
+
+
+def test_the_kubelet_and_gfd_are_asked_only_once_nvml_agrees(expected: Expected, a_node: Callable[..., Node]) -> None:
+    node = a_node(allocatable={"nvidia.com/mig-1g.10gb": 13, "nvidia.com/mig-3g.40gb": 1})
+    assert [d.text for d in differences(expected, "n1", node)] == [
+        "nvidia.com/mig-1g.10gb: expected 14, the kubelet offers 13",
+        "nvidia.com/mig-3g.40gb: expected 0, the kubelet offers 1",
+    ]
+
+
+def test_an_nvml_error_is_passed_on_in_its_own_words(expected: Expected, a_node: Callable[..., Node]) -> None:
+    node = a_node()
+    assert node.report is not None
+    broken = replace(node.report, gpus=(), errors=("nvmlInit: Driver Not Loaded",))
+    assert [str(d) for d in differences(expected, "n1", replace(node, report=broken))] == [
+        "driver error: n1: nvmlInit: Driver Not Loaded"
+    ]
+
+
+def test_a_mig_mode_that_waits_for_a_reset_is_not_done(expected: Expected, a_node: Callable[..., Node]) -> None:
+    node = a_node()
+    assert node.report is not None
+    waiting = tuple(replace(gpu, mig_mode_pending=False) for gpu in node.report.gpus)
+    found = differences(expected, "n1", replace(node, report=replace(node.report, gpus=waiting)))
+    assert [d.plane for d in found] == [Plane.STATE]
+
+
+def test_a_gpu_is_put_into_words() -> None:
+    assert cut({"1g.10gb": 2, "3g.40gb": 1}) == "3g.40gb + 2x 1g.10gb"
+    assert cut({}) == "no slices"
+    assert cut(None) == "MIG off"

@@ -1,0 +1,60 @@
+"""What Pulumi keeps in its state: changing any of it orphans somebody's resources."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pulumi
+import pytest
+from pulumi.dynamic.dynamic import serialize_provider
+
+import components
+from components.assignment import AssignmentProvider
+from components.verification import VerificationProvider
+
+TYPE_TOKENS = {
+    "components.gpu_operator.GpuOperator": "mig-fleet:index:GpuOperator",
+    "components.layouts.MigLayouts": "mig-fleet:index:MigLayouts",
+    "components.monitoring.component.Monitoring": "mig-fleet:index:Monitoring",
+    "components.pool.Pool": "mig-fleet:index:Pool",
+    "components.probe.MigProbe": "mig-fleet:index:MigProbe",
+}
+"""A new component belongs here, with a token that never changes."""
+
+
+def every_component() -> dict[str, type[pulumi.ComponentResource]]:
+    found = {}
+    for module in pkgutil.walk_packages(components.__path__, "components."):
+        for _, member in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            ours = member.__module__ == module.name
+            if ours and issubclass(member, pulumi.ComponentResource):
+                found[f"{module.name}.{member.__name__}"] = member
+    return found
+
+
+def test_every_component_has_its_type_token_pinned() -> None:
+    assert sorted(every_component()) == sorted(TYPE_TOKENS), "pin the token of each component in TYPE_TOKENS"
+
+
+@pytest.mark.parametrize("name", sorted(TYPE_TOKENS))
+def test_a_component_registers_under_its_pinned_token(name: str) -> None:
+    source = inspect.getsource(every_component()[name].__init__)
+    assert f'"{TYPE_TOKENS[name]}"' in source
+
+
+@pytest.mark.parametrize(
+    ("provider", "path"),
+    [(AssignmentProvider, "components.assignment"), (VerificationProvider, "components.verification")],
+    ids=["assignment", "verification"],
+)
+def test_a_dynamic_provider_is_stored_by_reference_and_never_moves(provider: type, path: str) -> None:
+    assert (provider.__module__, provider.__qualname__) == (path, provider.__name__)
+    stored = serialize_provider(provider())
+    assert isinstance(stored, str), "a secret provider would be unreadable in every diff"
+    assert len(stored) < 200, "by value, every edit of the provider's code would change every wave"
+
+
+@pytest.mark.parametrize("provider", [AssignmentProvider, VerificationProvider])
+def test_a_dynamic_provider_stores_nothing_of_its_own(provider: type) -> None:
+    assert vars(provider()) == {}, "attributes are pickled into the state"
+    assert provider.serialize_as_secret_always is False  # type: ignore[attr-defined]
