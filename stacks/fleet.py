@@ -1,0 +1,131 @@
+"""Settings with their meaning: layouts that are proven, pools that use them, one strategy for the cluster."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from mig import gpus
+from mig.errors import InvalidLayout, MigError
+from mig.layouts import Layout
+from mig.rules import PoolFacts, conflicts
+from mig.strategy import Strategy, derive
+from stacks.problems import InvalidSettings, Problem, did_you_mean, from_pydantic
+from stacks.settings import Pool, Settings, raw_from_file, raw_from_pulumi
+
+
+@dataclass(frozen=True)
+class FleetPool:
+    """A pool and its layout."""
+
+    name: str
+    settings: Pool
+    layout: Layout
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A stack file that can be realized."""
+
+    settings: Settings
+    layouts: Mapping[str, Layout]
+    pools: tuple[FleetPool, ...]
+    strategy: Strategy
+
+
+def from_pulumi() -> Fleet:
+    """The running program's fleet; raises :class:`InvalidSettings`."""
+    import pulumi
+
+    return parse(raw_from_pulumi(), f"stack '{pulumi.get_stack()}'")
+
+
+def from_file(path: Path) -> Fleet:
+    """A stack file's fleet; raises :class:`InvalidSettings`, ``OSError`` or ``ValueError``."""
+    return parse(raw_from_file(path), path.name)
+
+
+def parse(raw: Mapping[str, Any], source: str) -> Fleet:
+    """Check the spelling, then everything that is spelled well enough to have a meaning, and report both together."""
+    problems: list[Problem] = []
+    settings = _settings(dict(raw), problems)
+    layouts = _layouts(settings, problems)
+    pools = _pools(settings, layouts, problems)
+    _prices(settings, problems)
+    strategy = derive(pool.layout.per_gpu(pool.settings.gpus_per_node) for pool in pools)
+    for conflict in conflicts([_facts(pool) for pool in pools], strategy):
+        problems.append(Problem(f"pools.{conflict.subject}" if conflict.subject else "pools", conflict.text))
+    if problems:
+        raise InvalidSettings(source, problems)
+    return Fleet(settings, layouts, pools, strategy)
+
+
+def _settings(raw: dict[str, Any], problems: list[Problem]) -> Settings:
+    """What pydantic accepts; the entries it refuses are reported and left out, so that the rest can be looked at."""
+    while True:
+        try:
+            return Settings.model_validate(raw)
+        except ValidationError as error:
+            problems += from_pydantic(error, Settings)
+            raw = _without(raw, error)
+
+
+def _without(raw: dict[str, Any], error: ValidationError) -> dict[str, Any]:
+    """The same data without the entries that an error is in: one pool, one layout, one section."""
+    kept = {key: dict(value) if isinstance(value, Mapping) else value for key, value in raw.items()}
+    for details in error.errors():
+        section, *inner = (str(part) for part in details["loc"])
+        if section in ("layouts", "pools") and inner and isinstance(kept.get(section), dict):
+            kept[section].pop(inner[0], None)
+        else:
+            kept.pop(section, None)
+    return {"layouts": {}, "pools": {}, **kept}
+
+
+def _layouts(settings: Settings, problems: list[Problem]) -> dict[str, Layout]:
+    found: dict[str, Layout] = {}
+    for name, data in settings.layouts.items():
+        try:
+            found[name] = Layout.parse(name, data)
+        except InvalidLayout as exc:
+            problems += [Problem(f"layouts.{name}.{p.path}".rstrip("."), p.text) for p in exc.problems]
+        except MigError as exc:
+            problems.append(Problem(f"layouts.{name}.gpu", str(exc)))
+    return found
+
+
+def _pools(settings: Settings, layouts: Mapping[str, Layout], problems: list[Problem]) -> tuple[FleetPool, ...]:
+    found: list[FleetPool] = []
+    owner: dict[str, str] = {}
+    for name, pool in settings.pools.items():
+        try:
+            gpus.find(pool.gpu)
+        except MigError as exc:
+            problems.append(Problem(f"pools.{name}.gpu", str(exc)))
+            continue
+        for node in pool.nodes:
+            if node in owner:
+                problems.append(Problem(f"pools.{name}.nodes", f"node '{node}' is in pool '{owner[node]}' already"))
+            owner[node] = name
+        if pool.layout in layouts:
+            found.append(FleetPool(name, pool, layouts[pool.layout]))
+        elif pool.layout not in settings.layouts and not any(
+            problem.path.startswith(f"layouts.{pool.layout}") for problem in problems
+        ):
+            hint = did_you_mean(pool.layout, settings.layouts)
+            problems.append(Problem(f"pools.{name}.layout", f"there is no layout '{pool.layout}'; {hint}"))
+    return tuple(found)
+
+
+def _prices(settings: Settings, problems: list[Problem]) -> None:
+    for gpu in settings.prices:
+        try:
+            gpus.find(gpu)
+        except MigError as exc:
+            problems.append(Problem(f"prices.{gpu}", str(exc)))
+
+
+def _facts(pool: FleetPool) -> PoolFacts:
+    return PoolFacts(pool.name, pool.settings.gpu, pool.settings.gpus_per_node, pool.layout)

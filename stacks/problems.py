@@ -1,0 +1,84 @@
+"""All mistakes of a stack file, each at its path, with what was found and what would work."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One mistake: where the person typed it, and one sentence."""
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}"
+
+
+class InvalidSettings(ValueError):
+    """A stack file that cannot be used; ``problems`` holds every mistake found in it."""
+
+    def __init__(self, source: str, problems: Iterable[Problem]) -> None:
+        self.source, self.problems = source, tuple(sorted(set(problems)))
+        super().__init__(source, self.problems)
+
+    def __str__(self) -> str:
+        lines = "\n".join(f"  {problem}" for problem in self.problems)
+        return f"{self.source} has {len(self.problems)} problem(s):\n{lines}"
+
+
+def from_pydantic(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """Pydantic's findings in our words: the value found, and the nearest key where one is unknown."""
+    return [_problem(details, model) for details in error.errors(include_url=False)]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``; did you mean 'layout'?`` or the list of what there is."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else f"there is {', '.join(choices) or 'none'}"
+
+
+def path_of(parts: Iterable[str | int]) -> str:
+    """``pools.inference.nodes[0]``"""
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
+    path, found = details["loc"], details["input"]
+    if details["type"] == "extra_forbidden":
+        known = _keys_at(model, path[:-1])
+        return Problem(path_of(path), f"unknown key; {did_you_mean(str(path[-1]), known)}")
+    if details["type"] == "missing":
+        return Problem(path_of(path), "is missing")
+    text = details["msg"].removeprefix("Value error, ")
+    return Problem(path_of(path), f"{text[0].lower()}{text[1:]} (found {_shown(found)})")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _keys_at(model: type[BaseModel], path: Iterable[str | int]) -> list[str]:
+    """The keys that the object at a path may have."""
+    here: Any = model
+    for part in path:
+        fields: Mapping[str, Any] = getattr(here, "model_fields", {})
+        by_alias = {field.alias or name: field.annotation for name, field in fields.items()}
+        here = by_alias.get(str(part), _member(here))
+    return sorted(field.alias or name for name, field in getattr(here, "model_fields", {}).items())
+
+
+def _member(annotation: Any) -> Any:
+    """The model inside ``dict[str, Model]``."""
+    arguments = getattr(annotation, "__args__", ())
+    return next((a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)), None)

@@ -1,0 +1,42 @@
+"""What a fleet offers and costs, in plain data: for the stack's outputs and for the command line."""
+
+from collections import Counter
+from typing import Any
+
+from mig import capacity as model_capacity
+from mig import cost as model_cost
+from stacks.fleet import Fleet, FleetPool
+
+
+def capacity(fleet: Fleet) -> dict[str, int]:
+    """Allocatable resource → slices (or whole GPUs) over all pools."""
+    total: Counter[str] = Counter()
+    for pool in fleet.pools:
+        offered = pool.layout.allocatable(pool.settings.gpus_per_node, fleet.strategy)
+        total.update({name: n * len(pool.settings.nodes) for name, n in offered.items()})
+    return {name: n for name, n in sorted(total.items()) if n}
+
+
+def cost(fleet: Fleet) -> dict[str, Any]:
+    """USD per hour: of each pool with a known price, and of one slice of each profile in it."""
+    pools = {pool.name: _pool_cost(pool, fleet) for pool in fleet.pools if _price(pool, fleet) is not None}
+    return {"perHourUsd": round(sum(p["perHourUsd"] for p in pools.values()), 2), "pools": pools} if pools else {}
+
+
+def slices(pool: FleetPool) -> int:
+    """MIG slices on one node of the pool."""
+    return sum(model_capacity.of(pool.layout, pool.settings.gpus_per_node).slices.values())
+
+
+def _price(pool: FleetPool, fleet: Fleet) -> float | None:
+    return fleet.settings.prices.get(pool.settings.gpu)
+
+
+def _pool_cost(pool: FleetPool, fleet: Fleet) -> dict[str, Any]:
+    price = _price(pool, fleet) or 0.0
+    gpus = pool.settings.gpus_per_node * len(pool.settings.nodes)
+    per_slice: dict[str, float] = {}
+    for profiles in pool.layout.per_gpu(pool.settings.gpus_per_node):
+        for name, share in model_cost.shares(pool.layout.model, profiles or {}).items():
+            per_slice[name] = round(share * price, 3)
+    return {"perHourUsd": round(price * gpus, 2), "perSliceUsd": dict(sorted(per_slice.items()))}

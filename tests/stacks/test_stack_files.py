@@ -1,0 +1,110 @@
+"""A stack file: every mistake at once, each at its path, with what was found and what would work."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks import fleet
+from stacks.problems import InvalidSettings
+
+STACKS = Path("stacks")
+
+
+def a_stack(**changes: Any) -> dict[str, Any]:
+    """A stack file that works."""
+    return {
+        "layouts": {"dense": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}}},
+        "pools": {"inference": {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": ["n1"], "layout": "dense"}},
+        **changes,
+    }
+
+
+def problems(raw: dict[str, Any]) -> list[str]:
+    with pytest.raises(InvalidSettings) as refused:
+        fleet.parse(raw, "Pulumi.test.yaml")
+    return [str(problem) for problem in refused.value.problems]
+
+
+@pytest.mark.parametrize("path", sorted(STACKS.glob("Pulumi.*.yaml")), ids=lambda p: p.name)
+def test_every_stack_file_of_the_project_can_be_realized(path: Path) -> None:
+    assert fleet.from_file(path).pools
+
+
+def test_the_local_stack_cuts_its_four_nodes_as_announced() -> None:
+    local = fleet.from_file(STACKS / "Pulumi.local.yaml")
+    cuts = {node: pool.layout.name for pool in local.pools for node in pool.settings.nodes}
+    assert cuts == {
+        "gpu-node-1": "inference-dense",
+        "gpu-node-2": "mixed-strategy",
+        "gpu-node-3": "all-disabled",
+        "gpu-node-4": "training-and-inference",
+    }
+    assert local.strategy == "mixed"
+
+
+def test_all_mistakes_are_told_together_whatever_their_kind() -> None:
+    raw = a_stack(
+        layouts={
+            "dense": {"gpu": "H100-80GB", "all": {"1g.1gb": 7}},
+            "greedy": {"gpu": "H100-80GB", "all": {"3g.40gb": 2, "1g.10gb": 1}},
+        },
+        pools={
+            "a": {"gpu": "H100-80GB", "gpusPerNode": 0, "nodes": ["n1"], "layuot": "dense", "layout": "dense"},
+            "b": {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": ["n2"], "layout": "gready"},
+            "c": {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": ["n3"], "layout": "greedy"},
+        },
+        operator={"timeout": "soon"},
+    )
+    found = problems(raw)
+    text = "\n".join(found)
+    assert "layouts.dense.all.1g.1gb: " in text
+    assert "did you mean '1g.10gb'" in text
+    assert "pools.a.gpusPerNode: input should be greater than or equal to 1 (found 0)" in found
+    assert "pools.a.layuot: unknown key; did you mean 'layout'?" in found
+    assert "pools.b.layout: there is no layout 'gready'; did you mean 'greedy'?" in found
+    assert "operator.timeout: should be a duration such as 90s, 45m or 2h (found 'soon')" in found
+    assert any(problem.startswith("pools.c") and "3g.40gb" in problem for problem in found), text
+
+
+def test_the_message_counts_and_names_the_file() -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        fleet.parse(a_stack(prizes={}), "Pulumi.dev.yaml")
+    assert str(refused.value) == ("Pulumi.dev.yaml has 1 problem(s):\n  prizes: unknown key; did you mean 'prices'?")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"pools": {"p": {"gpu": "H100-80GB", "gpusPerNode": "8", "nodes": ["n1"], "layout": "dense"}}}, "gpusPerNode"),
+        ({"pools": {"p": {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": [], "layout": "dense"}}}, "nodes"),
+        ({"pools": {"p": {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": ["N 1"], "layout": "dense"}}}, "nodes[0]"),
+        ({"pools": {"p": {"gpu": "H100-81GB", "gpusPerNode": 8, "nodes": ["n1"], "layout": "dense"}}}, "gpu"),
+        ({"pools": {"p": {"gpu": "A100-80GB", "gpusPerNode": 8, "nodes": ["n1"], "layout": "dense"}}}, ""),
+        ({"pools": {"p": {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": ["n1"]}}}, "layout"),
+    ],
+    ids=["a number as text", "no nodes", "not a node name", "no such GPU", "a layout of another GPU", "no layout"],
+)
+def test_a_pool_with_one_mistake_is_told_exactly_that_one(changes: dict[str, Any], problem: str) -> None:
+    (found,) = problems(a_stack(**changes))
+    assert found.startswith(f"pools.p.{problem}: " if problem else "pools.p: "), found
+
+
+def test_a_node_belongs_to_one_pool() -> None:
+    pool = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": ["n1"], "layout": "dense"}
+    (found,) = problems(a_stack(pools={"a": pool, "b": pool}))
+    assert found == "pools.b.nodes: node 'n1' is in pool 'a' already"
+
+
+def test_a_file_without_settings_says_where_to_look(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.empty.yaml"
+    path.write_text("nothing: here\n")
+    with pytest.raises(ValueError, match=r"has no `config:` section; see stacks/Pulumi.local.yaml"):
+        fleet.from_file(path)
+
+
+def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.broken.yaml"
+    path.write_bytes(b"config: {\xff\n")
+    with pytest.raises(ValueError, match="is not a YAML file"):
+        fleet.from_file(path)
