@@ -1,0 +1,11 @@
+"""The policy pack. `pulumi preview --policy-pack policy` runs it beside the program."""
+
+from pulumi_policy import EnforcementLevel, PolicyPack
+
+from policy import config_map_is_ours, layout_fits_gpu, strategy_serves_pools
+
+PolicyPack(
+    "mig-fleet",
+    enforcement_level=EnforcementLevel.MANDATORY,
+    policies=[layout_fits_gpu.policy, strategy_serves_pools.policy, config_map_is_ours.policy],
+)

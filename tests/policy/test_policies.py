@@ -1,0 +1,76 @@
+"""Each policy is a sentence, and each says it about the right resource."""
+
+import importlib
+import pkgutil
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pulumi_policy import EnforcementLevel
+
+import policy
+from policy.config_map_is_ours import RELEASE
+from policy.waves import VERIFICATION
+
+POLICIES = {
+    "mig-config-map-is-ours": EnforcementLevel.MANDATORY,
+    "mig-layout-fits-gpu": EnforcementLevel.MANDATORY,
+    "mig-strategy-serves-pools": EnforcementLevel.MANDATORY,
+}
+"""A new policy belongs here; names and levels are what users override."""
+
+
+def every_policy() -> dict[str, Any]:
+    modules = (importlib.import_module(f"policy.{m.name}") for m in pkgutil.iter_modules(policy.__path__)
+               if m.name not in ("__main__", "waves"))  # fmt: skip
+    return {module.policy.name: module.policy for module in modules}
+
+
+def violations(name: str, resource_type: str, props: dict[str, Any]) -> list[str]:
+    found: list[str] = []
+    args = SimpleNamespace(resource_type=resource_type, props=props, urn="urn:x", name="x")
+    every_policy()[name].validate(args, lambda message, _urn: found.append(message))
+    return found
+
+
+def a_wave(**changes: Any) -> dict[str, Any]:
+    """A wave that keeps every rule; numbers are floats, as policies receive them."""
+    expected = {"gpu": "H100-80GB", "gpus": [{"1g.10gb": 7.0}] * 2, "strategy": "mixed", **changes}
+    return {"wave": "inference-wave-0", "expected": expected}
+
+
+def test_every_policy_is_pinned_by_name_and_level() -> None:
+    assert {name: p.enforcement_level for name, p in every_policy().items()} == POLICIES
+
+
+@pytest.mark.parametrize("name", sorted(POLICIES))
+def test_a_wave_that_keeps_the_rules_is_let_through(name: str) -> None:
+    assert violations(name, VERIFICATION, a_wave()) == []
+
+
+@pytest.mark.parametrize("name", sorted(POLICIES))
+def test_resources_of_other_kinds_are_let_through(name: str) -> None:
+    assert violations(name, "kubernetes:core/v1:Secret", {}) == []
+
+
+def test_a_layout_that_cannot_be_placed_is_denied_in_one_sentence() -> None:
+    (said,) = violations("mig-layout-fits-gpu", VERIFICATION, a_wave(gpus=[{"3g.40gb": 2.0, "1g.10gb": 1.0}]))
+    assert said.startswith("Pool 'inference-wave-0' must use a layout that fits an H100-80GB: ")
+    assert said.endswith(".")
+
+
+def test_a_profile_the_gpu_does_not_have_is_denied() -> None:
+    (said,) = violations("mig-layout-fits-gpu", VERIFICATION, a_wave(gpus=[{"1g.5gb": 1.0}]))
+    assert "1g.5gb" in said
+
+
+def test_two_profiles_under_strategy_single_are_denied() -> None:
+    wave = a_wave(gpus=[{"1g.10gb": 7.0}, {"2g.20gb": 3.0}], strategy="single")
+    (said,) = violations("mig-strategy-serves-pools", VERIFICATION, wave)
+    assert "strategy single needs one profile per node" in said
+
+
+def test_the_operators_own_config_map_is_denied() -> None:
+    values = {"migManager": {"config": {"name": "default-mig-parted-config"}}}
+    (said,) = violations("mig-config-map-is-ours", RELEASE, {"values": values})
+    assert "Release 'x' must name a ConfigMap of its own" in said
