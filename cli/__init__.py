@@ -1,0 +1,1 @@
+"""The command ``mig-fleet``: one module per subcommand, each imported only when it is called."""

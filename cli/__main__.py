@@ -1,0 +1,47 @@
+"""The entry point: finds the subcommand's module when it is asked for, so that ``--help`` stays quick."""
+
+import importlib
+from typing import Final
+
+import click
+
+COMMANDS: Final = {
+    "plan": "cli.plan",
+    "check": "cli.check",
+    "gpus": "cli.gpus",
+    "import": "cli.import_",
+    "report": "cli.report",
+    "local": "cli.local",
+    "pulumi": "cli.pulumi",
+    "fleet": "cli.fleet",
+    "toolchain": "cli.toolchain",
+}
+"""Subcommand → module; the module's click command is its last word (``cli.import_.import_``)."""
+
+
+class Commands(click.Group):
+    """A group whose members are modules."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        module = COMMANDS.get(name)
+        if module is None:
+            return None
+        command = getattr(importlib.import_module(module), module.rpartition(".")[2])
+        assert isinstance(command, click.Command), f"{module} exports no click command; this is a bug"
+        return command
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mig-fleet")
+def main() -> None:
+    """GPU partitioning as reviewed code: MIG layouts for fleets of NVIDIA GPUs on Kubernetes.
+
+    Try `mig-fleet plan` to see what a stack file means, and `mig-fleet local up` for a whole simulated fleet.
+    """
+
+
+if __name__ == "__main__":
+    main(prog_name="mig-fleet")

@@ -1,0 +1,101 @@
+"""`mig-fleet local`: the whole product on a simulated fleet, from nothing to verified slices and back."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+import toolchain
+from cli import plan, report
+from simulator import Fleet
+from stacks import fleet as fleets
+
+STACK = "local"
+NEXT = """
+Try next:
+  make preview                                       nothing to do: the fleet is as the stack says
+  mig-fleet fleet destroy-slice gpu-node-1 --gpu 0 --start 3
+  make preview                                       shows the drift; `make up` heals it
+  edit a layout in stacks/Pulumi.local.yaml          then `make preview`, `make up`
+  make down                                          takes everything away again
+"""
+
+
+@click.group()
+def local() -> None:
+    """Stack `local`: real control plane, simulated GPU nodes, nothing outside this folder is touched."""
+
+
+@local.command()
+def up() -> None:
+    """Tools, simulated fleet and a verified `pulumi up`; safe to repeat."""
+    _show_plan()
+    workspace = _tools()
+    _fleet().up(workspace.bin, say=click.echo)
+    _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
+    _pulumi(workspace, ["up", "--stack", STACK, "--yes", "--skip-preview"])
+    report.show(workspace, STACK, Console(highlight=False))
+    click.echo(NEXT)
+
+
+@local.command()
+@click.option("--expect-no-changes", is_flag=True, help="Exit 7 when anything would change: the scheduled drift check.")
+def preview(expect_no_changes: bool) -> None:
+    """What `mig-fleet local up` would change, drift included."""
+    workspace = _tools()
+    _fleet().up(workspace.bin, say=click.echo)
+    _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
+    flags = ["--expect-no-changes"] if expect_no_changes else []
+    _pulumi(workspace, ["preview", "--stack", STACK, "--diff", "--policy-pack", "policy", *flags])
+
+
+@local.command()
+def down() -> None:
+    """Destroy the stack's resources and stop the fleet."""
+    fleet = _fleet()
+    if fleet.status().running:
+        workspace = _tools()
+        _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
+        _pulumi(workspace, ["destroy", "--stack", STACK, "--yes", "--skip-preview"])
+        _pulumi(workspace, ["stack", "rm", STACK, "--yes", "--preserve-config"], quiet=True)
+    fleet.down()
+    click.echo("The simulated fleet is stopped and the stack is gone.")
+
+
+def _show_plan() -> None:
+    console = Console(highlight=False)
+    try:
+        plan.show(fleets.from_file(Path("stacks") / f"Pulumi.{STACK}.yaml"), console)
+    except (OSError, ValueError) as exc:
+        raise click.ClickException(str(exc)) from None
+
+
+def _tools() -> toolchain.Workspace:
+    try:
+        return toolchain.workspace(Path.cwd())
+    except toolchain.ToolchainError as exc:
+        raise click.ClickException(str(exc)) from None
+
+
+def _fleet() -> Fleet:
+    return Fleet.at(Path(".mig-fleet") / "fleet")
+
+
+def _pulumi(workspace: toolchain.Workspace, arguments: Sequence[str], quiet: bool = False) -> None:
+    """Run Pulumi and end with its exit status if it fails; its own words are the explanation."""
+    done = subprocess.run(
+        [workspace.pulumi, *arguments],
+        env=workspace.environment(),
+        check=False,
+        stdin=subprocess.DEVNULL if quiet else None,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+        text=True,
+    )
+    if done.returncode:
+        if quiet:
+            click.echo(done.stdout, err=True)
+        sys.exit(done.returncode)

@@ -1,0 +1,22 @@
+"""`mig-fleet pulumi …`: the Pulumi CLI in the project's own corner, away from the user's installation and login."""
+
+import os
+from pathlib import Path
+
+import click
+
+import toolchain
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def pulumi(arguments: tuple[str, ...]) -> None:
+    """Run the Pulumi CLI with the local stack's backend, plugins and empty passphrase.
+
+    \b
+    mig-fleet pulumi preview --stack local --diff
+    mig-fleet pulumi stack output --stack local --json
+    """
+    workspace = toolchain.workspace(Path.cwd())
+    command = str(workspace.pulumi)
+    os.execve(command, [command, *arguments], workspace.environment())
