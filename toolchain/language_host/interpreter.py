@@ -1,0 +1,64 @@
+"""Which Python a program or a policy pack runs on, and what is installed there.
+
+``runtime.options.virtualenv`` of Pulumi.yaml or PulumiPolicy.yaml, relative to the folder of that file; without it the
+Python this host runs on.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from google.protobuf import json_format  # type: ignore[import-untyped]
+from pulumi.runtime.proto import language_pb2
+
+_SURVEY: Final = Path(__file__).with_name("survey.py")
+
+
+class NoInterpreter(Exception):
+    """The virtualenv that the project file names has no Python; the message says where it was looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python and the virtualenv it belongs to, if the project file names one."""
+
+    python: Path
+    virtualenv: Path | None
+
+    @classmethod
+    def of(cls, info: language_pb2.ProgramInfo) -> "Interpreter":
+        """Raises :class:`NoInterpreter`."""
+        virtualenv = virtualenv_of(info)
+        if virtualenv is None:
+            return cls(Path(sys.executable), None)
+        python = virtualenv / "bin" / "python"
+        if not python.exists():
+            raise NoInterpreter(
+                f"runtime.options.virtualenv names {virtualenv}, which has no bin/python; "
+                "`pulumi install` makes it, or `python3 -m venv` does"
+            )
+        return cls(python, virtualenv)
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """As an activated virtualenv: its tools first on PATH, no other Python's home."""
+        env = {name: value for name, value in base.items() if name != "PYTHONHOME"}
+        if self.virtualenv is not None:
+            env["VIRTUAL_ENV"] = str(self.virtualenv)
+            env["PATH"] = f"{self.virtualenv / 'bin'}:{env.get('PATH', '')}"
+        return env
+
+    def survey(self) -> dict[str, Any]:
+        """What is installed, see ``survey.py``."""
+        answer = subprocess.run([self.python, "-I", _SURVEY], capture_output=True, text=True, check=True)
+        facts: dict[str, Any] = json.loads(answer.stdout)
+        return facts
+
+
+def virtualenv_of(info: language_pb2.ProgramInfo) -> Path | None:
+    """The virtualenv the project file names, absolute, whether or not it exists."""
+    name = json_format.MessageToDict(info.options).get("virtualenv")
+    return Path(info.root_directory, str(name)) if name else None
