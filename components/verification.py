@@ -114,12 +114,14 @@ def _agreement(props: Props) -> Look:
     deadline = started + float(props["timeout_s"])
     only_lagging_since: float | None = None
     restarts: dict[str, str | None] = {}
+    told = ""
     while True:
         seen = look(props["cluster"], props["namespace"], fresh=True)
         found = compare(seen, props)
         if not found:
             return seen
         now = time.monotonic()
+        told = _tell(props, found, told)
         curable = {d.node for d in found if d.plane in CURABLE}
         final = {d.node for d in found if d.plane in FINAL} | (curable & restarts.keys())
         for name in sorted(curable - restarts.keys()):
@@ -135,6 +137,17 @@ def _agreement(props: Props) -> Look:
         ):
             raise VerificationFailed(_explained(props, found, restarts, now - started))
         time.sleep(POLL_S)
+
+
+def _tell(props: Props, found: list[Difference], told: str) -> str:
+    """A line of progress whenever it reads differently; Pulumi shows it under the stack's row."""
+    waiting = {d.node: d.text for d in found}
+    first = next(iter(sorted(waiting)))
+    text = f"{props['wave']}: {len(props['nodes']) - len(waiting)} of {len(props['nodes'])} nodes verified"
+    text += f"; {first}: {waiting[first]}" + (f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else "")
+    if text != told:
+        print(text, flush=True)
+    return text
 
 
 def _explained(props: Props, found: list[Difference], restarts: Mapping[str, str | None], after_s: float) -> str:
