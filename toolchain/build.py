@@ -21,7 +21,6 @@ _SETTINGS: Final = {
     "GOFLAGS": "-mod=readonly -buildvcs=false",
     "GOTOOLCHAIN": "local",
     "GOWORK": "off",
-    "CGO_ENABLED": "0",
 }
 _LAST_LINES: Final = 12
 
@@ -76,7 +75,7 @@ class Go:
             go = subprocess.Popen(
                 command,
                 cwd=recipe.folder,
-                env={**around.variables, **_SETTINGS},
+                env={**around.variables, **_SETTINGS, "CGO_ENABLED": "1" if recipe.cgo else "0"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

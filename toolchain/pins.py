@@ -51,11 +51,12 @@ class Recipe:
     packages: tuple[str, ...]
     flags: tuple[str, ...]
     minutes: float
+    cgo: bool = False
 
     @property
     def fingerprint(self) -> str:
         """Names what is built: it changes with any module, any flag and any source file of ours."""
-        digest = hashlib.sha256(repr((self.packages, self.flags)).encode())
+        digest = hashlib.sha256(repr((self.packages, self.flags, self.cgo)).encode())
         for name in ("go.mod", "go.sum", "main.go"):
             file = self.folder / name
             digest.update(file.read_bytes() if file.exists() else b"")
@@ -140,6 +141,7 @@ def _recipe(build: dict[str, Any], words: dict[str, str]) -> Recipe:
         packages=tuple(build["packages"]),
         flags=("-trimpath", *tags, "-ldflags", " ".join(link)),
         minutes=build["minutes"],
+        cgo=build.get("cgo", False),
     )
 
 

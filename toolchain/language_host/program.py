@@ -70,13 +70,21 @@ def _run(program: Path, workers: int) -> int:
         ):
             pulumi.log.error(f"the engine refused a call: {error.details()}")
         return SAID
-    except Exception:
-        pulumi.log.error("Program failed with an unhandled exception:\n" + traceback.format_exc())
+    except Exception as error:
+        pulumi.log.error("Program failed with an unhandled exception:\n" + _from_the_program_on(error))
         return SAID
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
     return 0
+
+
+def _from_the_program_on(error: Exception) -> str:
+    """The traceback without the frames that lead to the program: they are the same each time and say nothing."""
+    start = error.__traceback__
+    while start is not None and not start.tb_frame.f_code.co_filename.startswith(sys.path[0]):
+        start = start.tb_next
+    return "".join(traceback.format_exception(type(error), error, start or error.__traceback__))
 
 
 def _no_awaitable(_: dict[str, Any]) -> None:
