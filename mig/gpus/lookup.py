@@ -51,7 +51,7 @@ def find(name: str) -> GpuModel:
     Raises UnknownGpu, or AmbiguousGpu when several answer to it: ``H100`` is four models.
     """
     if not isinstance(name, str):
-        raise UnknownGpu(name, names())
+        raise UnknownGpu(name, [model.short for model in all_models()])
     word = _fold(name)
     if word in _FILES:
         return _model(word)
@@ -60,8 +60,8 @@ def find(name: str) -> GpuModel:
         if len(found) == 1:
             return found[0]
         if found:
-            raise AmbiguousGpu(name, [model.name for model in found])
-    raise UnknownGpu(name, names())
+            raise AmbiguousGpu(name, [model.short for model in found])
+    raise UnknownGpu(name, [model.short for model in all_models()])
 
 
 def by_pci(pci_device_id: str) -> GpuModel | None:

@@ -92,7 +92,7 @@ class DriverRule:
     source: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class GpuModel:
     """A GPU that does MIG. Two models are the same only if they are the same catalog entry."""
 
@@ -118,7 +118,7 @@ class GpuModel:
     same_profiles_as: str | None
     driver_rules: tuple[DriverRule, ...]
     profiles: Mapping[str, GpuProfile]
-    _by_id: dict[int, GpuProfile] = field(init=False, repr=False)
+    _by_id: dict[int, GpuProfile] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_id", {p.nvml_id: p for p in self.profiles.values() if p.nvml_id is not None})
@@ -127,6 +127,9 @@ class GpuModel:
         from mig.gpus.lookup import find
 
         return find, (self.name,)
+
+    def __repr__(self) -> str:
+        return f"GpuModel({self.name!r})"
 
     def __str__(self) -> str:
         return self.name
@@ -137,7 +140,7 @@ class GpuModel:
         """
         found = self.profiles.get(name) if isinstance(name, str) else None
         if found is None:
-            parsed = Profile.parse(name) if isinstance(name, str) else name
+            parsed = name if isinstance(name, Profile) else Profile.parse(name)
             found = self.profiles.get(str(parsed.whole))
             if found is None or (
                 parsed.is_split and parsed.compute not in {ci.slices for ci in found.compute_instances}

@@ -6,8 +6,8 @@ GPU's.
 """
 
 from mig.placement.driver import driver_choice
-from mig.placement.maximal import feasible, maximal
+from mig.placement.maximal import feasible, maximal, room
 from mig.placement.placed import Placement
 from mig.placement.proof import Proof, Verdict, prove
 
-__all__ = ["Placement", "Proof", "Verdict", "driver_choice", "feasible", "maximal", "prove"]
+__all__ = ["Placement", "Proof", "Verdict", "driver_choice", "feasible", "maximal", "prove", "room"]

@@ -1,13 +1,13 @@
 """All layouts of a GPU: the feasible ones, the maximal ones, and those nearest to one that does not fit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mig.gpus import Geometry, GpuModel, find
 from mig.placement.grid import grid_of, search
-from mig.placement.placed import mask_of
+from mig.placement.placed import Placement, mask_of
 from mig.placement.request import instances_of
 
 if TYPE_CHECKING:
@@ -28,6 +28,27 @@ def maximal(gpu: GpuModel | str) -> tuple[Layout, ...]:
     """The feasible layouts to which no instance can be added, largest instances first."""
     model = find(gpu) if isinstance(gpu, str) else gpu
     return tuple(_named(model, counts) for counts in _maximal(model))
+
+
+def room(gpu: GpuModel | str, kept: Iterable[Placement]) -> Layout:
+    """How many more instances of each profile fit beside those that stay where they are, zeros included.
+
+    Each number is for that profile alone. Unlike the "Instances Free" of ``nvidia-smi mig -lgip`` it can be relied on.
+    """
+    model = find(gpu) if isinstance(gpu, str) else gpu
+    grid, present = grid_of(model), list(kept)
+    counts = [0] * len(grid.kinds)
+    for placement in present:
+        counts[grid.by_name[model.profile(placement.profile).name].index] += 1
+    found = {}
+    for kind in grid.kinds:
+        more = 0
+        while grid.within_limits([*counts[: kind.index], counts[kind.index] + more + 1, *counts[kind.index + 1 :]]):
+            if search([kind] * (more + 1), mask_of(present)) is None:
+                break
+            more += 1
+        found[kind.name] = more
+    return MappingProxyType(found)
 
 
 def nearest(proof: "Proof", limit: int = 3) -> tuple[Layout, ...]:

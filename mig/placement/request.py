@@ -57,6 +57,6 @@ def _bins(widths: Iterable[int], capacity: int) -> int:
 
 
 def _spelling(gpu: GpuModel, name: str | Profile) -> str:
-    profile = Profile.parse(name) if isinstance(name, str) else name
+    profile = name if isinstance(name, Profile) else Profile.parse(name)
     gpu.profile(profile)
     return str(profile)

@@ -1,0 +1,244 @@
+"""Proofs: verdicts, placements, orders, reasons."""
+
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mig import Placement, Profile, Verdict, gpus, maximal, prove
+from mig.errors import InvalidCount, InvalidProfile, UnknownGpu, UnknownProfile
+from mig.placement import driver_choice, feasible, room
+
+MODELS = gpus.all_models()
+ESTABLISHED = [model for model in MODELS if feasible(model)]
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[gpus.GpuModel, list[str]]:
+    model = draw(st.sampled_from(MODELS))
+    return model, draw(st.lists(st.sampled_from(list(model.profiles)), max_size=9))
+
+
+@given(requests())
+def test_a_feasible_layout_is_placed_at_published_starts_without_overlap(
+    request_: tuple[gpus.GpuModel, list[str]],
+) -> None:
+    model, names = request_
+    proof = prove(model, names)
+    if proof.verdict is not Verdict.FEASIBLE:
+        assert (proof.placements, proof.order) == ((), ())
+        assert proof.reason
+        return
+    assert sorted(placement.profile for placement in proof.placements) == sorted(names) == sorted(proof.order)
+    taken = [slice_ for p in proof.placements for slice_ in range(p.start, p.start + p.size)]
+    assert len(taken) == len(set(taken)), "two instances overlap"
+    assert all(p.start in model.profile(p.profile).starts for p in proof.placements)
+    assert max(taken, default=0) < model.memory_slices
+
+
+@given(requests(), st.randoms(use_true_random=False))
+def test_the_order_of_a_request_never_matters(request_: tuple[gpus.GpuModel, list[str]], random: object) -> None:
+    model, names = request_
+    assert prove(model, names) == prove(model, sorted(names)) == prove(model, {n: names.count(n) for n in names})
+
+
+@given(requests())
+def test_the_creation_order_leads_a_greedy_driver_to_the_very_placements(
+    request_: tuple[gpus.GpuModel, list[str]],
+) -> None:
+    model, names = request_
+    proof = prove(model, names)
+    present: list[Placement] = []
+    for profile in proof.order:
+        choice = driver_choice(model, present, profile)
+        assert choice is not None, f"the driver finds no room for {profile} after {present}"
+        present.append(choice)
+    if proof:
+        assert tuple(sorted(present, key=lambda placement: placement.start)) == proof.placements
+
+
+@given(requests())
+def test_taking_an_instance_away_never_makes_a_layout_impossible(request_: tuple[gpus.GpuModel, list[str]]) -> None:
+    model, names = request_
+    if prove(model, names):
+        assert all(prove(model, names[:i] + names[i + 1 :]) for i in range(len(names)))
+
+
+@pytest.mark.parametrize(
+    ("gpu", "profiles", "reason"),
+    [
+        (
+            "H100-80GB",
+            {"3g.40gb": 2, "1g.10gb": 1},
+            "3g.40gb ×2 fill memory slices 0–7; nothing is left for 1g.10gb although 1 compute slice is free",
+        ),
+        ("H100-80GB", {"4g.40gb": 2}, "4g.40gb ×2 need 8 compute slices, H100-80GB has 7"),
+        ("H100-80GB", {"1g.10gb": 10**9}, "1g.10gb ×1000000000 need 1000000000 compute slices, H100-80GB has 7"),
+        ("H100-80GB", {"1g.10gb+me": 2}, "1g.10gb+me ×2 need 2 OFA, H100-80GB has 1"),
+        ("H20-96GB", {"1g.12gb+me": 2}, "1g.12gb+me ×2: H20-96GB allows at most 1"),
+        (
+            "H100-80GB",
+            {"1g.20gb": 3, "3g.40gb": 1},
+            "3g.40gb and 1g.20gb ×2 fill memory slices 0–7; nothing is left for 1g.20gb "
+            "although 2 compute slices are free",
+        ),
+        (
+            "RTX-PRO-6000",
+            {"1g.24gb+me.all": 1, "1g.24gb": 1},
+            "1g.24gb and 1g.24gb+me.all need 5 NVDEC, RTX PRO 6000 Blackwell-96GB has 4",
+        ),
+        ("H100-80GB", {"1c.3g.40gb": 7}, "3g.40gb ×3 need 9 compute slices, H100-80GB has 7"),
+        ("GB300-278GB", {"1g.35gb": 8}, "1g.35gb ×8 need 8 compute slices, GB300-278GB has 7"),
+    ],
+)
+def test_an_impossible_layout_says_why_in_slices(gpu: str, profiles: dict[str, int], reason: str) -> None:
+    proof = prove(gpu, profiles)
+    assert proof.verdict is Verdict.IMPOSSIBLE
+    assert proof.reason == reason
+    assert not proof
+
+
+def test_starts_decide_even_where_memory_is_free() -> None:
+    kept = [Placement("1g.10gb", 1, 1), Placement("1g.10gb", 3, 1), Placement("1g.10gb", 5, 1)]
+    proof = prove("H100-80GB", {"2g.20gb": 1}, keep=kept)
+    assert proof.verdict is Verdict.IMPOSSIBLE
+    assert proof.reason == (
+        "1g.10gb ×3 take memory slices 1, 3, 5; 2g.20gb needs 2 in a row from start 0, 2, 4, "
+        "and none of these has room although 4 compute slices are free"
+    )
+
+
+def test_nearest_layouts_fit_and_differ_little() -> None:
+    proof = prove("H100-80GB", {"3g.40gb": 2, "1g.10gb": 1})
+    assert proof.nearest[0] == {"3g.40gb": 2}
+    assert all(prove("H100-80GB", layout) for layout in proof.nearest)
+    assert prove("H100-80GB", {"1g.10gb": 7}).nearest == ()
+
+
+@given(requests())
+def test_every_impossible_layout_of_an_established_model_has_a_nearest_one_that_fits(
+    request_: tuple[gpus.GpuModel, list[str]],
+) -> None:
+    model, names = request_
+    proof = prove(model, names)
+    if proof.verdict is Verdict.IMPOSSIBLE and model in ESTABLISHED:
+        assert proof.nearest
+        assert all(prove(model, layout) for layout in proof.nearest)
+
+
+@pytest.mark.parametrize(("gpu", "profile"), [("GB300-278GB", "3g.139gb"), ("Thor", "1g.0gb")])
+def test_a_model_without_settled_placements_is_neither_yes_nor_no(gpu: str, profile: str) -> None:
+    proof = prove(gpu, {profile: 1})
+    assert proof.verdict is Verdict.UNPROVEN
+    assert not proof
+    assert "nvidia-smi mig -lgipp" in proof.reason
+    assert maximal(gpu) == ()
+
+
+def test_published_outputs_of_real_drivers_come_out() -> None:
+    """User guide: ``-cgi 9,19,14,19`` succeeds, ``19,19,14,9`` does not; lgip of an A100-80GB: 3g first lands at 4."""
+
+    def create(gpu: str, *names: str) -> list[Placement | None]:
+        made: list[Placement | None] = []
+        for name in names:
+            made.append(driver_choice(gpu, [placement for placement in made if placement], name))
+        return made
+
+    assert None not in create("A100-40GB", "3g.20gb", "1g.5gb", "2g.10gb", "1g.5gb")
+    assert create("A100-40GB", "1g.5gb", "1g.5gb", "2g.10gb", "3g.20gb")[-1] is None
+    assert create("A100-80GB", "3g.40gb", "4g.40gb") == [Placement("3g.40gb", 4, 4), Placement("4g.40gb", 0, 4)]
+
+
+def test_4g_beside_3g_needs_a_newer_driver_on_a100_only() -> None:
+    assert any(
+        "R510 or newer for 4g.40gb with 3g.40gb" in r for r in prove("A100-80GB", ["4g.40gb", "3g.40gb"]).requires
+    )
+    assert not any("R510" in r for r in prove("H100-80GB", ["4g.40gb", "3g.40gb"]).requires)
+
+
+def test_the_confidence_of_a_proof_is_that_of_its_weakest_placement() -> None:
+    assert prove("H100-80GB", ["1g.10gb"]).confidence == "lgipp-output"
+    assert prove("H200-141GB", ["1g.18gb"]).confidence == "derived"
+    assert prove("RTX-PRO-5000", ["1g.24gb"]).confidence == "derived-normalized"
+
+
+def test_kept_instances_stay_and_the_rest_goes_around_them() -> None:
+    kept = Placement("3g.40gb", 0, 4)
+    assert not prove("H100-80GB", {"2g.20gb": 1, "1g.10gb": 2}, keep=[kept]), "no 1g starts at memory slice 7"
+    proof = prove("H100-80GB", {"2g.20gb": 1, "1g.10gb": 1}, keep=[kept])
+    assert proof
+    assert kept in proof.placements
+    assert set(proof.order) == {"2g.20gb", "1g.10gb"}, "what is kept is not created"
+    assert prove("H100-80GB", {"4g.40gb": 1}, keep=[kept]).verdict is Verdict.IMPOSSIBLE
+
+
+def test_room_counts_what_still_fits_beside_kept_instances() -> None:
+    assert room("H100-80GB", [Placement("3g.40gb", 0, 4)]) == {
+        "7g.80gb": 0, "4g.40gb": 0, "3g.40gb": 1, "2g.20gb": 1, "1g.20gb": 2, "1g.10gb": 3, "1g.10gb+me": 1,
+    }  # fmt: skip
+    assert room("H100-80GB", [Placement("1g.10gb", 1, 1)])["4g.40gb"] == 0
+
+
+@pytest.mark.parametrize(
+    ("kept", "why"),
+    [
+        ([Placement("3g.40gb", 1, 4)], "starts at 0, 4"),
+        ([Placement("3g.40gb", 0, 3)], "takes 4 memory slices"),
+        ([Placement("3g.40gb", 0, 4), Placement("2g.20gb", 2, 2)], "overlap"),
+    ],
+)
+def test_instances_that_cannot_stand_there_cannot_be_kept(kept: list[Placement], why: str) -> None:
+    with pytest.raises(InvalidProfile, match=why):
+        prove("H100-80GB", {"1g.10gb": 1}, keep=kept)
+
+
+def test_splits_share_instances() -> None:
+    assert prove("H100-80GB", {"1c.3g.40gb": 6}).order == ("3g.40gb", "3g.40gb")
+    assert prove("H100-80GB", {"2c.3g.40gb": 1, "1c.3g.40gb": 1}).order == ("3g.40gb",)
+    assert prove("H100-80GB", {"1c.7g.80gb": 8}).verdict is Verdict.IMPOSSIBLE
+
+
+def test_maximal_layouts_fit_and_take_no_further_instance() -> None:
+    for model in ESTABLISHED:
+        for layout in maximal(model):
+            assert prove(model, layout)
+            assert not any(prove(model, {**layout, name: layout.get(name, 0) + 1}) for name in model.profiles)
+
+
+def test_the_classic_maximal_layouts_of_an_h100_are_there() -> None:
+    found = [dict(layout) for layout in maximal("H100-80GB")]
+    for layout in (
+        {"1g.10gb": 7},
+        {"7g.80gb": 1},
+        {"3g.40gb": 2},
+        {"4g.40gb": 1, "3g.40gb": 1},
+        {"2g.20gb": 3, "1g.10gb": 1},
+        {"1g.20gb": 4},
+    ):
+        assert layout in found
+
+
+@pytest.mark.parametrize(
+    ("gpu", "profiles", "error"),
+    [
+        ("H300", {"1g.10gb": 1}, UnknownGpu),
+        ("H100-80GB", {"1g.5gb": 1}, UnknownProfile),
+        ("H100-80GB", {"1g.5gb": 0}, UnknownProfile),
+        ("H100-80GB", {"ten": 1}, InvalidProfile),
+        ("H100-80GB", {"1g.10gb": -1}, InvalidCount),
+        ("H100-80GB", {"1g.10gb": "7"}, InvalidCount),
+        ("H100-80GB", {"1g.10gb": True}, InvalidCount),
+        ("H100-80GB", {"1g.10gb": 7.0}, InvalidCount),
+        ("H100-80GB", [7], InvalidProfile),
+    ],
+)
+def test_bad_input_is_one_error_and_never_a_yes(gpu: str, profiles: dict[str, int], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        prove(gpu, profiles)
+
+
+def test_names_and_profiles_may_be_mixed_and_proofs_pickle() -> None:
+    proof = prove("H100-80GB", ["1c.1g.10gb", Profile.parse("1g.10gb")])
+    assert proof.request == (("1g.10gb", 2),)
+    assert pickle.loads(pickle.dumps(proof)) == proof
