@@ -14,6 +14,7 @@ from pulumi.dynamic import (
     CheckResult,
     CreateResult,
     DiffResult,
+    ReadResult,
     Resource,
     ResourceProvider,
     UpdateResult,
@@ -78,6 +79,13 @@ class VerificationProvider(ResourceProvider):
 
     def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:
         return UpdateResult(verify(news))
+
+    def read(self, id_: str, props: Props) -> ReadResult:
+        """Called by `pulumi refresh`: what the nodes have now becomes what the state says they have."""
+        with one_clean_error(VerificationFailed):
+            seen = look(props["cluster"], props["namespace"])
+            realized = {name: _realized(seen, name) for name in sorted(props["nodes"]) if name in seen.nodes}
+            return ReadResult(id_, {**props, "realized": realized})
 
 
 class Verification(Resource, module="mig", name="Verification"):

@@ -193,3 +193,12 @@ def test_a_planned_change_is_not_drift(fleet: Script, wave: dict[str, Any], a_no
     fleet.shows(a_node(config="all-disabled"))
     planned = {**wave, "expected": {**wave["expected"], "config": "other-1c0ffee2"}}
     assert "drift" not in VerificationProvider().check(wave, planned).inputs
+
+
+def test_a_refresh_records_what_the_nodes_have_now(
+    fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]
+) -> None:
+    fleet.shows(wiped(a_node()))
+    recorded = {**wave, "realized": {"n1": ["7x 1g.10gb", "7x 1g.10gb"]}, "__provider": "kept"}
+    outs = VerificationProvider().read("n1", recorded).outs
+    assert outs == {**recorded, "realized": {"n1": ["no slices", "no slices"]}}
