@@ -2,8 +2,8 @@
 
     python benchmarks/proofs.py
 
-Every multiset of up to 7 profiles of every model is proven once; nothing a proof computes is kept for the next one. The catalog is read
-before the clock starts. Exits 1 below 10 000 proofs a second.
+Every multiset of up to 7 profiles of every model is proven once; nothing a proof computes is kept for the next one. The
+catalog is read before the clock starts. Exits 1 below 10 000 proofs a second.
 """
 
 import sys
@@ -29,9 +29,8 @@ def main() -> int:
         verdicts[prove(model, profiles).verdict] += 1
     seconds = time.perf_counter() - started
     rate = len(questions) / seconds
-    print(
-        f"{len(questions)} layouts in {seconds:.2f} s: {rate:,.0f} a second ({', '.join(f'{n} {v}' for v, n in verdicts.items())})"
-    )
+    shares = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+    print(f"{len(questions)} layouts in {seconds:.2f} s: {rate:,.0f} a second ({shares})")
 
     feasible = [question for question in questions if prove(*question)]
     started = time.perf_counter()

@@ -21,8 +21,8 @@ class Cut:
 def settle(gpu: GpuModel, cuts: Sequence[Cut], paths: Sequence[str]) -> tuple[tuple[Cut, ...], list[Problem]]:
     """The canonical form, in which equal meaning is equal text, and what is wrong with it.
 
-    GPUs that look the same stand together, indexes ascend, aliases and zero counts are gone; a node without MIG is one
-    cut of all.
+    ``paths`` say where the profiles of each cut were written. GPUs that look the same stand together, indexes ascend,
+    aliases and zero counts are gone; a node without MIG is one cut of all.
     """
     problems: list[Problem] = []
     merged: dict[Counted | None, list[int] | None] = {}
@@ -65,13 +65,14 @@ def _device_problems(cuts: Sequence[Cut], paths: Sequence[str]) -> list[Problem]
     problems: list[Problem] = []
     seen: set[int] = set()
     for cut, path in zip(cuts, paths, strict=True):
+        where = f"{path.rpartition('.')[0]}.devices"
         if cut.devices is not None and not cut.devices:
-            problems.append(Problem(f"{path}.devices", "names no GPU"))
+            problems.append(Problem(where, "names no GPU"))
         for index in cut.devices or ():
             if isinstance(index, bool) or not isinstance(index, int) or index < 0:
-                problems.append(Problem(f"{path}.devices", f"GPU indexes are whole numbers from 0, found {index!r}"))
+                problems.append(Problem(where, f"GPU indexes are whole numbers from 0, found {index!r}"))
             elif index in seen:
-                problems.append(Problem(f"{path}.devices", f"GPU {index} stands there twice"))
+                problems.append(Problem(where, f"GPU {index} stands there twice"))
             else:
                 seen.add(index)
     return problems

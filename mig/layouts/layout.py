@@ -38,7 +38,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         model = find(self.gpu)
-        self._settle(model, self.cuts, [f"cuts[{position}]" for position in range(len(self.cuts))])
+        self._settle(model, self.cuts, [f"cuts[{position}].profiles" for position in range(len(self.cuts))])
 
     def __hash__(self) -> int:
         return hash((self.name, self.canonical))

@@ -34,76 +34,40 @@ def driver_choice(gpu: GpuModel | str, taken: Iterable[Placement], profile: str)
 
 def highest_free(kind: Kind, taken: int) -> int | None:
     """The highest free start."""
-    return next((start for start, mask in kind.masks if not taken & mask), None)
-
-
-def lowest_free(kind: Kind, taken: int) -> int | None:
-    """The lowest free start, as NVIDIA's mock chooses."""
-    return next((start for start, mask in reversed(kind.masks) if not taken & mask), None)
-
-
-def create_in_order(kinds: Sequence[Kind], taken: int = 0, *, lowest: bool = False) -> list[int] | None:
-    """The starts that a greedy driver gives to instances created in this order; None when one of them finds no room."""
-    choose = lowest_free if lowest else highest_free
-    starts = []
-    for kind in kinds:
-        start = choose(kind, taken)
-        if start is None:
-            return None
-        starts.append(start)
-        taken |= ((1 << kind.size) - 1) << start
-    return starts
+    for start, mask in kind.masks:
+        if not taken & mask:
+            return start
+    return None
 
 
 def safe_order(kinds: Sequence[Kind], taken: int = 0) -> tuple[list[Kind], list[int]] | None:
-    """An order that a driver choosing the highest start completes, with the starts it leads to; None when there is
-    none.
+    """An order that such a driver completes, and the starts it leads to; None when no order does.
 
-    Of those, one that a driver choosing the lowest start completes as well, where such an order exists.
+    ``kinds`` come largest first. On an empty GPU that order always works (a test walks every layout of every model);
+    around instances that stay where they are another one may be needed.
     """
-    largest_first = list(kinds)
-    high = create_in_order(largest_first, taken)
-    if high is not None and create_in_order(largest_first, taken, lowest=True) is not None:
-        return largest_first, high
-    both = _search_order(largest_first, taken, taken)
-    if both is not None:
-        order, starts = both
-        return order, starts
-    if high is not None:
-        return largest_first, high
-    return _search_order(largest_first, taken, None)
-
-
-def _search_order(kinds: Sequence[Kind], high: int, low: int | None) -> tuple[list[Kind], list[int]] | None:
-    """Depth first over orders, largest first, remembering dead ends; ``low`` None leaves the lowest-start driver out of
-    it.
-    """
-    dead: set[tuple[tuple[int, ...], int, int | None]] = set()
+    dead: set[tuple[tuple[Kind, ...], int]] = set()
     order: list[Kind] = []
     starts: list[int] = []
 
-    def create(rest: tuple[Kind, ...], high: int, low: int | None) -> bool:
+    def create(rest: tuple[Kind, ...], taken: int) -> bool:
         if not rest:
             return True
-        state = (tuple(kind.index for kind in rest), high, low)
-        if state in dead:
+        if (rest, taken) in dead:
             return False
         for position, kind in enumerate(rest):
-            if kind in rest[:position]:
+            if position and kind is rest[position - 1]:
                 continue
-            start = highest_free(kind, high)
-            bits = (1 << kind.size) - 1
-            other = None if low is None else lowest_free(kind, low)
-            if start is None or (low is not None and other is None):
-                continue
+            start = highest_free(kind, taken)
+            if start is None:
+                break  # Taking others first never makes room for this one.
             order.append(kind)
             starts.append(start)
-            next_low = None if low is None or other is None else low | bits << other
-            if create(rest[:position] + rest[position + 1 :], high | bits << start, next_low):
+            if create(rest[:position] + rest[position + 1 :], taken | ((1 << kind.size) - 1) << start):
                 return True
             order.pop()
             starts.pop()
-        dead.add(state)
+        dead.add((rest, taken))
         return False
 
-    return (order, starts) if create(tuple(kinds), high, low) else None
+    return (order, starts) if create(tuple(kinds), taken) else None

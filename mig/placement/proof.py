@@ -58,6 +58,10 @@ class Proof:
         return nearest(self) if self.verdict is Verdict.IMPOSSIBLE else ()
 
 
+BY_HAND = "explicit starts (nvidia-smi mig -cgi <id>:<start>): a driver that chooses by itself does not get there"
+"""A requirement of a proof around kept instances for which no creation order is enough."""
+
+
 def prove(
     gpu: GpuModel | str, profiles: Mapping[str, int] | Iterable[str | Profile], keep: Iterable[Placement] = ()
 ) -> Proof:
@@ -82,6 +86,7 @@ def prove(
     if not grid.within_limits(totals):
         return _no(model, request, kept)
     wanted = grid.flatten(counts)
+    by_hand: tuple[str, ...] = ()
     if model.geometry is not Geometry.ESTABLISHED or any(not kind.masks for kind in wanted):
         return Proof(model, request, kept, Verdict.UNPROVEN, (), (), "none", ())
     found = safe_order(wanted, mask_of(kept))
@@ -90,6 +95,7 @@ def prove(
         if starts is None:
             return _no(model, request, kept)
         found = wanted, starts
+        by_hand = (BY_HAND,)
     order, starts = found
     placed = [Placement(kind.name, start, kind.size) for kind, start in zip(order, starts, strict=True)]
     names = {placement.profile for placement in (*placed, *kept)}
@@ -101,7 +107,7 @@ def prove(
         tuple(sorted((*placed, *kept), key=lambda placement: placement.start)),
         tuple(kind.name for kind in order),
         _confidence(model, names),
-        _requirements(model, names),
+        (*_requirements(model, names), *by_hand),
     )
 
 

@@ -1,6 +1,7 @@
 """Every proof against an independent brute force: every multiset of up to 7 profiles of every model.
 
-The brute force knows nothing of masks, orders or kinds: it walks all ways to choose published starts and looks at sets of slices.
+The brute force knows nothing of masks, orders or kinds: it walks all ways to choose published starts and looks at sets
+of slices.
 """
 
 from collections import Counter
@@ -14,7 +15,9 @@ from mig.gpus import Geometry, GpuModel
 
 
 def placeable_sets(model: GpuModel, most: int) -> set[tuple[str, ...]]:
-    """The multisets (sorted) of up to ``most`` profiles that disjoint published starts allow, grown one instance at a time."""
+    """The multisets (sorted) of up to ``most`` profiles that disjoint published starts allow, grown one instance at
+    a time.
+    """
     ranges = {
         (name, frozenset(range(start, start + row.size)))
         for name, row in model.profiles.items()
