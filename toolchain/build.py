@@ -24,6 +24,15 @@ _SETTINGS: Final = {
 }
 _LAST_LINES: Final = 12
 
+# A build must not outlive us, not even when we are killed and can do nothing about it: a watcher holds the other end of
+# our pipe, and its closing takes the whole group of processes.
+_TIED_TO_US: Final = (
+    "/bin/sh",
+    "-c",
+    'exec 3<&0; { cat <&3 >/dev/null; kill -KILL 0; } & "$@" 3<&- </dev/null',
+    "sh",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Go:
@@ -73,10 +82,10 @@ class Go:
         ]
         with log.open("w") as output:
             go = subprocess.Popen(
-                command,
+                [*_TIED_TO_US, *command],
                 cwd=recipe.folder,
                 env={**around.variables, **_SETTINGS, "CGO_ENABLED": "1" if recipe.cgo else "0"},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -92,7 +101,9 @@ class Go:
 
 
 def _end(go: "subprocess.Popen[bytes]") -> None:
-    """Nothing of a build outlives it: on an interrupt its whole group of processes goes."""
+    """On an interrupt the whole group of processes goes; after a normal end only the watcher is left to go."""
     if go.poll() is None:
         os.killpg(go.pid, signal.SIGKILL)
-        go.wait()
+    assert go.stdin is not None
+    go.stdin.close()
+    go.wait()

@@ -153,12 +153,12 @@ def test_a_go_that_is_too_old_is_named_with_what_is_needed(computer, etcd):
 
 def test_gos_errors_are_shown_by_their_last_lines_and_the_log_is_named(computer, etcd):
     computer.has_go(fails="missing go.sum entry")
-    with pytest.raises(toolchain.BuildFailed, match="missing go.sum entry") as raised:
+    with pytest.raises(toolchain.BuildFailed, match=r"missing go\.sum entry") as raised:
         toolchain.ensure([etcd], around=computer.around)
     assert str(raised.value.log) in str(raised.value) and raised.value.log.exists()
     assert computer.unfinished() == []
 
 
 def test_an_unknown_family_gets_a_suggestion():
-    with pytest.raises(toolchain.UnknownFamily, match="unknown tool family 'enigne'; did you mean 'engine'?"):
+    with pytest.raises(toolchain.UnknownFamily, match=r"unknown tool family 'enigne'; did you mean 'engine'\?"):
         toolchain.family("enigne")
