@@ -21,6 +21,7 @@ from pulumi.dynamic import (
 
 from components.clean_error import CleanError, one_clean_error
 from components.cluster import Cluster, ClusterArgs, ClusterError, NodeMissing
+from components.comparison import Kind
 from components.look import Look, forget, look
 from mig import labels
 
@@ -96,9 +97,13 @@ def relabelled(seen: Look, props: Mapping[str, Any]) -> list[str]:
     for name in props["nodes"]:
         node = seen.nodes.get(name)
         if node is None:
-            found.append(f"node gone: {name} is no longer in the cluster")
+            found.append(f"{Kind.GONE}: {name} is no longer in the cluster")
+        elif labels.PREVIOUS_CONFIG not in node.annotations:
+            found.append(f"{Kind.REPLACED}: {name} is another node of that name, without the marks of our last update")
         elif node.config != props["config"]:
-            found.append(f"label changed: {name} carries {node.config or 'no config'!r}, expected {props['config']!r}")
+            found.append(
+                f"{Kind.RELABELLED}: {name} carries {node.config or 'no config'!r}, expected {props['config']!r}"
+            )
     return sorted(found)
 
 
@@ -112,7 +117,10 @@ def assign(props: Props) -> Props:
             raise AssignmentFailed("nothing was changed:\n  " + "\n  ".join(problems))
         for name in sorted(props["nodes"]):
             node = seen.nodes[name]
-            if node.config != props["config"]:
+            if node.config == props["config"]:
+                if labels.PREVIOUS_CONFIG not in node.annotations:
+                    cluster.patch_node(name, {}, {labels.PREVIOUS_CONFIG: node.config})
+            else:
                 before = node.annotations.get(labels.PREVIOUS_CONFIG, node.config)
                 wish = {labels.CONFIG: props["config"]}
                 cluster.start_attempt(name, node.attempt, wish, {labels.PREVIOUS_CONFIG: before})

@@ -24,62 +24,65 @@ class Expected(TypedDict):
     strategy: str
 
 
-class Plane(StrEnum):
-    """Where a difference was seen; the order is the order in which the truth spreads."""
+class Kind(StrEnum):
+    """What sort of difference; the order is the order in which a change spreads through a node."""
 
-    NODE = "node gone"
-    LABEL = "label changed"
-    STATE = "not settled"
+    GONE = "node gone"
+    REPLACED = "node replaced"
+    RELABELLED = "label changed"
+    UNSETTLED = "not settled"
     FAILED = "MIG Manager failed"
-    REPORT = "report missing"
-    DRIVER = "driver error"
-    NVML = "slices differ"
-    ALLOCATABLE = "allocatable differs"
-    GFD = "GFD labels differ"
+    UNREPORTED = "report missing"
+    UNREADABLE = "driver error"
+    LOST = "layout lost"
+    DESTROYED = "slice destroyed"
+    FOREIGN = "foreign slice"
+    ALLOCATABLE = "allocatable stale"
+    FEATURES = "GFD labels stale"
 
 
 @dataclass(frozen=True)
 class Difference:
     """One sentence about one node."""
 
-    plane: Plane
+    kind: Kind
     node: str
     text: str
 
     def __str__(self) -> str:
-        return f"{self.plane}: {self.node}: {self.text}"
+        return f"{self.kind}: {self.node}: {self.text}"
 
 
 def differences(expected: Expected, name: str, node: Node | None) -> list[Difference]:
-    """Everything that is not as it should be on one node; later planes are looked at once the earlier ones agree."""
+    """Everything that is not as it should be on one node; what spreads later is looked at once the earlier agrees."""
 
-    def one(plane: Plane, text: str) -> list[Difference]:
-        return [Difference(plane, name, text)]
+    def one(kind: Kind, text: str) -> list[Difference]:
+        return [Difference(kind, name, text)]
 
     if node is None:
-        return one(Plane.NODE, "is not in the cluster")
+        return one(Kind.GONE, "is not in the cluster")
     if node.config != expected["config"]:
-        return one(Plane.LABEL, f"carries config {node.config or 'none'!r}, expected {expected['config']!r}")
+        return one(Kind.RELABELLED, f"carries config {node.config or 'none'!r}, expected {expected['config']!r}")
     if node.state == "failed":
-        return one(Plane.FAILED, f"could not apply {expected['config']!r}")
+        return one(Kind.FAILED, f"could not apply {expected['config']!r}")
     if node.state != "success":
-        return one(Plane.STATE, f"MIG Manager's state is {node.state or 'not set'!r}")
+        return one(Kind.UNSETTLED, f"MIG Manager's state is {node.state or 'not set'!r}")
     report = node.report
     if report is None:
-        return one(Plane.REPORT, "its probe has not reported; is the pod of DaemonSet mig-probe running there?")
+        return one(Kind.UNREPORTED, "its probe has not reported; is the pod of DaemonSet mig-probe running there?")
     if report.errors:
-        return one(Plane.DRIVER, "; ".join(report.errors))
+        return one(Kind.UNREADABLE, "; ".join(report.errors))
     if (report.config, report.state, report.attempt) != (node.config, node.state, node.attempt):
-        return one(Plane.REPORT, f"its probe last saw config {report.config or 'none'!r}, state {report.state!r}")
-    wrong = _nvml(expected["gpus"], report.counts())
+        return one(Kind.UNREPORTED, f"its probe last saw config {report.config or 'none'!r}, state {report.state!r}")
+    wrong = _slices(name, expected["gpus"], report.counts())
     if wrong:
-        return [Difference(Plane.NVML, name, text) for text in wrong]
+        return wrong
     pending = [gpu.index for gpu in report.gpus if gpu.mig_mode_current != gpu.mig_mode_pending]
     if pending:
-        return one(Plane.STATE, f"GPU {_list(pending)}: a change of the MIG mode waits for a GPU reset or reboot")
+        return one(Kind.UNSETTLED, f"GPU {_list(pending)}: a change of the MIG mode waits for a GPU reset or reboot")
     return [
-        *(Difference(Plane.ALLOCATABLE, name, text) for text in _allocatable(expected["allocatable"], node)),
-        *(Difference(Plane.GFD, name, text) for text in _labels(expected["labels"], node)),
+        *(Difference(Kind.ALLOCATABLE, name, text) for text in _allocatable(expected["allocatable"], node)),
+        *(Difference(Kind.FEATURES, name, text) for text in _labels(expected["labels"], node)),
     ]
 
 
@@ -95,14 +98,29 @@ def cut(profiles: Mapping[str, int] | None) -> str:
     return " + ".join(parts) or "no slices"
 
 
-def _nvml(expected: Sequence[Mapping[str, int] | None], found: Sequence[Mapping[str, int] | None]) -> list[str]:
-    texts = []
+def _slices(
+    node: str, expected: Sequence[Mapping[str, int] | None], found: Sequence[Mapping[str, int] | None]
+) -> list[Difference]:
+    """NVML's counts per GPU. What no GPU of the node has any more was lost at once, as a reboot does it."""
     if len(expected) != len(found):
-        texts.append(f"expected {len(expected)} GPUs, found {len(found)}")
-    for index, (want, have) in enumerate(zip(expected, found, strict=False)):
-        if _plain(want) != _plain(have):
-            texts.append(f"GPU {index}: expected {cut(want)}, found {cut(have)}")
-    return texts
+        return [Difference(Kind.LOST, node, f"expected {len(expected)} GPUs, found {len(found)}")]
+    pairs = [(_plain(want), _plain(have)) for want, have in zip(expected, found, strict=True)]
+    all_lost = all(not have for want, have in pairs if want) and any(want for want, _ in pairs)
+    return [
+        Difference(
+            Kind.LOST if all_lost else _kind(want, have),
+            node,
+            f"GPU {index}: expected {cut(want)}, found {cut(have)}",
+        )
+        for index, (want, have) in enumerate(pairs)
+        if want != have
+    ]
+
+
+def _kind(want: Mapping[str, int] | None, have: Mapping[str, int] | None) -> Kind:
+    """Something is there that nobody asked for, or something asked for is missing."""
+    extra = any(n > (want or {}).get(name, 0) for name, n in (have or {}).items())
+    return Kind.FOREIGN if extra or want is None else Kind.DESTROYED
 
 
 def _plain(profiles: Mapping[str, int] | None) -> dict[str, int] | None:

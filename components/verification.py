@@ -22,15 +22,15 @@ from pulumi.dynamic import (
 
 from components.clean_error import CleanError, one_clean_error
 from components.cluster import Cluster, ClusterArgs, ClusterError
-from components.comparison import Difference, Expected, Plane, cut, differences
+from components.comparison import Difference, Expected, Kind, cut, differences
 from components.look import Look, forget, look
 from components.recovery import apply_again
 
 Props = dict[str, Any]
 
-CURABLE = frozenset({Plane.FAILED, Plane.NVML})
-FINAL = frozenset({Plane.NODE, Plane.LABEL})
-LAGGING = frozenset({Plane.REPORT, Plane.DRIVER, Plane.ALLOCATABLE, Plane.GFD})
+CURABLE = frozenset({Kind.FAILED, Kind.LOST, Kind.DESTROYED, Kind.FOREIGN})
+FINAL = frozenset({Kind.GONE, Kind.RELABELLED})
+LAGGING = frozenset({Kind.UNREPORTED, Kind.UNREADABLE, Kind.ALLOCATABLE, Kind.FEATURES})
 
 POLL_S = 1.0
 CONVERGENCE_S = 120.0
@@ -115,7 +115,7 @@ def verify(props: Props) -> Props:
 def _agreement(props: Props) -> Look:
     """The first look without a difference.
 
-    Patience by plane: a state that has not settled may take until the deadline; what lags behind NVML gets
+    Patience by kind: a state that has not settled may take until the deadline; what lags behind NVML gets
     :data:`CONVERGENCE_S`; a failed or wrong node is started over once; a missing node or a foreign label gets none.
     """
     started = time.monotonic()
@@ -130,14 +130,14 @@ def _agreement(props: Props) -> Look:
             return seen
         now = time.monotonic()
         told = _tell(props, found, told)
-        curable = {d.node for d in found if d.plane in CURABLE}
-        final = {d.node for d in found if d.plane in FINAL} | (curable & restarts.keys())
+        curable = {d.node for d in found if d.kind in CURABLE}
+        final = {d.node for d in found if d.kind in FINAL} | (curable & restarts.keys())
         for name in sorted(curable - restarts.keys()):
             restarts[name] = apply_again(Cluster(props["cluster"]), props["namespace"], seen.nodes[name])
             forget()
-        lagging = all(d.plane in LAGGING for d in found)
+        lagging = all(d.kind in LAGGING for d in found)
         only_lagging_since = (only_lagging_since or now) if lagging else None
-        working = any(d.plane is Plane.STATE for d in found)
+        working = any(d.kind is Kind.UNSETTLED for d in found)
         if (
             now > deadline
             or (final and not working)

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from components.comparison import Expected, Plane, cut, differences
+from components.comparison import Expected, Kind, cut, differences
 from components.look import Node
+from mig.report import ComputeInstance, Instance
 
 
-def planes(expected: Expected, node: Node | None) -> list[Plane]:
-    return [d.plane for d in differences(expected, "n1", node)]
+def kinds(expected: Expected, node: Node | None) -> list[Kind]:
+    return [d.kind for d in differences(expected, "n1", node)]
 
 
 def test_a_node_that_is_as_declared_has_no_differences(expected: Expected, a_node: Callable[..., Node]) -> None:
@@ -33,14 +34,16 @@ def test_a_label_changed_by_hand_names_both_configs(expected: Expected, a_node: 
 
 
 def test_pending_is_not_a_verdict(expected: Expected, a_node: Callable[..., Node]) -> None:
-    assert planes(expected, a_node(state="pending")) == [Plane.STATE]
-    assert planes(expected, a_node(state="")) == [Plane.STATE]
+    assert kinds(expected, a_node(state="pending")) == [Kind.UNSETTLED]
+    assert kinds(expected, a_node(state="")) == [Kind.UNSETTLED]
 
 
 def test_a_success_whose_report_is_of_an_earlier_attempt_proves_nothing(
     expected: Expected, a_node: Callable[..., Node]
 ) -> None:
-    assert planes(expected, a_node(attempt="2")) == [Plane.REPORT], "config and state read the same, the report is old"
+    assert kinds(expected, a_node(attempt="2")) == [Kind.UNREPORTED], (
+        "config and state read the same, the report is old"
+    )
 
 
 def test_a_lost_slice_is_told_per_gpu(expected: Expected, a_node: Callable[..., Node]) -> None:
@@ -49,7 +52,29 @@ def test_a_lost_slice_is_told_per_gpu(expected: Expected, a_node: Callable[..., 
     first, second = node.report.gpus
     short = replace(second, instances=second.instances[:6])
     found = differences(expected, "n1", replace(node, report=replace(node.report, gpus=(first, short))))
-    assert [str(d) for d in found] == ["slices differ: n1: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb"]
+    assert [str(d) for d in found] == ["slice destroyed: n1: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb"]
+
+
+def test_slices_that_nobody_declared_are_called_foreign(expected: Expected, a_node: Callable[..., Node]) -> None:
+    node = a_node()
+    assert node.report is not None
+    first, second = node.report.gpus
+    other = replace(second, instances=(Instance(2, "3g.40gb", 4, 4, (ComputeInstance(0, "3g.40gb", 3),)),))
+    found = differences(expected, "n1", replace(node, report=replace(node.report, gpus=(first, other))))
+    assert [str(d) for d in found] == ["foreign slice: n1: GPU 1: expected 7x 1g.10gb, found 3g.40gb"]
+
+
+def test_a_node_without_any_slice_lost_its_layout_as_after_a_reboot(
+    expected: Expected, a_node: Callable[..., Node]
+) -> None:
+    node = a_node()
+    assert node.report is not None
+    off = tuple(replace(gpu, instances=(), mig_mode_current=False, mig_mode_pending=False) for gpu in node.report.gpus)
+    found = differences(expected, "n1", replace(node, report=replace(node.report, gpus=off)))
+    assert [str(d) for d in found] == [
+        "layout lost: n1: GPU 0: expected 7x 1g.10gb, found MIG off",
+        "layout lost: n1: GPU 1: expected 7x 1g.10gb, found MIG off",
+    ]
 
 
 def test_a_missing_gpu_is_told(expected: Expected, a_node: Callable[..., Node]) -> None:
@@ -81,7 +106,7 @@ def test_a_mig_mode_that_waits_for_a_reset_is_not_done(expected: Expected, a_nod
     assert node.report is not None
     waiting = tuple(replace(gpu, mig_mode_pending=False) for gpu in node.report.gpus)
     found = differences(expected, "n1", replace(node, report=replace(node.report, gpus=waiting)))
-    assert [d.plane for d in found] == [Plane.STATE]
+    assert [d.kind for d in found] == [Kind.UNSETTLED]
 
 
 def test_a_gpu_is_put_into_words() -> None:

@@ -173,8 +173,8 @@ def test_drift_is_an_input_a_reviewer_sees_and_no_output(
     fleet.shows(wiped(a_node()))
     seen = provider.check(wave, wave)
     assert seen.inputs["drift"] == [
-        "slices differ: n1: GPU 0: expected 7x 1g.10gb, found no slices",
-        "slices differ: n1: GPU 1: expected 7x 1g.10gb, found no slices",
+        "layout lost: n1: GPU 0: expected 7x 1g.10gb, found no slices",
+        "layout lost: n1: GPU 1: expected 7x 1g.10gb, found no slices",
     ]
     assert provider.diff("n1", wave, seen.inputs).changes is True
     fleet.shows(a_node())
