@@ -1,0 +1,170 @@
+"""The API server as the simulator talks to it: plain JSON over one keep-alive connection pool, errors with their reason."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+import aiohttp
+import yaml
+
+from simulator.errors import ApiError
+
+Json = dict[str, Any]
+
+MERGE_PATCH: Final = "application/merge-patch+json"
+FIELD_MANAGER: Final = "mig-fleet-simulator"
+CALL_TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
+WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5)
+
+
+class Api:
+    """An administrator's connection to the cluster in ``directory``; use it as an async context manager."""
+
+    def __init__(self, directory: Path) -> None:
+        document = yaml.safe_load((directory / "kubeconfig").read_text())
+        self.server: str = document["clusters"][0]["cluster"]["server"]
+        self._tls = ssl.create_default_context(cafile=str(directory / "pki/ca.crt"))
+        self._tls.load_cert_chain(directory / "pki/admin.crt", directory / "pki/admin.key")
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(ssl=self._tls, limit=32)
+        self._session = aiohttp.ClientSession(self.server, connector=connector)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def get(self, path: str, **query: str) -> Json:
+        return await self._call("GET", path, query=query)
+
+    async def create(self, path: str, body: Json) -> Json:
+        return await self._call("POST", path, body, query={"fieldManager": FIELD_MANAGER})
+
+    async def patch(self, path: str, body: Json) -> Json:
+        """A merge patch: ``None`` removes a key."""
+        return await self._call("PATCH", path, body, query={"fieldManager": FIELD_MANAGER}, content_type=MERGE_PATCH)
+
+    async def delete(self, path: str, options: Json | None = None) -> Json:
+        return await self._call("DELETE", path, options)
+
+    async def watch(self, path: str, resource_version: str) -> AsyncIterator[Json]:
+        """Every event since ``resource_version``; ends when the server ends it."""
+        query = {"watch": "true", "resourceVersion": resource_version, "allowWatchBookmarks": "true"}
+        try:
+            async with self._session.get(path, params=query, timeout=WATCH_TIMEOUT) as answer:
+                if answer.status != 200:
+                    raise _refused(answer.status, f"WATCH {path}", await answer.text())
+                pending = b""
+                # Not by line: a ConfigMap with a program in it is longer than a stream reader's line limit.
+                async for chunk in answer.content.iter_any():
+                    *lines, pending = (pending + chunk).split(b"\n")
+                    for line in lines:
+                        yield json.loads(line)
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            raise ApiError(0, f"WATCH {path}", str(exc) or type(exc).__name__) from exc
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Json:
+        try:
+            async with self._session.request(
+                method,
+                path,
+                params=query,
+                data=None if body is None else json.dumps(body),
+                headers={"Content-Type": content_type},
+                timeout=CALL_TIMEOUT,
+            ) as answer:
+                text = await answer.text()
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            raise ApiError(0, f"{method} {path}", str(exc) or type(exc).__name__) from exc
+        if answer.status >= 400:
+            raise _refused(answer.status, f"{method} {path}", text)
+        found: Json = json.loads(text)
+        return found
+
+
+class Informer:
+    """A mirror of one resource: ``objects`` by namespace/name, and ``changed(before, after)`` for each difference.
+
+    ``before`` is ``None`` for what is new, ``after`` for what is gone. A resource that does not exist yet (a CRD's) is
+    asked for again every ``RETRY_S`` seconds.
+    """
+
+    RETRY_S: Final = 1.0
+
+    def __init__(self, api: Api, path: str) -> None:
+        self.api, self.path = api, path
+        self.objects: dict[str, Json] = {}
+        self.synced = asyncio.Event()
+
+    def changed(self, before: Json | None, after: Json | None) -> None:
+        """Override or assign; runs in the event loop and must not block."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self._follow(await self._relist())
+            except ApiError as exc:
+                # 410: the version is too old for a watch; list again at once.
+                if exc.status != 410:
+                    await asyncio.sleep(self.RETRY_S)
+
+    async def _relist(self) -> str:
+        answer = await self.api.get(self.path)
+        found = {key_of(item): item for item in answer["items"]}
+        for key in self.objects.keys() - found.keys():
+            self._apply(key, None)
+        for key, item in found.items():
+            self._apply(key, item)
+        self.synced.set()
+        version: str = answer["metadata"]["resourceVersion"]
+        return version
+
+    async def _follow(self, version: str) -> None:
+        while True:
+            async for event in self.api.watch(self.path, version):
+                item = event["object"]
+                if event["type"] == "ERROR":
+                    raise ApiError(item.get("code", 500), f"WATCH {self.path}", item.get("message", "unknown"))
+                version = item["metadata"]["resourceVersion"]
+                if event["type"] != "BOOKMARK":
+                    self._apply(key_of(item), None if event["type"] == "DELETED" else item)
+
+    def _apply(self, key: str, after: Json | None) -> None:
+        before = self.objects.get(key)
+        if after is None:
+            self.objects.pop(key, None)
+        else:
+            self.objects[key] = after
+        if before is None or after is None or version_of(before) != version_of(after):
+            self.changed(before, after)
+
+
+def key_of(item: Json) -> str:
+    """``namespace/name``, or the name alone."""
+    metadata = item["metadata"]
+    name: str = metadata["name"]
+    return f"{metadata['namespace']}/{name}" if "namespace" in metadata else name
+
+
+def version_of(item: Json) -> str:
+    version: str = item["metadata"]["resourceVersion"]
+    return version
+
+
+def _refused(status: int, what: str, text: str) -> ApiError:
+    try:
+        message = json.loads(text)["message"]
+    except (ValueError, KeyError, TypeError):
+        message = text.strip()[:300] or "no reason given"
+    return ApiError(status, what, message)

@@ -1,0 +1,73 @@
+/* A libnvidia-ml.so.1 without a GPU: it serves the driver state file that the simulated driver writes.
+ *
+ * The file named by MIG_SIMULATOR_DRIVER is read at each nvmlInit, so a process sees one driver state for as long as it
+ * keeps NVML open. One record a line, fields separated by tabs: a kind, then key=value pairs (see state.py, which writes it).
+ * Structures and error codes are those of NVML's public header; whatever a reader does not need is left out, and a missing
+ * symbol surfaces in nvidia-ml-py as FunctionNotFound, as it would with an old driver.
+ */
+#pragma once
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    OK = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7,
+    DRIVER_NOT_LOADED = 9, VERSION_MISMATCH = 25, UNKNOWN = 999
+};
+enum { MAX_GPUS = 16, MAX_PROFILES = 256, MAX_INSTANCES = 256, MAX_STARTS = 16, MAX_ERRORS = 32, TEXT = 96 };
+enum { PROFILE_COUNT = 18, COMPUTE_PROFILE_COUNT = 9 };
+enum { TAG_GPU = 0x67707521, TAG_GI = 0x67692121, TAG_CI = 0x63692121, TAG_MIG = 0x6d696721 };
+
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+typedef struct { u32 tag, index, board, subsystem, major, minor_cc, capable, mode, pending, devices; u64 memory; char uuid[TEXT], name[TEXT], bus[32]; } Gpu;
+typedef struct { u32 board, key, id, slices, max, sm, copy, dec, enc, jpeg, ofa, size, starts[MAX_STARTS], start_count; u64 memory; char name[TEXT]; } Profile;
+typedef struct { u32 board, gi_profile, id, slices, max, sm; char name[TEXT]; } ComputeProfile;
+typedef struct { u32 tag; Gpu *gpu; Profile *profile; u32 id, start, size; } Gi;
+typedef struct Ci Ci;
+typedef struct { u32 tag; Ci *ci; } MigDevice;
+struct Ci { u32 tag; Gi *gi; u32 id, profile, start, size, device; char uuid[TEXT]; MigDevice mig; };
+
+typedef struct {
+    int opened; /* nvmlInit calls without their nvmlShutdown */
+    char driver[TEXT], nvml[TEXT];
+    int cuda;
+    Gpu gpus[MAX_GPUS]; u32 gpu_count;
+    Profile profiles[MAX_PROFILES]; u32 profile_count;
+    ComputeProfile compute_profiles[MAX_PROFILES]; u32 compute_profile_count;
+    Gi gis[MAX_INSTANCES]; u32 gi_count;
+    Ci cis[MAX_INSTANCES]; u32 ci_count;
+    struct { char call[TEXT]; int code; } errors[MAX_ERRORS]; u32 error_count;
+} State;
+extern State state;
+
+/* Records by what NVML's callers know of them; NULL when there is none. */
+Gpu *gpu_at(u32 index);
+Profile *profile_by_id(u32 board, u32 id);
+Profile *profile_by_enum(u32 board, u32 key);
+ComputeProfile *compute_profile(Gi *gi, u32 id);
+Gi *gi_of(Gpu *gpu, u32 id);
+
+/* Reads the file anew; DRIVER_NOT_LOADED without one. */
+int read_state(void);
+
+/* The code with which a call shall fail, on purpose. */
+int injected(const char *call);
+
+/* Handles are opaque to the caller; a tag at offset 0 tells them apart. A GPU also owns its MIG devices. */
+Gpu *as_gpu(void *handle);
+Gi *as_gi(void *handle);
+Ci *as_ci(void *handle);
+Ci *as_mig(void *handle);
+Gpu *owner(void *handle);
+
+int give(char *out, u32 size, const char *text);
+
+/* What every call begins with. */
+#define BEGIN \
+    do { if (!state.opened) return UNINITIALIZED; int code_ = injected(__func__); if (code_) return code_; } while (0)
+#define NEED(condition) do { if (!(condition)) return INVALID_ARGUMENT; } while (0)
+
+typedef struct { u32 start, size; } Placement;

@@ -1,0 +1,153 @@
+"""The kubelet of one node: starts pods, restarts what crashes, gives out GPUs, and lets pods go."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from simulator.api import Json
+from simulator.driver import Client
+from simulator.errors import ApiError
+from simulator.node import device_plugin, status
+from simulator.node.containers import behaviour
+from simulator.node.context import Context
+from simulator.node.mounts import Mounts
+from simulator.node.node import SimulatedNode
+from simulator.node.pod import Pod
+
+MOST_BACKOFF_S: Final = 60.0
+RETRY_S: Final = 1.0
+
+
+class AllocationFailed(Exception):
+    """The scheduler sent a pod whose devices are not there: what is offered and what exists have come apart."""
+
+
+class Kubelet:
+    """All pods of one node, each in a task of its own."""
+
+    def __init__(self, node: SimulatedNode) -> None:
+        self.node = node
+        self._pods: dict[str, Pod] = {}
+        self._lives: dict[str, asyncio.Task[None]] = {}
+        self._leaving: dict[str, asyncio.Task[None]] = {}
+        self._addresses = itertools.count(2)
+        self._moved = asyncio.Condition()
+
+    def pods(self, wanted: Callable[[Pod], bool]) -> list[Pod]:
+        return [pod for pod in self._pods.values() if wanted(pod)]
+
+    async def gone(self, wanted: Callable[[Pod], bool]) -> None:
+        """Returns when the node has no such pod."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: not self.pods(wanted))
+
+    def pod_changed(self, after: Json | None, uid: str) -> None:
+        """The API server has news of a pod bound to this node; ``None`` when it is gone."""
+        if after is None:
+            self._pods.pop(uid, None)
+            self._leaving.pop(uid, None)
+            life = self._lives.pop(uid, None)
+            if life is not None:
+                life.cancel()
+            self.node.cluster.spawn(self._stir())
+            return
+        pod = self._pods[uid] = Pod(after)
+        if pod.is_leaving and uid not in self._leaving:
+            self._leaving[uid] = self.node.cluster.spawn(self._leave(pod, self._lives.pop(uid, None)))
+        elif uid not in self._lives and not pod.is_leaving and not pod.is_over:
+            self._lives[uid] = self.node.cluster.spawn(self._live(pod))
+
+    async def _stir(self) -> None:
+        async with self._moved:
+            self._moved.notify_all()
+
+    async def _leave(self, pod: Pod, life: asyncio.Task[None] | None) -> None:
+        """Stop the container, then confirm the deletion of exactly this pod."""
+        if life is not None:
+            life.cancel()
+            await asyncio.wait([life])
+        await asyncio.sleep(self.node.timing.pod_stop)
+        while True:
+            try:
+                options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}}
+                await self.node.cluster.api.delete(pod.path, options)
+                return
+            except ApiError as exc:
+                if exc.status in (404, 409):
+                    return
+                await asyncio.sleep(RETRY_S)
+
+    async def _live(self, pod: Pod) -> None:
+        """From being bound to the node until the end of the pod, or of this task."""
+        mounts = Mounts(self.node.cluster.config_maps, pod, self.node.timing.config_map_propagation)
+        try:
+            if mounts.missing() is not None:
+                text = f'MountVolume.SetUp failed: configmap "{mounts.missing()}" not found'
+                await self._report(pod, status.pending(pod, "ContainerCreating", text))
+            await mounts.open()
+            await asyncio.sleep(self.node.timing.pod_start)
+            with self._devices(pod):
+                await self._run(pod, mounts)
+        except AllocationFailed as exc:
+            await self._report(pod, status.rejected("UnexpectedAdmissionError", str(exc)))
+        finally:
+            mounts.close()
+
+    async def _run(self, pod: Pod, mounts: Mounts) -> None:
+        """The container, started again whenever it ends and its pod wants that."""
+        address = self._address(pod)
+        context = Context(self.node, self, pod, mounts)
+        perform = behaviour(pod)
+        backoff = self.node.timing.restart_backoff
+        for restarts in itertools.count():
+            await self._report(pod, status.running(pod, address, restarts))
+            code = await perform(context)
+            message = "" if code == 0 else f"exit status {code}; see {self.node.log_file(pod.name)}"
+            policy = pod.restart_policy
+            if policy == "Never" or (policy == "OnFailure" and code == 0):
+                await self._report(pod, status.finished(pod, address, code, message))
+                return
+            await self._report(pod, status.crashed(pod, address, restarts, code, message))
+            await asyncio.sleep(backoff)
+            backoff = min(2 * backoff, MOST_BACKOFF_S)
+
+    async def _report(self, pod: Pod, patch: Json) -> None:
+        """A pod that is gone already needs no status."""
+        try:
+            await self.node.cluster.api.patch(f"{pod.path}/status", patch)
+        except ApiError as exc:
+            if exc.status not in (404, 409):
+                raise
+
+    @contextmanager
+    def _devices(self, pod: Pod) -> Iterator[None]:
+        """GPUs or slices for a pod that asks for some; while it runs, it is a client that stands in the way of changes."""
+        requests = pod.gpu_requests()
+        name = f"{pod.namespace}/{pod.name}"
+        if not requests:
+            yield
+            return
+        with self.node.driver_file.change() as driver:
+            for resource, count in requests.items():
+                free = device_plugin.devices(driver, resource)
+                if len(free) < count:
+                    raise AllocationFailed(
+                        f"Allocate failed due to requested {count} {resource}, available {len(free)}"
+                    )
+                for index, instance in free[:count]:
+                    driver.gpus[index].clients.append(Client(name, instance.id if instance else None))
+        try:
+            yield
+        finally:
+            with self.node.driver_file.change() as driver:
+                for gpu in driver.gpus:
+                    gpu.clients = [client for client in gpu.clients if client.name != name]
+
+    def _address(self, pod: Pod) -> str:
+        known = pod.json.get("status", {}).get("podIP")
+        if known:
+            return str(known)
+        number, node = next(self._addresses), self.node.cluster.index(self.node.name)
+        return f"10.{244 + node // 256}.{node % 256}.{number % 254 + 1}"

@@ -1,0 +1,187 @@
+"""NVIDIA MIG Manager on one node, for as long as its pod runs.
+
+Behaviour of mig-parted v0.15.0 (cmd/nvidia-mig-manager/main.go, pkg/mig/reconfigure/reconfigure.go): what it reacts to, in
+which order it does things, and in which of its failures it leaves the node half-way.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import yaml
+
+from mig import labels
+from mig.errors import MigError
+from mig.parted import Entry
+from mig.parted import read as read_parted
+from simulator.api import Json
+from simulator.errors import ApiError, PartedError
+from simulator.faults import Fault
+from simulator.node import parted
+from simulator.node.context import Context
+from simulator.node.pod import Pod
+
+OPERANDS: Final = ("device-plugin", "gpu-feature-discovery", "dcgm-exporter", "dcgm", "nvsm")
+"""Paused for a change by their deploy labels; ``nvsm`` too, on nodes that never had it."""
+
+OPERAND_PODS: Final = ("nvidia-device-plugin-daemonset", "gpu-feature-discovery", "nvidia-dcgm-exporter", "nvidia-dcgm")
+"""Label ``app`` of the pods whose end is waited for, one after the other."""
+
+VALIDATOR: Final = "nvidia-operator-validator"
+CONFIG_FILE: Final = "/mig-parted-config/config.yaml"
+SLOW_FACTOR: Final = 10
+
+
+class Wish:
+    """The config label with upstream's memory: :meth:`next` returns when the value differs from the one it returned last.
+
+    A value written again is no news; one that was removed and came back is, if nobody looked in between.
+    """
+
+    def __init__(self) -> None:
+        self._current = self._last = ""
+        self._news = asyncio.Event()
+
+    def set(self, value: str) -> None:
+        self._current = value
+        if value:
+            self._news.set()
+
+    async def next(self) -> str:
+        self._news.clear()
+        if self._last == self._current:
+            await self._news.wait()
+        self._last = self._current
+        return self._last
+
+
+async def run(context: Context) -> int:
+    """The container's main loop; it ends only with the pod."""
+    wish = Wish()
+
+    def on_change(before: Json, after: Json) -> None:
+        old, new = _wish_of(before), _wish_of(after)
+        if old != new:
+            wish.set(new)
+
+    with context.node.listening(on_change):
+        wish.set(_wish_of(context.node.object))
+        while True:
+            context.say(f"Waiting for change to '{labels.CONFIG}' label")
+            value = await wish.next()
+            context.say(f"Updating to MIG config: {value}")
+            try:
+                await Reconfiguration(context, value).run()
+                context.say(f"Successfully updated to MIG config: {value}")
+            except (PartedError, ApiError, TimeoutError) as exc:
+                context.say(f"Error: {exc}")
+
+
+class Reconfiguration:
+    """One attempt; every way out sets the state label, except the two that do not do so upstream either."""
+
+    def __init__(self, context: Context, config_name: str) -> None:
+        self.context, self.node, self.config_name = context, context.node, config_name
+        self.deployed: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Raises :class:`PartedError` or ``TimeoutError`` for the log, after the labels are what they shall be."""
+        node, timing = self.node, self.node.timing
+        fresh = await node.cluster.api.get(f"/api/v1/nodes/{node.name}")
+        current = fresh["metadata"].get("labels") or {}
+        self.deployed = {name: current.get(labels.DEPLOY_PREFIX + name, "") for name in OPERANDS}
+        try:
+            config = self._selected()
+        except PartedError:
+            await self._finish("failed")
+            raise
+        if parted.is_applied(node.driver_file.read(), config):
+            self.context.say("Selected MIG config is already applied")
+            await self._finish("success")
+            return
+        await node.patch_labels({labels.STATE: "pending"})
+        await node.patch_labels(self._operand_labels(labels.PAUSED))
+        await self._operands_gone()
+        slowness = SLOW_FACTOR if Fault.MANAGER_SLOW in node.faults else 1
+        try:
+            if not parted.mode_is_applied(node.driver_file.read(), config):
+                await asyncio.sleep(timing.mode_change * slowness)
+                self._change_mode(config)
+            await asyncio.sleep(timing.apply * slowness)
+            self._apply(config)
+        except PartedError:
+            await self._finish("failed")
+            raise
+        await self._delete_pods(VALIDATOR)
+        await self._finish("success")
+
+    def _selected(self) -> tuple[Entry, ...]:
+        """The config out of the file as it is mounted at this moment."""
+        path = self.context.environment.get("CONFIG_FILE", CONFIG_FILE)
+        content = self.context.mounts.read(path)
+        if content is None:
+            raise PartedError(f"error reading config file: open {path}: no such file or directory")
+        try:
+            return read_parted(yaml.safe_load(content)).select(self.config_name)
+        except (MigError, yaml.YAMLError) as exc:
+            raise PartedError(f"error validating config: {exc}") from None
+
+    def _change_mode(self, config: parted.Config) -> None:
+        """A failure here is only logged: upstream goes on and stumbles over the mode when it applies."""
+        try:
+            with self.node.driver_file.change() as driver:
+                parted.apply_mode(driver, config)
+        except PartedError as exc:
+            self.context.say(str(exc))
+
+    def _apply(self, config: parted.Config) -> None:
+        node = self.node
+        if Fault.MANAGER_FAILS in node.faults:
+            raise PartedError("error initializing NVML: ERROR_LIBRARY_NOT_FOUND")
+        with node.driver_file.change() as driver:
+            if driver.errors:
+                raise PartedError("error getting device handle: GPU is lost")
+            if Fault.MANAGER_CREATES_NOTHING in node.faults:
+                for gpu in driver.gpus:
+                    gpu.clear()
+            else:
+                parted.apply(driver, config)
+
+    async def _operands_gone(self) -> None:
+        """Raises ``TimeoutError`` with the state left pending and the operands paused."""
+        for app in OPERAND_PODS:
+            if Fault.MANAGER_STUCK_PENDING in self.node.faults:
+                raise TimeoutError(f"failed to wait for pods to be deleted: {app} pod did not shutdown")
+            try:
+                await asyncio.wait_for(self.context.kubelet.gone(_is(app)), self.node.timing.operand_timeout)
+            except TimeoutError:
+                raise TimeoutError(f"failed to wait for pods to be deleted: {app} pod did not shutdown") from None
+
+    async def _delete_pods(self, app: str) -> None:
+        for pod in self.context.kubelet.pods(_is(app)):
+            try:
+                await self.node.cluster.api.delete(pod.path)
+            except ApiError as exc:
+                if exc.status != 404:
+                    raise
+
+    async def _finish(self, state: str) -> None:
+        """Bring the operands back, whatever paused them, then say how it went."""
+        await self.node.patch_labels(self._operand_labels("true"))
+        self.context.say(f"Changing the '{labels.STATE}' node label to '{state}'")
+        await self.node.patch_labels({labels.STATE: state})
+
+    def _operand_labels(self, value: str) -> dict[str, str]:
+        """An operand that an administrator switched off stays off."""
+        return {
+            labels.DEPLOY_PREFIX + name: "false" if before == "false" else value
+            for name, before in self.deployed.items()
+        }
+
+
+def _is(app: str) -> Callable[[Pod], bool]:
+    return lambda pod: pod.labels.get("app") == app
+
+
+def _wish_of(node: Json) -> str:
+    return str((node["metadata"].get("labels") or {}).get(labels.CONFIG, ""))

@@ -1,0 +1,53 @@
+"""The device plugin and GPU Feature Discovery, for as long as their pods run."""
+
+import asyncio
+import time
+
+from simulator.errors import ApiError
+from simulator.node import device_plugin, feature_discovery
+from simulator.node.context import Context
+
+
+async def plugin(context: Context) -> int:
+    """Looks at the GPUs once, when it starts: what changes behind its back it does not see.
+
+    When it leaves, the kubelet has nothing of NVIDIA's to offer any more.
+    """
+    strategy = context.environment.get("MIG_STRATEGY", "none")
+    try:
+        offered = device_plugin.resources(context.node.driver_file.read(), strategy)
+    except device_plugin.PluginError as exc:
+        context.say(f"error starting plugins: {exc}")
+        return 1
+    context.say(f"Registered device plugin for Kubelet: {offered}")
+    context.node.offer(offered)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        context.node.offer({})
+    return 0
+
+
+async def discovery(context: Context) -> int:
+    """Looks at the GPUs again and again; its labels outlive it."""
+    node = context.node
+    strategy = context.environment.get("MIG_STRATEGY", "none")
+    stamp = str(int(time.time()))
+    seen, wanted = -1, dict[str, str]()
+    while True:
+        modified = node.driver_file.path.stat().st_mtime_ns
+        if modified != seen:
+            driver = node.driver_file.read()
+            wanted = feature_discovery.discovered(driver, node.spec.machine, strategy)
+            wanted[f"{feature_discovery.PREFIX}gfd.timestamp"] = stamp
+            seen = modified
+        patch: dict[str, str | None] = {
+            name: None for name in node.labels if feature_discovery.owns(name) and name not in wanted
+        }
+        patch |= {name: value for name, value in wanted.items() if node.labels.get(name) != value}
+        if patch:
+            try:
+                await node.patch_labels(patch)
+            except ApiError as exc:
+                context.say(f"error updating labels: {exc}")
+        await asyncio.sleep(node.timing.gfd_interval)
