@@ -128,6 +128,29 @@ class Cluster:
         items: list[Json] = self._call("GET", "/api/v1/pods", query=query)["items"]
         return items
 
+    def config_map(self, namespace: str, name: str) -> Json | None:
+        """A ConfigMap, or ``None`` where there is none."""
+        try:
+            return self._call("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+        except _NotFound:
+            return None
+
+    def write_config_map(self, namespace: str, name: str, data: Mapping[str, str]) -> None:
+        """Create it, or merge ``data`` into it in place."""
+        path = f"/api/v1/namespaces/{namespace}/configmaps"
+        metadata = {"name": name, "labels": {"app.kubernetes.io/managed-by": labels.FIELD_MANAGER}}
+        body: Json = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
+        owner = {"fieldManager": labels.FIELD_MANAGER}
+        try:
+            self._call("PATCH", f"{path}/{name}", owner, body, "application/merge-patch+json")
+        except _NotFound:
+            self._call("POST", path, owner, body)
+
+    def delete_config_map(self, namespace: str, name: str) -> None:
+        """Delete it; one that is gone already is no error."""
+        with contextlib.suppress(_NotFound):
+            self._call("DELETE", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+
     def delete_pod(self, namespace: str, name: str) -> None:
         """Delete a pod that a DaemonSet will replace; one that is gone already is no error."""
         with contextlib.suppress(_NotFound):

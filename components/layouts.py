@@ -1,16 +1,17 @@
-"""The ConfigMap that MIG Manager reads: every layout under its config name."""
+"""Every layout of the stack under its config name, where MIG Manager reads it."""
 
 from typing import TypedDict
 
 import pulumi
-import pulumi_kubernetes as k8s
 
-from mig import labels
+from components.cluster import ClusterArgs
+from components.layout_file import LayoutFile
 
 
 class MigLayoutsArgs(TypedDict):
     """Where the file goes and what it says."""
 
+    cluster: ClusterArgs
     namespace: pulumi.Input[str]
     file: str
     """The mig-parted file, as :func:`mig.parted.dump` writes it."""
@@ -23,14 +24,9 @@ class MigLayouts(pulumi.ComponentResource):
     (GPU Operator, TransformMIGManager); contents under one config name never change, because their hash is in it.
     """
 
-    config_map: k8s.core.v1.ConfigMap
+    file: LayoutFile
 
     def __init__(self, name: str, args: MigLayoutsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mig-fleet:index:MigLayouts", name, {}, opts)
-        self.config_map = k8s.core.v1.ConfigMap(
-            f"{name}-file",
-            metadata={"name": labels.LAYOUTS_CONFIG_MAP, "namespace": args["namespace"]},
-            data={labels.LAYOUTS_KEY: args["file"]},
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.register_outputs({"config_map": self.config_map.metadata["name"]})
+        self.file = LayoutFile(f"{name}-file", args, pulumi.ResourceOptions(parent=self))
+        self.register_outputs({"file": self.file.id})

@@ -23,8 +23,6 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         "cluster",
         kubeconfig=settings.cluster.kubeconfig,
         context=settings.cluster.context,
-        # The layout file has a fixed name: replacing it would leave MIG Manager without one for a moment.
-        enable_config_map_mutable=True,
     )
     there = pulumi.ResourceOptions(provider=provider)
     namespace = k8s.core.v1.Namespace(
@@ -36,7 +34,11 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         opts=there,
     )
     name = namespace.metadata["name"]
-    layouts = MigLayouts("layouts", {"namespace": name, "file": parted.dump(fleet.layouts.values())}, _at(provider))
+    layouts = MigLayouts(
+        "layouts",
+        {"cluster": _cluster(fleet), "namespace": name, "file": parted.dump(fleet.layouts.values())},
+        _at(provider),
+    )
     monitoring = Monitoring(
         "monitoring",
         {

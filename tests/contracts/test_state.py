@@ -10,6 +10,7 @@ from pulumi.dynamic.dynamic import serialize_provider
 
 import components
 from components.assignment import AssignmentProvider
+from components.layout_file import LayoutFileProvider
 from components.verification import VerificationProvider
 
 TYPE_TOKENS = {
@@ -44,8 +45,12 @@ def test_a_component_registers_under_its_pinned_token(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("provider", "path"),
-    [(AssignmentProvider, "components.assignment"), (VerificationProvider, "components.verification")],
-    ids=["assignment", "verification"],
+    [
+        (AssignmentProvider, "components.assignment"),
+        (LayoutFileProvider, "components.layout_file"),
+        (VerificationProvider, "components.verification"),
+    ],
+    ids=["assignment", "layout file", "verification"],
 )
 def test_a_dynamic_provider_is_stored_by_reference_and_never_moves(provider: type, path: str) -> None:
     assert (provider.__module__, provider.__qualname__) == (path, provider.__name__)
@@ -54,7 +59,7 @@ def test_a_dynamic_provider_is_stored_by_reference_and_never_moves(provider: typ
     assert len(stored) < 200, "by value, every edit of the provider's code would change every wave"
 
 
-@pytest.mark.parametrize("provider", [AssignmentProvider, VerificationProvider])
+@pytest.mark.parametrize("provider", [AssignmentProvider, LayoutFileProvider, VerificationProvider])
 def test_a_dynamic_provider_stores_nothing_of_its_own(provider: type) -> None:
     assert vars(provider()) == {}, "attributes are pickled into the state"
     assert provider.serialize_as_secret_always is False  # type: ignore[attr-defined]

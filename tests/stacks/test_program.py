@@ -8,6 +8,7 @@ import pulumi
 import pytest
 import yaml
 
+from mig import labels
 from stacks import fleet, program
 
 
@@ -39,7 +40,7 @@ def test_names_and_types_are_contract(engine: RecordingEngine) -> None:
         "cluster": "pulumi:providers:kubernetes",
         "operator-namespace": "kubernetes:core/v1:Namespace",
         "layouts": "mig-fleet:index:MigLayouts",
-        "layouts-file": "kubernetes:core/v1:ConfigMap",
+        "layouts-file": "pulumi-python:dynamic/mig:LayoutFile",
         "monitoring": "mig-fleet:index:Monitoring",
         "monitoring-metrics": "kubernetes:core/v1:ConfigMap",
         "monitoring-dashboard": "kubernetes:core/v1:ConfigMap",
@@ -68,12 +69,11 @@ def test_names_and_types_are_contract(engine: RecordingEngine) -> None:
 
 def test_mig_manager_reads_the_layouts_we_write(engine: RecordingEngine) -> None:
     values = engine.created["gpu-operator-release"][1]["values"]
-    file = engine.created["layouts-file"][1]["metadata"]
-    assert values["migManager"]["config"]["name"] == file["name"] == "mig-fleet-layouts"
+    assert values["migManager"]["config"]["name"] == labels.LAYOUTS_CONFIG_MAP
 
 
 def test_every_config_a_node_is_given_stands_in_the_file(engine: RecordingEngine) -> None:
-    text = engine.created["layouts-file"][1]["data"]["config.yaml"]
+    text = engine.created["layouts-file"][1]["file"]
     configs = {inputs["config"] for typ, inputs in engine.created.values() if typ.endswith("mig:Assignment")}
     assert len(configs) == 4
     assert configs <= yaml.safe_load(text)["mig-configs"].keys()

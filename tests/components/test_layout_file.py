@@ -1,0 +1,47 @@
+"""The layout file in the cluster: never too small, never silently edited, never full of the past."""
+
+import yaml
+
+from components.layout_file import edits, superfluous, union
+from mig import parted
+from mig.layouts import Layout
+
+DENSE = Layout.parse("dense", {"gpu": "H100-80GB", "all": {"1g.10gb": 7}})
+WIDE = Layout.parse("dense", {"gpu": "H100-80GB", "all": {"2g.20gb": 3}})
+BEFORE, AFTER = parted.dump([DENSE]), parted.dump([WIDE])
+
+
+def configs(text: str) -> dict[str, object]:
+    found: dict[str, object] = yaml.safe_load(text)["mig-configs"]
+    return found
+
+
+def test_a_config_that_a_node_still_carries_stays_beside_the_new_one() -> None:
+    text = union(AFTER, configs(BEFORE), {DENSE.config_name, "all-disabled"})
+    assert configs(text) == {**configs(BEFORE), **configs(AFTER)}
+
+
+def test_a_config_that_no_node_carries_any_more_goes() -> None:
+    live = configs(union(AFTER, configs(BEFORE), {DENSE.config_name}))
+    assert superfluous(AFTER, live, {WIDE.config_name}) == [DENSE.config_name]
+    assert union(AFTER, live, {WIDE.config_name}) == AFTER
+
+
+def test_the_stacks_own_words_win_over_an_edit_under_the_same_name() -> None:
+    edited = {**configs(BEFORE), DENSE.config_name: [{"devices": "all", "mig-enabled": False}]}
+    assert union(BEFORE, edited, {DENSE.config_name}) == BEFORE
+
+
+def test_an_edit_a_removal_and_a_missing_file_are_told_apart() -> None:
+    live = configs(BEFORE)
+    assert edits(BEFORE, live) == []
+    assert edits(BEFORE, {**live, DENSE.config_name: []}) == [f"ConfigMap edited: config '{DENSE.config_name}' differs"]
+    assert edits(BEFORE, {DENSE.config_name: live[DENSE.config_name]}) == [
+        "ConfigMap edited: config 'all-disabled' is missing"
+    ]
+    assert edits(BEFORE, None) == ["ConfigMap gone: mig-fleet-layouts is missing or is no mig-parted file"]
+
+
+def test_a_config_of_somebody_else_that_nodes_carry_is_kept() -> None:
+    text = union(BEFORE, {"by-hand": [{"devices": "all", "mig-enabled": False}]}, {"by-hand"})
+    assert "by-hand" in configs(text)
