@@ -24,13 +24,14 @@ from toolchain.progress import Progress, silent
 
 FOLDER: Final = ".mig-fleet"
 _HOST: Final = "pulumi-language-python"
+_HOST_MODULE: Final = "toolchain.language_host"
 _COMPANIONS: Final = (_HOST, f"{_HOST}-exec", "pulumi-resource-pulumi-python")
 _CONTROL_PLANE: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 
 # `exec`, so that the engine's signals reach Python itself; -P, so that no folder of the program shadows a module.
 _OUR_HOST: Final = """\
 #!/bin/sh
-exec {python} -P -u -m toolchain.language_host "$@"
+exec {python} -P -u -m {module} "$@"
 """
 # The engine names the program's virtualenv, relative to the program.
 _OUR_DYNAMIC_PROVIDER: Final = """\
@@ -108,15 +109,20 @@ def _engine(work: Workspace) -> None:
     source = work.found.path("pulumi")
     _place(source, work.pulumi)
     official = source.parent / _HOST
-    if official.is_file():
+    if official.is_file() and not _is_ours(official):
         for name in _COMPANIONS:
             if (source.parent / name).is_file():
                 _place(source.parent / name, work.bin / name)
         return
     (work.bin / f"{_HOST}-exec").unlink(missing_ok=True)
     python = shlex.quote(sys.executable)
-    _write(work.bin / _HOST, _OUR_HOST.format(python=python))
+    _write(work.bin / _HOST, _OUR_HOST.format(python=python, module=_HOST_MODULE))
     _write(work.bin / "pulumi-resource-pulumi-python", _OUR_DYNAMIC_PROVIDER.format(python=python))
+
+
+def _is_ours(host: Path) -> bool:
+    """A workspace's bin may itself be on PATH: what lies beside that engine is no official host."""
+    return host.stat().st_size < 1024 and _HOST_MODULE in host.read_text(errors="replace")
 
 
 def _provider(work: Workspace) -> None:

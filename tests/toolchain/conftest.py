@@ -60,7 +60,7 @@ class Computer:
 
     def has_go(self, version: str = "go1.26.8", slow: float = 0, fails: str = "") -> Path:
         """A ``go`` that answers ``go env`` and "builds" by writing scripts; each build is a line in ``builds``."""
-        says = "\n".join(f"  {tool}|*/{tool}) echo '{text}';;" for tool, text in SAYS.items())
+        says = "\n".join(f'  {tool}|*/{tool}) echo "{text}";;' for tool, text in SAYS.items())
         file = self.root / "path" / "go"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(

@@ -1,0 +1,236 @@
+"""Our Python language host, as an engine meets it: a process, a port, calls over gRPC."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime.proto import language_pb2, language_pb2_grpc
+
+from tests.toolchain.an_engine import Engine, serving
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def serving_engine() -> Iterator[Engine]:
+    with serving(Engine()) as served:
+        yield served
+
+
+@pytest.fixture
+def engine(serving_engine: Engine) -> Engine:
+    """With nothing heard yet."""
+    serving_engine.logged.clear()
+    serving_engine.outputs = {}
+    return serving_engine
+
+
+@contextmanager
+def a_process(engine: Engine) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-P", "-u", "-m", "toolchain.language_host", engine.address]
+    host = subprocess.Popen(
+        command, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        yield host
+    finally:
+        host.kill()
+        host.communicate()
+
+
+@contextmanager
+def connected(process: "subprocess.Popen[str]") -> Iterator[language_pb2_grpc.LanguageRuntimeStub]:
+    with grpc.insecure_channel(f"127.0.0.1:{int(process.stdout.readline())}") as channel:
+        yield language_pb2_grpc.LanguageRuntimeStub(channel)
+
+
+@pytest.fixture(scope="module")
+def host(serving_engine: Engine) -> Iterator[language_pb2_grpc.LanguageRuntimeStub]:
+    """One host for all tests that leave it alive."""
+    with a_process(serving_engine) as process, connected(process) as stub:
+        yield stub
+
+
+def a_project(folder: Path, program: str = "", **options: str) -> language_pb2.ProgramInfo:
+    (folder / "__main__.py").write_text(program)
+    info = language_pb2.ProgramInfo(root_directory=str(folder), program_directory=str(folder), entry_point=".")
+    info.options.CopyFrom(json_format.ParseDict(options, struct_pb2.Struct()))
+    return info
+
+
+def run(host, engine: Engine, info: language_pb2.ProgramInfo, **changes: object) -> language_pb2.RunResponse:
+    given = {"project": "demo", "stack": "dev", "organization": "acme", "parallel": 4, "dryRun": False} | changes
+    request = language_pb2.RunRequest(
+        pwd=info.program_directory, monitor_address=engine.address, info=info, loader_target="", **given
+    )
+    return host.Run(request, timeout=60)
+
+
+def test_it_says_which_pulumi_it_speaks_for(host):
+    assert host.GetPluginInfo(empty_pb2.Empty()).version == "3.259.0"
+
+
+def test_about_names_the_programs_python(host, tmp_path):
+    about = host.About(language_pb2.AboutRequest(info=a_project(tmp_path, virtualenv=str(ROOT / ".venv"))))
+    assert about.executable == str(ROOT / ".venv" / "bin" / "python")
+    assert about.version == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_required_packages_are_those_of_the_installed_sdks(host, tmp_path):
+    answer = host.GetRequiredPackages(language_pb2.GetRequiredPackagesRequest(info=a_project(tmp_path)))
+    assert [(each.name, each.kind, each.version) for each in answer.packages] == [("kubernetes", "resource", "4.25.0")]
+
+
+def test_dependencies_are_the_installed_distributions(host, tmp_path):
+    info = a_project(tmp_path)
+
+    def names(transitive: bool) -> set[str]:
+        request = language_pb2.GetProgramDependenciesRequest(info=info, transitiveDependencies=transitive)
+        return {each.name for each in host.GetProgramDependencies(request).dependencies}
+
+    assert {"pulumi", "grpcio"} <= names(transitive=True)
+    assert "grpcio" not in names(transitive=False), "pulumi brings it"
+
+
+def test_a_virtualenv_that_is_not_there_is_named_with_the_way_to_make_it(host, tmp_path):
+    with pytest.raises(grpc.RpcError) as refused:
+        host.About(language_pb2.AboutRequest(info=a_project(tmp_path, virtualenv="nowhere")))
+    assert f"names {tmp_path / 'nowhere'}, which has no bin/python" in refused.value.details()
+
+
+def test_a_program_sees_its_settings_its_config_and_its_own_modules(host, engine, tmp_path):
+    (tmp_path / "beside.py").write_text("def late(text): import later; return text + later.WORD")
+    (tmp_path / "later.py").write_text("WORD = '!'")
+    program = """
+import os, pulumi, beside
+config = pulumi.Config()
+pulumi.export("seen", [pulumi.get_project(), pulumi.get_stack(), pulumi.get_organization(), config.require("size")])
+pulumi.export("dry", pulumi.runtime.is_dry_run())
+pulumi.export("secret", config.get_secret("token").is_secret())
+pulumi.export("late", pulumi.Output.from_input("imported in time").apply(beside.late))
+pulumi.export("where", os.getcwd())
+"""
+    response = run(
+        host,
+        engine,
+        a_project(tmp_path, program),
+        dryRun=True,
+        config={"demo:size": "7", "demo:token": "hush"},
+        configSecretKeys=["demo:token"],
+    )
+    assert (response.error, response.bail, engine.logged) == ("", False, [])
+    assert engine.outputs == {
+        "seen": ["demo", "dev", "acme", "7"],
+        "dry": True,
+        "secret": True,
+        "late": "imported in time!",
+        "where": str(tmp_path),
+    }
+
+
+@pytest.mark.parametrize(
+    ("program", "error", "bail", "logged"),
+    [
+        ("import sys; sys.exit(3)", "program exited with non-zero exit code: 3", False, []),
+        ("import sys, pulumi; pulumi.log.error('said'); sys.exit(32)", "", True, ["said"]),
+        ("import pulumi; raise pulumi.RunError('one clean line')", "", True, ["one clean line"]),
+        ("import sys; sys.exit(0)", "", False, []),
+    ],
+)
+def test_how_a_program_ends_is_how_the_engine_hears_of_it(host, engine, tmp_path, program, error, bail, logged):
+    response = run(host, engine, a_project(tmp_path, program))
+    assert (response.error, response.bail, engine.logged) == (error, bail, logged)
+
+
+def test_an_unhandled_exception_shows_the_programs_frames_and_not_the_hosts(host, engine, tmp_path):
+    response = run(host, engine, a_project(tmp_path, "def f():\n    raise ValueError('boom')\nf()\n"))
+    assert response.bail
+    (message,) = engine.logged
+    assert "ValueError: boom" in message and str(tmp_path) in message
+    assert "language_host" not in message and "run_in_stack" not in message
+
+
+def test_a_policy_pack_is_run_in_its_folder_and_its_output_streams(host, tmp_path):
+    pack = (
+        "import os, sys; print('4711', os.getcwd(), os.environ['GIVEN']); print('oops', file=sys.stderr); sys.exit(5)"
+    )
+    info = a_project(tmp_path, pack)
+    request = language_pb2.RunPluginRequest(
+        pwd="/", info=info, kind="analyzer", args=["127.0.0.1:1"], env=[f"PATH={os.defpath}", "GIVEN=a=b"]
+    )
+    answers = list(host.RunPlugin(request, timeout=60))
+    assert b"".join(each.stdout for each in answers).decode().split() == ["4711", str(tmp_path), "a=b"]
+    assert b"oops" in b"".join(each.stderr for each in answers)
+    assert answers[-1].exitcode == 5
+
+
+def test_a_plugin_ends_when_the_engine_lets_go_of_it(host, tmp_path):
+    marker = tmp_path / "ended"
+    pack = f"""
+import signal, sys, time, pathlib
+signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path({str(marker)!r}).touch(), sys.exit()))
+print("ready", flush=True)
+time.sleep(60)
+"""
+    request = language_pb2.RunPluginRequest(pwd="/", info=a_project(tmp_path, pack), kind="analyzer", args=["x"])
+    call = host.RunPlugin(request)
+    assert next(call).stdout.startswith(b"ready"), "it streams while the plugin runs"
+    call.cancel()
+    until(marker.exists)
+
+
+def test_installing_streams_and_needs_nothing_where_there_is_nothing_to_install(host, tmp_path):
+    request = language_pb2.InstallDependenciesRequest(directory=str(tmp_path), info=a_project(tmp_path))
+    assert list(host.InstallDependencies(request)) == []
+
+
+def test_installing_tells_what_pip_says_when_it_fails(host, tmp_path):
+    (tmp_path / "requirements.txt").write_text("./not-here\n")
+    request = language_pb2.InstallDependenciesRequest(directory=str(tmp_path), info=a_project(tmp_path))
+    heard = b""
+    with pytest.raises(grpc.RpcError, match=r"pip install -r requirements\.txt` ended with exit code 1"):
+        for answer in host.InstallDependencies(request, timeout=60):
+            heard += answer.stdout + answer.stderr
+    assert b"not-here" in heard
+
+
+@pytest.mark.parametrize("how", ["Cancel", "signal"])
+def test_an_interrupted_program_ends_quietly_and_so_does_the_host(engine, tmp_path, how):
+    program = "import time, pathlib; pathlib.Path('started').touch(); time.sleep(60)"
+    with a_process(engine) as process, connected(process) as host, futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run, host, engine, a_project(tmp_path, program))
+        until((tmp_path / "started").exists)
+        if how == "Cancel":
+            host.Cancel(empty_pb2.Empty())
+            assert running.result(timeout=20).bail, "the user has been told; nothing more to say"
+        os.killpg(process.pid, signal.SIGINT)  # as the engine does, to the whole group
+        _, complaint = process.communicate(timeout=20)
+        assert (process.returncode, complaint) == (0, "")
+        assert running.exception(timeout=20) is None or how == "signal"
+
+
+def test_a_host_does_not_outlive_its_engine(engine):
+    """Even an engine that was killed: what its process was the parent of goes by itself."""
+    command = f"{sys.executable} -P -u -m toolchain.language_host {engine.address} & echo $!; read line"
+    parent = subprocess.Popen(["/bin/sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    host = int(parent.stdout.readline())
+    assert parent.stdout.readline().strip().isdigit(), "the host serves"
+    parent.kill()
+    parent.communicate()
+    until(lambda: not Path(f"/proc/{host}").exists())
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
