@@ -1,11 +1,13 @@
 """A machine without any tool, a publisher on loopback, a Go that builds in no time."""
 
+import contextlib
 import hashlib
 import io
 import os
 import tarfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,6 +32,23 @@ SAYS = {
 
 def script(says: str) -> bytes:
     return f"#!/bin/sh\necho '{says}'\n".encode()
+
+
+def processes() -> str:
+    """The command lines of everything that runs."""
+    lines = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it may end while we look
+            lines.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return "\n".join(lines)
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Waits for something that happens in another process."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        time.sleep(0.02)
 
 
 @dataclass

@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
 from tests.toolchain.an_engine import Engine, serving
+from tests.toolchain.conftest import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -185,7 +185,7 @@ time.sleep(60)
     call = host.RunPlugin(request)
     assert next(call).stdout.startswith(b"ready"), "it streams while the plugin runs"
     call.cancel()
-    until(marker.exists)
+    until(marker.exists, "the plugin was told to end")
 
 
 def test_installing_streams_and_needs_nothing_where_there_is_nothing_to_install(host, tmp_path):
@@ -208,7 +208,7 @@ def test_an_interrupted_program_ends_quietly_and_so_does_the_host(engine, tmp_pa
     program = "import time, pathlib; pathlib.Path('started').touch(); time.sleep(60)"
     with a_process(engine) as process, connected(process) as host, futures.ThreadPoolExecutor(1) as pool:
         running = pool.submit(run, host, engine, a_project(tmp_path, program))
-        until((tmp_path / "started").exists)
+        until((tmp_path / "started").exists, "the program runs")
         if how == "Cancel":
             host.Cancel(empty_pb2.Empty())
             assert running.result(timeout=20).bail, "the user has been told; nothing more to say"
@@ -226,11 +226,4 @@ def test_a_host_does_not_outlive_its_engine(engine):
     assert parent.stdout.readline().strip().isdigit(), "the host serves"
     parent.kill()
     parent.communicate()
-    until(lambda: not Path(f"/proc/{host}").exists())
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+    until(lambda: not Path(f"/proc/{host}").exists(), "the host has noticed")

@@ -3,14 +3,12 @@
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import toolchain
-from tests.toolchain.conftest import Computer
+from tests.toolchain.conftest import Computer, processes, until
 from toolchain import Step
 
 COMMAND = [sys.executable, "-m", "cli", "toolchain", "etcd"]
@@ -21,13 +19,6 @@ def start(computer: Computer) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         COMMAND, cwd=ROOT, env=computer.variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain until {what}"
-        time.sleep(0.02)
 
 
 def test_two_processes_build_once_and_the_second_says_for_whom_it_waits(computer: Computer):
@@ -69,14 +60,6 @@ def test_an_interrupt_cleans_up_before_it_ends(computer: Computer):
     assert builder.returncode == 130
     assert "nothing half-made was left in the cache" in complaint
     assert computer.unfinished() == []
-
-
-def processes() -> str:
-    return "\n".join(
-        file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        for file in Path("/proc").glob("[0-9]*/cmdline")
-        if file.exists()
-    )
 
 
 def test_a_step_says_what_comes_next(computer: Computer):

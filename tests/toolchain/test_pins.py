@@ -1,0 +1,53 @@
+"""The versions are one set: pins, lock file, committed modules and project agree."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import toolchain
+from toolchain.pins import HERE, go_needed
+
+ROOT = Path(__file__).parents[2]
+LOCK = (ROOT / "requirements.lock").read_text()
+
+
+def module(folder: str) -> str:
+    return (HERE / folder / "go.mod").read_text()
+
+
+def test_the_engine_and_the_sdk_have_one_version():
+    version = toolchain.family("engine").version
+    assert re.search(rf"^pulumi=={re.escape(version)}\b", LOCK, re.MULTILINE)
+    for name in ("pkg", "sdk"):
+        assert f"github.com/pulumi/pulumi/{name}/v3 v{version}" in module("engine")
+
+
+def test_the_provider_and_its_sdk_have_one_version():
+    version = toolchain.family("provider").version
+    assert re.search(rf"^pulumi-kubernetes=={re.escape(version)}\b", LOCK, re.MULTILINE)
+    assert f'version = "{version}"' in (HERE / "provider" / "main.go").read_text(), "it reports what it is asked for"
+
+
+@pytest.mark.parametrize(
+    ("family", "path"),
+    [
+        ("kube", "k8s.io/kubernetes"),
+        ("etcd", "go.etcd.io/etcd/server/v3"),
+        ("mig-parted", "github.com/NVIDIA/mig-parted"),
+    ],
+)
+def test_the_committed_modules_build_the_pinned_versions(family, path):
+    pin = toolchain.family(family)
+    assert re.search(rf"\s{re.escape(path)} v{re.escape(pin.version)}\b", module(pin.recipe.folder.name))
+
+
+def test_every_module_asks_for_the_go_we_name():
+    for file in HERE.glob("*/go.mod"):
+        assert f"\ngo {go_needed()}\n" in file.read_text(), file
+
+
+def test_our_own_versions_fit_our_own_bounds():
+    for name in ("engine", "kube", "etcd", "provider", "mig-parted"):
+        pin = toolchain.family(name)
+        assert pin.fits(tuple(map(int, pin.version.split("."))))

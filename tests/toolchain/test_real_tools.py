@@ -1,0 +1,168 @@
+"""The real engine through our workspace: a dynamic resource, a second look, Ctrl-C, a policy pack, a failing update."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import toolchain
+from tests.toolchain.conftest import processes, until
+
+pytestmark = pytest.mark.engine
+ROOT = Path(__file__).parents[2]
+
+PROGRAM = """
+import pulumi
+from thing import Thing
+
+config = pulumi.Config()
+thing = Thing("thing", config.get("say") or "hello")
+pulumi.export("said", thing.said)
+"""
+THING = """
+import time
+from pathlib import Path
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+
+class Provider(ResourceProvider):
+    serialize_as_secret_always = False
+
+    def create(self, props):
+        if props["say"] == "slowly":
+            Path("creating").touch()
+            time.sleep(3)
+        return CreateResult("thing", {"said": props["say"]})
+
+    def diff(self, id_, olds, news):
+        return DiffResult(changes=olds["said"] != news["say"])
+
+    def update(self, id_, olds, news):
+        raise ValueError("will not change")
+
+
+class Thing(Resource, module="demo", name="Thing"):
+    def __init__(self, name, say):
+        super().__init__(Provider(), name, {"say": say, "said": None})
+"""
+PACK = """
+from pulumi_policy import EnforcementLevel, PolicyPack, ResourceValidationPolicy
+
+
+def quiet(args, report):
+    if args.resource_type == "pulumi-python:dynamic/demo:Thing":
+        report(f"Thing must be quiet; it says {args.props['say']}.")
+
+
+PolicyPack("demo", [ResourceValidationPolicy("quiet-things", "quiet", quiet, EnforcementLevel.MANDATORY)])
+"""
+
+
+@dataclass
+class Project:
+    """A throw-away project with a stack ``dev``."""
+
+    folder: Path
+    work: toolchain.Workspace
+
+    def pulumi(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [self.work.pulumi, *arguments, "--non-interactive", "--color=never"],
+            cwd=self.folder,
+            env=self.work.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    runtime = f"runtime: {{name: python, options: {{virtualenv: {ROOT / '.venv'}}}}}\n"
+    (tmp_path / "pack").mkdir()
+    for name, text in {
+        "Pulumi.yaml": f"name: demo\n{runtime}",
+        "__main__.py": PROGRAM,
+        "thing.py": THING,
+        "pack/PulumiPolicy.yaml": f"{runtime}version: 0.0.1\n",
+        "pack/__main__.py": PACK,
+    }.items():
+        (tmp_path / name).write_text(text)
+    made = Project(tmp_path, toolchain.workspace(tmp_path))
+    assert made.pulumi("stack", "init", "dev").returncode == 0
+    yield made
+    made.pulumi("destroy", "--yes", "--skip-preview")
+
+
+def test_up_creates_and_a_second_look_finds_nothing_to_do(project: Project):
+    up = project.pulumi("up", "--yes", "--skip-preview")
+    assert up.returncode == 0, up.stdout
+    outputs = project.pulumi("stack", "output", "--json")
+    assert json.loads(outputs.stdout) == {"said": "hello"}
+    look = project.pulumi("preview", "--expect-no-changes")
+    assert look.returncode == 0, look.stdout
+    assert "warning" not in up.stdout + look.stdout, "no word about plugins found in odd places"
+
+
+def test_a_failing_update_is_one_failure_without_the_programs_traceback(project: Project):
+    project.pulumi("up", "--yes", "--skip-preview")
+    project.pulumi("config", "set", "say", "something else")
+    up = project.pulumi("up", "--yes", "--skip-preview")
+    assert up.returncode == 1
+    assert "will not change" in up.stdout
+    assert "KeyboardInterrupt" not in up.stdout and "program.py" not in up.stdout
+
+
+def test_an_interrupted_up_ends_quietly_and_leaves_no_process(project: Project):
+    project.pulumi("config", "set", "say", "slowly")
+    running = subprocess.Popen(
+        [project.work.pulumi, "up", "--yes", "--skip-preview", "--non-interactive", "--color=never"],
+        cwd=project.folder,
+        env=project.work.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    until((project.folder / "creating").exists, "the resource is being created")
+    running.send_signal(signal.SIGINT)
+    said, _ = running.communicate(timeout=60)
+    assert running.returncode != 0
+    assert "update canceled" in said
+    assert "Traceback" not in said and "KeyboardInterrupt" not in said
+    until(lambda: str(project.folder) not in processes(), "the last process of this run is gone")
+
+
+def test_a_policy_pack_denies_a_preview(project: Project):
+    preview = project.pulumi("preview", "--policy-pack", "pack")
+    assert preview.returncode == 1
+    assert "Thing must be quiet; it says hello." in preview.stdout
+
+
+def test_the_engine_knows_our_plugin_and_our_host(project: Project):
+    plugins = json.loads(project.pulumi("plugin", "ls", "--json").stdout)
+    assert [(each["name"], each["version"]) for each in plugins] == [("kubernetes", "4.25.0")]
+    about = project.pulumi("about").stdout
+    assert "kubernetes  4.25.0" in about and f"file://{project.folder}/.mig-fleet/state" in about
+
+
+def test_the_api_server_reports_the_pinned_version(project: Project):
+    answer = subprocess.run(
+        [project.work.bin / "kube-apiserver", "--version"], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == f"Kubernetes v{toolchain.family('kube').version}"
+
+
+def test_the_provider_says_over_its_protocol_what_it_is():
+    found = toolchain.ensure([toolchain.family("provider")])
+    around = toolchain.Surroundings.here()
+    asked = toolchain.Surroundings(
+        {**around.variables, "MIG_FLEET_PULUMI_RESOURCE_KUBERNETES": str(found.path("pulumi-resource-kubernetes"))}
+    )
+    (tool,) = toolchain.look([toolchain.family("provider")], around=asked)
+    assert (tool.version, tool.place) == ("4.25.0", toolchain.Place.ENVIRONMENT)
