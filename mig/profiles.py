@@ -13,8 +13,7 @@ from mig.labels import RESOURCE_PREFIX
 # Grammar: go-nvlib pkg/nvlib/device/mig_profile.go, parseMigProfile. Attributes are any alphanumeric words there too.
 _FIELDS = re.compile(r"(?:([0-9]+)c\.)?([0-9]+)g\.([0-9]+)gb")
 _ATTRIBUTE = re.compile(r"[A-Za-z](?:[A-Za-z0-9.]*[A-Za-z0-9])?")
-_DIGITS = 18
-"""More digits do not fit the 64-bit integers of NVIDIA's parser (19 sometimes do; no slice will ever need them)."""
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,10 +46,12 @@ class Profile:
         match = _FIELDS.fullmatch(fields)
         if match is None:
             raise InvalidProfile(text, _why_not(text, fields))
-        if any(len(group.lstrip("0")) > _DIGITS for group in match.groups("")):
+        # Python refuses to convert thousands of digits; those that matter are at most 19.
+        slices, memory_gb, compute = (
+            int(group.lstrip("0")[:20] or 0) for group in (match[2], match[3], match[1] or match[2])
+        )
+        if max(slices, memory_gb, compute) > _LARGEST:
             raise InvalidProfile(text[:40], "a number is too large")
-        slices, memory_gb = int(match[2]), int(match[3])
-        compute = int(match[1]) if match[1] else slices
         attributes = tuple(sorted(tail.split(","))) if sign in text else ()
         for attribute in attributes:
             if not _ATTRIBUTE.fullmatch(attribute):

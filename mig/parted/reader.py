@@ -16,6 +16,8 @@ _INT64 = 1 << 63
 
 def read(document: object) -> PartedFile:
     """Raises InvalidPartedFile at the first thing NVIDIA's parser would refuse, with its place in the document."""
+    if document is None:  # An empty file: JSON's null leaves NVIDIA's value as it was.
+        return PartedFile({})
     top = _mapping("", document)
     if "version" not in top and top:
         raise InvalidPartedFile("", "missing 'version' field; it must be v1")
@@ -75,7 +77,9 @@ def _device_filter(path: str, value: object) -> tuple[str, ...]:
         return (value,)
     if isinstance(value, list) and all(item is None or isinstance(item, str) for item in value):
         return tuple(item or "" for item in value)
-    hint = f'; write it quoted, "0x{value:08X}"' if isinstance(value, int) and not isinstance(value, bool) else ""
+    # The classic: 0x233010DE without quotes is a number.
+    numbers = [item for item in (value if isinstance(value, list) else [value]) if type(item) is int]
+    hint = f'; write it quoted, "0x{numbers[0]:08X}"' if numbers else ""
     raise InvalidPartedFile(path, f"must be a text or a list of texts, found {_short(value)}{hint}")
 
 

@@ -1,0 +1,205 @@
+"""The mig-parted file: NVIDIA's verdicts, NVIDIA's meaning, and what would silently go wrong."""
+
+import pickle
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mig import Cut, Layout, gpus, parted
+from mig.errors import InvalidPartedFile, UnknownConfig
+from mig.labels import ALL_DISABLED
+from mig.parted.lint import Trap, lint
+from mig.placement import feasible
+
+ESTABLISHED = [model for model in gpus.all_models() if feasible(model)]
+
+
+def an_entry(**changes: Any) -> dict[str, Any]:
+    """A compliant entry with some fields changed; ``None`` takes a field away."""
+    entry = {"devices": "all", "mig-enabled": True, "mig-devices": {"1g.10gb": 7}}
+    entry |= {key.replace("_", "-"): value for key, value in changes.items()}
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def a_file(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {"version": "v1", "mig-configs": {"dense": list(entries or [an_entry()]), ALL_DISABLED: [OFF]}}
+
+
+OFF = {"devices": "all", "mig-enabled": False}
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        ([], "must be a mapping"),
+        ({"mig-configs": {}}, "missing 'version'"),
+        ({"version": "v2"}, "version: must be v1, found 'v2'"),
+        ({"version": 1}, "version: must be a text"),
+        ({"version": "v1", "configs": {}}, "configs: unexpected field"),
+        ({"version": "v1", "mig-configs": {}}, "mig-configs: at least one entry"),
+        ({"version": "v1", "mig-configs": {"a": []}}, "mig-configs.a: at least one entry"),
+        (a_file(an_entry(devices="some")), "devices: must be all or a list of GPU indexes, found 'some'"),
+        (a_file(an_entry(devices=["0"])), "must be a whole number, found '0'"),
+        (a_file({"devices": "all"}), "missing required field 'mig-enabled'"),
+        (a_file({"mig-enabled": False}), "missing required field 'devices'"),
+        (a_file(an_entry(mig_enabled="true")), "mig-enabled: must be true or false, found 'true'"),
+        (a_file(an_entry(extra=1)), "mig-configs.dense[0].extra: unexpected field"),
+        (a_file({"devices": "all", "mig-enabled": True}), "missing required field 'mig-devices'"),
+        (a_file(an_entry(mig_enabled=False)), "MIG devices included when 'mig-enabled' is false"),
+        (a_file(an_entry(mig_devices={"1g.10gb": 0})), "all counts are 0"),
+        (a_file(an_entry(mig_devices={"1g.10gb": -1})), "invalid count -1"),
+        (a_file(an_entry(mig_devices={"1g.10gb": "7"})), "must be a whole number, found '7'"),
+        (a_file(an_entry(mig_devices={"1g.10gb.me": 1})), "NVIDIA's tools want 1g.10gb+me"),
+        (a_file(an_entry(device_filter=0x233010DE)), 'write it quoted, "0x233010DE"'),
+        (a_file(an_entry(device_filter=["0x20B210DE", 0x233010DE])), 'write it quoted, "0x233010DE"'),
+    ],
+)
+def test_what_nvidia_refuses_is_refused_at_its_place(document: object, place: str) -> None:
+    with pytest.raises(InvalidPartedFile) as refused:
+        parted.read(document)
+    assert place in str(refused.value)
+    assert pickle.loads(pickle.dumps(refused.value)).path == refused.value.path
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        {"version": "v1"},
+        a_file(an_entry(mig_devices={"9g.999gb": 100})),
+        a_file(an_entry(mig_devices={})),
+        a_file(an_entry(device_filter="")),
+        a_file(an_entry(device_filter=[])),
+        a_file(an_entry(mig_devices={"1g.10gb": 7.0})),
+    ],
+)
+def test_what_nvidia_accepts_is_accepted_useless_or_not(document: object) -> None:
+    parted.read(document)
+
+
+@pytest.mark.parametrize(
+    ("word", "matches"),
+    [
+        ("0x233010DE", True),
+        ("0x233010de", True),
+        ("0X233010DE", True),
+        ("590352606", True),
+        ("0x2330_10DE", True),
+        ("0x2330", False),
+        ("233010DE", False),
+        ("0x10DE2330", False),
+        ("0x2330:0x10DE", False),
+        ("0x233010DE:0x16C110DE", False),
+        ("H100", False),
+        ("0xF33010DE", False),
+        (" 0x233010DE", False),
+    ],
+)
+def test_a_filter_that_cannot_be_read_matches_nothing_silently(word: str, matches: bool) -> None:
+    (entry,) = parted.read(a_file(an_entry(device_filter=word))).select("dense")
+    assert entry.matches("0x233010DE", 0) is matches
+
+
+def test_a_subsystem_narrows_a_filter() -> None:
+    (entry,) = parted.read(a_file(an_entry(device_filter="0x233010DE:0x16C110DE"))).select("dense")
+    assert entry.matches("0x233010DE", 0, "0x16C110DE")
+    assert not entry.matches("0x233010DE", 0, "0x16C010DE")
+
+
+def test_an_empty_filter_matches_every_gpu_and_the_last_entry_wins() -> None:
+    first, second = an_entry(device_filter=[]), an_entry(devices=[1], mig_devices={"3g.40gb": 2})
+    file = parted.read(a_file(first, second))
+    found = [file.for_gpu("dense", "0x20B210DE", index) for index in range(2)]
+    assert [entry.mig_devices for entry in found if entry] == [{"1g.10gb": 7}, {"3g.40gb": 2}]
+
+
+def test_an_unknown_config_lists_what_there_is() -> None:
+    with pytest.raises(UnknownConfig, match=r"did you mean 'dense'\? \(it holds: all-disabled, dense\)"):
+        parted.read(a_file()).select("densse")
+
+
+@st.composite
+def layouts(draw: st.DrawFn) -> Layout:
+    model = draw(st.sampled_from(ESTABLISHED))
+    cut = st.one_of(st.none(), st.sampled_from([dict(layout) for layout in feasible(model) if layout]))
+    per_gpu = draw(st.lists(cut, min_size=1, max_size=8))
+    return Layout("layout", model.name, tuple(Cut((index,), profiles) for index, profiles in enumerate(per_gpu)))
+
+
+@given(st.lists(layouts(), max_size=4))
+def test_what_is_written_reads_back_as_the_same_cuts_on_its_own_gpus_only(chosen: list[Layout]) -> None:
+    file = parted.read(yaml.safe_load(parted.dump(chosen)))
+    assert set(file.configs) == {layout.config_name for layout in chosen} | {ALL_DISABLED}
+    for layout in chosen:
+        for index, cut in enumerate(layout.per_gpu(max(1, sum(len(c.devices or ()) for c in layout.cuts)))):
+            for pci in layout.model.pci_device_ids:
+                entry = file.for_gpu(layout.config_name, pci, index)
+                assert entry is not None
+                assert (entry.mig_devices if entry.mig_enabled else None) == cut
+            if not layout.is_disabled:
+                assert file.for_gpu(layout.config_name, "0x000110DE", index) is None, "a filter lets another GPU in"
+
+
+@given(st.lists(layouts(), max_size=4), st.randoms(use_true_random=False))
+def test_the_same_layouts_are_the_same_bytes(chosen: list[Layout], random: Any) -> None:
+    shuffled = list(chosen)
+    random.shuffle(shuffled)
+    assert parted.dump(shuffled) == parted.dump(chosen)
+
+
+@given(st.lists(layouts(), max_size=3))
+def test_nothing_that_we_write_is_silently_misread(chosen: list[Layout]) -> None:
+    traps = {finding.trap for finding in lint(parted.read(yaml.safe_load(parted.dump(chosen))))}
+    assert traps <= {Trap.UNCOVERED}, "only how many GPUs a node has cannot be known from the file"
+
+
+@pytest.mark.parametrize(
+    ("entry", "trap", "says"),
+    [
+        (an_entry(device_filter="0x2330"), Trap.FILTER, 'write "0x233010DE"'),
+        (an_entry(device_filter="0x10DE2330"), Trap.FILTER, 'write "0x233010DE"'),
+        (an_entry(device_filter="H200"), Trap.FILTER, 'write "0x233510DE", "0x233B10DE"'),
+        (an_entry(device_filter="Voodoo"), Trap.FILTER, 'ids look like "0x233010DE"'),
+        (an_entry(device_filter="0x123410DE"), Trap.UNPROVEN, "is no GPU that does MIG according to the catalog"),
+        (an_entry(device_filter="0x20B210DE", mig_devices={"1g.5gb": 7}), Trap.PROFILE, "A100-80GB lacks this"),
+        (an_entry(mig_devices={"1g.1gb": 7}), Trap.PROFILE, "no GPU of the catalog has this"),
+        (
+            an_entry(device_filter=["0x233010DE", "0x20B010DE"], mig_devices={"1g.10gb": 4, "3g.40gb": 0}),
+            Trap.ASSERT,
+            "leave 3g.40gb out",
+        ),
+        (
+            an_entry(device_filter=["0x233010DE", "0x20B010DE"], mig_devices={"3g.40gb": 1}),
+            Trap.PROFILE,
+            "A100-40GB is selected too but has no 3g.40gb",
+        ),
+        (an_entry(mig_devices={"1c.1g.10gb": 7}), Trap.ASSERT, "write 1g.10gb"),
+        (an_entry(mig_devices={}), Trap.ASSERT, "without any instance"),
+        (an_entry(devices=[0, 2]), Trap.UNCOVERED, "GPU 1 is in no entry"),
+        (an_entry(devices=[]), Trap.UNCOVERED, "selects no GPU"),
+        (an_entry(device_filter="0x233010DE", mig_devices={"4g.40gb": 2}), Trap.IMPOSSIBLE, "need 8 compute slices"),
+        (an_entry(mig_devices={"4g.40gb": 2}), Trap.IMPOSSIBLE, "need 8 compute slices"),
+        (an_entry(device_filter="0x31C210DE", mig_devices={"1g.35gb": 3}), Trap.UNPROVEN, "no proof for GB300"),
+    ],
+)
+def test_a_trap_is_found_with_its_remedy(entry: dict[str, Any], trap: Trap, says: str) -> None:
+    found = lint(parted.read(a_file(entry)))
+    assert any(finding.trap is trap and says in finding.text for finding in found), found
+
+
+def test_a_sound_file_has_no_finding() -> None:
+    assert lint(parted.read(a_file(an_entry(device_filter="0x233010DE")))) == ()
+
+
+def test_a_file_without_all_disabled_is_found() -> None:
+    file = parted.read({"version": "v1", "mig-configs": {"dense": [an_entry()]}})
+    assert [finding.trap for finding in lint(file)] == [Trap.ALL_DISABLED]
+
+
+def test_the_size_of_a_node_decides_what_is_uncovered() -> None:
+    file = parted.read(a_file(an_entry(devices=[0, 1])))
+    assert [f.trap for f in lint(file, gpus_per_node=4)] == [Trap.UNCOVERED]
+    assert lint(file, gpus_per_node=2) == ()
