@@ -1,4 +1,4 @@
-"""The API server as the simulator talks to it: plain JSON over one keep-alive connection pool, errors with their reason."""
+"""The API server as the simulator talks to it: plain JSON, one pool of connections, errors with their reason."""
 
 import asyncio
 import json

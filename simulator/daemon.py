@@ -62,10 +62,9 @@ class Daemon:
     async def _serve(self) -> None:
         self._say("the fleet file")
         file = FleetFile.load(self._own_fleet_file())
-        compiling = asyncio.create_task(asyncio.to_thread(library, self.directory))
+        nvml = library(self.directory)
         await self.plane.start(self._say)
         self._say("nodes")
-        nvml = await compiling
         async with Api(self.directory) as api, LogServer(self.directory) as logs:
             cluster = Cluster(self.directory, file, api, nvml, logs.port)
             nodes = asyncio.create_task(cluster.run(lambda: self._tell("ready")))

@@ -25,20 +25,21 @@ class Fault(StrEnum):
 
 MEANINGS: Final[Mapping[Fault, str]] = {
     Fault.MANAGER_FAILS: (
-        "every apply ends in state failed with the GPUs as they were, and nothing retries (gpu-operator#2874: the manager "
-        "started before the driver's libraries were there)"
+        "every apply ends in state failed with the GPUs as they were, and nothing retries (gpu-operator#2874: the "
+        "manager started before the driver's libraries were there)"
     ),
     Fault.MANAGER_STUCK_PENDING: (
         "waiting for the operands times out: state pending for good, operands paused, the node offers no GPUs "
         "(gpu-operator#2833; mig-parted#485)"
     ),
     Fault.MANAGER_CREATES_NOTHING: (
-        "every apply destroys the instances, creates none and reports success (what mig-parted 0.15.0 does with a profile "
-        "that no GPU of the node has)"
+        "every apply destroys the instances, creates none and reports success (what mig-parted 0.15.0 does with a "
+        "profile that no GPU of the node has)"
     ),
     Fault.MANAGER_SLOW: "an apply takes ten times as long, as on a node whose operands are slow to leave",
     Fault.STALE_ALLOCATABLE: (
-        "the kubelet keeps offering what it offered before (k8s-device-plugin#214, gpu-operator#637: plugin or kubelet cache)"
+        "the kubelet keeps offering what it offered before (k8s-device-plugin#214, gpu-operator#637: a cache of the "
+        "plugin's or the kubelet's)"
     ),
     Fault.PROBE_NVML_ERROR: "NVML says 'GPU is lost' for every GPU, as after XID 79: the GPU fell off the bus",
 }

@@ -156,7 +156,7 @@ class Fleet:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=die_with(os.getpid()) if attached else None,
+                preexec_fn=die_with(os.getpid()) if attached else None,  # noqa: PLW1509 (two system calls)
             )
 
     def _end(self, pid: int) -> None:

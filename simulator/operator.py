@@ -1,7 +1,7 @@
-"""The GPU Operator itself, for as long as its pod runs: it labels GPU nodes and says in the ClusterPolicy how things are.
+"""The GPU Operator itself, for as long as its pod runs: it labels GPU nodes and keeps the ClusterPolicy's status.
 
-Behaviour of gpu-operator v26.7.0 (internal/state_manager.go, controllers/nodelabeling_controller.go). That it also creates
-its DaemonSets is left to the chart here.
+Behaviour of gpu-operator v26.7.0 (controllers/state_manager.go, controllers/nodelabeling_controller.go). That it also
+creates its DaemonSets is left to the chart here.
 """
 
 import asyncio
@@ -18,9 +18,15 @@ NFD_LABELS: Final = tuple(
     f"feature.node.kubernetes.io/pci-{device}.present" for device in ("10de", "0302_10de", "0300_10de")
 )
 DEPLOYED: Final = (
-    "driver", "gpu-feature-discovery", "container-toolkit", "device-plugin", "dcgm", "dcgm-exporter", "node-status-exporter",
+    "driver",
+    "gpu-feature-discovery",
+    "container-toolkit",
+    "device-plugin",
+    "dcgm",
+    "dcgm-exporter",
+    "node-status-exporter",
     "operator-validator",
-)  # fmt: skip
+)
 MIG_MANAGER: Final = f"{labels.DEPLOY_PREFIX}mig-manager"
 POLICIES: Final = "/apis/nvidia.com/v1/clusterpolicies"
 RETRY_S: Final = 1.0

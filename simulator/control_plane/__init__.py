@@ -1,4 +1,4 @@
-"""A real control plane on loopback: etcd, kube-apiserver, kube-controller-manager, kube-scheduler as child processes."""
+"""A real control plane on loopback: etcd, API server, controller-manager and scheduler as child processes."""
 
 from simulator.control_plane.plane import BINARIES, ControlPlane
 

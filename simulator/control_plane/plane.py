@@ -41,7 +41,8 @@ class ControlPlane:
         missing = [name for name in BINARIES if not (self.binaries / name).exists()]
         if missing:
             raise MissingBinary(
-                f"{', '.join(missing)} not found in {self.binaries}; `mig-fleet toolchain` gets the control plane's programs"
+                f"{', '.join(missing)} not found in {self.binaries}; "
+                "`mig-fleet toolchain` gets the control plane's programs"
             )
         for attempt in range(1, ATTEMPTS + 1):
             self.ports = _ports(self.directory / "ports.json", fresh=attempt > 1)
@@ -94,22 +95,17 @@ class ControlPlane:
     async def _healthy(self, name: str, session: aiohttp.ClientSession, url: str, tls: ssl.SSLContext | bool) -> None:
         deadline = time.monotonic() + READY_WITHIN_S
         child = self.children[name]
-        while True:
-            if child.exit_code is not None:
-                raise NotStarted(
-                    f"{name} ended with exit code {child.exit_code}; its log {child.log} ends with\n{child.last_words()}"
-                )
+        while child.exit_code is None and time.monotonic() < deadline:
             try:
                 async with session.get(url, ssl=tls) as answer:
                     if answer.status == 200:
                         return
             except (aiohttp.ClientError, TimeoutError):
                 pass
-            if time.monotonic() > deadline:
-                raise NotStarted(
-                    f"{name} was not healthy after {READY_WITHIN_S} s; its log {child.log} ends with\n{child.last_words()}"
-                )
             await asyncio.sleep(0.05)
+        ended = f"ended with exit code {child.exit_code}"
+        what = ended if child.exit_code is not None else f"was not healthy after {READY_WITHIN_S} s"
+        raise NotStarted(f"{name} {what}; its log {child.log} ends with\n{child.last_words()}")
 
     def _keys(self) -> None:
         """Certificates and kubeconfigs, once per folder; kubeconfigs anew, because the port may have moved."""

@@ -15,7 +15,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with(parent: int) -> Callable[[], None]:
-    """For ``preexec_fn``: the kernel kills the child when the thread that made it ends. Start children from the main thread."""
+    """For ``preexec_fn``: the kernel kills the child when the thread that made it ends.
+
+    So children are made by the main thread. There is no other way to ask for this between fork and exec.
+    """
 
     def before_exec() -> None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -47,7 +50,7 @@ class Child:
                 # Of our own environment nothing but what a program needs to run: proxies would break loopback.
                 env={"PATH": os.defpath, "HOME": str(log.parent), **(environment or {})},
                 start_new_session=True,
-                preexec_fn=die_with(os.getpid()),
+                preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 (no other threads run when children are made)
             )
 
     @property

@@ -1,4 +1,4 @@
-"""The simulated NVIDIA driver of one node: a state file that is the truth, operations on it, and the library that serves it."""
+"""The simulated NVIDIA driver of one node: a state file that is the truth, operations, a library that serves it."""
 
 from simulator.driver.gpu import Client, ComputeInstance, Gpu, GpuInstance
 from simulator.driver.state import Driver, DriverFile

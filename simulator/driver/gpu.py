@@ -2,7 +2,6 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -47,7 +46,7 @@ class Client:
 
 @dataclass(slots=True)
 class Gpu:
-    """Mutable, as a GPU is. Every operation either happens whole or raises a :class:`DriverError` and changes nothing."""
+    """Mutable, as a GPU is. An operation happens whole, or raises a :class:`DriverError` and changes nothing."""
 
     index: int
     model: GpuModel
@@ -77,8 +76,8 @@ class Gpu:
     def set_mode(self, enabled: bool) -> None:
         """Switch MIG mode; instances do not survive it.
 
-        On Ampere the switch needs a reset: with a client on the GPU it stays pending until the next one (MIG user guide).
-        That Hopper refuses while a client holds the GPU is inferred.
+        On Ampere the switch needs a reset: with a client on the GPU it stays pending until the next one (MIG user
+        guide). That Hopper refuses while a client holds the GPU is inferred.
         """
         if not self.mig_capable:
             raise NotSupported(f"GPU {self.index}: MIG mode of {self.product}")
@@ -163,7 +162,7 @@ class Gpu:
         return same >= facts.max_instances or len(self.instances) >= self.model.max_gpu_instances
 
     def _free_id(self, size: int) -> int:
-        """Ids as drivers give them: 0 for the whole GPU, from 1 for halves, 3 for quarters, 7 for eighths (published logs)."""
+        """As drivers give them: 0 the whole GPU, from 1 halves, from 3 quarters, from 7 eighths (published logs)."""
         fractions = max(1, self.model.memory_slices // size)
         first = (1 << (fractions - 1).bit_length()) - 1
         taken = {each.id for each in self.instances}
@@ -180,8 +179,3 @@ def new_gpu(node: str, index: int, model: str, product: str | None = None) -> Gp
     facts = gpus.find(model)
     name = product or (facts.product_names[0] if facts.product_names else f"NVIDIA {facts.name}")
     return Gpu(index, facts, name, f"GPU-{uuid.uuid5(uuid.NAMESPACE_DNS, f'{index}.{node}')}", bus_id(index))
-
-
-def counts_by_gpu(found: list[Gpu]) -> tuple[Mapping[str, int] | None, ...]:
-    """What every GPU of a node has, by index; ``None`` where MIG is off."""
-    return tuple(gpu.counts() if gpu.mode else None for gpu in found)

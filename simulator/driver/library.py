@@ -40,7 +40,8 @@ def library(cache: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise NoCompiler(
-            f"{compiler} could not build {SONAME}; on Debian and Ubuntu libc6-dev is needed too. It said:\n{done.stderr.strip()}"
+            f"{compiler} could not build {SONAME}; on Debian and Ubuntu libc6-dev is needed too. It said:\n"
+            f"{done.stderr.strip()}"
         )
     draft.replace(folder / SONAME)
     return folder

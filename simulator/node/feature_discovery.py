@@ -1,7 +1,7 @@
-"""The labels on a GPU node: what Node Feature Discovery sets from the start, and what GPU Feature Discovery reads off the GPUs.
+"""The labels on a GPU node: those of Node Feature Discovery, there from the start, and those read off the GPUs.
 
-Written from the label sets of real nodes and from k8s-device-plugin v0.20.0 (internal/lm), and on purpose not with the code
-that the product checks them with.
+Written from the label sets of real nodes and from k8s-device-plugin v0.20.0 (internal/lm), and on purpose not with the
+code that the product checks them with.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from typing import Final
 
 from mig.profiles import Profile
 from simulator.driver import Driver, Gpu
-from simulator.driver.state import memory_mib
+from simulator.driver.text import memory_mib
 from simulator.fleet_file import NodeSpec
 
 PREFIX: Final = "nvidia.com/"
@@ -42,7 +42,7 @@ def node_features(spec: NodeSpec) -> dict[str, str]:
 def discovered(driver: Driver, machine: str, strategy: str) -> dict[str, str]:
     """Every label of GFD for a node whose GPUs are all of one model."""
     first = driver.gpus[0]
-    major, minor = first.model.compute_capability.split(".")
+    major, minor = (first.model.compute_capability or "0.0").split(".")
     found = {
         "gpu.machine": machine,
         "gpu.family": first.model.architecture.split()[0].lower(),
@@ -135,7 +135,7 @@ def _slice_group(group: str, gpu: Gpu, name: str, count: int) -> dict[str, str]:
 
 
 def _versions(driver: Driver) -> dict[str, str]:
-    major, minor, revision = (driver.version.split(".") + ["0", "0"])[:3]
+    major, minor, revision = [*driver.version.split("."), "0", "0"][:3]
     cuda_major, cuda_minor = str(driver.cuda // 1000), str(driver.cuda % 1000 // 10)
     return {
         "cuda.driver-version.full": driver.version,

@@ -123,7 +123,7 @@ class Kubelet:
 
     @contextmanager
     def _devices(self, pod: Pod) -> Iterator[None]:
-        """GPUs or slices for a pod that asks for some; while it runs, it is a client that stands in the way of changes."""
+        """GPUs or slices for a pod that asks for some; while it runs, it is a client in the way of changes."""
         requests = pod.gpu_requests()
         name = f"{pod.namespace}/{pod.name}"
         if not requests:

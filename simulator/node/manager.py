@@ -1,7 +1,7 @@
 """NVIDIA MIG Manager on one node, for as long as its pod runs.
 
-Behaviour of mig-parted v0.15.0 (cmd/nvidia-mig-manager/main.go, pkg/mig/reconfigure/reconfigure.go): what it reacts to, in
-which order it does things, and in which of its failures it leaves the node half-way.
+Behaviour of mig-parted v0.15.0 (cmd/nvidia-mig-manager/main.go, pkg/mig/reconfigure/reconfigure.go): what it reacts
+to, in which order it does things, and in which of its failures it leaves the node half-way.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ SLOW_FACTOR: Final = 10
 
 
 class Wish:
-    """The config label with upstream's memory: :meth:`next` returns when the value differs from the one it returned last.
+    """The config label with upstream's memory: :meth:`next` returns a value that differs from the one before.
 
     A value written again is no news; one that was removed and came back is, if nobody looked in between.
     """

@@ -1,7 +1,8 @@
 """What `nvidia-mig-parted` does with a config on a driver, its silent failures included.
 
-Behaviour of mig-parted v0.15.0 (pkg/mig/config/config.go, pkg/types/mig_config.go, cmd/nvidia-mig-parted/apply and assert).
-Numbers S1 to S5 are those under which the documentation of this project lists its silent failures.
+Behaviour of mig-parted v0.15.0 (pkg/mig/config/config.go, pkg/types/mig_config.go and the commands apply and assert).
+The silent failures have numbers here: S1 a filter that matches nothing, S2 a profile that no GPU has, S3 an entry with
+count zero, S4 a GPU that no entry covers, S5 MIG wanted on a GPU without it.
 """
 
 from collections import Counter
@@ -11,6 +12,7 @@ from mig.errors import MigError
 from mig.parted import Entry
 from mig.profiles import Profile
 from simulator.driver import Driver, Gpu
+from simulator.driver.text import board
 from simulator.errors import DriverError, PartedError
 
 Config = Sequence[Entry]
@@ -19,8 +21,8 @@ Config = Sequence[Entry]
 def is_applied(driver: Driver, config: Config) -> bool:
     """`assert`: every GPU of the node must be covered by an entry (S4) and be as that entry says.
 
-    An entry that wants MIG on a GPU that cannot do it never matches (S5), and counts are compared as they are written: a
-    zero never equals an absence (S3).
+    An entry that wants MIG on a GPU that cannot do it never matches (S5), and counts are compared as they are written:
+    a zero never equals an absence (S3).
     """
     return all(
         (entry := _last_match(gpu, config)) is not None
@@ -48,7 +50,7 @@ def apply_mode(driver: Driver, config: Config) -> None:
 
 
 def apply(driver: Driver, config: Config) -> None:
-    """`apply` after the mode; raises :class:`PartedError`, with the GPU at fault left cleared and later ones untouched."""
+    """`apply` after the mode; raises :class:`PartedError`, the GPU at fault left cleared and later ones untouched."""
     for gpu, entry in _matched(driver, config):
         if gpu.mode != entry.mig_enabled:
             raise PartedError(
@@ -67,15 +69,14 @@ def _matched(driver: Driver, config: Config) -> Iterator[tuple[Gpu, Entry]]:
 
 def _last_match(gpu: Gpu, config: Config) -> Entry | None:
     """Entries are applied in order, so that for a GPU matched twice the last one is what remains."""
-    pci = gpu.model.pci_device_ids[0] if gpu.model.pci_device_ids else "0x000010DE"
-    found = [entry for entry in config if entry.matches(pci_device_id=pci, index=gpu.index)]
+    found = [entry for entry in config if entry.matches(pci_device_id=board(gpu.model), index=gpu.index)]
     return found[-1] if found else None
 
 
 def _creation_list(driver: Driver, wanted: Mapping[str, int]) -> list[str]:
     """The devices to create, largest first; nothing at all when one name is unknown to every GPU of the node (S2).
 
-    That is upstream's `Flatten`, which returns nil on the first unknown name, and an empty list is created successfully.
+    That is upstream's `Flatten`, which returns nil on the first unknown name; creating nothing then succeeds.
     """
     known = {name for gpu in driver.gpus for name in gpu.model.profiles}
     devices: list[str] = []

@@ -1,7 +1,7 @@
 """Containers that are really run: the probe, as a process of this machine that believes to be in its pod.
 
-It gets what a container would get: its ConfigMaps as files, a token of its own service account from the API server (so its
-RBAC is exercised), the node's name, and through ``LD_LIBRARY_PATH`` a ``libnvidia-ml.so.1`` that serves the node's driver.
+It gets what a container would get: its ConfigMaps as files, a token of its own service account from the API server (so
+its RBAC is exercised), the node's name, and by ``LD_LIBRARY_PATH`` a ``libnvidia-ml.so.1`` that serves its driver.
 """
 
 import asyncio

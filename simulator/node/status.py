@@ -1,4 +1,4 @@
-"""The status a kubelet writes: of a node at birth, of a pod at each turn of its life. Pure functions to merge-patch bodies."""
+"""The status a kubelet writes, of a node at birth and of a pod at each turn of its life, as merge-patch bodies."""
 
 import datetime
 from typing import Any, Final

@@ -1,0 +1,32 @@
+"""The simulated fleet that all engine tests share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import toolchain
+from simulator import Fleet
+
+
+@pytest.fixture(scope="session")
+def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the control plane's programs; a machine that lacks one fails the test and says how to get it."""
+    found = toolchain.look([toolchain.family(name) for name in ("kube", "etcd")])
+    if found.missing:
+        names = ", ".join(tool.name for tool in found.missing)
+        pytest.fail(f"engine tests need {names}; `make toolchain` downloads or builds what is missing", pytrace=False)
+    folder = tmp_path_factory.mktemp("binaries")
+    for tool in found:
+        assert tool.path is not None, "what is not missing has a path"
+        (folder / tool.name).symlink_to(tool.path)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """The default fleet, running; it ends with the test run, however that ends."""
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"))
+    fleet.up(binaries, attached=True)
+    yield fleet
+    fleet.down()

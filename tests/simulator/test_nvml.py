@@ -1,0 +1,218 @@
+"""The library as NVIDIA's own Python bindings see it, each case in a process of its own."""
+
+import json
+
+import pytest
+
+from simulator.driver import Client
+from simulator.driver.library import library
+from simulator.errors import NoCompiler
+
+
+def test_the_system_and_a_whole_gpu_are_described_as_by_a_real_driver(a_driver, pynvml):
+    said = pynvml(
+        a_driver(gpus=2, mig=False),
+        """
+nvmlInit()
+h = nvmlDeviceGetHandleByIndex(1)
+pci = nvmlDeviceGetPciInfo(h)
+print(nvmlSystemGetDriverVersion(), nvmlSystemGetCudaDriverVersion(), nvmlDeviceGetCount(), nvmlDeviceGetIndex(h))
+print(nvmlDeviceGetName(h), f"0x{pci.pciDeviceId:08X}", pci.busId, nvmlDeviceGetMinorNumber(h))
+print(nvmlDeviceGetMemoryInfo(h).total >> 20, nvmlDeviceGetMemoryInfo(h, nvmlMemory_v2).free >> 20)
+print(nvmlDeviceGetCudaComputeCapability(h), nvmlDeviceGetMigMode(h), nvmlDeviceGetMaxMigDeviceCount(h))
+same = nvmlDeviceGetHandleByUUID(nvmlDeviceGetUUID(h))
+print(nvmlDeviceGetIndex(same), nvmlSystemGetNVMLVersion())
+""",
+    )
+    assert said.splitlines() == [
+        "580.126.09 13000 2 1",
+        "NVIDIA H100 80GB HBM3 0x233010DE 00000000:2D:00.0 1",
+        "81559 81559",
+        "(9, 0) [0, 0] 7",
+        "1 13.580.126.09",
+    ]
+
+
+def test_every_instance_is_listed_with_its_placement_and_its_compute_instance(a_driver, pynvml):
+    said = pynvml(
+        a_driver("3g.40gb", "2g.20gb", "1g.10gb"),
+        """
+nvmlInit()
+h = nvmlDeviceGetHandleByIndex(0)
+for enum in range(NVML_GPU_INSTANCE_PROFILE_COUNT):
+    try:
+        profile = nvmlDeviceGetGpuInstanceProfileInfoV(h, enum)
+    except NVMLError_NotSupported:
+        continue
+    buffer, count = (c_nvmlGpuInstance_t * profile.instanceCount)(), c_uint(profile.instanceCount)
+    nvmlDeviceGetGpuInstances(h, profile.id, buffer, byref(count))
+    for i in range(count.value):
+        info = nvmlGpuInstanceGetInfo(buffer[i])
+        compute = nvmlGpuInstanceGetComputeInstanceById(buffer[i], 0)
+        detail = nvmlComputeInstanceGetInfo(compute)
+        print(profile.name, info.profileId, info.placement.start, info.placement.size, detail.placement.size)
+""",
+    )
+    assert said.splitlines() == ["MIG 1g.10gb 19 1 1 1", "MIG 2g.20gb 14 2 2 2", "MIG 3g.40gb 9 4 4 3"]
+
+
+def test_mig_devices_have_gaps_in_their_indices_and_lead_back_to_their_gpu(a_driver, pynvml):
+    said = pynvml(
+        a_driver("3g.40gb", "2g.20gb", "1g.10gb"),
+        """
+nvmlInit()
+h = nvmlDeviceGetHandleByIndex(0)
+for i in range(nvmlDeviceGetMaxMigDeviceCount(h)):
+    try:
+        m = nvmlDeviceGetMigDeviceHandleByIndex(h, i)
+    except NVMLError_NotFound:
+        print(i, "-")
+        continue
+    a = nvmlDeviceGetAttributes(m)
+    parent = nvmlDeviceGetDeviceHandleFromMigDeviceHandle(m)
+    assert nvmlDeviceIsMigDeviceHandle(m).value and not nvmlDeviceIsMigDeviceHandle(parent).value
+    assert nvmlDeviceGetUUID(m).startswith("MIG-") and nvmlDeviceGetUUID(parent) == nvmlDeviceGetUUID(h)
+    assert nvmlDeviceGetIndex(nvmlDeviceGetHandleByUUID(nvmlDeviceGetUUID(m))) == i
+    print(i, nvmlDeviceGetName(m), nvmlDeviceGetGpuInstanceId(m), nvmlDeviceGetComputeInstanceId(m),
+          a.multiprocessorCount, a.gpuInstanceSliceCount, a.memorySizeMB)
+""",
+    )
+    assert said.splitlines() == [
+        "0 -",
+        "1 NVIDIA H100 80GB HBM3 MIG 1g.10gb 7 0 16 1 9984",
+        "2 NVIDIA H100 80GB HBM3 MIG 2g.20gb 3 0 32 2 20096",
+        "3 -",
+        "4 NVIDIA H100 80GB HBM3 MIG 3g.40gb 1 0 60 3 40448",
+        "5 -",
+        "6 -",
+    ]
+
+
+def test_the_catalog_is_served_with_placements_and_what_is_left(a_driver, pynvml):
+    said = pynvml(
+        a_driver("3g.40gb"),
+        """
+nvmlInit()
+h = nvmlDeviceGetHandleByIndex(0)
+for enum in (NVML_GPU_INSTANCE_PROFILE_1_SLICE, NVML_GPU_INSTANCE_PROFILE_2_SLICE, NVML_GPU_INSTANCE_PROFILE_3_SLICE):
+    p = nvmlDeviceGetGpuInstanceProfileInfo(h, enum, version=1)
+    n = c_uint(p.instanceCount + 8)
+    places = (c_nvmlGpuInstancePlacement_t * n.value)()
+    nvmlDeviceGetGpuInstancePossiblePlacements(h, p.id, places, byref(n))
+    starts = [places[i].start for i in range(n.value)]
+    print(p.id, p.instanceCount, starts, places[0].size, nvmlDeviceGetGpuInstanceRemainingCapacity(h, p.id))
+""",
+    )
+    assert said.splitlines() == [
+        "19 7 [0, 1, 2, 3, 4, 5, 6] 1 4",
+        "14 3 [0, 2, 4] 2 2",
+        "9 2 [0, 4] 4 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "reason"),
+    [
+        ("nvmlDeviceGetCount()", "Uninitialized", "nobody called nvmlInit"),
+        ("nvmlInit(); nvmlDeviceGetHandleByIndex(9)", "InvalidArgument", "there is one GPU"),
+        ("nvmlInit(); nvmlDeviceGetGpuInstanceProfileInfoV(H(), 5)", "NotSupported", "no GPU has eight slices"),
+        ("nvmlInit(); nvmlDeviceGetGpuInstanceProfileInfoV(H(), 99)", "InvalidArgument", "no such enum"),
+        ("nvmlInit(); nvmlDeviceGetMigDeviceHandleByIndex(H(), 0)", "NotFound", "nothing is there"),
+        ("nvmlInit(); nvmlDeviceGetAttributes(H())", "NotSupported", "a whole GPU has no attributes"),
+        ("nvmlInit(); nvmlDeviceGetGpuInstanceById(H(), 0)", "NotFound", "no instance"),
+        ("nvmlInit(); nvmlDeviceGetMemoryInfo(H(), 7)", "ArgumentVersionMismatch", "a version word that is none"),
+        ("nvmlInit(); nvmlShutdown(); nvmlDeviceGetCount()", "Uninitialized", "closed"),
+        ("nvmlInit(); nvmlDeviceGetFanSpeed(H())", "FunctionNotFound", "nothing here needs a fan"),
+    ],
+    ids=lambda value: value if " " in str(value) and "(" not in str(value) else "",
+)
+def test_errors_are_those_of_nvml(a_driver, pynvml, call, error, reason):
+    said = pynvml(
+        a_driver(),
+        f"""
+H = lambda: nvmlDeviceGetHandleByIndex(0)
+try:
+    {call}
+except NVMLError as exc:
+    print(type(exc).__name__)
+""",
+    )
+    assert said == f"NVMLError_{error}", reason
+
+
+def test_a_call_can_be_made_to_fail_on_purpose(a_driver, pynvml):
+    driver = a_driver()
+    driver.errors["nvmlDeviceGetMigMode"] = 15
+    said = pynvml(
+        driver,
+        """
+nvmlInit()
+try:
+    nvmlDeviceGetMigMode(nvmlDeviceGetHandleByIndex(0))
+except NVMLError_GpuIsLost as exc:
+    print(exc)
+""",
+    )
+    assert said == "GPU is lost"
+
+
+def test_without_a_driver_state_the_driver_is_not_loaded(a_driver, pynvml):
+    said = pynvml(
+        a_driver(),
+        """
+import os
+os.remove(os.environ["MIG_SIMULATOR_DRIVER"])
+try:
+    nvmlInit()
+except NVMLError_DriverNotLoaded as exc:
+    print(exc)
+""",
+    )
+    assert said == "Driver Not Loaded"
+
+
+def test_an_open_library_keeps_its_view_and_a_reopened_one_sees_the_change(a_driver, pynvml):
+    later = json.dumps(a_driver(gpus=3).dump())
+    said = pynvml(
+        a_driver(),
+        f"""
+import os
+nvmlInit()
+open(os.environ["MIG_SIMULATOR_DRIVER"], "w").write({later})
+before = nvmlDeviceGetCount()
+nvmlShutdown()
+nvmlInit()
+print(before, nvmlDeviceGetCount())
+""",
+    )
+    assert said == "1 3"
+
+
+def test_a_compute_split_is_two_devices_in_one_instance(a_driver, pynvml):
+    driver = a_driver()
+    made = driver.gpus[0].create("3g.40gb", 1)
+    driver.gpus[0].split(made.id, 2)
+    said = pynvml(
+        driver,
+        """
+nvmlInit()
+h = nvmlDeviceGetHandleByIndex(0)
+for i in (4, 5):
+    m = nvmlDeviceGetMigDeviceHandleByIndex(h, i)
+    slices = nvmlDeviceGetAttributes(m).computeInstanceSliceCount
+    print(nvmlDeviceGetGpuInstanceId(m), nvmlDeviceGetComputeInstanceId(m), slices)
+""",
+    )
+    assert said.splitlines() == ["1 0 1", "1 1 2"]
+
+
+def test_clients_are_the_business_of_the_driver_and_not_of_its_readers(a_driver, pynvml):
+    driver = a_driver("1g.10gb")
+    driver.gpus[0].clients.append(Client("team-a/training", None))
+    assert pynvml(driver, "nvmlInit(); print(nvmlDeviceGetCount())") == "1"
+
+
+def test_a_machine_without_a_compiler_is_told_which_package_it_needs(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NoCompiler, match="apt-get install gcc"):
+        library(tmp_path)

@@ -1,0 +1,136 @@
+"""What GPU Feature Discovery and the device plugin make of a driver, against the captured labels of real nodes."""
+
+import pytest
+
+from simulator.node import device_plugin, feature_discovery
+from simulator.node.device_plugin import PluginError
+from simulator.operator import wanted_labels
+
+DENSE = ["1g.10gb"] * 7
+SLICE = {
+    "product": "NVIDIA-H100-80GB-HBM3-MIG-1g.10gb",
+    "count": "56",
+    "replicas": "1",
+    "sharing-strategy": "none",
+    "memory": "9984",
+    "multiprocessors": "16",
+    "slices.gi": "1",
+    "slices.ci": "1",
+    "engines.copy": "1",
+    "engines.decoder": "1",
+    "engines.encoder": "0",
+    "engines.jpeg": "1",
+    "engines.ofa": "0",
+}
+POLICY = {"spec": {"migManager": {"config": {"default": "all-disabled"}}}}
+NFD = {"feature.node.kubernetes.io/pci-10de.present": "true"}
+
+
+def discovered(driver, strategy):
+    """Without the prefix, as people read them."""
+    found = feature_discovery.discovered(driver, "NVIDIA-DGX-H100", strategy)
+    assert all(feature_discovery.owns(name) for name in found), "what GFD sets it also takes away"
+    return {name.removeprefix("nvidia.com/"): value for name, value in found.items()}
+
+
+def test_eight_h100_in_smallest_slices_under_mixed_are_labelled_as_the_captured_node(a_driver):
+    found = discovered(a_driver(*DENSE, gpus=8), "mixed")
+    assert {key.removeprefix("mig-1g.10gb."): v for key, v in found.items() if key.startswith("mig-1g")} == SLICE
+    expected = {
+        "gpu.machine": "NVIDIA-DGX-H100",
+        "gpu.product": "NVIDIA-H100-80GB-HBM3",
+        "gpu.count": "8",
+        "gpu.replicas": "0",
+        "gpu.sharing-strategy": "none",
+        "gpu.memory": "81559",
+        "gpu.family": "hopper",
+        "gpu.compute.major": "9",
+        "gpu.compute.minor": "0",
+        "gpu.mode": "compute",
+        "mps.capable": "false",
+        "mig.capable": "true",
+        "mig.strategy": "mixed",
+        "cuda.driver-version.full": "580.126.09",
+        "cuda.runtime-version.full": "13.0",
+    }
+    assert expected.items() <= found.items()
+
+
+def test_four_a100_with_mig_off_are_labelled_as_whole_gpus(a_driver):
+    found = discovered(a_driver(gpu="A100-80GB", gpus=4, mig=False), "single")
+    assert not [name for name in found if name.startswith("mig-")]
+    expected = {
+        "gpu.product": "NVIDIA-A100-SXM4-80GB",
+        "gpu.count": "4",
+        "gpu.replicas": "1",
+        "gpu.memory": "81920",
+        "gpu.family": "ampere",
+        "gpu.compute.major": "8",
+        "gpu.compute.minor": "0",
+        "mig.capable": "true",
+        "mig.strategy": "single",
+    }
+    assert expected.items() <= found.items()
+
+
+def test_under_single_the_slice_takes_the_place_of_the_gpu(a_driver):
+    found = discovered(a_driver(*DENSE, gpus=8), "single")
+    assert {f"gpu.{key}": value for key, value in SLICE.items()}.items() <= found.items()
+    assert not [name for name in found if name.startswith("mig-")]
+
+
+@pytest.mark.parametrize("profiles", [[], ["3g.40gb", "1g.10gb"]], ids=["no slices", "two profiles"])
+def test_what_single_cannot_serve_is_called_invalid_and_breaks_the_plugin(a_driver, profiles):
+    driver = a_driver(*profiles, gpus=2)
+    found = discovered(driver, "single")
+    assert found["gpu.product"] == "NVIDIA-H100-80GB-HBM3-MIG-INVALID"
+    assert (found["gpu.count"], found["gpu.replicas"], found["gpu.memory"]) == ("0", "0", "0")
+    with pytest.raises(PluginError):
+        device_plugin.resources(driver, "single")
+
+
+def test_a_strategy_of_none_is_not_labelled_and_offers_whole_gpus(a_driver):
+    driver = a_driver(*DENSE, gpus=2)
+    assert "mig.strategy" not in discovered(driver, "none")
+    assert device_plugin.resources(driver, "none") == {"nvidia.com/gpu": 2}
+
+
+def test_mixed_offers_each_profile_under_its_own_name_and_single_all_as_gpus(a_driver):
+    driver = a_driver("3g.40gb", "1g.10gb", "1g.10gb+me", gpus=2)
+    assert device_plugin.resources(driver, "mixed") == {
+        "nvidia.com/gpu": 0,
+        "nvidia.com/mig-3g.40gb": 2,
+        "nvidia.com/mig-1g.10gb": 2,
+        "nvidia.com/mig-1g.10gb.me": 2,
+    }
+    assert device_plugin.resources(a_driver(*DENSE, gpus=8), "single") == {"nvidia.com/gpu": 56}
+
+
+def test_one_compute_split_takes_the_whole_plugin_down_under_mixed(a_driver):
+    driver = a_driver("1g.10gb")
+    driver.gpus[0].create("3g.40gb", 1)
+    with pytest.raises(PluginError, match=r"'1c\.3g\.40gb' does not match any resource patterns"):
+        device_plugin.resources(driver, "mixed")
+
+
+def test_the_operator_labels_gpu_nodes_and_gives_a_config_only_to_those_without_one():
+    assert wanted_labels({}, POLICY) == {}, "a node without a GPU is none of its business"
+    assert "nvidia.com/mig.config" not in wanted_labels(NFD, POLICY), "before GFD says mig.capable"
+    capable = {**NFD, "nvidia.com/mig.capable": "true"}
+    assert wanted_labels(capable, POLICY)["nvidia.com/mig.config"] == "all-disabled"
+    assert wanted_labels(capable, POLICY)["nvidia.com/gpu.deploy.mig-manager"] == "true"
+    assert "nvidia.com/mig.config" not in wanted_labels({**capable, "nvidia.com/mig.config": "mine"}, POLICY)
+    other = {"spec": {"migManager": {"config": {"default": "all-1g.10gb"}}}}
+    assert "nvidia.com/mig.config" not in wanted_labels(capable, other), "any other default is ignored upstream too"
+
+
+def test_the_operator_leaves_paused_and_switched_off_operands_as_they_are():
+    current = {
+        **NFD,
+        "nvidia.com/gpu.deploy.device-plugin": "paused-for-mig-change",
+        "nvidia.com/gpu.deploy.dcgm": "false",
+        "nvidia.com/gpu.deploy.driver": "",
+    }
+    wanted = wanted_labels(current, POLICY)
+    assert "nvidia.com/gpu.deploy.device-plugin" not in wanted and "nvidia.com/gpu.deploy.dcgm" not in wanted
+    assert wanted["nvidia.com/gpu.deploy.driver"] == "true", "empty is as good as absent"
