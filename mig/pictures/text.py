@@ -6,6 +6,13 @@ from mig.gpus import GpuModel, find
 from mig.placement import Placement, Proof, prove
 from mig.profiles import Profile
 
+CONFIDENCE = {
+    "lgipp-output": "as published outputs of this model show them",
+    "derived": "derived from boards of the same generation, not published for this model",
+    "derived-normalized": "derived from the fractions in NVIDIA's documentation; the real units are not published",
+}
+"""What a proof's ``confidence`` says about its placements, in words."""
+
 
 def row(gpu: GpuModel | str, cut: Mapping[str, int] | Proof | None, *, full_names: bool = False) -> str:
     """One line, each memory slice equally wide. ``None`` is a GPU without MIG; a cut that is not proven to fit is

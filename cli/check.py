@@ -1,0 +1,120 @@
+"""`mig-fleet check`: can this GPU be cut so, and does this file say what it seems to say?"""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.documents import DocumentError, open_document
+from cli.judged import Judged, Level, judge
+from mig import Proof, Verdict, pictures, prove
+from mig.errors import MigError
+
+EXIT = {Verdict.FEASIBLE: 0, Verdict.IMPOSSIBLE: 1, Verdict.UNPROVEN: 3}
+EXIT_USAGE = 2
+
+
+@click.command()
+@click.argument("what", nargs=-1, required=True, metavar="PROFILE=COUNT... | FILE...")
+@click.option("--gpu", help="The GPU model, such as H100-80GB; `mig-fleet gpus` lists them.")
+@click.option("--gpus-per-node", type=click.IntRange(1, 64), help="For mig-parted files: must every GPU be covered?")
+@click.option("--json", "as_json", is_flag=True, help="The verdict as JSON.")
+def check(what: tuple[str, ...], gpu: str | None, gpus_per_node: int | None, as_json: bool) -> None:
+    """Prove that a GPU can be cut in a way, or check stack files and mig-parted files.
+
+    \b
+      mig-fleet check --gpu H100-80GB 3g.40gb=2 1g.10gb=1
+      mig-fleet check stacks/Pulumi.prod.yaml mig-parted-config.yaml
+
+    Exits 0 when all is proven, 1 when something is impossible or wrong, 3 when something cannot be proven, 2 when it
+    could not be read.
+    """
+    if gpu is not None:
+        sys.exit(_layout(gpu, what, as_json))
+    if wish := next((word for word in what if "=" in word and not Path(word).exists()), None):
+        raise click.UsageError(f"{wish!r} looks like a profile; say on which GPU: --gpu H100-80GB")
+    sys.exit(_files(what, gpus_per_node, as_json))
+
+
+def _layout(gpu: str, wishes: tuple[str, ...], as_json: bool) -> int:
+    try:
+        proof = prove(gpu, _counts(wishes))
+    except MigError as exc:
+        raise click.UsageError(str(exc)) from None
+    if as_json:
+        click.echo(json.dumps(described(proof), indent=2))
+    else:
+        _say(proof)
+    return EXIT[proof.verdict]
+
+
+def _counts(wishes: tuple[str, ...]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for wish in wishes:
+        profile, equals, number = wish.partition("=")
+        if equals and not (number.isascii() and number.isdecimal() and len(number) <= 9):
+            raise click.UsageError(f"{wish!r}: the count must be a whole number, as in 1g.10gb=7")
+        counts[profile] = counts.get(profile, 0) + (int(number) if equals else 1)
+    if not any(counts.values()):
+        raise click.UsageError("no instance is asked for; as in: 1g.10gb=7")
+    return counts
+
+
+def described(proof: Proof) -> dict[str, Any]:
+    """A proof as plain data."""
+    return {
+        "gpu": proof.gpu.name,
+        "request": dict(proof.request),
+        "verdict": str(proof.verdict),
+        "placements": [{"profile": p.profile, "start": p.start, "size": p.size} for p in proof.placements],
+        "order": list(proof.order),
+        "reason": proof.reason,
+        "nearest": [dict(layout) for layout in proof.nearest],
+        "confidence": proof.confidence,
+        "requires": list(proof.requires),
+    }
+
+
+def _say(proof: Proof) -> None:
+    click.echo(f"{proof.verdict} on {proof.gpu.name}: {proof.reason}")
+    if proof:
+        click.echo(f"\n  {pictures.row(proof.gpu, proof)}\n")
+        click.echo(f"  create in this order: {', '.join(proof.order)}")
+        click.echo(f"  placements: {pictures.CONFIDENCE[proof.confidence]}")
+        for requirement in proof.requires:
+            click.echo(f"  needs {requirement}")
+    for number, layout in enumerate(proof.nearest):
+        wish = " ".join(f"{name}={count}" for name, count in layout.items())
+        click.echo(f"{'  what fits: ' if not number else '         or: '}{wish}")
+
+
+def _files(paths: tuple[str, ...], gpus_per_node: int | None, as_json: bool) -> int:
+    results: dict[str, list[Judged]] = {}
+    unreadable = False
+    for path in paths:
+        try:
+            results[path] = judge(open_document(path), Path(path), gpus_per_node)
+        except DocumentError as exc:
+            results[path] = [Judged(Level.UNREADABLE, exc.place, exc.why)]
+            unreadable = True
+    if as_json:
+        click.echo(
+            json.dumps({path: [finding.plain() for finding in found] for path, found in results.items()}, indent=2)
+        )
+    else:
+        _tell(results)
+    levels = {finding.level for found in results.values() for finding in found}
+    if unreadable:
+        return EXIT_USAGE
+    return 1 if Level.WRONG in levels else 3 if Level.UNPROVEN in levels else 0
+
+
+def _tell(results: Mapping[str, list[Judged]]) -> None:
+    for path, found in results.items():
+        for finding in found:
+            click.echo(f"{finding.place}: {finding.text}")
+        if not found:
+            click.echo(f"{path}: sound")

@@ -1,0 +1,139 @@
+"""`mig-fleet gpus`: the catalog, and every maximal layout of a GPU as a picture."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mig import gpus as catalog
+from mig import maximal, pictures
+from mig.errors import MigError
+from mig.gpus import GpuModel, GpuProfile
+from mig.placement.placed import ranges
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Everything the catalog knows, as JSON.")
+def gpus(model: str | None, as_json: bool) -> None:
+    """List the GPU models that do MIG, or show one: profiles, maximal layouts with pictures, sources.
+
+    MODEL is a catalog name, a product name as NVML or a node label prints it, or a PCI id such as 0x233010DE.
+    """
+    try:
+        chosen = (catalog.find(model),) if model else catalog.all_models()
+    except MigError as exc:
+        raise click.UsageError(str(exc)) from None
+    if as_json:
+        click.echo(json.dumps([plain(one) for one in chosen], indent=2))
+    elif model:
+        _show(chosen[0], Console(highlight=False))
+    else:
+        _list(chosen, Console(highlight=False))
+
+
+def plain(model: GpuModel) -> dict[str, Any]:
+    """A model as plain data, its maximal layouts included."""
+    fields = {name: getattr(model, name) for name in GpuModel.__dataclass_fields__ if not name.startswith("_")}
+    rows = {name: asdict(row) | {"profile": name} for name, row in model.profiles.items()}
+    rules = [asdict(rule) for rule in model.driver_rules]
+    layouts = [dict(layout) for layout in maximal(model)]
+    return fields | {
+        "engines": asdict(model.engines),
+        "driver_rules": rules,
+        "profiles": rows,
+        "maximal_layouts": layouts,
+    }
+
+
+def _list(models: tuple[GpuModel, ...], console: Console) -> None:
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("model", "slices", "driver", "profiles", "PCI ids", "placements"):
+        table.add_column(heading, overflow="fold")
+    for model in models:
+        plain_names = [row.name for row in sorted(model.profiles.values(), key=_size) if row.profile.is_plain]
+        table.add_row(
+            model.short,
+            f"{model.compute_slices} + {model.memory_slices}",
+            (model.driver_min or "?").split(" ")[0],
+            f"{plain_names[0]} … {plain_names[-1]}",
+            " ".join(model.pci_device_ids) or "none",
+            _confidence(model),
+        )
+    console.print(table)
+    console.print("slices: compute + memory. mig-fleet gpus MODEL shows every profile and maximal layout.")
+
+
+def _size(row: GpuProfile) -> tuple[int, int]:
+    return row.compute_slices, row.memory_slices
+
+
+def _confidence(model: GpuModel) -> str:
+    if not maximal(model):
+        return "unsettled"
+    words = {row.placement_confidence.split(" ")[0] for row in model.profiles.values()}
+    return "published" if words == {"lgipp-output"} else "derived"
+
+
+def _show(model: GpuModel, console: Console) -> None:
+    console.print(Text.assemble((model.name, "bold"), f"  {model.architecture}, {model.memory_gb} GB"))
+    console.print(f"  products  {', '.join(model.product_names) or 'none sourced'}")
+    console.print(f"  PCI ids   {', '.join(model.pci_device_ids) or 'none'}")
+    console.print(
+        f"  slices    {model.compute_slices} compute, {model.memory_slices} memory, at most {model.max_gpu_instances} "
+        f"instances; driver {model.driver_min or 'not sourced'}"
+    )
+    console.print(_profiles(model))
+    console.print("  engines: copy/NVDEC/NVENC/JPEG/OFA; ? where no source gives the number\n")
+    _maximal(model, console)
+    for title, texts in (("Sources disagree", model.disagreements), ("Notes", model.notes)):
+        if texts:
+            console.print(f"\n{title}:")
+            for text in texts:
+                console.print(Text(f"  - {text}"), soft_wrap=True)
+    console.print("\nSources:")
+    for key in model.sources:
+        console.print(Text(f"  {key}: {catalog.sources()[key]}"), soft_wrap=True)
+
+
+def _profiles(model: GpuModel) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("profile", "id", "max", "SMs", "MiB", "starts:size", "engines", "source"):
+        table.add_column(heading, overflow="fold")
+    for row in model.profiles.values():
+        table.add_row(
+            row.name,
+            _known(row.nvml_id),
+            str(row.max_instances),
+            _known(row.sm_count),
+            _known(row.memory_mib),
+            f"{ranges(sum(1 << start for start in row.starts))} :{row.size}" if row.starts else "?",
+            "/".join(_known(count) for count in row.engines),
+            row.confidence,
+        )
+    return table
+
+
+def _known(number: int | None) -> str:
+    return "?" if number is None else str(number)
+
+
+def _maximal(model: GpuModel, console: Console) -> None:
+    layouts = maximal(model)
+    if not layouts:
+        console.print("Maximal layouts: not established; ask a node that has one: nvidia-smi mig -lgipp")
+        return
+    plain_ones = [layout for layout in layouts if all(model.profiles[name].profile.is_plain for name in layout)]
+    console.print(f"Maximal layouts, {len(plain_ones)} without and {len(layouts) - len(plain_ones)} with suffixes:\n")
+    drawn = [
+        (pictures.row(model, layout), layout) for layout in (*plain_ones, *(x for x in layouts if x not in plain_ones))
+    ]
+    width = max(len(picture) for picture, _ in drawn)
+    for picture, layout in drawn:
+        wish = " + ".join(f"{count} × {name}" if count > 1 else name for name, count in layout.items())
+        console.print(Text(f"  {picture.ljust(width)}  {wish}"), soft_wrap=True)

@@ -1,0 +1,96 @@
+"""What is to be said about a stack file or a mig-parted file, whichever it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from cli.documents import Document, DocumentError, parse
+from mig import parted
+from mig.errors import InvalidPartedFile
+from mig.parted.lint import Trap, lint
+from stacks import fleet, problems
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    WRONG = "wrong"
+    UNPROVEN = "unproven"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A finding at its place, ``file.yaml:12``."""
+
+    level: Level
+    place: str
+    text: str
+
+    def plain(self) -> dict[str, str]:
+        return {"level": str(self.level), "place": self.place, "text": self.text}
+
+
+def judge(document: Document, path: Path, gpus_per_node: int | None = None) -> list[Judged]:
+    """Every finding, empty when the file is sound. Raises DocumentError for a file that is neither kind."""
+    found = [Judged(Level.WRONG, *_split(duplicate)) for duplicate in document.duplicates]
+    if document.has_more:
+        found.append(
+            Judged(Level.WRONG, document.name, "only the first document is read; what stands behind --- is ignored")
+        )
+    data = document.data
+    if isinstance(data, Mapping) and "config" in data and "mig-configs" not in data:
+        return found + _stack(document, path)
+    if inner := config_map(document):
+        return found + judge(inner, path, gpus_per_node)
+    if data is None or (isinstance(data, Mapping) and ({"version", "mig-configs"} & set(data))):
+        return found + _parted(document, gpus_per_node)
+    raise DocumentError(document.name, "is neither a stack file (config:) nor a mig-parted file (version, mig-configs)")
+
+
+def config_map(document: Document) -> Document | None:
+    """The mig-parted file inside a ConfigMap, from its key ``config.yaml``; None for anything else."""
+    data = document.data
+    if not (isinstance(data, Mapping) and data.get("kind") == "ConfigMap"):
+        return None
+    content = data.get("data")
+    text = content.get("config.yaml") if isinstance(content, Mapping) else None
+    if not isinstance(text, str):
+        raise DocumentError(document.at("data"), "the ConfigMap has no key config.yaml, the one that MIG Manager reads")
+    return parse(f"{document.name}, key config.yaml", text.encode())
+
+
+def _stack(document: Document, path: Path) -> list[Judged]:
+    try:
+        fleet.from_file(path)
+    except problems.InvalidSettings as exc:
+        return [Judged(Level.WRONG, _place(document, problem.path), str(problem)) for problem in exc.problems]
+    except ValueError as exc:
+        return [Judged(Level.WRONG, document.name, " ".join(str(exc).split()))]
+    return []
+
+
+def _place(document: Document, path: str) -> str:
+    """A stack file writes ``pools.inference`` under ``config.mig-fleet:pools.inference``."""
+    return document.at(f"config.mig-fleet:{path}") if path else document.name
+
+
+def _parted(document: Document, gpus_per_node: int | None) -> list[Judged]:
+    try:
+        file = parted.read(document.data)
+    except InvalidPartedFile as exc:
+        return [Judged(Level.WRONG, document.at(exc.path), f"mig-parted refuses it: {exc}")]
+    return [
+        Judged(
+            Level.UNPROVEN if finding.trap is Trap.UNPROVEN else Level.WRONG,
+            document.at(finding.path),
+            f"{finding.path}: {finding.text} ({finding.trap})",
+        )
+        for finding in lint(file, gpus_per_node)
+    ]
+
+
+def _split(duplicate: str) -> tuple[str, str]:
+    place, _, text = duplicate.partition(": ")
+    return place, text

@@ -1,0 +1,182 @@
+"""`mig-fleet check` and `mig-fleet gpus`: exit statuses that scripts can trust, and errors with a place and a way
+out.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.__main__ import main
+from mig import gpus, parted
+from mig.layouts import Layout
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words], prog_name="mig-fleet")
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "says"),
+    [
+        (["--gpu", "H100-80GB", "3g.40gb=1", "2g.20gb=2"], 0, "create in this order: 3g.40gb, 2g.20gb, 2g.20gb"),
+        (["--gpu", "H100-80GB", "3g.40gb=2", "1g.10gb=1"], 1, "fill memory slices 0–7; nothing is left for 1g.10gb"),
+        (["--gpu", "GB300-278GB", "1g.35gb=2"], 3, "unproven on GB300"),
+        (["--gpu", "H100", "1g.10gb"], 2, "several GPU models"),
+        (["--gpu", "H1000-80GB", "1g.10gb"], 2, "did you mean 'H100-80GB'?"),
+        (["--gpu", "H100-80GB", "1g.1gb"], 2, "did you mean '1g.10gb'?"),
+        (["--gpu", "H100-80GB", "1g.10gb=x"], 2, "the count must be a whole number"),
+        (["--gpu", "H100-80GB", "1g.10gb=-1"], 2, "the count must be a whole number"),
+        (["--gpu", "H100-80GB", "1g.10gb=0"], 2, "no instance is asked for"),
+        (["1g.10gb=7"], 2, "say on which GPU"),
+        (["no-such-file.yaml"], 2, "cannot be read: No such file"),
+        ([], 2, "Missing argument"),
+    ],
+)
+def test_the_exit_status_is_the_verdict(words: list[str], exit_code: int, says: str) -> None:
+    result = run("check", *words)
+    assert result.exit_code == exit_code, result.output
+    assert says in result.output
+
+
+def test_json_holds_verdict_placements_order_and_reason() -> None:
+    answer = json.loads(run("check", "--gpu", "H100-80GB", "4g.40gb=1", "3g.40gb=1", "--json").output)
+    assert answer["verdict"] == "feasible"
+    assert answer["placements"] == [
+        {"profile": "4g.40gb", "start": 0, "size": 4},
+        {"profile": "3g.40gb", "start": 4, "size": 4},
+    ]
+    assert answer["order"] == ["4g.40gb", "3g.40gb"]
+    assert json.loads(run("check", "--gpu", "H100-80GB", "1g.10gb=8", "--json").output)["nearest"][0] == {"1g.10gb": 7}
+
+
+def test_what_we_write_is_sound(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(parted.dump([Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})]))
+    result = run("check", path)
+    assert (result.exit_code, result.output) == (0, f"{path}: sound\n")
+
+
+def test_the_stacks_of_this_repository_are_sound() -> None:
+    result = run("check", *sorted(Path("stacks").glob("Pulumi.*.yaml")))
+    assert result.exit_code == 0, result.output
+
+
+PARTED = """\
+version: v1
+mig-configs:
+  dense:
+    - device-filter: "0x2330"
+      devices: all
+      mig-enabled: true
+      mig-devices: {1g.10gb: 7}
+  dense:
+    - device-filter: "0x233010DE"
+      devices: [1]
+      mig-enabled: true
+      mig-devices: {1c.1g.10gb: 7}
+"""
+
+
+def test_a_mig_parted_file_is_told_each_trap_at_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(PARTED)
+    result = run("check", path)
+    assert result.exit_code == 1
+    for place, says in (
+        (8, "dense stands there twice"),
+        (12, "write 1g.10gb"),
+        (8, "GPU 0 of 0x233010DE is in no entry"),
+        (2, "no config all-disabled"),
+    ):
+        assert any(f"{path}:{place}: " in line and says in line for line in result.output.splitlines()), result.output
+
+
+def test_a_config_map_is_looked_into(tmp_path: Path) -> None:
+    path = tmp_path / "map.yaml"
+    inner = "".join(f"    {line}\n" for line in PARTED.splitlines())
+    path.write_text(f"kind: ConfigMap\ndata:\n  config.yaml: |\n{inner}")
+    result = run("check", path)
+    assert result.exit_code == 1
+    assert f"{path}, key config.yaml:12: " in result.output
+
+
+def test_a_broken_stack_file_is_told_every_mistake_at_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.broken.yaml"
+    path.write_text(
+        "config:\n  mig-fleet:layouts:\n"
+        "    a: {gpu: H100-80GB, all: {1g.1gb: 7}}\n    b: {gpu: H100-80GB, all: {4g.40gb: 2}}\n"
+        "  mig-fleet:pools:\n    p: {gpu: H100-80GB, gpusPerNode: 8, nodes: [n], layout: b}\n"
+    )
+    result = run("check", path)
+    assert result.exit_code == 1
+    assert f"{path}:3: layouts.a.all.1g.1gb: unknown MIG profile '1g.1gb'; did you mean '1g.10gb'?" in result.output
+    assert f"{path}:6: pools.p: " in result.output
+    assert "need 8 compute slices" in result.output
+
+
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{now}: &{now} [{','.join([f'*{before}'] * 10)}]\n" for before, now in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"x" * (10 << 20), "larger than 1 MiB"),
+        (BOMB.encode(), ":5: holds more than 100000 values once its aliases are written out"),
+        (b"a: &a [*a]\n", ":1: *a stands inside its own &a"),
+        (b"a: *b\n", ":1: *b refers to nothing"),
+        (b"version: v1\nx: \xff\n", ":2: is not UTF-8"),
+        (b"version: v1\nx: [1\n", "is not YAML"),
+        (b"a: b: c\n", ":1: is not YAML"),
+        (b"[" * 5000, "nested more than 64 levels"),
+        (b"\x00", "is not YAML"),
+        (b"? [a]\n: 1\n", ":1: has a mapping or a list as a key"),
+        (b"a: !!int x\n", ":1: says !!int but is 'x'"),
+        (b"just text\n", "neither a stack file"),
+        (b"kind: ConfigMap\ndata: {other: x}\n", ":2: the ConfigMap has no key config.yaml"),
+    ],
+)
+def test_a_hostile_file_is_one_error_with_its_place_and_no_traceback(content: bytes, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "hostile.yaml"
+    path.write_bytes(content)
+    result = run("check", path)
+    assert result.exit_code == 2, result.output
+    assert says in result.output
+    assert len(result.output.splitlines()) == 1
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+def test_text_behind_the_first_document_is_not_overlooked(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text("version: v1\n---\nversion: v2\n")
+    result = run("check", path)
+    assert result.exit_code == 1
+    assert "only the first document is read" in result.output
+
+
+def test_the_catalog_is_listed_and_each_model_is_shown_with_its_layouts() -> None:
+    listed = run("gpus").output
+    for model in gpus.all_models():
+        assert model.short in listed
+        shown = run("gpus", model.name)
+        assert shown.exit_code == 0
+        assert "aximal layouts" in shown.output
+    lines = [line.split("  ") for line in run("gpus", "H100-80GB").output.splitlines()]
+    assert any(line[-1] == "4 × 1g.20gb" for line in lines)
+
+
+def test_the_whole_catalog_as_json() -> None:
+    models = json.loads(run("gpus", "--json").output)
+    assert len(models) == 25
+    (h100,) = json.loads(run("gpus", "0x233010DE", "--json").output)
+    assert h100["profiles"]["3g.40gb"]["starts"] == [0, 4]
+    assert {"3g.40gb": 2} in h100["maximal_layouts"]
+
+
+def test_an_unknown_model_is_a_usage_error() -> None:
+    result = run("gpus", "H1000-80GB")
+    assert result.exit_code == 2
+    assert "did you mean 'H100-80GB'?" in result.output
