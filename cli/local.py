@@ -10,7 +10,9 @@ from rich.console import Console
 
 import toolchain
 from cli import plan, report
+from cli.building import shown_on
 from simulator import Fleet
+from simulator.errors import SimulatorError
 from stacks import fleet as fleets
 
 STACK = "local"
@@ -33,9 +35,7 @@ def local() -> None:
 def up() -> None:
     """Tools, simulated fleet and a verified `pulumi up`; safe to repeat."""
     _show_plan()
-    workspace = _tools()
-    _fleet().up(workspace.bin, say=click.echo)
-    _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
+    workspace = _ready()
     _pulumi(workspace, ["up", "--stack", STACK, "--yes", "--skip-preview"])
     report.show(workspace, STACK, Console(highlight=False))
     click.echo(NEXT)
@@ -45,24 +45,36 @@ def up() -> None:
 @click.option("--expect-no-changes", is_flag=True, help="Exit 7 when anything would change: the scheduled drift check.")
 def preview(expect_no_changes: bool) -> None:
     """What `mig-fleet local up` would change, drift included."""
-    workspace = _tools()
-    _fleet().up(workspace.bin, say=click.echo)
-    _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
     flags = ["--expect-no-changes"] if expect_no_changes else []
-    _pulumi(workspace, ["preview", "--stack", STACK, "--diff", "--policy-pack", "policy", *flags])
+    _pulumi(_ready(), ["preview", "--stack", STACK, "--diff", "--policy-pack", "policy", *flags])
 
 
 @local.command()
 def down() -> None:
     """Destroy the stack's resources and stop the fleet."""
     fleet = _fleet()
-    if fleet.status().running:
+    if fleet.is_running:
         workspace = _tools()
         _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
         _pulumi(workspace, ["destroy", "--stack", STACK, "--yes", "--skip-preview"])
         _pulumi(workspace, ["stack", "rm", STACK, "--yes", "--preserve-config"], quiet=True)
     fleet.down()
     click.echo("The simulated fleet is stopped and the stack is gone.")
+
+
+def _ready() -> toolchain.Workspace:
+    """Tools, a running fleet, and a stack whose state is about this very fleet."""
+    workspace, fleet = _tools(), _fleet()
+    is_new = not fleet.kubeconfig.exists()
+    try:
+        fleet.up(workspace.bin, say=lambda step: click.echo(f"Starting the simulated fleet: {step} ..."))
+    except SimulatorError as exc:
+        raise click.ClickException(str(exc)) from None
+    _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
+    if is_new:  # whatever an earlier fleet held is gone with it
+        _pulumi(workspace, ["stack", "rm", STACK, "--yes", "--force", "--preserve-config"], quiet=True)
+        _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
+    return workspace
 
 
 def _show_plan() -> None:
@@ -75,13 +87,13 @@ def _show_plan() -> None:
 
 def _tools() -> toolchain.Workspace:
     try:
-        return toolchain.workspace(Path.cwd())
+        return toolchain.workspace(Path.cwd(), progress=shown_on(Console(stderr=True)))
     except toolchain.ToolchainError as exc:
         raise click.ClickException(str(exc)) from None
 
 
 def _fleet() -> Fleet:
-    return Fleet.at(Path(".mig-fleet") / "fleet")
+    return Fleet((Path(".mig-fleet") / "fleet").absolute())
 
 
 def _pulumi(workspace: toolchain.Workspace, arguments: Sequence[str], quiet: bool = False) -> None:

@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 import toolchain
+from cli.building import shown_on
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -17,6 +19,6 @@ def pulumi(arguments: tuple[str, ...]) -> None:
     mig-fleet pulumi preview --stack local --diff
     mig-fleet pulumi stack output --stack local --json
     """
-    workspace = toolchain.workspace(Path.cwd())
+    workspace = toolchain.workspace(Path.cwd(), progress=shown_on(Console(stderr=True)))
     command = str(workspace.pulumi)
     os.execve(command, [command, *arguments], workspace.environment())

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 import toolchain
+from cli.building import shown_on
 
 
 @click.command()
@@ -19,7 +20,7 @@ import toolchain
 def report(stack: str, as_json: bool) -> None:
     """Show each node's layout and the slices that NVML counted when the last update verified it."""
     try:
-        workspace = toolchain.workspace(Path.cwd())
+        workspace = toolchain.workspace(Path.cwd(), progress=shown_on(Console(stderr=True)))
     except toolchain.ToolchainError as exc:
         raise click.ClickException(str(exc)) from None
     if as_json:
@@ -32,12 +33,11 @@ def show(workspace: toolchain.Workspace, stack: str, console: Console) -> None:
     """The table, then capacity and cost."""
     found = outputs(workspace, stack)
     table = Table(box=box.SIMPLE_HEAD, title=f"Stack {stack}, as NVML counted it", title_justify="left")
-    for heading in ("node", "pool", "config", "GPUs", "slices on each"):
+    for heading in ("node", "pool, config", "GPUs", "slices on each"):
         table.add_column(heading, overflow="fold")
     for pool, nodes in sorted(found["realized"].items()):
         for node, gpus in sorted(nodes.items()):
-            kinds = _alike(gpus)
-            table.add_row(node, pool, found["configs"][pool], "\n".join(kinds.values()), "\n".join(kinds))
+            table.add_row(node, f"{pool}\n{found['configs'][pool]}", "\n".join(gpus), "\n".join(gpus.values()))
     console.print(table)
     console.print("Capacity: " + ", ".join(f"{int(n)} {name}" for name, n in sorted(found["capacity"].items())))
     if found.get("cost"):
@@ -59,15 +59,3 @@ def outputs(workspace: toolchain.Workspace, stack: str) -> dict[str, Any]:
     if "realized" not in found:
         raise click.ClickException(f"stack '{stack}' has not been deployed; run `make up` first")
     return found
-
-
-def _alike(gpus: list[str]) -> dict[str, str]:
-    """Slices → the GPUs that have them, ``0-7`` or ``0, 2``."""
-    groups: dict[str, list[int]] = {}
-    for index, text in enumerate(gpus):
-        groups.setdefault(text, []).append(index)
-    return {
-        text: f"{found[0]}-{found[-1]}" if len(found) > 2 and found[-1] - found[0] + 1 == len(found)
-        else ", ".join(map(str, found))
-        for text, found in groups.items()
-    }  # fmt: skip

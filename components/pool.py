@@ -34,8 +34,8 @@ class PoolArgs(TypedDict):
 class Pool(pulumi.ComponentResource):
     """Nodes that share one MIG layout, changed wave by wave and read back."""
 
-    realized: pulumi.Output[dict[str, list[str]]]
-    """Node → for each GPU, by index, the slices that NVML counted."""
+    realized: pulumi.Output[dict[str, dict[str, str]]]
+    """Node → GPU indices (``0-7``) → the slices that NVML counted on each of them."""
 
     def __init__(self, name: str, args: PoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         refuse_the_impossible(name, args)

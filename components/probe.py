@@ -25,6 +25,8 @@ class MigProbeArgs(TypedDict):
     """The runtime class that gives a container NVML; the operator calls it ``nvidia``."""
     interval_s: float
     """Seconds between two readings."""
+    timeout_s: NotRequired[int]
+    """Seconds until the pods must run on every node."""
 
 
 class MigProbe(pulumi.ComponentResource):
@@ -52,9 +54,14 @@ class MigProbe(pulumi.ComponentResource):
                 "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%"}},
                 "template": {"metadata": {"labels": LABELS}, "spec": _pod(args, config_map.metadata["name"])},
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=rights),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=rights, custom_timeouts=_timeouts(args)),
         )
         self.register_outputs({"daemon_set": self.daemon_set.metadata["name"]})
+
+
+def _timeouts(args: MigProbeArgs) -> pulumi.CustomTimeouts:
+    limit = f"{args.get('timeout_s', 600)}s"
+    return pulumi.CustomTimeouts(create=limit, update=limit)
 
 
 def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:

@@ -91,8 +91,8 @@ class VerificationProvider(ResourceProvider):
 class Verification(Resource, module="mig", name="Verification"):
     """A wave whose slices were read back."""
 
-    realized: pulumi.Output[dict[str, list[str]]]
-    """Node → for each GPU, by index, the slices that NVML counted."""
+    realized: pulumi.Output[dict[str, dict[str, str]]]
+    """Node → GPU indices (``0-7``) → the slices that NVML counted on each of them."""
 
     def __init__(self, name: str, args: VerificationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         props = {"timeout_s": 2700, **args, "realized": None}
@@ -180,9 +180,19 @@ def _explained(props: Props, found: list[Difference], restarts: Mapping[str, str
     return "\n".join(lines)
 
 
-def _realized(seen: Look, name: str) -> list[str]:
+def _realized(seen: Look, name: str) -> dict[str, str]:
+    """GPUs that look alike, as ``0-7`` or ``0,2``, and what NVML counted on each."""
     report = seen.nodes[name].report
-    return [cut(profiles) for profiles in report.counts()] if report else []
+    groups: dict[str, list[int]] = {}
+    for index, profiles in enumerate(report.counts() if report else ()):
+        groups.setdefault(cut(profiles), []).append(index)
+    return {_range(indices): text for text, indices in groups.items()}
+
+
+def _range(indices: list[int]) -> str:
+    first, last = indices[0], indices[-1]
+    unbroken = len(indices) > 1 and last - first == len(indices) - 1
+    return f"{first}-{last}" if unbroken else ",".join(map(str, indices))
 
 
 def _wish(props: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -71,6 +71,7 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
             "image": settings.probe.image,
             "runtime_class": settings.probe.runtime_class,
             "interval_s": settings.probe.interval,
+            "timeout_s": settings.operator.timeout,
         },
         _at(provider, operator),
     )

@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import Any
 
-from mig import capacity as model_capacity
-from mig import cost as model_cost
+from mig.capacity import of as capacity_of
+from mig.cost import shares
 from stacks.fleet import Fleet, FleetPool
 
 
@@ -25,7 +25,7 @@ def cost(fleet: Fleet) -> dict[str, Any]:
 
 def slices(pool: FleetPool) -> int:
     """MIG slices on one node of the pool."""
-    return sum(model_capacity.of(pool.layout, pool.settings.gpus_per_node).slices.values())
+    return sum(capacity_of(pool.layout, pool.settings.gpus_per_node).slices.values())
 
 
 def _price(pool: FleetPool, fleet: Fleet) -> float | None:
@@ -37,6 +37,6 @@ def _pool_cost(pool: FleetPool, fleet: Fleet) -> dict[str, Any]:
     gpus = pool.settings.gpus_per_node * len(pool.settings.nodes)
     per_slice: dict[str, float] = {}
     for profiles in pool.layout.per_gpu(pool.settings.gpus_per_node):
-        for name, share in model_cost.shares(pool.layout.model, profiles or {}).items():
+        for name, share in shares(pool.layout.model, profiles or {}).items():
             per_slice[name] = round(share * price, 3)
     return {"perHourUsd": round(price * gpus, 2), "perSliceUsd": dict(sorted(per_slice.items()))}

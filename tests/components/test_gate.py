@@ -80,7 +80,7 @@ def test_it_waits_for_mig_manager_and_returns_what_nvml_counted(
     fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]
 ) -> None:
     fleet.shows(a_node(state=""), a_node(state="pending"), a_node())
-    assert verify(wave)["realized"] == {"n1": ["7x 1g.10gb", "7x 1g.10gb"]}
+    assert verify(wave)["realized"] == {"n1": {"0-1": "7x 1g.10gb"}}
     assert fleet.restarted == []
 
 
@@ -199,6 +199,6 @@ def test_a_refresh_records_what_the_nodes_have_now(
     fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]
 ) -> None:
     fleet.shows(wiped(a_node()))
-    recorded = {**wave, "realized": {"n1": ["7x 1g.10gb", "7x 1g.10gb"]}, "__provider": "kept"}
+    recorded = {**wave, "realized": {"n1": {"0-1": "7x 1g.10gb"}}, "__provider": "kept"}
     outs = VerificationProvider().read("n1", recorded).outs
-    assert outs == {**recorded, "realized": {"n1": ["no slices", "no slices"]}}
+    assert outs == {**recorded, "realized": {"n1": {"0-1": "no slices"}}}
