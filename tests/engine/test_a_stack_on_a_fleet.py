@@ -1,0 +1,140 @@
+"""The whole product on the real engine and the real API server, as a user meets it."""
+
+import re
+
+import pytest
+
+from mig import labels
+from simulator import Fault
+from tests.engine.deployment import Deployment
+
+pytestmark = pytest.mark.engine
+
+HASHED = re.compile(r"-[0-9a-f]{8}$")
+
+
+def slices(node: dict) -> dict[str, str]:  # type: ignore[type-arg]
+    """The GPU resources a node offers."""
+    offered = node["status"]["allocatable"]
+    return {k: n for k, n in offered.items() if k.startswith("nvidia.com/") and n != "0"}
+
+
+def test_a_fresh_stack_is_cut_as_declared_and_read_back_through_nvml(deployed: Deployment) -> None:
+    nodes = deployed.nodes()
+    assert {name: slices(node) for name, node in nodes.items()} == {
+        "gpu-node-1": {"nvidia.com/mig-1g.10gb": "56"},
+        "gpu-node-2": {
+            "nvidia.com/mig-1g.10gb": "16",
+            "nvidia.com/mig-2g.20gb": "8",
+            "nvidia.com/mig-3g.40gb": "8",
+        },
+        "gpu-node-3": {"nvidia.com/gpu": "8"},
+        "gpu-node-4": {"nvidia.com/mig-3g.40gb": "4", "nvidia.com/mig-1g.10gb": "14"},
+    }
+    carried = deployed.carried()
+    assert {state for _, state in carried.values()} == {"success"}
+    assert carried["gpu-node-3"][0] == "all-disabled"
+    assert all(HASHED.search(carried[f"gpu-node-{n}"][0] or "") for n in (1, 2, 4)), carried
+    assert deployed.realized() == {
+        "gpu-node-1": {"0-7": "7x 1g.10gb"},
+        "gpu-node-2": {"0-7": "3g.40gb + 2g.20gb + 2x 1g.10gb"},
+        "gpu-node-3": {"0-7": "MIG off"},
+        "gpu-node-4": {"0-1": "2x 3g.40gb", "2-3": "7x 1g.10gb"},
+    }
+
+
+def test_a_second_update_and_a_preview_change_nothing(deployed: Deployment) -> None:
+    assert deployed.up().status == 0, "prunes what an earlier layout left"
+    again = deployed.up()
+    assert again.status == 0, again.text
+    assert "unchanged" in again.text and "updated" not in again.text, again.text
+    quiet = deployed.preview("--expect-no-changes")
+    assert quiet.status == 0, quiet.text
+
+
+def test_a_changed_layout_gets_a_new_name_and_recuts_exactly_its_nodes(deployed: Deployment) -> None:
+    before, attempts = deployed.carried(), attempts_of(deployed)
+    deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"2g.20gb": 3}}
+    outcome = deployed.up()
+    assert outcome.status == 0, outcome.text
+    after = deployed.carried()
+    assert after["gpu-node-1"][0] != before["gpu-node-1"][0]
+    assert (after["gpu-node-1"][0] or "").startswith("inference-dense-")
+    assert deployed.realized()["gpu-node-1"] == {"0-7": "3x 2g.20gb"}
+    others = ("gpu-node-2", "gpu-node-3", "gpu-node-4")
+    assert {n: after[n] for n in others} == {n: before[n] for n in others}
+    now = attempts_of(deployed)
+    assert {n: now[n] for n in others} == {n: attempts[n] for n in others}, "a node of another pool was written to"
+
+
+def test_a_slice_destroyed_behind_our_back_is_drift_in_a_plain_preview_and_the_next_update_heals_it(
+    deployed: Deployment,
+) -> None:
+    deployed.fleet.destroy_slice("gpu-node-1", gpu=0, start=3)
+    words = "slice destroyed: gpu-node-1: GPU 0: expected 7x 1g.10gb, found 6x 1g.10gb"
+    seen = deployed.eventually_in_preview(words, "--diff")
+    assert "drift" in seen.text
+    healed = deployed.up()
+    assert healed.status == 0, healed.text
+    assert deployed.realized()["gpu-node-1"] == {"0-7": "7x 1g.10gb"}
+    quiet = deployed.preview("--expect-no-changes")
+    assert quiet.status == 0, quiet.text
+
+
+def test_an_impossible_layout_stops_the_preview_with_one_message_and_touches_nothing(deployed: Deployment) -> None:
+    before = versions_of(deployed)
+    deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"3g.40gb": 2, "1g.10gb": 1}}
+    outcome = deployed.preview()
+    assert outcome.status != 0
+    assert outcome.diagnostics.count("has 1 problem(s)") == 1, outcome.text
+    assert "1g.10gb" in outcome.text and "3g.40gb" in outcome.text
+    assert "Traceback" not in outcome.text
+    assert versions_of(deployed) == before
+
+
+def test_an_unknown_profile_stops_the_preview_and_says_what_was_meant(deployed: Deployment) -> None:
+    before = versions_of(deployed)
+    deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"1g.1gb": 7}}
+    outcome = deployed.preview()
+    assert outcome.status != 0
+    assert "layouts.inference-dense.all.1g.1gb" in outcome.text, outcome.text
+    assert "did you mean '1g.10gb'" in outcome.text
+    assert "Traceback" not in outcome.text
+    assert versions_of(deployed) == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault.MANAGER_FAILS, "MIG Manager failed: gpu-node-1: could not apply"),
+        (Fault.MANAGER_CREATES_NOTHING, "layout lost: gpu-node-1: GPU 0: expected 3x 2g.20gb, found no slices"),
+    ],
+    ids=["it says failed", "it says success and created nothing"],
+)
+def test_a_manager_that_goes_wrong_fails_the_update_with_the_nodes_name_and_the_next_one_succeeds(
+    deployed: Deployment, fault: Fault, reason: str
+) -> None:
+    deployed.fleet.inject("gpu-node-1", fault)
+    deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"2g.20gb": 3}}
+    failed = deployed.up()
+    assert failed.status != 0
+    assert reason in failed.text, failed.text
+    assert "Traceback" not in failed.text and 'File "' not in failed.text, failed.text
+    assert "kubectl -n gpu-operator logs" in failed.text
+    deployed.fleet.heal("gpu-node-1")
+    healed = deployed.up()
+    assert healed.status == 0, healed.text
+    assert deployed.realized()["gpu-node-1"] == {"0-7": "3x 2g.20gb"}
+
+
+def attempts_of(deployment: Deployment) -> dict[str, str | None]:
+    """How often we wrote to each node."""
+    return {n: node["metadata"].get("annotations", {}).get(labels.ATTEMPT) for n, node in deployment.nodes().items()}
+
+
+def versions_of(deployment: Deployment) -> dict[str, object]:
+    """Everything of the nodes that a write of ours would change."""
+    return {
+        name: (node["metadata"]["labels"], node["metadata"].get("annotations"))
+        for name, node in deployment.nodes().items()
+    }
