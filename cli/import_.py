@@ -1,0 +1,87 @@
+"""`mig-fleet import`: from what there is to a stack file."""
+
+import sys
+from typing import Any
+
+import click
+
+from cli import sources
+from cli.documents import DocumentError, open_document
+from mig import gpus
+from mig.errors import MigError
+from mig.imports import Imported, import_nodes, import_parted, stack_file
+from mig.layouts import Layout
+
+
+@click.command(name="import")
+@click.argument("files", nargs=-1, metavar="[FILE...]")
+@click.option("--cluster", is_flag=True, help="Read nodes and ConfigMaps of the cluster that kubectl would talk to.")
+@click.option("--context", help="Another context of the kubeconfig; implies --cluster.")
+@click.option("--namespace", default="gpu-operator", show_default=True, help="Where the operator's ConfigMaps are.")
+@click.option("--gpu", help="The GPU model where a source does not say it.")
+@click.option("--gpus-per-node", type=click.IntRange(1, 64), help="GPUs of a node where a source does not say it.")
+def import_(
+    files: tuple[str, ...],
+    cluster: bool,
+    context: str | None,
+    namespace: str,
+    gpu: str | None,
+    gpus_per_node: int | None,
+) -> None:
+    """Write a stack file from mig-parted files, ConfigMaps, Ansible playbooks (mig_nodes) or a live cluster.
+
+    The stack file goes to standard output; what could not be carried over stands in it as comments and on standard
+    error. Nothing is changed anywhere. Exits 1 when there was nothing to carry over, 2 when a source cannot be read.
+    """
+    if not (files or cluster or context):
+        raise click.UsageError("say where from: a file, or --cluster")
+    found = sources.Found()
+    try:
+        model = gpus.find(gpu) if gpu else None
+        for file in files:
+            sources.read(open_document(file), found)
+        if cluster or context:
+            sources.read_cluster(*_cluster(context, namespace), found)
+    except (MigError, DocumentError) as exc:
+        raise click.UsageError(str(exc)) from None
+    known = _together([import_parted(file, model, gpus_per_node) for file in found.files], found.left)
+    pools, known = import_nodes(found.nodes, known, model, gpus_per_node)
+    for note in known.left:
+        click.echo(f"not carried over: {note}", err=True)
+    if not known.layouts:
+        click.echo("there was nothing to carry over", err=True)
+        sys.exit(1)
+    click.echo(stack_file(known.layouts, pools, known.left), nl=False)
+
+
+def _together(parts: list[Imported], left: list[str]) -> Imported:
+    """Several files as one; of two layouts of one name that differ, the first stays."""
+    layouts: dict[str, Layout] = {}
+    configs: dict[tuple[str, str], Layout] = {}
+    notes = list(left)
+    for part in parts:
+        notes += part.left
+        for key, layout in part.configs.items():
+            if layouts.setdefault(layout.name, layout) != layout:
+                notes.append(f"{key[0]}: another source defines {layout.name} differently; that one was taken")
+                continue
+            configs[key] = layout
+    return Imported(tuple(layouts.values()), configs, tuple(notes))
+
+
+def _cluster(context: str | None, namespace: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    from kubernetes import client, config
+
+    try:
+        api = client.CoreV1Api(config.new_client_from_config(context=context))
+        plain = api.api_client.sanitize_for_serialization
+        nodes = plain(api.list_node(_request_timeout=30))["items"]
+        return nodes, plain(api.list_namespaced_config_map(namespace, _request_timeout=30))["items"]
+    except config.ConfigException as exc:
+        raise DocumentError("kubeconfig", f"cannot be used: {exc}") from None
+    except client.ApiException as exc:
+        raise DocumentError(
+            "cluster", f"answered {exc.status} {exc.reason}; may you list nodes and ConfigMaps?"
+        ) from None
+    except Exception as exc:  # urllib3's many ways of saying that nobody is there
+        raise DocumentError("cluster", f"cannot be reached: {type(exc).__name__}: {str(exc)[:200]}") from None

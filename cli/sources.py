@@ -1,0 +1,115 @@
+"""Where layouts and nodes can be imported from: mig-parted files, ConfigMaps, Ansible playbooks, a live cluster."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli.documents import Document, DocumentError, parse
+from cli.judged import config_map
+from mig import labels, parted
+from mig.errors import InvalidPartedFile
+from mig.imports import NodeFacts
+from mig.parted import PartedFile
+
+NAMES = ("name", "node", "host", "hostname", "inventory_hostname")
+CONFIGS = ("config", "mig_config", "layout", "profile", "mig_profile", "label")
+GPUS = ("gpu", "gpu_model", "model", "product")
+SIZES = ("gpus", "gpu_count", "gpus_per_node", "count")
+"""The keys of an item of `mig_nodes`; the list is a habit of playbooks, not a format, so several words are
+understood.
+"""
+
+
+@dataclass(slots=True)
+class Found:
+    """What the sources held."""
+
+    files: list[PartedFile] = field(default_factory=list)
+    nodes: list[NodeFacts] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+def read(document: Document, found: Found) -> None:
+    """Adds what a document holds. Raises DocumentError for one that holds nothing to import, or is broken."""
+    inner = config_map(document) or document
+    if isinstance(inner.data, Mapping) and "mig-configs" in inner.data:
+        try:
+            found.files.append(parted.read(inner.data))
+        except InvalidPartedFile as exc:
+            raise DocumentError(inner.at(exc.path), str(exc)) from None
+        found.left += inner.duplicates
+        return
+    lists = list(_lists(document.data))
+    if not lists:
+        raise DocumentError(document.name, "holds neither mig-configs nor a list called mig_nodes")
+    for items in lists:
+        for item in items if isinstance(items, list) else [items]:
+            node = _node(item)
+            if isinstance(node, str):
+                found.left.append(f"{document.name}: {node}")
+            else:
+                found.nodes.append(node)
+
+
+def _lists(data: Any) -> Iterator[Any]:
+    """Every ``mig_nodes``, wherever it stands: in a play's vars, in group_vars, in an inventory."""
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            if key == "mig_nodes":
+                yield value
+            else:
+                yield from _lists(value)
+    elif isinstance(data, list):
+        for item in data:
+            yield from _lists(item)
+
+
+def _node(item: Any) -> NodeFacts | str:
+    if not isinstance(item, Mapping):
+        return f"an item of mig_nodes is not a mapping of name and config: {str(item)[:60]}"
+    name, config = _text(item, NAMES), _text(item, CONFIGS)
+    if name is None or config is None:
+        wanted = "name" if name is None else "config"
+        return f"an item of mig_nodes has no {wanted}: {str(dict(item))[:80]}"
+    if "{{" in name + config:
+        return f"an item of mig_nodes is a template that only Ansible can fill in: {name}, {config}"
+    size = next((item[key] for key in SIZES if isinstance(item.get(key), int)), None)
+    return NodeFacts(name, config, _text(item, GPUS), size)
+
+
+def _text(item: Mapping[Any, Any], keys: tuple[str, ...]) -> str | None:
+    return next((item[key] for key in keys if isinstance(item.get(key), str)), None)
+
+
+def read_cluster(nodes: list[dict[str, Any]], config_maps: list[dict[str, Any]], found: Found) -> None:
+    """Adds what the API server told: nodes that can do MIG, and every ConfigMap that holds a mig-parted file."""
+    for item in config_maps:
+        text = (item.get("data") or {}).get(labels.LAYOUTS_KEY, "")
+        name = f"ConfigMap {item['metadata']['name']}"
+        if "mig-configs" in text:
+            try:
+                read(parse(name, text.encode()), found)
+            except DocumentError as exc:
+                found.left.append(str(exc))
+    for node in nodes:
+        marks = node["metadata"].get("labels") or {}
+        if marks.get(labels.CAPABLE) == "true":
+            found.nodes.append(node_facts(node["metadata"]["name"], marks))
+
+
+def node_facts(name: str, marks: Mapping[str, str]) -> NodeFacts:
+    """A node from its labels. Under strategy mixed each profile counts its slices in a label of its own."""
+    slices = {}
+    for key, value in marks.items():
+        profile = key.removeprefix(labels.RESOURCE_PREFIX).removesuffix(".count")
+        if key == f"{labels.RESOURCE_PREFIX}{profile}.count" and value.isdecimal() and int(value):
+            slices[profile] = int(value)
+    single = "-MIG-" in marks.get(labels.PRODUCT, "")
+    whole = marks.get(labels.COUNT, "0")
+    return NodeFacts(
+        name,
+        marks.get(labels.CONFIG),
+        marks.get(labels.PRODUCT),
+        slices=slices,
+        whole_gpus=int(whole) if whole.isdecimal() and not single else 0,
+    )

@@ -1,0 +1,153 @@
+"""Layouts out of a mig-parted file: one per config and GPU model that its filters select.
+
+What our writer writes comes back as the layouts it was written from. What has no meaning as a layout is left behind,
+with the reason.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mig.errors import InvalidLayout
+from mig.gpus import GpuModel
+from mig.labels import ALL_DISABLED
+from mig.layouts import NAME, Cut, Layout
+from mig.parted import Entry, PartedFile
+from mig.parted.lint import models_of
+from mig.placement import Verdict
+from mig.profiles import Profile
+
+_HASHED = re.compile(r"(.+)-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """``configs`` says which layout a config became for a GPU model; ``left`` tells, in sentences, what is lost or
+    changed.
+    """
+
+    layouts: tuple[Layout, ...] = ()
+    configs: Mapping[tuple[str, str], Layout] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
+
+
+def import_parted(file: PartedFile, gpu: GpuModel | None = None, gpus_per_node: int | None = None) -> Imported:
+    """``gpu`` gives the model to entries without a device filter; ``gpus_per_node`` resolves "all, but GPU 3
+    otherwise".
+    """
+    configs: dict[tuple[str, str], Layout] = {}
+    left: list[str] = []
+    for name, entries in file.configs.items():
+        if name == ALL_DISABLED:
+            continue
+        models = _models(name, entries, gpu, left)
+        for model in models:
+            layout = _layout(name, model, entries, len(models) > 1, gpus_per_node, left)
+            if layout is not None:
+                configs[name, model.name] = layout
+    return Imported(tuple(configs.values()), configs, tuple(left))
+
+
+def _models(name: str, entries: Sequence[Entry], gpu: GpuModel | None, left: list[str]) -> list[GpuModel]:
+    """The models that a config is meant for."""
+    if gpu is not None:
+        if any(_reaches(entry, gpu) for entry in entries):
+            return [gpu]
+        left.append(f"{name}: none of its device filters selects {gpu.name}")
+        return []
+    found: dict[str, GpuModel] = {}
+    for entry in entries:
+        if entry.device_filter:
+            selected = models_of(entry)
+            found |= {model.name: model for model in selected}
+            if not selected:
+                left.append(f"{name}: the device filter {', '.join(entry.device_filter)} selects no GPU of the catalog")
+    if not found and any(not entry.device_filter for entry in entries):
+        left.append(f"{name}: has no device filter, so any GPU could be meant; say which with --gpu")
+    return list(found.values())
+
+
+def _reaches(entry: Entry, model: GpuModel) -> bool:
+    index = entry.devices[0] if entry.devices else 0
+    return not entry.device_filter or any(entry.matches(pci, index) for pci in model.pci_device_ids)
+
+
+def _layout(
+    config: str, model: GpuModel, entries: Sequence[Entry], many: bool, gpus_per_node: int | None, left: list[str]
+) -> Layout | None:
+    where = f"{config} ({model.short})" if many else config
+    mine = [entry for entry in entries if _reaches(entry, model)]
+    missed = [pci for pci in model.pci_device_ids if not any(_selects(entry, pci) for entry in mine)]
+    if missed:
+        left.append(f"{where}: its filter leaves out {', '.join(missed)}; the layout is for every {model.short}")
+    cuts = _cuts(where, mine, gpus_per_node, left)
+    if not cuts:
+        return None
+    name = _name(config, model, many)
+    try:
+        layout = Layout(name, model.name, tuple(cuts))
+        for original in [match[1]] if (match := _HASHED.fullmatch(config)) else []:
+            candidate = Layout(original, model.name, tuple(cuts))
+            layout = candidate if candidate.config_name == config else layout
+    except InvalidLayout as error:
+        left += [f"{where}: {problem.text}" for problem in error.problems]
+        return None
+    for _, proof in layout.proofs():
+        if proof.verdict is Verdict.IMPOSSIBLE:
+            left.append(f"{where}: cannot be on {model.short}: {proof.reason}")
+            return None
+        if proof.verdict is Verdict.UNPROVEN:
+            left.append(f"{where}: carried over, but it cannot be proven: {proof.reason}")
+    if layout.name != config and layout.config_name != config:
+        left.append(f"{where}: is called {layout.name} now")
+    return layout
+
+
+def _selects(entry: Entry, pci: str) -> bool:
+    return entry.matches(pci, entry.devices[0] if entry.devices else 0)
+
+
+def _cuts(where: str, entries: Sequence[Entry], gpus_per_node: int | None, left: list[str]) -> list[Cut]:
+    """Entries apply in order and the last one wins, which a layout says GPU by GPU."""
+    everyone: Mapping[str, int] | None = None
+    has_everyone = False
+    single: dict[int, Mapping[str, int] | None] = {}
+    for entry in entries:
+        profiles = _profiles(where, entry, left)
+        if entry.mig_enabled and not profiles:
+            left.append(f"{where}: switches MIG on without any instance, which no layout can say")
+            return []
+        if entry.devices is None:
+            everyone, has_everyone = profiles, True
+            single.clear()
+        else:
+            single |= dict.fromkeys(entry.devices, profiles)
+    if has_everyone and not single:
+        return [Cut(None, everyone)]
+    if has_everyone:
+        if gpus_per_node is None:
+            left.append(f"{where}: treats some GPUs apart from all others; say how many there are with --gpus-per-node")
+            return []
+        single = {index: single.get(index, everyone) for index in range(gpus_per_node)}
+    return [Cut((index,), profiles) for index, profiles in sorted(single.items())]
+
+
+def _profiles(where: str, entry: Entry, left: list[str]) -> Mapping[str, int] | None:
+    if not entry.mig_enabled:
+        return None
+    counts: dict[str, int] = {}
+    for name, count in entry.mig_devices.items():
+        canonical = str(Profile.parse(name))
+        if count == 0:
+            left.append(f"{where}: 0 × {name} says nothing and is left out")
+            continue
+        if canonical != name:
+            left.append(f"{where}: {name} is written {canonical} now")
+        counts[canonical] = counts.get(canonical, 0) + count
+    return counts
+
+
+def _name(config: str, model: GpuModel, many: bool) -> str:
+    suffix = f"-{model.short.lower()}" if many else ""
+    name = re.sub(r"[^a-z0-9.-]+", "-", config.lower()).strip("-.")[: 54 - len(suffix)].rstrip("-.") or "layout"
+    return name + suffix if NAME.fullmatch(name + suffix) else f"layout{suffix}"

@@ -1,0 +1,133 @@
+"""Pools out of nodes and the config names they carry, ours or those of NVIDIA's default file."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mig.errors import AmbiguousGpu, UnknownGpu
+from mig.gpus import GpuModel, find
+from mig.imports.layouts import Imported
+from mig.labels import ALL_DISABLED
+from mig.layouts import Layout
+from mig.layouts.forms import balanced
+from mig.profiles import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What a source says about a node; None where it does not. ``gpu`` is any name that :func:`mig.gpus.find`
+    understands.
+    """
+
+    name: str
+    config: str | None
+    gpu: str | None = None
+    gpus_per_node: int | None = None
+    slices: Mapping[str, int] = field(default_factory=dict)
+    whole_gpus: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedPool:
+    """Nodes that were alike."""
+
+    name: str
+    gpu: str
+    gpus_per_node: int
+    layout: str
+    nodes: tuple[str, ...]
+
+
+def import_nodes(
+    nodes: Iterable[NodeFacts], known: Imported, gpu: GpuModel | None = None, gpus_per_node: int | None = None
+) -> tuple[tuple[ImportedPool, ...], Imported]:
+    """One pool per GPU model, node size and config. ``gpu`` and ``gpus_per_node`` fill in what the source does not
+    say.
+    """
+    left = list(known.left)
+    configs = dict(known.configs)
+    groups: dict[tuple[str, int, str], list[str]] = {}
+    for node in sorted(nodes, key=lambda node: node.name):
+        model = _model(node, gpu, left)
+        if model is None:
+            continue
+        if node.config is None:
+            left.append(f"node {node.name}: carries no config")
+            continue
+        layout = configs.get((node.config, model.name)) or stock(node.config, model)
+        if layout is None:
+            left.append(
+                f"node {node.name}: nothing says what config {node.config!r} means; give the file that holds it"
+            )
+            continue
+        size = node.gpus_per_node or gpus_per_node or _size(node, layout)
+        if size is None:
+            left.append(f"node {node.name}: nothing says how many GPUs it has; give --gpus-per-node")
+            continue
+        configs[node.config, model.name] = _apart(layout, configs.values())
+        groups.setdefault((model.name, size, node.config), []).append(node.name)
+    taken: set[str] = set()
+    pools = []
+    for (model_name, size, config), names in groups.items():
+        layout = configs[config, model_name]
+        pools.append(ImportedPool(_free(layout.name, taken), model_name, size, layout.name, tuple(names)))
+    layouts = tuple(dict.fromkeys((*known.layouts, *configs.values())))
+    return tuple(pools), Imported(layouts, configs, tuple(left))
+
+
+def stock(config: str, gpu: GpuModel) -> Layout | None:
+    """What a config of NVIDIA's default file means on a model: ``all-1g.10gb.me``, ``all-balanced``; None for other
+    names.
+    """
+    if config == ALL_DISABLED:
+        return Layout.disabled(config, gpu.name)
+    if config == "all-balanced":
+        return Layout.uniform(config, gpu.name, balanced(gpu)) if balanced(gpu) else None
+    # A label value cannot hold a +, so NVIDIA writes the resource's spelling; read back by comparing with what the GPU
+    # has.
+    profile = config.removeprefix("all-")
+    row = next((row for row in gpu.profiles.values() if row.profile.kubernetes == profile), None)
+    if row is None or profile == config:
+        return None
+    return Layout.uniform(config, gpu.name, {row.name: row.max_instances})
+
+
+def _model(node: NodeFacts, gpu: GpuModel | None, left: list[str]) -> GpuModel | None:
+    if node.gpu is None:
+        if gpu is None:
+            left.append(f"node {node.name}: nothing says which GPUs it has; give --gpu")
+        return gpu
+    try:
+        return find(node.gpu)
+    except (UnknownGpu, AmbiguousGpu) as error:
+        if gpu is None:
+            left.append(f"node {node.name}: {error}")
+        return gpu
+
+
+def _size(node: NodeFacts, layout: Layout) -> int | None:
+    """GPUs of a node, from what its labels count: whole ones, and slices where every GPU with MIG is cut alike."""
+    if not node.slices:
+        return node.whole_gpus or None
+    first = layout.cuts[0]
+    profiles = first.profiles if first.devices is None else None
+    per_gpu = {Profile.parse(name).kubernetes: count for name, count in (profiles or {}).items()}
+    if set(per_gpu) != set(node.slices):
+        return None
+    sizes = {divmod(node.slices[name], count) for name, count in per_gpu.items()}
+    (size, rest), *others = sizes
+    return None if others or rest or not size else size + node.whole_gpus
+
+
+def _apart(layout: Layout, others: Iterable[Layout]) -> Layout:
+    """The same layout under a name of its own: NVIDIA's ``all-1g.10gb`` is a layout of several GPU models."""
+    if all(other.name != layout.name or other == layout for other in others):
+        return layout
+    return Layout(f"{layout.name}-{layout.model.short.lower()}", layout.gpu, layout.cuts)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    candidate, number = name, 2
+    while candidate in taken:
+        candidate, number = f"{name}-{number}", number + 1
+    taken.add(candidate)
+    return candidate

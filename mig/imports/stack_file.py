@@ -1,0 +1,55 @@
+"""Layouts and pools as the text of a stack file."""
+
+from collections.abc import Iterable, Mapping
+
+from mig.gpus import find
+from mig.imports.pools import ImportedPool
+from mig.layouts import Cut, Layout
+
+
+def stack_file(layouts: Iterable[Layout], pools: Iterable[ImportedPool] = (), left: Iterable[str] = ()) -> str:
+    """Sorted by name; what could not be carried over stands at the top as comments."""
+    notes = [f"#   {note}" for note in left]
+    head = ["# Not carried over:", *notes] if notes else []
+    body = ["config:", "  mig-fleet:layouts:"]
+    body += [
+        f"    {_text(layout.name)}: {_layout(layout)}" for layout in sorted(layouts, key=lambda layout: layout.name)
+    ]
+    pools = list(pools)
+    if pools:
+        body.append("  mig-fleet:pools:")
+    for pool in pools:
+        body += [
+            f"    {_text(pool.name)}:",
+            f"      gpu: {find(pool.gpu).short}",
+            f"      gpusPerNode: {pool.gpus_per_node}",
+            f"      nodes: [{', '.join(_text(node) for node in pool.nodes)}]",
+            f"      layout: {_text(pool.layout)}",
+        ]
+    return "\n".join([*head, *body, ""])
+
+
+def _layout(layout: Layout) -> str:
+    if layout.is_disabled:
+        return f"{{gpu: {layout.model.short}, disabled: true}}"
+    first = layout.cuts[0]
+    if first.devices is None:
+        return f"{{gpu: {layout.model.short}, all: {_profiles(first.profiles or {})}}}"
+    return f"{{gpu: {layout.model.short}, gpus: [{', '.join(map(_cut, layout.cuts))}]}}"
+
+
+def _cut(cut: Cut) -> str:
+    devices = f"devices: [{', '.join(map(str, cut.devices or ()))}]"
+    return f"{{{devices}, {'disabled: true' if cut.profiles is None else f'profiles: {_profiles(cut.profiles)}'}}}"
+
+
+def _profiles(profiles: Mapping[str, int]) -> str:
+    return "{" + ", ".join(f"{name}: {count}" for name, count in sorted(profiles.items())) + "}"
+
+
+def _text(word: str) -> str:
+    """Names that YAML would read as something else are quoted: a node may be called ``1`` or ``true``."""
+    return word if word[:1].isalpha() and word.lower() not in _WORDS else f'"{word}"'
+
+
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}

@@ -1,0 +1,116 @@
+"""`mig-fleet import`: from files and clusters to a stack file that can be used as it is."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from cli import sources
+from cli.__main__ import main
+from mig import Layout, Strategy, parted
+from stacks import fleet
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(main, ["import", *map(str, words)], prog_name="mig-fleet")
+
+
+PLAYBOOK = """\
+- hosts: localhost
+  vars:
+    mig_nodes:
+      - {name: gpu-node-1, config: all-1g.10gb}
+      - {name: gpu-node-2, mig_config: all-balanced}
+      - {name: gpu-node-3, config: ours}
+      - {name: gpu-node-4, config: all-disabled, gpu: A100-80GB, gpus: 4}
+      - {name: "{{ inventory_hostname }}", config: all-1g.10gb}
+      - gpu-node-5
+"""
+
+
+def test_a_playbook_becomes_a_stack_that_mig_fleet_accepts(tmp_path: Path) -> None:
+    (tmp_path / "play.yml").write_text(PLAYBOOK)
+    result = run(tmp_path / "play.yml", "--gpu", "H100-80GB", "--gpus-per-node", 8)
+    assert result.exit_code == 0, result.output
+    for lost in (
+        "what config 'ours' means",
+        "a template that only Ansible can fill in",
+        "not a mapping of name and config",
+    ):
+        assert lost in result.stderr
+        assert lost in result.stdout, "and the file itself says so too"
+    (tmp_path / "Pulumi.new.yaml").write_text(result.stdout)
+    stack = fleet.from_file(tmp_path / "Pulumi.new.yaml")
+    assert {pool.name: pool.settings.nodes for pool in stack.pools} == {
+        "all-1g.10gb": ("gpu-node-1",),
+        "all-balanced": ("gpu-node-2",),
+        "all-disabled": ("gpu-node-4",),
+    }
+
+
+def test_a_file_of_configs_and_a_playbook_go_together(tmp_path: Path) -> None:
+    layout = Layout.uniform("ours", "H100-80GB", {"3g.40gb": 2})
+    (tmp_path / "config.yaml").write_text(parted.dump([layout]).replace(layout.config_name, "ours"))
+    (tmp_path / "play.yml").write_text(PLAYBOOK)
+    result = run(tmp_path / "play.yml", tmp_path / "config.yaml", "--gpu", "H100-80GB", "--gpus-per-node", 8)
+    assert yaml.safe_load(result.stdout)["config"]["mig-fleet:pools"]["ours"]["nodes"] == ["gpu-node-3"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("hello: world\n", "holds neither mig-configs nor a list called mig_nodes"),
+        ("version: v2\nmig-configs: {}\n", ":1: not a mig-parted file: version: must be v1"),
+        ("version: [\n", "is not YAML"),
+        ("kind: ConfigMap\ndata: {}\n", "has no key config.yaml"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_one_error(content: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "source.yaml").write_text(content)
+    result = run(tmp_path / "source.yaml")
+    assert result.exit_code == 2
+    assert says in result.output
+    assert isinstance(result.exception, SystemExit)
+
+
+def test_without_a_source_there_is_a_hint() -> None:
+    assert run().exit_code == 2
+    assert "a file, or --cluster" in run().output
+
+
+def test_nothing_to_carry_over_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("version: v1\nmig-configs: {a: [{devices: all, mig-enabled: false}]}\n")
+    result = run(tmp_path / "config.yaml")
+    assert result.exit_code == 1
+    assert "there was nothing to carry over" in result.stderr
+
+
+def test_a_cluster_tells_by_its_labels_and_config_maps() -> None:
+    layout = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
+    config_maps = [
+        {"metadata": {"name": "layouts"}, "data": {"config.yaml": parted.dump([layout])}},
+        {"metadata": {"name": "other"}, "data": {"x": "y"}},
+        {"metadata": {"name": "empty"}},
+        {"metadata": {"name": "broken"}, "data": {"config.yaml": "mig-configs: ["}},
+    ]
+    labels = layout.gfd_labels(8, Strategy.MIXED) | {
+        "nvidia.com/mig.capable": "true",
+        "nvidia.com/mig.config": layout.config_name,
+        "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3",
+        "nvidia.com/gpu.count": "0",
+    }
+    nodes = [{"metadata": {"name": "gpu", "labels": labels}}, {"metadata": {"name": "plain"}}]
+    found = sources.Found()
+    sources.read_cluster(nodes, config_maps, found)
+    (node,) = found.nodes
+    assert (node.name, node.config, node.slices, node.whole_gpus) == ("gpu", layout.config_name, {"1g.10gb": 56}, 0)
+    assert len(found.files) == 1
+    assert "ConfigMap broken" in found.left[0]
+
+
+def test_a_cluster_that_is_not_there_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    result = run("--cluster")
+    assert result.exit_code == 2
+    assert "kubeconfig: cannot be used" in result.output

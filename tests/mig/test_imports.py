@@ -1,0 +1,167 @@
+"""Imports: what we wrote comes back equal, what others wrote comes over as far as it has a meaning."""
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mig import Cut, Layout, gpus, parted
+from mig.imports import Imported, NodeFacts, import_nodes, import_parted, stack_file
+from mig.imports.pools import stock
+from mig.labels import ALL_DISABLED
+from mig.placement import feasible
+
+ESTABLISHED = [model for model in gpus.all_models() if feasible(model) and model.pci_device_ids]
+
+
+@st.composite
+def layouts(draw: st.DrawFn) -> Layout:
+    model = draw(st.sampled_from(ESTABLISHED))
+    name = draw(st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,4})?", fullmatch=True))
+    cut = st.one_of(st.none(), st.sampled_from([dict(layout) for layout in feasible(model) if layout]))
+    per_gpu = draw(st.lists(cut, min_size=1, max_size=8))
+    if len(per_gpu) == 1:
+        return Layout(name, model.name, (Cut(None, per_gpu[0]),))
+    return Layout(name, model.name, tuple(Cut((index,), profiles) for index, profiles in enumerate(per_gpu)))
+
+
+def distinct(chosen: list[Layout]) -> dict[str, Layout]:
+    return {layout.name: layout for layout in chosen if not layout.is_disabled}
+
+
+@given(st.lists(layouts(), max_size=4))
+def test_importing_what_was_exported_is_the_identity(chosen: list[Layout]) -> None:
+    wanted = distinct(chosen)
+    imported = import_parted(parted.read(yaml.safe_load(parted.dump(wanted.values()))))
+    assert {layout.name: layout for layout in imported.layouts} == wanted
+    assert imported.left == ()
+
+
+@given(st.lists(layouts(), max_size=4))
+def test_a_stack_file_says_the_layouts_it_was_written_from(chosen: list[Layout]) -> None:
+    wanted = distinct(chosen)
+    document = yaml.safe_load(stack_file(wanted.values()))["config"]["mig-fleet:layouts"] or {}
+    assert {name: Layout.parse(name, data) for name, data in document.items()} == wanted
+
+
+def a_file(*entries: dict[str, object], name: str = "dense") -> parted.PartedFile:
+    return parted.read({"version": "v1", "mig-configs": {name: list(entries)}})
+
+
+def an_entry(**changes: object) -> dict[str, object]:
+    entry = {"device-filter": ["0x233010DE", "0x233110DE"], "devices": "all", "mig-enabled": True}
+    entry |= {"mig-devices": {"1g.10gb": 7}} | {key.replace("_", "-"): value for key, value in changes.items()}
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def test_a_config_for_several_models_becomes_a_layout_for_each() -> None:
+    balanced = [
+        an_entry(mig_devices={"1g.10gb": 2, "2g.20gb": 1, "3g.40gb": 1}),
+        an_entry(device_filter="0x20B710DE", mig_devices={"1g.6gb": 2, "2g.12gb": 1}),
+    ]
+    imported = import_parted(a_file(*balanced, name="all-balanced"))
+    assert {layout.name: layout.cuts[0].profiles for layout in imported.layouts} == {
+        "all-balanced-h100-80gb": {"1g.10gb": 2, "2g.20gb": 1, "3g.40gb": 1},
+        "all-balanced-a30-24gb": {"1g.6gb": 2, "2g.12gb": 1},
+    }
+
+
+def test_an_entry_without_a_filter_needs_to_be_told_its_model() -> None:
+    file = a_file(an_entry(device_filter=None))
+    assert import_parted(file).layouts == ()
+    assert "say which with --gpu" in import_parted(file).left[0]
+    (layout,) = import_parted(file, gpus.find("A100-80GB")).layouts
+    assert layout == Layout.uniform("dense", "A100-80GB", {"1g.10gb": 7})
+
+
+def test_the_last_entry_wins_gpu_by_gpu() -> None:
+    file = a_file(an_entry(), an_entry(devices=[1], mig_enabled=False, mig_devices=None))
+    assert "--gpus-per-node" in import_parted(file).left[0]
+    (layout,) = import_parted(file, gpus_per_node=3).layouts
+    assert layout.per_gpu(3) == ({"1g.10gb": 7}, None, {"1g.10gb": 7})
+
+
+@pytest.mark.parametrize(
+    ("entry", "says", "survives"),
+    [
+        (an_entry(device_filter="0x2330"), "selects no GPU of the catalog", False),
+        (an_entry(device_filter="0x233010DE"), "its filter leaves out 0x233110DE", True),
+        (an_entry(mig_devices={"1c.1g.10gb": 7}), "1c.1g.10gb is written 1g.10gb now", True),
+        (an_entry(mig_devices={"1g.10gb": 7, "3g.40gb": 0}), "0 × 3g.40gb says nothing", True),
+        (an_entry(mig_devices={}), "MIG on without any instance", False),
+        (an_entry(mig_devices={"1g.5gb": 7}), "unknown MIG profile '1g.5gb'", False),
+        (an_entry(mig_devices={"4g.40gb": 2}), "cannot be on H100-80GB", False),
+        (an_entry(device_filter="0x31C210DE", mig_devices={"1g.35gb": 3}), "cannot be proven", True),
+    ],
+)
+def test_what_is_lost_or_changed_is_told(entry: dict[str, object], says: str, survives: bool) -> None:
+    imported = import_parted(a_file(entry))
+    assert any(says in note for note in imported.left), imported.left
+    assert bool(imported.layouts) is survives
+
+
+def test_a_name_that_no_layout_may_have_is_changed_and_told() -> None:
+    imported = import_parted(a_file(an_entry(), name="My_Config"))
+    assert [layout.name for layout in imported.layouts] == ["my-config"]
+    assert imported.left == ("My_Config: is called my-config now",)
+
+
+@pytest.mark.parametrize(
+    ("config", "profiles"),
+    [
+        ("all-1g.10gb", {"1g.10gb": 7}),
+        ("all-1g.10gb.me", {"1g.10gb+me": 1}),
+        ("all-balanced", {"1g.10gb": 2, "2g.20gb": 1, "3g.40gb": 1}),
+    ],
+)
+def test_nvidias_own_config_names_are_understood(config: str, profiles: dict[str, int]) -> None:
+    layout = stock(config, gpus.find("H100-80GB"))
+    assert layout is not None
+    assert layout.cuts[0].profiles == profiles
+
+
+@pytest.mark.parametrize("config", ["all-1g.5gb", "1g.10gb", "dense", ""])
+def test_other_names_are_not_guessed(config: str) -> None:
+    assert stock(config, gpus.find("H100-80GB")) is None
+
+
+def test_the_size_of_a_node_follows_from_the_slices_it_counts() -> None:
+    cut = {"1g.10gb+me": 1, "1g.10gb": 6}
+    layout = Layout.uniform("dense", "H100-80GB", cut)
+    known = import_parted(parted.read(yaml.safe_load(parted.dump([layout]))))
+    node = NodeFacts("n", layout.config_name, "H100-80GB", slices={"1g.10gb.me": 8, "1g.10gb": 48})
+    (pool,), _ = import_nodes([node], known)
+    assert pool.gpus_per_node == 8
+
+
+def test_nodes_that_are_alike_become_one_pool_and_models_are_kept_apart() -> None:
+    nodes = [
+        NodeFacts("b", "all-1g.10gb", "NVIDIA-H100-80GB-HBM3", slices={"1g.10gb": 56}),
+        NodeFacts("a", "all-1g.10gb", "NVIDIA H100 80GB HBM3", 8),
+        NodeFacts("c", "all-1g.10gb", "NVIDIA-A100-SXM4-80GB", slices={"1g.10gb": 28}),
+        NodeFacts("d", ALL_DISABLED, "0x233010DE", whole_gpus=8),
+    ]
+    pools, imported = import_nodes(nodes, Imported())
+    assert [(pool.name, pool.gpu, pool.gpus_per_node, pool.layout, pool.nodes) for pool in pools] == [
+        ("all-1g.10gb", "H100-80GB", 8, "all-1g.10gb", ("a", "b")),
+        ("all-1g.10gb-a100-80gb", "A100-80GB", 4, "all-1g.10gb-a100-80gb", ("c",)),
+        (ALL_DISABLED, "H100-80GB", 8, ALL_DISABLED, ("d",)),
+    ]
+    assert imported.left == ()
+    assert {layout.name for layout in imported.layouts} == {pool.layout for pool in pools}
+
+
+@pytest.mark.parametrize(
+    ("node", "says"),
+    [
+        (NodeFacts("n", None, "H100-80GB", 8), "carries no config"),
+        (NodeFacts("n", "all-1g.10gb", None, 8), "nothing says which GPUs it has; give --gpu"),
+        (NodeFacts("n", "all-1g.10gb", "H300", 8), "unknown GPU model 'H300'"),
+        (NodeFacts("n", "all-1g.10gb", "H100-80GB"), "give --gpus-per-node"),
+        (NodeFacts("n", "ours", "H100-80GB", 8), "nothing says what config 'ours' means"),
+    ],
+)
+def test_a_node_that_says_too_little_is_told(node: NodeFacts, says: str) -> None:
+    pools, imported = import_nodes([node], Imported())
+    assert pools == ()
+    assert says in imported.left[0]
