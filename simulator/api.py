@@ -66,6 +66,10 @@ class Api:
         except (aiohttp.ClientError, TimeoutError) as exc:
             raise ApiError(0, f"WATCH {path}", str(exc) or type(exc).__name__) from exc
 
+    async def text(self, path: str) -> str:
+        """What is not JSON: a pod's log."""
+        return await self._request("GET", path)
+
     async def _call(
         self,
         method: str,
@@ -74,6 +78,17 @@ class Api:
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> Json:
+        found: Json = json.loads(await self._request(method, path, body, query, content_type))
+        return found
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> str:
         try:
             async with self._session.request(
                 method,
@@ -88,8 +103,7 @@ class Api:
             raise ApiError(0, f"{method} {path}", str(exc) or type(exc).__name__) from exc
         if answer.status >= 400:
             raise _refused(answer.status, f"{method} {path}", text)
-        found: Json = json.loads(text)
-        return found
+        return text
 
 
 class Informer:

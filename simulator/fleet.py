@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from simulator import faults
 from simulator.api import Api, Json
@@ -20,6 +20,8 @@ from simulator.errors import ApiError, NotRunning, NotStarted, UnknownNode
 from simulator.faults import Fault
 from simulator.fleet_file import FleetFile
 from simulator.running import ALREADY_RUNNING, Status, holder
+
+T = TypeVar("T")
 
 START_WITHIN_S: Final = 120
 STOP_WITHIN_S: Final = 10
@@ -134,13 +136,20 @@ class Fleet:
 
     def call(self, method: str, path: str, *args: Any, **kwargs: Any) -> Json:
         """One request with an administrator's rights: ``get``, ``create``, ``patch`` or ``delete`` of :class:`Api`."""
+        answer: Json = self._ask(lambda api: getattr(api, method)(path, *args, **kwargs))
+        return answer
+
+    def pod_log(self, namespace: str, pod: str) -> str:
+        """A pod's log by way of the API server, as `kubectl logs` gets it."""
+        return self._ask(lambda api: api.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log"))
+
+    def _ask(self, question: Callable[[Api], Coroutine[Any, Any, T]]) -> T:
         if not self.is_running:
             raise NotRunning(f"no fleet runs in {self.directory}; `mig-fleet fleet up` starts one")
 
-        async def once() -> Json:
+        async def once() -> T:
             async with Api(self.directory) as api:
-                answer: Json = await getattr(api, method)(path, *args, **kwargs)
-                return answer
+                return await question(api)
 
         return asyncio.run(once())
 

@@ -104,6 +104,8 @@ class Reconfiguration:
         await self._operands_gone()
         slowness = SLOW_FACTOR if Fault.MANAGER_SLOW in node.faults else 1
         try:
+            if Fault.MANAGER_FAILS in node.faults:
+                raise PartedError("error initializing NVML: ERROR_LIBRARY_NOT_FOUND")
             if not parted.mode_is_applied(node.driver_file.read(), config):
                 await asyncio.sleep(timing.mode_change * slowness)
                 self._change_mode(config)
@@ -136,8 +138,6 @@ class Reconfiguration:
 
     def _apply(self, config: parted.Config) -> None:
         node = self.node
-        if Fault.MANAGER_FAILS in node.faults:
-            raise PartedError("error initializing NVML: ERROR_LIBRARY_NOT_FOUND")
         with node.driver_file.change() as driver:
             if driver.errors:
                 raise PartedError("error getting device handle: GPU is lost")

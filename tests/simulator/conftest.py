@@ -3,14 +3,16 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from simulator import Fleet
 from simulator.driver import Driver, DriverFile
 from simulator.driver.gpu import new_gpu
 from simulator.driver.library import STATE_VARIABLE, library
+from tests.simulator.site import Site
 
 ADriver = Callable[..., Driver]
 Pynvml = Callable[[Driver, str], str]
@@ -59,3 +61,35 @@ def pynvml(nvml_folder: Path, tmp_path: Path) -> Pynvml:
         return done.stdout.strip()
 
     return run
+
+
+SMALL_FLEET = """
+nodes:
+  - {name: hopper-1, gpu: H100-80GB, gpus: 2}
+  - {name: hopper-2, gpu: H100-80GB, gpus: 2}
+  - {name: ampere-1, gpu: A100-80GB, gpus: 2}
+timing: {configMapPropagation: 0.2, gfdInterval: 0.3, apply: 0.3, restartBackoff: 0.3, operandTimeout: 20}
+"""
+
+
+@pytest.fixture(scope="session")
+def small_fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Three nodes of their own, with the operands running: what is played here disturbs no other test."""
+    folder = tmp_path_factory.mktemp("small-fleet")
+    file = folder / "fleet-file.yaml"
+    file.write_text(SMALL_FLEET)
+    fleet = Fleet(folder / "fleet")
+    fleet.up(binaries, file, attached=True)
+    site = Site(fleet)
+    site.install()
+    yield site
+    fleet.down()
+
+
+@pytest.fixture
+def site(small_fleet: Site) -> Site:
+    """The small fleet in good health: no faults, every node without MIG."""
+    for node in small_fleet.fleet.node_names():
+        small_fleet.fleet.heal(node)
+    small_fleet.reset()
+    return small_fleet

@@ -1,0 +1,131 @@
+"""A fleet in the background: up, status, down, and what happens when its process is killed."""
+
+import json
+import os
+import signal
+import stat
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.fleet import fleet as commands
+from simulator import Fault, Fleet
+from simulator.errors import NotRunning, NotStarted, UnknownNode
+from simulator.running import holder
+
+pytestmark = pytest.mark.engine
+
+ONE_NODE = "nodes:\n  - {name: only, gpu: A100-80GB, gpus: 1}\n"
+
+
+def alive(pids: list[int]) -> list[int]:
+    """Those that still run; zombies do not count."""
+    found = []
+    for pid in pids:
+        status = Path(f"/proc/{pid}/status")
+        if status.exists() and "State:\tZ" not in status.read_text():
+            found.append(pid)
+    return found
+
+
+@pytest.fixture
+def one_node(tmp_path: Path) -> Path:
+    file = tmp_path / "fleet-file.yaml"
+    file.write_text(ONE_NODE)
+    return file
+
+
+@pytest.fixture
+def lone(tmp_path: Path, binaries: Path, one_node: Path):
+    """A fleet of one node, started as the command does it: detached."""
+    fleet = Fleet(tmp_path / "fleet")
+    fleet.up(binaries, one_node)
+    yield fleet
+    fleet.down()
+
+
+def test_it_starts_once_survives_its_starter_and_leaves_nothing_behind(lone, binaries, one_node):
+    first = lone.status()
+    processes = [first.pid, *first.processes.values()]
+    assert len(alive(processes)) == 5
+    assert os.getsid(first.pid) == first.pid, "a session of its own: closing the terminal does not reach it"
+    assert lone.up(binaries, one_node).pid == first.pid, "a second up is not a second fleet"
+    assert stat.S_IMODE(lone.kubeconfig.stat().st_mode) == 0o600
+    assert [node["metadata"]["name"] for node in lone.nodes()] == ["only"]
+    other = one_node.with_name("other.yaml")
+    other.write_text(ONE_NODE.replace("only", "another"))
+    with pytest.raises(NotStarted, match="fleet down"):
+        lone.up(binaries, other)
+    with pytest.raises(UnknownNode, match="there is: only"):
+        lone.driver("another")
+    assert lone.down()
+    assert alive(processes) == []
+    assert not lone.kubeconfig.exists() and not (lone.directory / "etcd").exists()
+    assert not lone.down(), "there is nothing to stop any more"
+    with pytest.raises(NotRunning, match="fleet up"):
+        lone.nodes()
+
+
+def test_a_killed_fleet_takes_everything_along_and_is_resumed_with_its_contents(lone, binaries, one_node):
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kept"}}
+    lone.call("create", "/api/v1/namespaces", namespace)
+    before = lone.status()
+    processes = [before.pid, *before.processes.values()]
+    os.kill(before.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while alive(processes) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert alive(processes) == [], "the kernel ends the children of a dead fleet"
+    assert holder(lone.directory) is None
+    assert lone.status().phase == "failed"
+    after = lone.up(binaries, one_node)
+    assert lone.call("get", "/api/v1/namespaces/kept")["status"]["phase"] == "Active"
+    assert after.server == before.server, "kubeconfigs that were handed out keep working"
+
+    os.kill(after.processes["kube-scheduler"], signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while lone.is_running and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert lone.status().phase == "failed"
+    assert "kube-scheduler ended with exit code -9" in lone.status().error, "a lost part is named"
+    assert alive(list(after.processes.values())) == []
+
+
+def test_the_command_line_says_what_runs_plays_bad_days_and_exits_as_promised(lone):
+    def command(*arguments: str) -> Result:
+        return CliRunner().invoke(commands, ["--directory", str(lone.directory), *arguments])
+
+    shown = json.loads(command("status", "--json").stdout)
+    assert shown["phase"] == "ready" and set(shown["processes"]) == {
+        "simulator", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler",
+    }  # fmt: skip
+    node = {"name": "only", "gpu": "A100-80GB", "gpus": [None], "config": None, "state": None}
+    assert shown["nodes"] == [{**node, "allocatable": {}, "faults": []}]
+    assert "1x A100-80GB" in command("status").stdout
+    assert command("fault", "only", "manager-fails").stdout == "only plays: manager-fails\n"
+    assert lone.faults("only") == {Fault.MANAGER_FAILS}
+    assert command("fault", "only", "--clear").stdout == "only plays: nothing\n"
+    with lone.driver_file("only").change() as driver:
+        driver.gpus[0].set_mode(True)
+        driver.gpus[0].create("3g.40gb")
+    done = command("destroy-slice", "only", "--gpu", "0", "--start", "4")
+    assert done.stdout == "only: GPU 0 lost its 3g.40gb at memory slice 4\n"
+    again = command("destroy-slice", "only", "--gpu", "0", "--start", "4")
+    assert (again.exit_code, again.stderr) == (1, "Error: GPU 0: GPU instance at memory slice 4: Not Found\n")
+    wrong = command("fault", "onyl", "manager-fails")
+    assert wrong.exit_code == 1 and "there is: only" in wrong.stderr
+    assert command("down").stdout == "The fleet is stopped.\n"
+    assert (command("status").exit_code, command("down").exit_code) == (3, 0)
+
+
+def test_a_missing_program_is_named_with_the_way_to_get_it(tmp_path, binaries, one_node):
+    some = tmp_path / "some"
+    some.mkdir()
+    (some / "etcd").symlink_to(binaries / "etcd")
+    fleet = Fleet(tmp_path / "fleet")
+    with pytest.raises(NotStarted, match=r"kube-scheduler not found.*mig-fleet toolchain"):
+        fleet.up(some, one_node)
+    assert not fleet.is_running
+    fleet.down()
