@@ -12,8 +12,7 @@
     ├── InvalidLayout       a layout with one or more problems, each at its path
     ├── InvalidPartedFile   a document that NVIDIA's mig-parted would refuse
     ├── UnknownConfig       a config name that the mig-parted file does not hold
-    ├── InvalidReport       a report that is not of our version or shape
-    └── InvalidImport       a file that nothing can be imported from
+    └── InvalidReport       a report that is not of our version or shape
 
 Each keeps its facts as attributes and survives pickling: ``args`` are the arguments of ``__init__``, the text is made
 on demand.
@@ -158,14 +157,3 @@ class InvalidReport(MigError):
 
     def __str__(self) -> str:
         return f"not a report of mig-fleet: {self.path + ': ' if self.path else ''}{self.why}"
-
-
-class InvalidImport(MigError):
-    """A file that nothing can be imported from."""
-
-    def __init__(self, source: str, why: str) -> None:
-        super().__init__(source, why)
-        self.source, self.why = source, why
-
-    def __str__(self) -> str:
-        return f"cannot import {self.source}: {self.why}"

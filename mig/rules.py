@@ -75,7 +75,7 @@ def layout_fits(pool: PoolFacts) -> list[Conflict]:
         nearest = " or ".join(_counts(dict(layout)) for layout in proof.nearest[:2])
         wish = "fits" if proof.verdict is Verdict.IMPOSSIBLE else "is proven to fit"
         request = f"{pool.layout.name!r} asks for {_counts(dict(proof.request))}"
-        text = f"pool {pool.name!r} must use a layout that {wish} an {proof.gpu.name}: {request}; {proof.reason}"
+        text = f"pool {pool.name!r} must use a layout that {wish} {_a(proof.gpu.name)}: {request}; {proof.reason}"
         found.append(Conflict(Rule.FITS, pool.name, text + (f"; what fits: {nearest}" if nearest else "")))
     return found
 
@@ -119,6 +119,11 @@ def config_map_is_ours(name: str) -> list[Conflict]:
         return []
     text = f"the layouts' ConfigMap must not be {name!r}, which the GPU operator overwrites; try {LAYOUTS_CONFIG_MAP!r}"
     return [Conflict(Rule.CONFIG_MAP, name, text)]
+
+
+def _a(model: str) -> str:
+    """The model with its article, as the first letter sounds: an H100, a GB300."""
+    return f"an {model}" if model[:1] in "AHR" else f"a {model}"
 
 
 def _counts(profiles: dict[str, int]) -> str:

@@ -1,10 +1,12 @@
 """Imports: what we wrote comes back equal, what others wrote comes over as far as it has a meaning."""
 
+from collections.abc import Iterable
+
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.documents import parse
 from mig import Cut, Layout, gpus, parted
 from mig.imports import Imported, NodeFacts, import_nodes, import_parted, stack_file
 from mig.imports.pools import stock
@@ -29,10 +31,15 @@ def distinct(chosen: list[Layout]) -> dict[str, Layout]:
     return {layout.name: layout for layout in chosen if not layout.is_disabled}
 
 
+def reread(layouts: Iterable[Layout]) -> parted.PartedFile:
+    """What our writer wrote, read again."""
+    return parted.read(parse("file", parted.dump(layouts).encode()).data)
+
+
 @given(st.lists(layouts(), max_size=4))
 def test_importing_what_was_exported_is_the_identity(chosen: list[Layout]) -> None:
     wanted = distinct(chosen)
-    imported = import_parted(parted.read(yaml.safe_load(parted.dump(wanted.values()))))
+    imported = import_parted(reread(wanted.values()))
     assert {layout.name: layout for layout in imported.layouts} == wanted
     assert imported.left == ()
 
@@ -40,7 +47,7 @@ def test_importing_what_was_exported_is_the_identity(chosen: list[Layout]) -> No
 @given(st.lists(layouts(), max_size=4))
 def test_a_stack_file_says_the_layouts_it_was_written_from(chosen: list[Layout]) -> None:
     wanted = distinct(chosen)
-    document = yaml.safe_load(stack_file(wanted.values()))["config"]["mig-fleet:layouts"] or {}
+    document = parse("stack", stack_file(wanted.values()).encode()).data["config"]["mig-fleet:layouts"] or {}
     assert {name: Layout.parse(name, data) for name, data in document.items()} == wanted
 
 
@@ -128,7 +135,7 @@ def test_other_names_are_not_guessed(config: str) -> None:
 def test_the_size_of_a_node_follows_from_the_slices_it_counts() -> None:
     cut = {"1g.10gb+me": 1, "1g.10gb": 6}
     layout = Layout.uniform("dense", "H100-80GB", cut)
-    known = import_parted(parted.read(yaml.safe_load(parted.dump([layout]))))
+    known = import_parted(reread([layout]))
     node = NodeFacts("n", layout.config_name, "H100-80GB", slices={"1g.10gb.me": 8, "1g.10gb": 48})
     (pool,), _ = import_nodes([node], known)
     assert pool.gpus_per_node == 8

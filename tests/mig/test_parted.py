@@ -4,10 +4,10 @@ import pickle
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.documents import parse
 from mig import Cut, Layout, gpus, parted
 from mig.errors import InvalidPartedFile, UnknownConfig
 from mig.labels import ALL_DISABLED
@@ -131,7 +131,7 @@ def layouts(draw: st.DrawFn) -> Layout:
 
 @given(st.lists(layouts(), max_size=4))
 def test_what_is_written_reads_back_as_the_same_cuts_on_its_own_gpus_only(chosen: list[Layout]) -> None:
-    file = parted.read(yaml.safe_load(parted.dump(chosen)))
+    file = parted.read(parse("file", parted.dump(chosen).encode()).data)
     assert set(file.configs) == {layout.config_name for layout in chosen} | {ALL_DISABLED}
     for layout in chosen:
         for index, cut in enumerate(layout.per_gpu(max(1, sum(len(c.devices or ()) for c in layout.cuts)))):
@@ -152,7 +152,7 @@ def test_the_same_layouts_are_the_same_bytes(chosen: list[Layout], random: Any) 
 
 @given(st.lists(layouts(), max_size=3))
 def test_nothing_that_we_write_is_silently_misread(chosen: list[Layout]) -> None:
-    traps = {finding.trap for finding in lint(parted.read(yaml.safe_load(parted.dump(chosen))))}
+    traps = {finding.trap for finding in lint(parted.read(parse("file", parted.dump(chosen).encode()).data))}
     assert traps <= {Trap.UNCOVERED}, "only how many GPUs a node has cannot be known from the file"
 
 

@@ -1,0 +1,55 @@
+"""The package as a whole: its errors, its names, its weight."""
+
+import importlib
+import pickle
+import pkgutil
+import subprocess
+import sys
+
+import mig
+from mig import errors
+from mig.errors import MigError, Problem
+
+EXAMPLES: dict[type[MigError], tuple[object, ...]] = {
+    errors.InvalidProfile: ("1g", "why"),
+    errors.InvalidCount: ("1g.10gb", "7"),
+    errors.UnknownProfile: ("1g.1gb", "H100-80GB", ("1g.10gb",)),
+    errors.UnknownGpu: ("H300", ("H100-80GB",)),
+    errors.AmbiguousGpu: ("H100", ("H100-64GB", "H100-80GB")),
+    errors.InvalidCatalog: ("a.toml", "profiles", "size", "why"),
+    errors.InvalidLayout: ("dense", (Problem("all", "why"),)),
+    errors.InvalidPartedFile: ("mig-configs", "why"),
+    errors.UnknownConfig: ("dense", ("denser",)),
+    errors.InvalidReport: ("gpus[0]", "why"),
+}
+
+
+def test_every_error_is_in_the_tree_of_the_docstring_and_survives_pickling() -> None:
+    found = {item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, MigError)}
+    assert found == {MigError, *EXAMPLES}
+    for kind, arguments in EXAMPLES.items():
+        assert kind.__name__ in (errors.__doc__ or ""), f"draw {kind.__name__} in the tree"
+        error = kind(*arguments)
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), vars(again)) == (kind, str(error), vars(error))
+
+
+def test_every_exported_name_exists_and_every_module_imports() -> None:
+    for module in pkgutil.walk_packages(mig.__path__, "mig."):
+        loaded = importlib.import_module(module.name)
+        for name in getattr(loaded, "__all__", ()):
+            assert hasattr(loaded, name), f"{module.name} exports {name}, which it does not have"
+
+
+def test_the_model_needs_nothing_but_the_standard_library() -> None:
+    code = (
+        "import sys, pkgutil, importlib, mig\n"
+        "before = set(sys.stdlib_module_names)\n"
+        "[importlib.import_module(m.name) for m in pkgutil.walk_packages(mig.__path__, 'mig.')]\n"
+        "[mig.prove(m, [next(iter(m.profiles))]) for m in mig.gpus.all_models()]\n"
+        "print(sorted({n.partition('.')[0] for n in sys.modules} - before - {'mig', '__main__'}))"
+    )
+    # -S leaves site-packages out: whatever is not in the standard library cannot be imported at all.
+    run = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "[]"
