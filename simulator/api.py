@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -106,22 +106,19 @@ class Api:
         return text
 
 
-class Informer:
-    """A mirror of one resource: ``objects`` by namespace/name, and ``changed(before, after)`` for each difference.
+Change = Callable[[Json | None, Json | None], None]
+"""An object before and after a change: ``None`` before for what is new, after for what is gone. Must not block."""
 
-    ``before`` is ``None`` for what is new, ``after`` for what is gone. A resource that does not exist yet (a CRD's) is
-    asked for again every ``RETRY_S`` seconds.
-    """
+
+class Informer:
+    """A mirror of one resource: ``objects`` by namespace/name, and a call for each difference."""
 
     RETRY_S: Final = 1.0
 
-    def __init__(self, api: Api, path: str) -> None:
-        self.api, self.path = api, path
+    def __init__(self, api: Api, path: str, changed: Change) -> None:
+        self.api, self.path, self.changed = api, path, changed
         self.objects: dict[str, Json] = {}
         self.synced = asyncio.Event()
-
-    def changed(self, before: Json | None, after: Json | None) -> None:
-        """Override or assign; runs in the event loop and must not block."""
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -42,15 +42,12 @@ class Cluster:
             for node in self.members.values():
                 node.install_driver()
             await asyncio.gather(*(self._register(node) for node in self.members.values()))
-            nodes, pods = Informer(self.api, "/api/v1/nodes"), Informer(self.api, "/api/v1/pods")
-            nodes.changed = self._node_changed  # type: ignore[method-assign]
-            pods.changed = self._pod_changed  # type: ignore[method-assign]
-            for informer in (nodes, self.config_maps):
+            nodes = Informer(self.api, "/api/v1/nodes", self._node_changed)
+            pods = Informer(self.api, "/api/v1/pods", self._pod_changed)
+            # Pods last: what they need is known by then.
+            for informer in (nodes, self.config_maps, pods):
                 self.spawn(informer.run())
                 await informer.synced.wait()
-            # Pods last: what they need is known by then.
-            self.spawn(pods.run())
-            await pods.synced.wait()
             for node in self.members.values():
                 self.spawn(node.publish())
             ready()

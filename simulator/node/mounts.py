@@ -16,10 +16,10 @@ class ConfigMaps(Informer):
     """All ConfigMaps of the cluster; whoever mounts one hears of its changes."""
 
     def __init__(self, api: Api) -> None:
-        super().__init__(api, "/api/v1/configmaps")
+        super().__init__(api, "/api/v1/configmaps", self._tell)
         self.listeners: defaultdict[str, set[Callable[[], None]]] = defaultdict(set)
 
-    def changed(self, before: Json | None, after: Json | None) -> None:
+    def _tell(self, before: Json | None, after: Json | None) -> None:
         item = after or before
         assert item is not None, "an informer reports a change of something"
         for listener in tuple(self.listeners.get(key_of(item), ())):

@@ -93,10 +93,16 @@ def test_a_killed_fleet_takes_everything_along_and_is_resumed_with_its_contents(
     assert alive(list(after.processes.values())) == []
 
 
-def test_the_command_line_says_what_runs_plays_bad_days_and_exits_as_promised(lone):
+def test_the_command_line_says_what_runs_plays_bad_days_and_exits_as_promised(binaries, one_node, tmp_path, request):
+    lone = Fleet(tmp_path / "by-hand")
+
     def command(*arguments: str) -> Result:
         return CliRunner().invoke(commands, ["--directory", str(lone.directory), *arguments])
 
+    request.addfinalizer(lone.down)
+    assert "The fleet is ready after" in command("up", "--fleet", str(one_node)).stdout
+    again = command("up").stdout
+    assert again == f"The fleet is running already.\n\n  export KUBECONFIG={lone.kubeconfig}\n"
     shown = json.loads(command("status", "--json").stdout)
     assert shown["phase"] == "ready" and set(shown["processes"]) == {
         "simulator", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler",

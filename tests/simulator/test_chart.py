@@ -1,0 +1,40 @@
+"""The stand-in chart has the genuine chart's interface, as far as the product uses it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from components.gpu_operator import derived_values
+from simulator import CHARTS
+from simulator.node.containers import BY_APP
+
+CHART = CHARTS / "gpu-operator"
+
+
+def paths(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from paths(value, f"{prefix}{key}.")
+
+
+def test_every_value_that_the_product_sets_is_one_the_chart_knows():
+    known = set(paths(yaml.safe_load((CHART / "values.yaml").read_text())))
+    unknown = set(paths(derived_values("mixed", "metrics"))) - known
+    assert not unknown, "the genuine chart has these too; add them to values.yaml and to the templates that read them"
+
+
+def test_the_defaults_are_those_of_the_genuine_chart():
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert values["mig"]["strategy"] == "single"
+    assert values["migManager"]["config"]["default"] == "all-disabled"
+    assert values["daemonsets"]["tolerations"] == [
+        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    ]
+
+
+def test_every_operand_that_the_simulator_plays_has_a_workload_in_the_chart():
+    templates = "".join(path.read_text() for path in (CHART / "templates").iterdir())
+    missing = [app for app in BY_APP if f'"{app}"' not in templates and f"app: {app}" not in templates]
+    assert not missing, "a behaviour that no pod of the chart would ever have"
