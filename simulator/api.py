@@ -16,6 +16,8 @@ Json = dict[str, Any]
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 FIELD_MANAGER: Final = "mig-fleet-simulator"
+ATTEMPTS: Final = 3
+PAUSE_S: Final = 0.3
 CALL_TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5)
 
@@ -89,14 +91,25 @@ class Api:
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> str:
+        """A server that is out of breath is asked again, unless the first time may have created something."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self._send(method, path, body, query, content_type)
+            except ApiError as exc:
+                passing = exc.status in (0, 429) or exc.status >= 500
+                if not passing or method == "POST" or attempt == ATTEMPTS:
+                    raise
+            await asyncio.sleep(attempt * PAUSE_S)
+        raise AssertionError("the last attempt returns or raises; this is a bug in the simulator")
+
+    async def _send(
+        self, method: str, path: str, body: Json | None, query: Mapping[str, str] | None, content_type: str
+    ) -> str:
+        data = None if body is None else json.dumps(body)
+        headers = {"Content-Type": content_type}
         try:
             async with self._session.request(
-                method,
-                path,
-                params=query,
-                data=None if body is None else json.dumps(body),
-                headers={"Content-Type": content_type},
-                timeout=CALL_TIMEOUT,
+                method, path, params=query, data=data, headers=headers, timeout=CALL_TIMEOUT
             ) as answer:
                 text = await answer.text()
         except (aiohttp.ClientError, TimeoutError) as exc:

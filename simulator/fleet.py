@@ -57,6 +57,10 @@ class Fleet:
         ``attached`` ties it to this process: whatever ends us ends it. ``say`` hears of each step. A fleet that crashed
         is resumed with its cluster's contents. Raises :class:`NotStarted`.
         """
+        if sys.platform != "linux":
+            raise NotStarted(
+                f"the simulated fleet needs Linux, and this is {sys.platform}; a container or a VM will do"
+            )
         if fleet_file is not None:
             FleetFile.load(fleet_file)
             self._refuse_another(fleet_file)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
-from simulator.control_plane.certificates import write_private
+from simulator.files import write_private
 
 FLOCK: Final = "@hhqqi4x"
 """``struct flock`` of Linux on 64-bit machines: type, whence, start, length, pid."""

@@ -6,9 +6,7 @@ AuthorityKeyIdentifier and KeyUsage are there because Python 3.13's strict check
 import base64
 import datetime
 import ipaddress
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import yaml
@@ -108,14 +106,6 @@ def kubeconfig(server: str, authority: bytes, client: Pair) -> str:
         },
         sort_keys=False,
     )
-
-
-def write_private(path: Path, content: bytes | str) -> Path:
-    """Write a file that only its owner can read, whole or not at all."""
-    draft = path.with_name(path.name + ".new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-    return draft.replace(path)
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:

@@ -14,6 +14,7 @@ import aiohttp
 from simulator.control_plane import certificates, commands
 from simulator.control_plane.process import Child
 from simulator.errors import MissingBinary, NotStarted
+from simulator.files import write_private
 
 BINARIES: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 PORTS: Final = ("etcd", "etcd-peer", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -120,10 +121,10 @@ class ControlPlane:
                 "kube-scheduler": authority.client("system:kube-scheduler"),
                 "service-account": certificates.service_account_keys(),
             }
-            certificates.write_private(pki / "ca.crt", authority.certificate)
+            write_private(pki / "ca.crt", authority.certificate)
             for name, pair in pairs.items():
-                certificates.write_private(pki / f"{name}.crt", pair.certificate)
-                certificates.write_private(pki / f"{name}.key", pair.key)
+                write_private(pki / f"{name}.crt", pair.certificate)
+                write_private(pki / f"{name}.key", pair.key)
             (pki / "complete").touch()
         authority_pem = (pki / "ca.crt").read_bytes()
         for user, path in {
@@ -132,7 +133,7 @@ class ControlPlane:
             "kube-scheduler": pki / "kube-scheduler.kubeconfig",
         }.items():
             pair = certificates.Pair((pki / f"{user}.crt").read_bytes(), (pki / f"{user}.key").read_bytes())
-            certificates.write_private(path, certificates.kubeconfig(self.server, authority_pem, pair))
+            write_private(path, certificates.kubeconfig(self.server, authority_pem, pair))
 
 
 def _ports(memory: Path, fresh: bool) -> dict[str, int]:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from simulator.control_plane.certificates import write_private
 from simulator.control_plane.process import die_with
 from simulator.driver.library import STATE_VARIABLE
 from simulator.errors import ApiError
+from simulator.files import write_private
 from simulator.node.context import Context
 
 CREDENTIALS_VARIABLE: Final = "MIG_PROBE_CREDENTIALS"

@@ -165,3 +165,13 @@ def test_a_stale_kubelet_offers_what_it_offered_before_until_it_is_healed(site):
     assert site.offered("hopper-2") == {"nvidia.com/gpu": 2}
     site.fleet.heal("hopper-2")
     site.eventually(lambda: site.offered("hopper-2") == {"nvidia.com/mig-1g.10gb": 14}, "it caught up")
+
+
+@pytest.mark.engine
+def test_a_node_whose_label_is_taken_off_loses_its_slices_sooner_or_later(site):
+    """The operator gives all-disabled to every node without a config, so deleting the label is not a way to stop."""
+    site.assign("hopper-2", "dense")
+    site.settled("hopper-2", "dense")
+    site.patch_labels("hopper-2", {labels.CONFIG: None})
+    site.settled("hopper-2", labels.ALL_DISABLED)
+    site.eventually(lambda: site.offered("hopper-2") == {"nvidia.com/gpu": 2}, "whole GPUs again")
