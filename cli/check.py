@@ -10,7 +10,7 @@ import click
 
 from cli.documents import DocumentError, open_document
 from cli.judged import Judged, Level, judge
-from mig import Proof, Verdict, pictures, prove
+from mig import Proof, Verdict, gpus, pictures, prove
 from mig.errors import MigError
 
 EXIT = {Verdict.FEASIBLE: 0, Verdict.IMPOSSIBLE: 1, Verdict.UNPROVEN: 3}
@@ -35,8 +35,14 @@ def check(what: tuple[str, ...], gpu: str | None, gpus_per_node: int | None, as_
     if gpu is not None:
         sys.exit(_layout(gpu, what, as_json))
     if wish := next((word for word in what if "=" in word and not Path(word).exists()), None):
-        raise click.UsageError(f"{wish!r} looks like a profile; say on which GPU: --gpu H100-80GB")
+        raise click.UsageError(f"{wish!r} looks like a profile; say on which GPU: --gpu {_gpus_with(wish)}")
     sys.exit(_files(what, gpus_per_node, as_json))
+
+
+def _gpus_with(wish: str) -> str:
+    """The models that have a profile, so that the remedy can be copied."""
+    profile = wish.partition("=")[0]
+    return " or ".join(model.short for model in gpus.all_models() if profile in model.profiles) or "MODEL"
 
 
 def _layout(gpu: str, wishes: tuple[str, ...], as_json: bool) -> int:
@@ -115,6 +121,6 @@ def _files(paths: tuple[str, ...], gpus_per_node: int | None, as_json: bool) -> 
 def _tell(results: Mapping[str, list[Judged]]) -> None:
     for path, found in results.items():
         for finding in found:
-            click.echo(f"{finding.place}: {finding.text}")
-        if not found:
+            click.echo(f"{finding.place}: {'advice: ' if finding.level is Level.ADVICE else ''}{finding.text}")
+        if all(finding.level is Level.ADVICE for finding in found):
             click.echo(f"{path}: sound")

@@ -8,16 +8,17 @@ from pathlib import Path
 from cli.documents import Document, DocumentError, parse
 from mig import parted
 from mig.errors import InvalidPartedFile
-from mig.parted.lint import Trap, lint
+from mig.parted.lint import ADVICE, Trap, lint
 from stacks import fleet, problems
 
 
 class Level(StrEnum):
-    """How bad a finding is."""
+    """How bad a finding is; advice alone leaves a file sound."""
 
     WRONG = "wrong"
     UNPROVEN = "unproven"
     UNREADABLE = "unreadable"
+    ADVICE = "advice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +82,23 @@ def _parted(document: Document, gpus_per_node: int | None) -> list[Judged]:
         file = parted.read(document.data)
     except InvalidPartedFile as exc:
         return [Judged(Level.WRONG, document.at(exc.path), f"mig-parted refuses it: {exc}")]
-    return [
-        Judged(
-            Level.UNPROVEN if finding.trap is Trap.UNPROVEN else Level.WRONG,
-            document.at(finding.path),
-            f"{finding.path}: {finding.text} ({finding.trap})",
-        )
-        for finding in lint(file, gpus_per_node)
+    found = list(lint(file, gpus_per_node))
+    unfiltered = [finding for finding in found if finding.trap is Trap.MIXED]
+    told = [
+        Judged(_level(finding.trap), document.at(finding.path), f"{finding.path}: {finding.text} ({finding.trap})")
+        for finding in found
+        if finding not in unfiltered[1:]
     ]
+    if len(unfiltered) > 1:
+        others = f"{len(unfiltered) - 1} other entries have no device-filter either"
+        told.append(Judged(Level.ADVICE, document.at(unfiltered[1].path), others))
+    return told
+
+
+def _level(trap: Trap) -> Level:
+    if trap in ADVICE:
+        return Level.ADVICE
+    return Level.UNPROVEN if trap is Trap.UNPROVEN else Level.WRONG
 
 
 def _split(duplicate: str) -> tuple[str, str]:

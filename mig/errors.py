@@ -6,6 +6,7 @@
     ├── InvalidProfile      text that is not a MIG profile
     ├── InvalidCount        a number of instances that is not a whole number
     ├── UnknownProfile      a profile that this GPU model does not have
+    ├── AmbiguousProfile    a profile that is a different slice on different GPU models
     ├── UnknownGpu          a GPU model that is not in the catalog
     ├── AmbiguousGpu        a name that several GPU models answer to
     ├── InvalidCatalog      a catalog file that breaks its own rules
@@ -18,7 +19,7 @@ Each keeps its facts as attributes and survives pickling: ``args`` are the argum
 on demand.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -39,6 +40,10 @@ def hint(word: str, known: Iterable[str]) -> str:
     words = {candidate.casefold(): candidate for candidate in known}
     near = get_close_matches(word.casefold(), words, n=1, cutoff=0.6)
     return f"; did you mean {words[near[0]]!r}?" if near else ""
+
+
+_LISTED = 20
+"""A longer list helps nobody."""
 
 
 class MigError(Exception):
@@ -75,8 +80,22 @@ class UnknownProfile(MigError):
         self.profile, self.gpu, self.known = profile, gpu, tuple(known)
 
     def __str__(self) -> str:
-        offers = ", ".join(self.known)
-        return f"unknown MIG profile {self.profile!r}{hint(self.profile, self.known)} ({self.gpu} offers {offers})"
+        offers = f" ({self.gpu} offers {', '.join(self.known)})" if len(self.known) <= _LISTED else f" (on {self.gpu})"
+        return f"unknown MIG profile {self.profile!r}{hint(self.profile, self.known)}{offers}"
+
+
+class AmbiguousProfile(MigError):
+    """A profile that is a different slice on different GPU models; ``meanings`` maps each to the models it holds
+    for.
+    """
+
+    def __init__(self, profile: str, meanings: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(profile, meanings)
+        self.profile, self.meanings = profile, dict(meanings)
+
+    def __str__(self) -> str:
+        told = "; ".join(f"{meaning} ({', '.join(models)})" for meaning, models in self.meanings.items())
+        return f"{self.profile!r} is {len(self.meanings)} different things, so name the GPU model: {told}"
 
 
 class UnknownGpu(MigError):

@@ -5,7 +5,7 @@
 on.
 """
 
-from mig.gpus.lookup import all_models, by_pci, find, names, sources
+from mig.gpus.lookup import all_models, by_pci, find, find_profile, names, sources
 from mig.gpus.model import ComputeInstance, Engines, Geometry, GpuModel, GpuProfile
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "all_models",
     "by_pci",
     "find",
+    "find_profile",
     "names",
     "sources",
 ]

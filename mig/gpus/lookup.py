@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mig.errors import AmbiguousGpu, UnknownGpu
+from mig.errors import AmbiguousGpu, AmbiguousProfile, UnknownGpu, UnknownProfile
 from mig.gpus.loader import load
-from mig.gpus.model import GpuModel
+from mig.gpus.model import GpuModel, GpuProfile
+from mig.profiles import Profile
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -68,6 +69,28 @@ def by_pci(pci_device_id: str) -> GpuModel | None:
     """The model with this id in mig-parted's form, ``0x233010DE``; None for a chip that is not in the catalog."""
     found = _by_name().get(pci_device_id.casefold(), ()) if pci_device_id[:2].casefold() == "0x" else ()
     return found[0] if len(found) == 1 else None
+
+
+def find_profile(name: str) -> GpuProfile:
+    """The profile with this name, if it is the same slice on every model that has it.
+
+    Raises AmbiguousProfile, which lists what it means where (``1g.10gb`` is three different things), UnknownProfile,
+    InvalidProfile.
+    """
+    spelling = str(Profile.parse(name).whole)
+    rows = [(model, model.profiles[spelling]) for model in all_models() if spelling in model.profiles]
+    if not rows:
+        known = dict.fromkeys(row for model in all_models() for row in model.profiles)
+        raise UnknownProfile(spelling, "any GPU of the catalog", tuple(known))
+    meanings: dict[str, list[str]] = {}
+    for model, row in rows:
+        compute, memory = (row.compute_slices, model.compute_slices), (row.memory_slices, model.memory_slices)
+        slices = f"{compute[0]} of {compute[1]} compute and {memory[0]} of {memory[1]} memory slices"
+        sms = "" if row.sm_count is None else f", {row.sm_count} SMs"
+        meanings.setdefault(f"{slices}{sms}, at most {row.max_instances}", []).append(model.short)
+    if len(meanings) > 1:
+        raise AmbiguousProfile(spelling, {meaning: tuple(models) for meaning, models in meanings.items()})
+    return rows[0][1]
 
 
 @cache

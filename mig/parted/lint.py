@@ -22,10 +22,15 @@ class Trap(StrEnum):
     PROFILE = "S2-no-gpu-has-profile"
     ASSERT = "S3-assert-never-equal"
     UNCOVERED = "S4-gpu-uncovered"
-    MIXED = "S5-non-mig-gpu"
+    OPEN = "S4-node-size-unknown"
+    MIXED = "S5-other-gpus-selected"
     IMPOSSIBLE = "impossible"
     UNPROVEN = "unproven"
     ALL_DISABLED = "all-disabled-missing"
+
+
+ADVICE = frozenset({Trap.OPEN, Trap.MIXED})
+"""Traps that depend on the nodes, of which a file says nothing: whether they spring is for the reader to know."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,6 +75,9 @@ def _entry(path: str, entry: Entry) -> Iterable[Finding]:
         yield Finding(f"{path}.devices", Trap.UNCOVERED, "an empty list selects no GPU; write all, or the indexes")
     if not entry.mig_enabled:
         return
+    if not entry.device_filter:
+        text = "no device-filter: a GPU without these profiles would be wiped, one without MIG fails assert forever"
+        yield Finding(path, Trap.MIXED, f"{text}; add the ids of the GPUs it is meant for")
     where = f"{path}.mig-devices"
     for name, count in entry.mig_devices.items():
         canonical = str(Profile.parse(name))
@@ -159,9 +167,9 @@ def _coverage(path: str, entries: Sequence[Entry], gpus_per_node: int | None) ->
         last = max(indexes, default=0) if gpus_per_node is None else gpus_per_node - 1
         bare = sorted(set(range(last + 1)) - indexes)
         whom = f" of {', '.join(words)}" if words else ""
-        if bare or gpus_per_node is None:
-            gap = f"GPU {', '.join(map(str, bare))}{whom} is" if bare else f"any GPU{whom} above {last} would be"
-            text = (
-                f"{gap} in no entry: assert fails forever and each manager restart repeats the change; cover all GPUs"
-            )
+        consequence = "assert fails forever and each manager restart repeats the change; cover all GPUs"
+        if bare:
+            text = f"GPU {', '.join(map(str, bare))}{whom} is in no entry: {consequence}"
             yield Finding(path, Trap.UNCOVERED, text)
+        elif gpus_per_node is None:
+            yield Finding(path, Trap.OPEN, f"a GPU{whom} above {last} would be in no entry; there {consequence}")

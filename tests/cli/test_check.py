@@ -29,7 +29,7 @@ def run(*words: object) -> Result:
         (["--gpu", "H100-80GB", "1g.10gb=x"], 2, "the count must be a whole number"),
         (["--gpu", "H100-80GB", "1g.10gb=-1"], 2, "the count must be a whole number"),
         (["--gpu", "H100-80GB", "1g.10gb=0"], 2, "no instance is asked for"),
-        (["1g.10gb=7"], 2, "say on which GPU"),
+        (["1g.6gb=4"], 2, "say on which GPU: --gpu A30-24GB"),
         (["no-such-file.yaml"], 2, "cannot be read: No such file"),
         ([], 2, "Missing argument"),
     ],
@@ -91,6 +91,28 @@ def test_a_mig_parted_file_is_told_each_trap_at_its_line(tmp_path: Path) -> None
         (2, "no config all-disabled"),
     ):
         assert any(f"{path}:{place}: " in line and says in line for line in result.output.splitlines()), result.output
+
+
+def test_advice_alone_leaves_a_file_sound(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    layout = Layout.parse("some", {"gpu": "H100-80GB", "gpus": [{"devices": [0], "profiles": {"1g.10gb": 7}}]})
+    path.write_text(parted.dump([layout]))
+    result = run("check", path)
+    assert result.exit_code == 0, result.output
+    assert "advice: " in result.output
+    assert run("check", path, "--gpus-per-node", 2).exit_code == 1
+
+
+def test_the_same_advice_is_given_once(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    configs = "".join(
+        f"  c{number}: [{{devices: all, mig-enabled: true, mig-devices: {{1g.10gb: 7}}}}]\n" for number in range(9)
+    )
+    path.write_text(f"version: v1\nmig-configs:\n  all-disabled: [{{devices: all, mig-enabled: false}}]\n{configs}")
+    result = run("check", path)
+    assert result.exit_code == 0, result.output
+    assert "8 other entries have no device-filter either" in result.output
+    assert len(result.output.splitlines()) == 3
 
 
 def test_a_config_map_is_looked_into(tmp_path: Path) -> None:

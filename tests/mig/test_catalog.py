@@ -7,7 +7,7 @@ import pytest
 
 import mig
 from mig import gpus
-from mig.errors import AmbiguousGpu, InvalidCatalog, UnknownGpu, UnknownProfile
+from mig.errors import AmbiguousGpu, AmbiguousProfile, InvalidCatalog, UnknownGpu, UnknownProfile
 from mig.gpus.loader import load
 from mig.placement.grid import grid_of, search
 
@@ -98,6 +98,15 @@ def test_an_unknown_profile_answers_with_the_nearest_and_with_all() -> None:
 def test_the_same_name_is_a_different_slice_on_different_models() -> None:
     assert gpus.find("A100-40GB").profile("1g.10gb").memory_slices == 2
     assert gpus.find("A100-80GB").profile("1g.10gb").memory_slices == 1
+
+
+def test_a_profile_without_a_model_is_found_only_if_it_means_one_thing() -> None:
+    assert gpus.find_profile("1g.6gb").memory_slices == 1
+    with pytest.raises(AmbiguousProfile, match=r"'1g\.10gb' is 3 different things") as refused:
+        gpus.find_profile("1g.10gb")
+    assert "1 of 7 compute and 2 of 8 memory slices, 14 SMs, at most 4 (A100-40GB, A800-40GB)" in str(refused.value)
+    with pytest.raises(UnknownProfile, match=r"unknown MIG profile '1g\.1gb'; did you mean"):
+        gpus.find_profile("1g.1gb")
 
 
 def test_nvmls_two_numberings_are_kept_apart() -> None:

@@ -14,6 +14,7 @@ EXAMPLES: dict[type[MigError], tuple[object, ...]] = {
     errors.InvalidProfile: ("1g", "why"),
     errors.InvalidCount: ("1g.10gb", "7"),
     errors.UnknownProfile: ("1g.1gb", "H100-80GB", ("1g.10gb",)),
+    errors.AmbiguousProfile: ("1g.10gb", {"one thing": ("A100-40GB",), "another": ("H100-80GB",)}),
     errors.UnknownGpu: ("H300", ("H100-80GB",)),
     errors.AmbiguousGpu: ("H100", ("H100-64GB", "H100-80GB")),
     errors.InvalidCatalog: ("a.toml", "profiles", "size", "why"),
