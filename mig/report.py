@@ -107,7 +107,7 @@ class Report:
                 config=top.take_nullable("config", str),
                 state=top.take_nullable("state", str),
                 gpus=tuple(_gpu(item) for item in top.each("gpus")),
-                errors=tuple(top.take_texts("errors")),
+                errors=top.take_list("errors", str),
                 attempt=top.take_nullable("attempt", str),
             )
         )

@@ -7,70 +7,29 @@ known.
 
 import re
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
+from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeVar
 
 from mig.errors import InvalidCatalog, InvalidProfile
 from mig.gpus.model import ComputeInstance, DriverRule, Engines, Geometry, GpuModel, GpuProfile
 from mig.profiles import Profile
+from mig.reading import Reader
 
-T = TypeVar("T")
 _PCI_ID = re.compile(r"0x[0-9A-F]{4}10DE")
 _ENGINES = ("copy", "dec", "enc", "jpeg", "ofa")
-
-
-class Table:
-    """One TOML table that knows where it stands and which of its keys nobody asked for."""
-
-    def __init__(self, file: str, name: str, data: object) -> None:
-        self.file, self.name = file, name
-        if not isinstance(data, dict):
-            raise InvalidCatalog(file, name, "", f"must be a table, found {data!r}")
-        self._data: dict[str, Any] = dict(data)
-
-    def error(self, key: str, why: str) -> InvalidCatalog:
-        return InvalidCatalog(self.file, self.name, key, why)
-
-    def take(self, key: str, kind: type[T]) -> T:
-        value = self.take_optional(key, kind)
-        if value is None:
-            raise self.error(key, f"is missing; it must be {_WORDS[kind]}")
-        return value
-
-    def take_optional(self, key: str, kind: type[T]) -> T | None:
-        value = self._data.pop(key, None)
-        if value is None:
-            return None
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise self.error(key, f"must be {_WORDS[kind]}, found {value!r}")
-        if isinstance(value, int) and value < 0:
-            raise self.error(key, f"must not be negative, found {value}")
-        return value
-
-    def take_list(self, key: str, kind: type[T]) -> tuple[T, ...]:
-        values: list[T] = self.take_optional(key, list) or []
-        for value in values:
-            if not isinstance(value, kind) or isinstance(value, bool):
-                raise self.error(key, f"must hold {_WORDS[kind]} only, found {value!r}")
-        return tuple(values)
-
-    def close(self, result: T) -> T:
-        if self._data:
-            raise self.error(next(iter(self._data)), "is not a key of this table")
-        return result
-
-
-_WORDS: Mapping[type, str] = {str: "a text", int: "a whole number", list: "a list", dict: "a table"}
 
 
 def load(file: str, text: str, known_sources: Collection[str]) -> GpuModel:
     """Raises InvalidCatalog at the first key that is wrong."""
     try:
-        top = Table(file, "", tomllib.loads(text))
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidCatalog(file, "", "", f"is not TOML: {error}") from None
-    compute_slices, memory_slices = top.take("compute_slices", int), top.take("memory_slices", int)
+    fail = partial(_error, file)
+    top = Reader("", document, fail)
+    grid = top.take("compute_slices", int), top.take("memory_slices", int)
+    rules = top.each("driver_rules") if "driver_rules" in document else []
     model = GpuModel(
         name=top.take("name", str),
         short=top.take("short", str),
@@ -81,8 +40,8 @@ def load(file: str, text: str, known_sources: Collection[str]) -> GpuModel:
         compute_capability=top.take_optional("compute_capability", str),
         memory_gb=top.take("memory_gb", int),
         total_memory_mib=top.take_optional("total_memory_mib", int),
-        compute_slices=compute_slices,
-        memory_slices=memory_slices,
+        compute_slices=grid[0],
+        memory_slices=grid[1],
         max_gpu_instances=top.take("max_gpu_instances", int),
         engines=_engines(top),
         driver_min=top.take_optional("driver_min", str),
@@ -92,12 +51,10 @@ def load(file: str, text: str, known_sources: Collection[str]) -> GpuModel:
         disagreements=top.take_list("disagreements", str),
         notes=top.take_list("notes", str),
         same_profiles_as=top.take_optional("same_profiles_as", str),
-        driver_rules=tuple(_driver_rule(top, rule) for rule in top.take_list("driver_rules", dict)),
+        driver_rules=tuple(map(_driver_rule, rules)),
         profiles=MappingProxyType(
             {
-                name: _profile(
-                    Table(file, f'profiles."{name}"', row), name, compute_slices, memory_slices, known_sources
-                )
+                name: _profile(Reader(f'profiles."{name}"', row, fail), name, grid, known_sources)
                 for name, row in top.take("profiles", dict).items()
             }
         ),
@@ -107,9 +64,7 @@ def load(file: str, text: str, known_sources: Collection[str]) -> GpuModel:
     return top.close(model)
 
 
-def _profile(
-    row: Table, name: str, compute_slices: int, memory_slices: int, known_sources: Collection[str]
-) -> GpuProfile:
+def _profile(row: Reader, name: str, grid: tuple[int, int], known_sources: Collection[str]) -> GpuProfile:
     try:
         profile = Profile.parse(name)
     except InvalidProfile as error:
@@ -133,9 +88,15 @@ def _profile(
         placement_confidence=row.take("placement_confidence", str),
         sources=_each(row, "sources", known_sources.__contains__, "is not in sources.toml"),
         notes=row.take_list("notes", str),
-        compute_instances=tuple(_compute_instance(row, item) for item in row.take_list("compute_instances", dict)),
+        compute_instances=tuple(map(_compute_instance, row.each("compute_instances"))),
     )
-    if str(profile) != name or profile.is_split:
+    _check(row, result, *grid)
+    return row.close(result)
+
+
+def _check(row: Reader, result: GpuProfile, compute_slices: int, memory_slices: int) -> None:
+    profile = result.profile
+    if str(profile) != result.name or profile.is_split:
         raise row.error("", f"a profile stands under its canonical name, {profile.whole}")
     if result.compute_slices != profile.slices:
         raise row.error("compute_slices", f"must be the {profile.slices} of the name, found {result.compute_slices}")
@@ -152,16 +113,14 @@ def _profile(
             "starts",
             f"must ascend and keep instances within {memory_slices} memory slices, found {list(result.starts)}",
         )
-    return row.close(result)
 
 
-def _engines(table: Table) -> Engines:
-    row = Table(table.file, f"{table.name}.engines" if table.name else "engines", table.take("engines", dict))
+def _engines(table: Reader) -> Engines:
+    row = table.inner("engines")
     return row.close(Engines(*(row.take_optional(name, int) for name in _ENGINES)))
 
 
-def _compute_instance(table: Table, data: dict[str, Any]) -> ComputeInstance:
-    row = Table(table.file, f"{table.name}.compute_instances", data)
+def _compute_instance(row: Reader) -> ComputeInstance:
     return row.close(
         ComputeInstance(
             name=row.take("name", str),
@@ -173,21 +132,26 @@ def _compute_instance(table: Table, data: dict[str, Any]) -> ComputeInstance:
     )
 
 
-def _driver_rule(table: Table, data: dict[str, Any]) -> DriverRule:
-    row = Table(table.file, "driver_rules", data)
+def _driver_rule(row: Reader) -> DriverRule:
     return row.close(DriverRule(row.take_list("profiles", str), row.take("driver_min", str), row.take("source", str)))
 
 
-def _geometry(table: Table) -> Geometry:
+def _geometry(table: Reader) -> Geometry:
     word = table.take("geometry", str)
     if word not in set(Geometry):
         raise table.error("geometry", f"must be one of {', '.join(Geometry)}, found {word!r}")
     return Geometry(word)
 
 
-def _each(table: Table, key: str, is_good: Callable[[str], object], why: str) -> tuple[str, ...]:
+def _each(table: Reader, key: str, is_good: Callable[[str], object], why: str) -> tuple[str, ...]:
     values = table.take_list(key, str)
     for value in values:
         if not is_good(value):
             raise table.error(key, f"{value!r} {why}")
     return values
+
+
+def _error(file: str, path: str, why: str) -> InvalidCatalog:
+    """``profiles."1g.10gb".size`` is key ``size`` of table ``profiles."1g.10gb"``."""
+    table, key = (path, "") if path.endswith('"') else path.rpartition(".")[::2]
+    return InvalidCatalog(file, table, key, why)

@@ -132,7 +132,7 @@ def test_a_split_profile_finds_its_instance_only_if_it_can_be_split_so() -> None
         ("memory_gb = 80", "memory_gb = true", r"key 'memory_gb': must be a whole number, found True"),
         ("memory_gb = 80\n", "", r"key 'memory_gb': is missing"),
         ("memory_gb = 80", "memory_bg = 80", r"memory_gb"),
-        ("memory_gb = 80", "memory_gb = 80\nwatts = 700", r"key 'watts': is not a key"),
+        ("memory_gb = 80", "memory_gb = 80\nwatts = 700", r"key 'watts': is not a key here"),
         ('geometry = "established"', 'geometry = "guessed"', r"key 'geometry': must be one of established, unverified"),
         ("size = 4", "size = 3", r'\[profiles."3g.40gb"\], key \'size\''),
         ("starts = [0, 4]", "starts = [0, 5]", r'\[profiles."3g.40gb"\], key \'starts\': must ascend'),
