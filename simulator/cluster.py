@@ -17,12 +17,14 @@ from simulator.node.node import SimulatedNode
 
 
 class Cluster:
-    """The fleet's nodes on a running control plane."""
+    """The fleet's nodes on a running control plane.
 
-    def __init__(self, directory: Path, fleet_file: FleetFile, api: Api, nvml: Path, log_port: int = 0) -> None:
+    ``nvml`` is the folder with ``libnvidia-ml.so.1``, ``log_port`` where the API server asks for pods' logs.
+    """
+
+    def __init__(self, directory: Path, fleet_file: FleetFile, api: Api, nvml: Path, log_port: int) -> None:
         self.directory, self.fleet_file, self.api = directory, fleet_file, api
         self.nvml, self.log_port = nvml, log_port
-        """The folder with ``libnvidia-ml.so.1``, and the port at which the API server asks for pods' logs."""
         self.python = sys.executable
         self.authority = (directory / "pki/ca.crt").read_bytes()
         self.config_maps = ConfigMaps(api)
@@ -57,9 +59,9 @@ class Cluster:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str | None = None) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something that ends with the fleet at the latest; its failure is printed and hurts nobody else."""
-        task = asyncio.create_task(_guarded(work), name=name)
+        task = asyncio.create_task(_guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

@@ -142,8 +142,7 @@ class Reconfiguration:
             if driver.errors:
                 raise PartedError("error getting device handle: GPU is lost")
             if Fault.MANAGER_CREATES_NOTHING in node.faults:
-                for gpu in driver.gpus:
-                    gpu.clear()
+                parted.clear(driver)
             else:
                 parted.apply(driver, config)
 

@@ -60,6 +60,19 @@ def apply(driver: Driver, config: Config) -> None:
             _partition(gpu, _creation_list(driver, entry.mig_devices))
 
 
+def clear(driver: Driver) -> None:
+    """Destroy every instance of the node; raises :class:`PartedError` when one is held by a client."""
+    for gpu in driver.gpus:
+        _clear(gpu)
+
+
+def _clear(gpu: Gpu) -> None:
+    try:
+        gpu.clear()
+    except DriverError as exc:
+        raise PartedError(f"error clearing MIG config: {exc}") from None
+
+
 def _matched(driver: Driver, config: Config) -> Iterator[tuple[Gpu, Entry]]:
     for gpu in driver.gpus:
         entry = _last_match(gpu, config)
@@ -96,17 +109,14 @@ def _partition(gpu: Gpu, devices: list[str]) -> None:
     """Every distinct order in turn, the GPU cleared before each; the driver alone chooses the places."""
     failure: Exception | None = None
     for order in _orders(devices):
-        try:
-            gpu.clear()
-        except DriverError as exc:
-            raise PartedError(f"error clearing MIG config: {exc}") from None
+        _clear(gpu)
         try:
             for name in order:
                 _create(gpu, name)
             return
         except (DriverError, MigError) as exc:
             failure = exc
-    gpu.clear()
+    _clear(gpu)
     raise PartedError(f"all orderings failed: {failure}")
 
 

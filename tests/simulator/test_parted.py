@@ -133,3 +133,10 @@ def test_compute_splits_share_gpu_instances(a_driver):
     parsed = config({"devices": "all", "mig-enabled": True, "mig-devices": {"1c.3g.40gb": 6}})
     assert applied(driver, parsed) == [{"1c.3g.40gb": 6}]
     assert [instance.profile for instance in driver.gpus[0].instances] == ["3g.40gb", "3g.40gb"]
+
+
+def test_clearing_a_node_whose_slice_is_held_says_who_holds_it(a_driver):
+    driver = a_driver("1g.10gb")
+    driver.gpus[0].clients.append(Client("team-a/training", driver.gpus[0].instances[0].id))
+    with pytest.raises(PartedError, match="held by team-a/training"):
+        parted.clear(driver)
