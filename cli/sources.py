@@ -104,12 +104,8 @@ def node_facts(name: str, marks: Mapping[str, str]) -> NodeFacts:
         profile = key.removeprefix(labels.RESOURCE_PREFIX).removesuffix(".count")
         if key == f"{labels.RESOURCE_PREFIX}{profile}.count" and value.isdecimal() and int(value):
             slices[profile] = int(value)
-    single = "-MIG-" in marks.get(labels.PRODUCT, "")
-    whole = marks.get(labels.COUNT, "0")
-    return NodeFacts(
-        name,
-        marks.get(labels.CONFIG),
-        marks.get(labels.PRODUCT),
-        slices=slices,
-        whole_gpus=int(whole) if whole.isdecimal() and not single else 0,
-    )
+    # Under strategy single the count is that of the slices.
+    count = "0" if "-MIG-" in marks.get(labels.PRODUCT, "") else marks.get(labels.COUNT, "0")
+    gpu_count = int(count) if count.isdecimal() else 0
+    config, product = marks.get(labels.CONFIG), marks.get(labels.PRODUCT)
+    return NodeFacts(name, config, product, slices=slices, gpu_count=gpu_count)

@@ -21,23 +21,25 @@ def product(name: str) -> str:
 
 
 def labels(gpu: GpuModel, product_name: str, cuts: Cuts, strategy: Strategy) -> dict[str, str]:
-    """Every label about MIG and GPU counts, sorted; memory, SMs and engines only where the catalog knows them."""
+    """Every label about MIG and GPU counts, sorted; memory, SMs and engines only where the catalog knows them.
+
+    ``nvidia.com/gpu.count`` counts all GPUs under mixed too, those with MIG among them; ``replicas`` is 0 when the
+    first has MIG on.
+    """
     found = {CAPABLE: "true", STRATEGY: str(strategy)}
-    whole = sum(cut is None for cut in cuts)
     counts: Counter[str] = Counter()
     for cut in cuts:
         counts.update(cut or {})
     base = product(product_name)
-    if strategy is Strategy.NONE or not counts:
-        found |= _group(GPU_RESOURCE, len(cuts), base)
-    elif strategy is Strategy.SINGLE:
+    hidden = strategy is not Strategy.NONE and bool(cuts) and cuts[0] is not None
+    found |= _group(GPU_RESOURCE, len(cuts), 0 if hidden else 1, base)
+    if strategy is Strategy.SINGLE and counts:
         if conflicts(strategy, cuts):
-            found |= _group(GPU_RESOURCE, 0, f"{base}-{INVALID}")
+            found |= _group(GPU_RESOURCE, 0, 0, f"{base}-{INVALID}")
         else:
             ((name, count),) = counts.items()
             found |= _slice(GPU_RESOURCE, gpu, name, count, base)
-    else:
-        found |= _group(GPU_RESOURCE, whole, base)
+    elif strategy is Strategy.MIXED:
         for name, count in counts.items():
             found |= _slice(Profile.parse(name).label_group, gpu, name, count, base)
     return dict(sorted(found.items()))
@@ -58,8 +60,8 @@ def agreed(cuts: Cuts, strategy: Strategy) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _group(stem: str, count: int, product_label: str) -> dict[str, str]:
-    return {f"{stem}.count": str(count), f"{stem}.replicas": "1" if count else "0", f"{stem}.product": product_label}
+def _group(stem: str, count: int, replicas: int, product_label: str) -> dict[str, str]:
+    return {f"{stem}.count": str(count), f"{stem}.replicas": str(replicas), f"{stem}.product": product_label}
 
 
 def _slice(stem: str, gpu: GpuModel, name: str, count: int, base: str) -> dict[str, str]:
@@ -78,5 +80,5 @@ def _slice(stem: str, gpu: GpuModel, name: str, count: int, base: str) -> dict[s
         "engines.jpeg": engines.jpeg,
         "engines.ofa": engines.ofa,
     }
-    found = _group(stem, count, f"{base}-MIG-{profile.kubernetes}")
+    found = _group(stem, count, 1, f"{base}-MIG-{profile.kubernetes}")
     return found | {f"{stem}.{key}": str(value) for key, value in numbers.items() if value is not None}

@@ -14,8 +14,10 @@ from mig.profiles import Profile
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """What a source says about a node; None where it does not. ``gpu`` is any name that :func:`mig.gpus.find`
-    understands.
+    """What a source says about a node; None where it does not. ``gpu`` is any name that :func:`mig.gpus.find` knows.
+
+    ``slices`` counts MIG devices by profile in the spelling of labels (``1g.10gb.me``). ``gpu_count`` is the label
+    ``nvidia.com/gpu.count``: all GPUs of the node, or with other versions of GFD those without MIG.
     """
 
     name: str
@@ -23,7 +25,7 @@ class NodeFacts:
     gpu: str | None = None
     gpus_per_node: int | None = None
     slices: Mapping[str, int] = field(default_factory=dict)
-    whole_gpus: int = 0
+    gpu_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +107,21 @@ def _model(node: NodeFacts, gpu: GpuModel | None, left: list[str]) -> GpuModel |
 
 
 def _size(node: NodeFacts, layout: Layout) -> int | None:
-    """GPUs of a node, from what its labels count: whole ones, and slices where every GPU with MIG is cut alike."""
-    if not node.slices:
-        return node.whole_gpus or None
+    """GPUs of a node: those that its layout names, else those that its labels count; slices tell where GPUs are
+    alike.
+    """
     first = layout.cuts[0]
-    profiles = first.profiles if first.devices is None else None
-    per_gpu = {Profile.parse(name).kubernetes: count for name, count in (profiles or {}).items()}
+    if first.devices is not None:
+        named = {index for cut in layout.cuts for index in cut.devices or ()}
+        return len(named) if named == set(range(len(named))) else None
+    if node.gpu_count or first.profiles is None:
+        # Where every GPU is cut, a count of those without MIG would be 0.
+        return node.gpu_count or None
+    per_gpu = {Profile.parse(name).kubernetes: count for name, count in first.profiles.items()}
     if set(per_gpu) != set(node.slices):
         return None
-    sizes = {divmod(node.slices[name], count) for name, count in per_gpu.items()}
-    (size, rest), *others = sizes
-    return None if others or rest or not size else size + node.whole_gpus
+    (size, rest), *others = {divmod(node.slices[name], count) for name, count in per_gpu.items()}
+    return None if others or rest or not size else size
 
 
 def _apart(layout: Layout, others: Iterable[Layout]) -> Layout:

@@ -98,13 +98,13 @@ def test_a_cluster_tells_by_its_labels_and_config_maps() -> None:
         "nvidia.com/mig.capable": "true",
         "nvidia.com/mig.config": layout.config_name,
         "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3",
-        "nvidia.com/gpu.count": "0",
+        "nvidia.com/gpu.count": "8",
     }
     nodes = [{"metadata": {"name": "gpu", "labels": labels}}, {"metadata": {"name": "plain"}}]
     found = sources.Found()
     sources.read_cluster(nodes, config_maps, found)
     (node,) = found.nodes
-    assert (node.name, node.config, node.slices, node.whole_gpus) == ("gpu", layout.config_name, {"1g.10gb": 56}, 0)
+    assert (node.name, node.config, node.slices, node.gpu_count) == ("gpu", layout.config_name, {"1g.10gb": 56}, 8)
     assert len(found.files) == 1
     assert "ConfigMap broken" in found.left[0]
 

@@ -132,6 +132,21 @@ def test_other_names_are_not_guessed(config: str) -> None:
     assert stock(config, gpus.find("H100-80GB")) is None
 
 
+@pytest.mark.parametrize("gpu_count", [0, 1, 4])
+def test_a_layout_that_names_its_gpus_says_the_size_of_a_node(gpu_count: int) -> None:
+    cuts = (Cut((0, 1), {"3g.40gb": 2}), Cut((2,), {"1g.10gb": 7}), Cut((3,), None))
+    layout = Layout("some", "A100-80GB", cuts)
+    node = NodeFacts("n", layout.config_name, "A100-80GB", slices={"1g.10gb": 7, "3g.40gb": 4}, gpu_count=gpu_count)
+    (pool,), _ = import_nodes([node], import_parted(reread([layout])))
+    assert pool.gpus_per_node == 4, "whatever this version of GFD counts"
+
+
+def test_a_node_that_lost_a_slice_is_still_as_large_as_its_labels_say() -> None:
+    node = NodeFacts("n", "all-1g.10gb", "H100-80GB", slices={"1g.10gb": 55}, gpu_count=8)
+    (pool,), _ = import_nodes([node], Imported())
+    assert pool.gpus_per_node == 8
+
+
 def test_the_size_of_a_node_follows_from_the_slices_it_counts() -> None:
     cut = {"1g.10gb+me": 1, "1g.10gb": 6}
     layout = Layout.uniform("dense", "H100-80GB", cut)
@@ -146,7 +161,7 @@ def test_nodes_that_are_alike_become_one_pool_and_models_are_kept_apart() -> Non
         NodeFacts("b", "all-1g.10gb", "NVIDIA-H100-80GB-HBM3", slices={"1g.10gb": 56}),
         NodeFacts("a", "all-1g.10gb", "NVIDIA H100 80GB HBM3", 8),
         NodeFacts("c", "all-1g.10gb", "NVIDIA-A100-SXM4-80GB", slices={"1g.10gb": 28}),
-        NodeFacts("d", ALL_DISABLED, "0x233010DE", whole_gpus=8),
+        NodeFacts("d", ALL_DISABLED, "0x233010DE", gpu_count=8),
     ]
     pools, imported = import_nodes(nodes, Imported())
     assert [(pool.name, pool.gpu, pool.gpus_per_node, pool.layout, pool.nodes) for pool in pools] == [

@@ -69,9 +69,9 @@ def test_every_profile_of_every_model_has_its_resource_and_label_group() -> None
 def test_labels_under_mixed_stand_in_a_group_per_profile() -> None:
     found = gfd.labels(gpus.find("H100-80GB"), "NVIDIA H100 80GB HBM3", [{"1g.10gb": 7}, None], Strategy.MIXED)
     assert found == {
-        "nvidia.com/gpu.count": "1",
+        "nvidia.com/gpu.count": "2",
         "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3",
-        "nvidia.com/gpu.replicas": "1",
+        "nvidia.com/gpu.replicas": "0",
         "nvidia.com/mig-1g.10gb.count": "7",
         "nvidia.com/mig-1g.10gb.engines.copy": "1",
         "nvidia.com/mig-1g.10gb.engines.decoder": "1",
