@@ -47,6 +47,10 @@ format: $(READY) ## let ruff put the code in order
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+lock: ## resolve the dependencies anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev --no-annotate --no-header \
+		--no-emit-index-url --upgrade --output-file requirements.lock pyproject.toml
+
 toolchain: $(READY) ## find, download or build the engine, the provider and the control plane
 	@$(BIN)/mig-fleet toolchain
 
