@@ -49,13 +49,18 @@ def show(declared: fleets.Fleet, console: Console) -> None:
         console.print(Text(f"  {nodes}: {pool.settings.gpus_per_node}x {pool.settings.gpu}", overflow="fold"))
         for picture, indices in _pictures(pool).items():
             console.print(Text(f"  GPU {_range(indices):>5}  {picture}", no_wrap=True, overflow="ignore"))
-    console.print("\nCapacity: " + (", ".join(f"{n} {r}" for r, n in summary.capacity(declared).items()) or "none"))
+    console.print(
+        "\nCapacity: " + (", ".join(f"{n} {r}" for r, n in summary.capacity(declared).items()) or "none"),
+        soft_wrap=True,
+    )
     cost = summary.cost(declared)
     if cost:
         console.print(f"Cost:     ${cost['perHourUsd']:.2f} per hour")
         for name, pool_cost in cost["pools"].items():
             prices = ", ".join(f"${usd:.3f} for {profile}" for profile, usd in pool_cost["perSliceUsd"].items())
-            console.print(f"  {name}: ${pool_cost['perHourUsd']:.2f} per hour{'; ' + prices if prices else ''}")
+            console.print(
+                f"  {name}: ${pool_cost['perHourUsd']:.2f} per hour{'; ' + prices if prices else ''}", soft_wrap=True
+            )
 
 
 def _pictures(pool: fleets.FleetPool) -> dict[str, list[int]]:

@@ -35,11 +35,13 @@ def show(workspace: toolchain.Workspace, stack: str, console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, title=f"Stack {stack}, as NVML counted it", title_justify="left")
     for heading in ("node", "pool, config", "GPUs", "slices on each"):
         table.add_column(heading, overflow="fold")
-    for pool, nodes in sorted(found["realized"].items()):
-        for node, gpus in sorted(nodes.items()):
-            table.add_row(node, f"{pool}\n{found['configs'][pool]}", "\n".join(gpus), "\n".join(gpus.values()))
+    pools = {node: (pool, gpus) for pool, nodes in found["realized"].items() for node, gpus in nodes.items()}
+    for node, (pool, gpus) in sorted(pools.items()):
+        table.add_row(node, f"{pool}\n{found['configs'][pool]}", "\n".join(gpus), "\n".join(gpus.values()))
     console.print(table)
-    console.print("Capacity: " + ", ".join(f"{int(n)} {name}" for name, n in sorted(found["capacity"].items())))
+    console.print(
+        "Capacity: " + ", ".join(f"{int(n)} {name}" for name, n in sorted(found["capacity"].items())), soft_wrap=True
+    )
     if found.get("cost"):
         console.print(f"Cost: ${found['cost']['perHourUsd']:.2f} per hour")
 

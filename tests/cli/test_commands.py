@@ -1,0 +1,47 @@
+"""The command line: every command is there, teaches, and ends with an exit status that scripts can trust."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cli.__main__ import COMMANDS, main
+
+
+@pytest.fixture
+def run() -> CliRunner:
+    return CliRunner()
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_has_help_that_says_what_it_does(run: CliRunner, name: str) -> None:
+    result = run.invoke(main, [name, "--help"], prog_name="mig-fleet")
+    assert result.exit_code == 0, result.output
+    body = [line for line in result.output.splitlines()[1:] if line.strip()]
+    assert len(body[0].split()) >= 4, "the first line of the help is a sentence"
+
+
+def test_an_unknown_command_is_a_usage_error(run: CliRunner) -> None:
+    assert run.invoke(main, ["fleed"]).exit_code == 2
+
+
+def test_the_plan_of_a_stack_names_each_pool_its_config_and_its_cost(run: CliRunner) -> None:
+    result = run.invoke(main, ["plan", "--stack", "local"])
+    assert result.exit_code == 0, result.output
+    for words in ("inference  inference-dense-", "gpu-node-4: 4x A100-80GB", "$0.357 for 1g.10gb", "MIG off"):
+        assert words in result.output
+
+
+def test_a_broken_stack_file_exits_1_with_every_mistake(run: CliRunner, tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.broken.yaml"
+    path.write_text("config: {mig-fleet:layouts: {a: {gpu: H100-80GB, all: {1g.1gb: 7}}}, mig-fleet:pool: {}}\n")
+    result = run.invoke(main, ["plan", "--file", str(path)])
+    assert result.exit_code == 1
+    assert "Pulumi.broken.yaml has 3 problem(s)" in result.output, result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_stack_that_is_not_there_names_those_that_are(run: CliRunner) -> None:
+    result = run.invoke(main, ["plan", "--stack", "lokal"])
+    assert result.exit_code == 1
+    assert "stacks here: dev, local, prod, staging" in result.output

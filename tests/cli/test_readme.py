@@ -1,0 +1,35 @@
+"""What the README shows is what the commands print."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from cli.__main__ import main
+
+README = Path("README.md").read_text()
+TRANSCRIPTS = dict(re.findall(r"<!-- transcript: mig-fleet ([^\n]*?) -->\n```text\n(.*?)```", README, re.DOTALL))
+
+
+def test_the_readme_shows_the_commands_we_think_it_shows() -> None:
+    assert sorted(TRANSCRIPTS) == ["check --gpu H100-80GB 3g.40gb=2 1g.10gb=1", "plan", "report"]
+
+
+@pytest.mark.parametrize("command", sorted(TRANSCRIPTS.keys() - {"report"}))
+def test_a_transcript_is_what_the_command_prints(command: str) -> None:
+    result = CliRunner().invoke(main, shlex.split(command), env={"COLUMNS": "100"})
+    assert lines(TRANSCRIPTS[command]) == lines(result.output)
+
+
+def test_the_stack_file_it_shows_is_the_one_in_the_project() -> None:
+    shown = re.search(r"```yaml\n(config:.*?)```", README, re.DOTALL)
+    assert shown
+    assert yaml.safe_load(shown[1]) == yaml.safe_load(Path("stacks/Pulumi.dev.yaml").read_text())
+
+
+def lines(text: str) -> list[str]:
+    """Without the blanks at the ends of lines, which nobody sees."""
+    return [line.rstrip() for line in text.strip().splitlines()]
