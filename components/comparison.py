@@ -72,7 +72,9 @@ def differences(expected: Expected, name: str, node: Node | None) -> list[Differ
         return one(Kind.UNREPORTED, "its probe has not reported; is the pod of DaemonSet mig-probe running there?")
     if report.errors:
         return one(Kind.UNREADABLE, "; ".join(report.errors))
-    if (report.config, report.state, report.attempt) != (node.config, node.state, node.attempt):
+    if report.attempt != node.attempt:
+        return one(Kind.UNREPORTED, "its probe has not reported since the last change")
+    if (report.config, report.state) != (node.config, node.state):
         return one(Kind.UNREPORTED, f"its probe last saw config {report.config or 'none'!r}, state {report.state!r}")
     wrong = _slices(name, expected["gpus"], report.counts())
     if wrong:

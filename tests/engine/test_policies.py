@@ -50,7 +50,7 @@ def test_a_layout_that_does_not_fit_its_pool_is_denied(project: Deployment, tmp_
     status, text = preview(project, tmp_path, '{"3g.40gb": 2, "1g.10gb": 1}')
     assert status != 0, text
     assert "mig-layout-fits-gpu" in text
-    assert "Wave 'by-hand' must use a layout that fits an H100-80GB" in text
+    assert "Pool 'by-hand' must use a layout that fits an H100-80GB" in text
 
 
 def test_a_layout_that_fits_passes_every_policy(project: Deployment, tmp_path: Path) -> None:
