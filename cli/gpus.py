@@ -20,7 +20,8 @@ from mig.placement.placed import ranges
 @click.command()
 @click.argument("model", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Everything the catalog knows, as JSON.")
-def gpus(model: str | None, as_json: bool) -> None:
+@click.option("--svg", "as_svg", is_flag=True, help="The maximal layouts of MODEL as an SVG picture.")
+def gpus(model: str | None, as_json: bool, as_svg: bool) -> None:
     """List the GPU models that do MIG, or show one: profiles, maximal layouts with pictures, sources.
 
     MODEL is a catalog name, a product name as NVML or a node label prints it, or a PCI id such as 0x233010DE.
@@ -29,7 +30,11 @@ def gpus(model: str | None, as_json: bool) -> None:
         chosen = (catalog.find(model),) if model else catalog.all_models()
     except MigError as exc:
         raise click.UsageError(str(exc)) from None
-    if as_json:
+    if as_svg:
+        if model is None:
+            raise click.UsageError("--svg draws one model; name it")
+        click.echo(_svg(chosen[0]), nl=False)
+    elif as_json:
         click.echo(json.dumps([plain(one) for one in chosen], indent=2))
     elif model:
         _show(chosen[0], Console(highlight=False))
@@ -49,6 +54,10 @@ def plain(model: GpuModel) -> dict[str, Any]:
         "profiles": rows,
         "maximal_layouts": layouts,
     }
+
+
+def _svg(model: GpuModel) -> str:
+    return pictures.svg(model, [(f"layout {number}", layout) for number, layout in enumerate(maximal(model), start=1)])
 
 
 def _list(models: tuple[GpuModel, ...], console: Console) -> None:

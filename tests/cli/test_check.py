@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.__main__ import main
-from mig import gpus, parted
+from mig import gpus, maximal, parted
 from mig.layouts import Layout
 
 
@@ -196,6 +196,14 @@ def test_the_whole_catalog_as_json() -> None:
     (h100,) = json.loads(run("gpus", "0x233010DE", "--json").output)
     assert h100["profiles"]["3g.40gb"]["starts"] == [0, 4]
     assert {"3g.40gb": 2} in h100["maximal_layouts"]
+
+
+def test_the_maximal_layouts_as_a_picture() -> None:
+    result = run("gpus", "A30-24GB", "--svg")
+    assert result.exit_code == 0
+    assert result.output.startswith("<svg ")
+    assert result.output.count("<g>") == len(maximal("A30-24GB"))
+    assert run("gpus", "--svg").exit_code == 2
 
 
 def test_an_unknown_model_is_a_usage_error() -> None:

@@ -1,8 +1,16 @@
-"""NVIDIA's own mig-parted, found or built once."""
+"""Laws are checked on the same examples each time, and without a clock; NVIDIA's own mig-parted is found or built once.
+
+``pytest --hypothesis-profile=explore`` looks at more and other examples.
+"""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import toolchain
+
+settings.register_profile("explore", deadline=None, max_examples=2000, print_blob=True)
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
