@@ -68,8 +68,7 @@ def _models(name: str, entries: Sequence[Entry], gpu: GpuModel | None, left: lis
 
 
 def _reaches(entry: Entry, model: GpuModel) -> bool:
-    index = entry.devices[0] if entry.devices else 0
-    return not entry.device_filter or any(entry.matches(pci, index) for pci in model.pci_device_ids)
+    return not entry.device_filter or any(map(entry.selects, model.pci_device_ids))
 
 
 def _layout(
@@ -77,7 +76,7 @@ def _layout(
 ) -> Layout | None:
     where = f"{config} ({model.short})" if many else config
     mine = [entry for entry in entries if _reaches(entry, model)]
-    missed = [pci for pci in model.pci_device_ids if not any(_selects(entry, pci) for entry in mine)]
+    missed = [pci for pci in model.pci_device_ids if not any(entry.selects(pci) for entry in mine)]
     if missed:
         left.append(f"{where}: its filter leaves out {', '.join(missed)}; the layout is for every {model.short}")
     cuts = _cuts(where, mine, gpus_per_node, left)
@@ -101,10 +100,6 @@ def _layout(
     if layout.name != config and layout.config_name != config:
         left.append(f"{where}: is called {layout.name} now")
     return layout
-
-
-def _selects(entry: Entry, pci: str) -> bool:
-    return entry.matches(pci, entry.devices[0] if entry.devices else 0)
 
 
 def _cuts(where: str, entries: Sequence[Entry], gpus_per_node: int | None, left: list[str]) -> list[Cut]:

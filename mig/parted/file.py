@@ -30,8 +30,10 @@ class Entry:
 
         A filter that cannot be read matches nothing, silently: its parse error is thrown away (``newDeviceID, _ :=``).
         """
-        if self.devices is not None and index not in self.devices:
-            return False
+        return self.selects(pci_device_id, subsystem_id) and (self.devices is None or index in self.devices)
+
+    def selects(self, pci_device_id: str, subsystem_id: str | None = None) -> bool:
+        """Whether the device filter lets GPUs of this id in, whatever their index."""
         return not self.device_filter or any(_matches(word, pci_device_id, subsystem_id) for word in self.device_filter)
 
 

@@ -59,14 +59,7 @@ def models_of(entry: Entry) -> tuple[GpuModel, ...]:
     """The catalog's models that an entry's filter selects; every model for an entry without one."""
     if not entry.device_filter:
         return all_models()
-    found = {
-        model.name: model for model in all_models() for pci in model.pci_device_ids if entry.matches(pci, _any(entry))
-    }
-    return tuple(found.values())
-
-
-def _any(entry: Entry) -> int:
-    return entry.devices[0] if entry.devices else 0
+    return tuple(model for model in all_models() if any(map(entry.selects, model.pci_device_ids)))
 
 
 def _entry(path: str, entry: Entry) -> Iterable[Finding]:
