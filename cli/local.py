@@ -1,5 +1,6 @@
 """`mig-fleet local`: the whole product on a simulated fleet, from nothing to verified slices and back."""
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -98,16 +99,19 @@ def _fleet() -> Fleet:
 
 def _pulumi(workspace: toolchain.Workspace, arguments: Sequence[str], quiet: bool = False) -> None:
     """Run Pulumi and end with its exit status if it fails; its own words are the explanation."""
-    done = subprocess.run(
+    process = subprocess.Popen(
         [workspace.pulumi, *arguments],
         env=workspace.environment(),
-        check=False,
         stdin=subprocess.DEVNULL if quiet else None,
         stdout=subprocess.PIPE if quiet else None,
         stderr=subprocess.STDOUT if quiet else None,
         text=True,
     )
-    if done.returncode:
-        if quiet:
-            click.echo(done.stdout, err=True)
-        sys.exit(done.returncode)
+    said = ""
+    while process.returncode is None:
+        # Ctrl-C reaches Pulumi as well, which ends its update in good order; killing it would leave the stack locked.
+        with contextlib.suppress(KeyboardInterrupt):
+            said = process.communicate()[0] or ""
+    if process.returncode:
+        click.echo(said, err=True, nl=False)
+        sys.exit(process.returncode)

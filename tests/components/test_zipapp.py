@@ -1,10 +1,13 @@
 """The probe's program: one file, the same bytes each time, small enough for a ConfigMap."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
-from components import zipapp
+import pulumi
+
+from components import probe, zipapp
 
 CONFIG_MAP_LIMIT_BYTES = 1024 * 1024  # Kubernetes, core/v1 ConfigMap: data and binaryData together
 
@@ -15,6 +18,12 @@ def test_the_same_sources_give_the_same_bytes() -> None:
 
 def test_it_fits_a_config_map() -> None:
     assert len(zipapp.build()) < CONFIG_MAP_LIMIT_BYTES / 2
+
+
+def test_a_preview_neither_prints_nor_compares_it() -> None:
+    data: list[pulumi.Output[dict[str, str]]] = []
+    pulumi.runtime.test(lambda: data.append(probe.sealed(b"program")))()
+    assert asyncio.new_event_loop().run_until_complete(data[0].is_secret())
 
 
 def test_it_runs_on_a_bare_python_and_says_why_there_is_no_nvml(tmp_path: Path) -> None:
