@@ -1,5 +1,6 @@
 """The program under a recording engine: what it registers for the local stack, by type and name."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,14 @@ class RecordingEngine(pulumi.runtime.Mocks):
 @pytest.fixture(scope="module")
 def engine() -> Iterator[RecordingEngine]:
     """The engine after the whole program ran; only then is absence a fact."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)  # the mocks want one at once; other tests may have closed theirs
     recording = RecordingEngine()
     pulumi.runtime.set_mocks(recording, preview=False)
     pulumi.runtime.test(lambda: program.deploy(fleet.from_file(Path("stacks/Pulumi.local.yaml"))))()
     yield recording
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 def test_names_and_types_are_contract(engine: RecordingEngine) -> None:
