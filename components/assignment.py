@@ -10,7 +10,6 @@ from typing import Any, NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import (
-    CheckFailure,
     CheckResult,
     CreateResult,
     DiffResult,
@@ -20,8 +19,9 @@ from pulumi.dynamic import (
 )
 
 from components.clean_error import CleanError, one_clean_error
-from components.cluster import Cluster, ClusterArgs, ClusterError, NodeMissing
+from components.cluster import Cluster, ClusterArgs, NodeMissing
 from components.comparison import Kind
+from components.drift import checked
 from components.look import Look, forget, look
 from mig import labels
 
@@ -54,16 +54,9 @@ class AssignmentProvider(ResourceProvider):
 
     serialize_as_secret_always = False
 
-    def check(self, _olds: Props, news: Props) -> CheckResult:
+    def check(self, olds: Props, news: Props) -> CheckResult:
         """Called for every wave in each preview and each up. Adds ``drift`` when someone else changed a label."""
-        news = {key: value for key, value in news.items() if key != "drift"}
-        if pulumi.runtime.rpc.contains_unknowns(news) or not _olds or _wish(_olds) != _wish(news):
-            return CheckResult(news, [])
-        try:
-            drift = relabelled(look(news["cluster"], news["namespace"]), news)
-        except ClusterError as exc:
-            return CheckResult(news, [CheckFailure("", str(exc))])
-        return CheckResult({**news, "drift": drift} if drift else news, [])
+        return checked(olds, news, _wish, lambda wave: relabelled(look(wave["cluster"], wave["namespace"]), wave))
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update when the wish differs or `check` saw drift; never a replacement, the nodes survive it."""

@@ -10,7 +10,6 @@ from typing import Any, NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import (
-    CheckFailure,
     CheckResult,
     CreateResult,
     DiffResult,
@@ -21,8 +20,9 @@ from pulumi.dynamic import (
 )
 
 from components.clean_error import CleanError, one_clean_error
-from components.cluster import Cluster, ClusterArgs, ClusterError
+from components.cluster import Cluster, ClusterArgs
 from components.comparison import Difference, Expected, Kind, cut, differences
+from components.drift import checked
 from components.look import Look, forget, look
 from components.recovery import apply_again
 
@@ -61,14 +61,9 @@ class VerificationProvider(ResourceProvider):
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         """Called for every wave in each preview and each up. Adds ``drift``, the differences a reviewer shall see."""
-        news = {key: value for key, value in news.items() if key != "drift"}
-        if pulumi.runtime.rpc.contains_unknowns(news) or not olds or _wish(olds) != _wish(news):
-            return CheckResult(news, [])
-        try:
-            drift = sorted(str(d) for d in compare(look(news["cluster"], news["namespace"]), news))
-        except ClusterError as exc:
-            return CheckResult(news, [CheckFailure("", str(exc))])
-        return CheckResult({**news, "drift": drift} if drift else news, [])
+        return checked(
+            olds, news, _wish, lambda wave: map(str, compare(look(wave["cluster"], wave["namespace"]), wave))
+        )
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update when the wish differs or `check` saw drift; never a replacement, the nodes survive it."""
