@@ -5,7 +5,7 @@ rename either. The provider keeps no attributes, because they would be stored to
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -22,11 +22,11 @@ from components.clean_error import CleanError, one_clean_error
 from components.cluster import Cluster, ClusterArgs, NodeMissing
 from components.comparison import Kind
 from components.drift import checked
-from components.look import Look, forget, look
+from components.look import Look, Node, forget, look
 from mig import labels
 
 Props = dict[str, Any]
-OURS_REMOVED = {labels.PREVIOUS_CONFIG: None, labels.ATTEMPT: None}
+MARKS_REMOVED = {labels.WAVE: None, labels.PREVIOUS_CONFIG: None, labels.ATTEMPT: None}
 RETAIN, DISABLE, RESTORE = "retain", "disable", "restore"
 
 
@@ -65,12 +65,14 @@ class AssignmentProvider(ResourceProvider):
     def create(self, props: Props) -> CreateResult:
         return CreateResult(props["wave"], assign(props))
 
-    def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:
-        return UpdateResult(assign(news))
+    def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
+        outputs = assign(news)
+        release({**news, "config": olds["config"]}, set(olds["nodes"]) - set(news["nodes"]))
+        return UpdateResult(outputs)
 
     def delete(self, _id: str, props: Props) -> None:
         """Called when a wave leaves the stack, and on destroy, while MIG Manager still runs."""
-        release(props)
+        release(props, props["nodes"])
 
 
 class Assignment(Resource, module="mig", name="Assignment"):
@@ -91,7 +93,7 @@ def relabelled(seen: Look, props: Mapping[str, Any]) -> list[str]:
         node = seen.nodes.get(name)
         if node is None:
             found.append(f"{Kind.GONE}: {name} is no longer in the cluster")
-        elif labels.PREVIOUS_CONFIG not in node.annotations:
+        elif node.annotations.get(labels.WAVE) is None:
             found.append(f"{Kind.REPLACED}: {name} is another node of that name, without the marks of our last update")
         elif node.config != props["config"]:
             found.append(
@@ -110,13 +112,12 @@ def assign(props: Props) -> Props:
             raise AssignmentFailed("nothing was changed:\n  " + "\n  ".join(problems))
         for name in sorted(props["nodes"]):
             node = seen.nodes[name]
-            if node.config == props["config"]:
-                if labels.PREVIOUS_CONFIG not in node.annotations:
-                    cluster.patch_node(name, {}, {labels.PREVIOUS_CONFIG: node.config})
-            else:
-                before = node.annotations.get(labels.PREVIOUS_CONFIG, node.config)
-                wish = {labels.CONFIG: props["config"]}
-                cluster.start_attempt(name, node.attempt, wish, {labels.PREVIOUS_CONFIG: before})
+            before = node.annotations.get(labels.PREVIOUS_CONFIG, node.config)
+            marks = {labels.WAVE: props["wave"], labels.PREVIOUS_CONFIG: before}
+            if node.config != props["config"]:
+                cluster.start_attempt(name, node.attempt, {labels.CONFIG: props["config"]}, marks)
+            elif any(node.annotations.get(key) != value for key, value in marks.items()):
+                cluster.patch_node(name, {}, marks)
         forget()
     return {key: value for key, value in props.items() if key != "drift"}
 
@@ -136,43 +137,48 @@ def preflight(seen: Look, name: str) -> list[str]:
     return []
 
 
-def release(props: Props) -> None:
-    """What the delete policy says, for the nodes that still carry our config."""
+def release(props: Props, names: Iterable[str]) -> None:
+    """What the delete policy says, for those of the nodes that are still this wave's own; safe to repeat."""
     with one_clean_error(AssignmentFailed):
         cluster = Cluster(props["cluster"])
         seen = look(props["cluster"], props["namespace"], fresh=True)
-        waiting: dict[str, str] = {}
-        for name in sorted(props["nodes"]):
-            node = seen.nodes.get(name)
-            if node is None:
-                continue
-            previous = node.annotations.get(labels.PREVIOUS_CONFIG, "")
-            target = {DISABLE: labels.ALL_DISABLED, RESTORE: previous or labels.ALL_DISABLED}.get(props["on_delete"])
-            if target is None or node.config != props["config"] or target == node.config:
-                cluster.patch_node(name, {}, OURS_REMOVED)
-            else:
-                cluster.patch_node(name, {labels.CONFIG: target, labels.STATE: None}, OURS_REMOVED)
-                waiting[name] = target
+        own = [
+            seen.nodes[name]
+            for name in sorted(names)
+            if name in seen.nodes and seen.nodes[name].annotations.get(labels.WAVE) == props["wave"]
+        ]
+        targets = {node.name: target for node in own if (target := _target(node, props)) is not None}
+        for node in own:
+            if node.name in targets and node.config == props["config"] != targets[node.name]:
+                cluster.start_attempt(node.name, node.attempt, {labels.CONFIG: targets[node.name]})
         forget()
-        _await(props, waiting)
+        _await(props, targets)
+        for node in own:
+            cluster.patch_node(node.name, {}, MARKS_REMOVED)
+        forget()
 
 
-def _await(props: Props, waiting: dict[str, str]) -> None:
+def _target(node: Node, props: Props) -> str | None:
+    """The config to leave behind; ``None`` leaves the node as it is, as does a label that somebody else changed."""
+    previous = node.annotations.get(labels.PREVIOUS_CONFIG) or labels.ALL_DISABLED
+    target = {DISABLE: labels.ALL_DISABLED, RESTORE: previous}.get(props["on_delete"])
+    return target if node.config in (props["config"], target) else None
+
+
+def _await(props: Props, targets: Mapping[str, str]) -> None:
     """Deleting goes on to remove MIG Manager itself, so let it finish first."""
     deadline = time.monotonic() + float(props["timeout_s"])
-    while waiting:
-        time.sleep(1)
-        seen = look(props["cluster"], props["namespace"], fresh=True)
-        done = [n for n in waiting if n not in seen.nodes or seen.nodes[n].state in ("success", "failed")]
-        failed = [n for n in done if n in seen.nodes and seen.nodes[n].state == "failed"]
-        if failed or time.monotonic() > deadline:
-            stuck = sorted(failed or waiting)
+    while True:
+        nodes = look(props["cluster"], props["namespace"], fresh=True).nodes
+        waiting = sorted(n for n in targets if n in nodes and nodes[n].state != "success")
+        if not waiting:
+            return
+        if any(nodes[n].state == "failed" for n in waiting) or time.monotonic() > deadline:
             raise AssignmentFailed(
-                f"MIG Manager did not bring {', '.join(stuck)} to {waiting[stuck[0]]!r}; look at its log there: "
+                f"MIG Manager did not bring {', '.join(waiting)} to {targets[waiting[0]]!r}; look at its log there: "
                 f"kubectl -n {props['namespace']} logs -l app=nvidia-mig-manager"
             )
-        for name in done:
-            del waiting[name]
+        time.sleep(1)
 
 
 def _wish(props: Mapping[str, Any]) -> tuple[Any, ...]:

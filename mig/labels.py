@@ -46,6 +46,10 @@ ATTEMPT: Final = "mig-fleet.dev/attempt"
 """Node annotation: counts our writes of config and state. A report names the attempt it saw, so that a report from
 before the latest write is told from one after it even where config and state read the same."""
 
+WAVE: Final = "mig-fleet.dev/wave"
+"""Node annotation: the wave the node belongs to. A wave that leaves the stack touches only nodes still its own: when a
+pool is renamed, or a node moves to another pool, the new wave has taken them over before the old one goes."""
+
 FIELD_MANAGER: Final = "mig-fleet"
 
 TAINT: Final = "mig-fleet.dev/reconfiguring"
