@@ -26,7 +26,7 @@ def labels(gpu: GpuModel, product_name: str, cuts: Cuts, strategy: Strategy) -> 
     ``nvidia.com/gpu.count`` counts all GPUs under mixed too, those with MIG among them; ``replicas`` is 0 when the
     first has MIG on.
     """
-    found = {CAPABLE: "true", STRATEGY: str(strategy)}
+    found = {CAPABLE: "true"} | ({} if strategy is Strategy.NONE else {STRATEGY: str(strategy)})
     counts: Counter[str] = Counter()
     for cut in cuts:
         counts.update(cut or {})
@@ -50,7 +50,8 @@ def agreed(cuts: Cuts, strategy: Strategy) -> dict[str, str]:
     counts: Counter[str] = Counter()
     for cut in cuts:
         counts.update(cut or {})
-    found = {STRATEGY: str(strategy)}
+    # GFD labels the strategy for single and mixed only (k8s-device-plugin internal/lm).
+    found = {} if strategy is Strategy.NONE else {STRATEGY: str(strategy)}
     if strategy is Strategy.MIXED:
         found |= {f"{Profile.parse(name).label_group}.count": str(count) for name, count in counts.items()}
     elif strategy is Strategy.SINGLE and counts:
