@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from mig import gpus
 from mig.errors import InvalidLayout, MigError
 from mig.layouts import Layout
+from mig.placement import Verdict
 from mig.rules import PoolFacts, conflicts
 from mig.strategy import Strategy, derive
 from stacks.problems import InvalidSettings, Problem, did_you_mean, from_pydantic
@@ -50,16 +51,29 @@ def from_file(path: Path) -> Fleet:
 def parse(raw: Mapping[str, Any], source: str) -> Fleet:
     """Check the spelling, then everything that is spelled well enough to have a meaning, and report both together."""
     problems: list[Problem] = []
-    settings = _settings(dict(raw), problems)
+    settings = _settings(_named(raw, problems), problems)
     layouts = _layouts(settings, problems)
     pools = _pools(settings, layouts, problems)
     _prices(settings, problems)
+    _unused(layouts, {pool.settings.layout for pool in pools}, problems)
     strategy = derive(pool.layout.per_gpu(pool.settings.gpus_per_node) for pool in pools)
     for conflict in conflicts([_facts(pool) for pool in pools], strategy):
         problems.append(Problem(f"pools.{conflict.subject}" if conflict.subject else "pools", conflict.text))
     if problems:
         raise InvalidSettings(source, problems)
     return Fleet(settings, layouts, pools, strategy)
+
+
+def _named(raw: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """The same data without entries whose name is no text: YAML reads ``1`` as a number and ``on`` as a truth value."""
+    kept = dict(raw)
+    for section in ("layouts", "pools"):
+        entries = kept.get(section)
+        if isinstance(entries, Mapping):
+            odd = [key for key in entries if not isinstance(key, str)]
+            problems += [Problem(f"{section}.{key}", "is not read as a name by YAML; put it in quotes") for key in odd]
+            kept[section] = {key: value for key, value in entries.items() if isinstance(key, str)}
+    return kept
 
 
 def _settings(raw: dict[str, Any], problems: list[Problem]) -> Settings:
@@ -117,6 +131,14 @@ def _pools(settings: Settings, layouts: Mapping[str, Layout], problems: list[Pro
             hint = did_you_mean(pool.layout, settings.layouts)
             problems.append(Problem(f"pools.{name}.layout", f"there is no layout '{pool.layout}'; {hint}"))
     return tuple(found)
+
+
+def _unused(layouts: Mapping[str, Layout], used: set[str], problems: list[Problem]) -> None:
+    """A layout that no pool uses yet stands in MIG Manager's file as well, so it must be possible, too."""
+    for name, layout in layouts.items():
+        for _, proof in layout.proofs() if name not in used else ():
+            if proof.verdict is not Verdict.FEASIBLE:
+                problems.append(Problem(f"layouts.{name}", f"{proof.verdict} on {layout.gpu}: {proof.reason}"))
 
 
 def _prices(settings: Settings, problems: list[Problem]) -> None:

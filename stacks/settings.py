@@ -26,6 +26,8 @@ def _seconds(value: object) -> object:
     match = re.fullmatch(r"(\d+)(s|m|h)", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("should be a duration such as 90s, 45m or 2h")
+    if int(match[1]) == 0:
+        raise ValueError("should be longer than nothing")
     return int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
 
 

@@ -108,3 +108,28 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"config: {\xff\n")
     with pytest.raises(ValueError, match="is not a YAML file"):
         fleet.from_file(path)
+
+
+@pytest.mark.parametrize("section", ["layouts", "pools"])
+@pytest.mark.parametrize("key", [1, True, None])
+def test_a_key_that_yaml_reads_as_no_text_is_a_mistake_and_no_endless_loop(section: str, key: object) -> None:
+    raw = a_stack()
+    raw[section] = {**raw[section], key: {}}
+    assert any(problem.startswith(f"{section}.{key}") for problem in problems(raw))
+
+
+def test_a_layout_that_no_pool_uses_yet_must_be_possible_too() -> None:
+    layouts = {**a_stack()["layouts"], "greedy": {"gpu": "H100-80GB", "all": {"3g.40gb": 2, "1g.10gb": 1}}}
+    (found,) = problems(a_stack(layouts=layouts))
+    assert found.startswith("layouts.greedy: impossible on H100-80GB: 3g.40gb")
+
+
+def test_a_fleet_of_whole_gpus_expects_no_label_that_gfd_never_writes() -> None:
+    whole = fleet.parse(a_stack(layouts={"dense": {"gpu": "H100-80GB", "disabled": True}}), "x")
+    assert whole.strategy == "none"
+    assert whole.pools[0].layout.gfd_labels(8, whole.strategy) == {"nvidia.com/gpu.count": "8"}
+
+
+def test_a_duration_of_nothing_is_refused() -> None:
+    (found,) = problems(a_stack(probe={"interval": "0s"}))
+    assert found == "probe.interval: should be longer than nothing (found '0s')"
