@@ -59,8 +59,11 @@ def down() -> None:
         _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
         _pulumi(workspace, ["destroy", "--stack", STACK, "--yes", "--skip-preview"])
         _pulumi(workspace, ["stack", "rm", STACK, "--yes", "--preserve-config"], quiet=True)
-    fleet.down()
-    click.echo("The simulated fleet is stopped and the stack is gone.")
+        fleet.down()
+        click.echo("The simulated fleet is stopped and the stack is gone.")
+    else:
+        fleet.down()
+        click.echo("No simulated fleet was running; what an earlier one left is forgotten by the next `make up`.")
 
 
 def _ready() -> toolchain.Workspace:

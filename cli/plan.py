@@ -48,7 +48,9 @@ def show(declared: fleets.Fleet, console: Console) -> None:
         console.print(Text.assemble((pool.name, "bold"), f"  {pool.layout.config_name}"))
         console.print(Text(f"  {nodes}: {pool.settings.gpus_per_node}x {pool.settings.gpu}", overflow="fold"))
         for picture, indices in _pictures(pool).items():
-            console.print(Text(f"  GPU {_range(indices):>5}  {picture}", no_wrap=True, overflow="ignore"))
+            console.print(
+                Text(f"  GPU {pictures.indices_text(indices):>5}  {picture}", no_wrap=True, overflow="ignore")
+            )
     console.print(
         "\nCapacity: " + (", ".join(f"{n} {r}" for r, n in summary.capacity(declared).items()) or "none"),
         soft_wrap=True,
@@ -70,7 +72,3 @@ def _pictures(pool: fleets.FleetPool) -> dict[str, list[int]]:
         picture = "whole GPU, MIG off" if profiles is None else pictures.row(pool.layout.model, profiles)
         found.setdefault(picture, []).append(index)
     return found
-
-
-def _range(indices: list[int]) -> str:
-    return str(indices[0]) if len(indices) == 1 else f"{indices[0]}-{indices[-1]}"

@@ -19,6 +19,9 @@ def pulumi(arguments: tuple[str, ...]) -> None:
     mig-fleet pulumi preview --stack local --diff
     mig-fleet pulumi stack output --stack local --json
     """
-    workspace = toolchain.workspace(Path.cwd(), progress=shown_on(Console(stderr=True)))
+    try:
+        workspace = toolchain.workspace(Path.cwd(), progress=shown_on(Console(stderr=True)))
+    except toolchain.ToolchainError as exc:
+        raise click.ClickException(str(exc)) from None
     command = str(workspace.pulumi)
     os.execve(command, [command, *arguments], workspace.environment())

@@ -49,6 +49,7 @@ class Cluster:
     """A connection; opening it reads the kubeconfig and makes no call."""
 
     def __init__(self, args: ClusterArgs | Mapping[str, str] | None = None) -> None:
+        import yaml
         from kubernetes import client, config
         from kubernetes.config import ConfigException
 
@@ -62,7 +63,7 @@ class Cluster:
                 client_configuration=settings,
                 persist_config=False,
             )
-        except (ConfigException, OSError) as exc:
+        except (ConfigException, OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError) as exc:
             raise ClusterUnreachable(
                 f"no usable kubeconfig at {where.get('kubeconfig') or 'the default place'}"
                 f"{' for context ' + where['context'] if 'context' in where else ''}: {exc}"

@@ -20,11 +20,12 @@ from pulumi.dynamic import (
 )
 
 from components.clean_error import CleanError, one_clean_error
-from components.cluster import Cluster, ClusterArgs
+from components.cluster import Cluster, ClusterArgs, ClusterError
 from components.comparison import Difference, Expected, Kind, cut, differences
 from components.drift import checked
 from components.look import Look, forget, look
 from components.recovery import apply_again
+from mig.pictures import indices_text
 
 Props = dict[str, Any]
 
@@ -118,8 +119,18 @@ def _agreement(props: Props) -> Look:
     only_lagging_since: float | None = None
     restarts: dict[str, str | None] = {}
     told = ""
+    unanswered_since: float | None = None
     while True:
-        seen = look(props["cluster"], props["namespace"], fresh=True)
+        try:
+            seen = look(props["cluster"], props["namespace"], fresh=True)
+        except ClusterError:
+            # An API server that restarts during a wait of 45 minutes is no reason to give up.
+            unanswered_since = unanswered_since or time.monotonic()
+            if time.monotonic() - unanswered_since > CONVERGENCE_S:
+                raise
+            time.sleep(POLL_S)
+            continue
+        unanswered_since = None
         found = compare(seen, props)
         if not found:
             return seen
@@ -181,13 +192,7 @@ def _realized(seen: Look, name: str) -> dict[str, str]:
     groups: dict[str, list[int]] = {}
     for index, profiles in enumerate(report.counts() if report else ()):
         groups.setdefault(cut(profiles), []).append(index)
-    return {_range(indices): text for text, indices in groups.items()}
-
-
-def _range(indices: list[int]) -> str:
-    first, last = indices[0], indices[-1]
-    unbroken = len(indices) > 1 and last - first == len(indices) - 1
-    return f"{first}-{last}" if unbroken else ",".join(map(str, indices))
+    return {indices_text(indices): text for text, indices in groups.items()}
 
 
 def _wish(props: Mapping[str, Any]) -> tuple[Any, ...]:
