@@ -31,7 +31,7 @@ down: $(READY) ## destroy stack local and stop the simulated fleet
 	@$(BIN)/mig-fleet local down
 
 test: $(READY) ## every test, those on the real engine included
-	@$(BIN)/mig-fleet toolchain
+	@$(BIN)/mig-fleet toolchain engine kube etcd provider mig-parted
 	@$(BIN)/python -m pytest
 
 test-fast: $(READY) ## the tests that need no engine (seconds)

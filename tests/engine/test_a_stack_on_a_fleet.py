@@ -8,7 +8,7 @@ from mig import labels
 from simulator import Fault
 from tests.engine.deployment import Deployment
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 HASHED = re.compile(r"-[0-9a-f]{8}$")
 

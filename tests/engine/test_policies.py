@@ -7,7 +7,7 @@ import pytest
 
 from tests.engine.deployment import Deployment
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 

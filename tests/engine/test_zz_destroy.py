@@ -6,7 +6,7 @@ from components.cluster import Cluster
 from mig import labels
 from tests.engine.deployment import Deployment
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 
 def test_destroy_leaves_no_object_of_ours_and_the_nodes_as_each_pool_says(deployed: Deployment) -> None:
