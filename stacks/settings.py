@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from stacks import documents
 
 PROJECT = "mig-fleet"
 
@@ -114,10 +115,7 @@ class Settings(Closed):
 
 def raw_from_file(path: Path) -> dict[str, Any]:
     """A stack file's settings as plain data; raises ``OSError`` or ``ValueError`` with the place."""
-    try:
-        document = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        raise ValueError(f"{path} is not a YAML file: {exc}") from None
+    document = documents.read(path)
     config = document.get("config") if isinstance(document, Mapping) else None
     if not isinstance(config, Mapping):
         raise ValueError(f"{path} has no `config:` section; see stacks/Pulumi.local.yaml for one that works")

@@ -1,5 +1,6 @@
 """A stack file: every mistake at once, each at its path, with what was found and what would work."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,25 @@ def test_a_fleet_of_whole_gpus_expects_no_label_that_gfd_never_writes() -> None:
 def test_a_duration_of_nothing_is_refused() -> None:
     (found,) = problems(a_stack(probe={"interval": "0s"}))
     assert found == "probe.interval: should be longer than nothing (found '0s')"
+
+
+ALIAS_BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{new}: &{new} [{', '.join(f'*{old}' for _ in range(10))}]\n" for old, new in itertools.pairwise("abcdefg")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("config:\n  mig-fleet:prices: {}\n  mig-fleet:prices: {}\n", "line 3: key 'mig-fleet:prices' stands"),
+        ("[" * 5000, "nested too deeply"),
+        (ALIAS_BOMB, "more than 100000 values once its aliases are followed"),
+        ("#" * (1024 * 1024 + 1), "larger than a stack file can be"),
+    ],
+    ids=["a key twice", "deep nesting", "an alias bomb", "a megabyte"],
+)
+def test_a_file_made_to_hurt_is_refused_in_one_sentence(tmp_path: Path, text: str, reason: str) -> None:
+    path = tmp_path / "Pulumi.hostile.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=reason):
+        fleet.from_file(path)
