@@ -178,9 +178,10 @@ def _explained(props: Props, found: list[Difference], restarts: Mapping[str, str
             )
     if not any(name in restarts for name in nodes):
         lines.append(f"  waited {after_s:.0f} s of at most {float(props['timeout_s']):.0f} s")
+    kubectl = f"kubectl -n {props['namespace']}"
     lines.append(
-        f"Look at MIG Manager's log: kubectl -n {props['namespace']} logs -l app=nvidia-mig-manager "
-        f"--field-selector spec.nodeName={nodes[0]}"
+        f"Look at MIG Manager's log: {kubectl} logs $({kubectl} get pods -o name -l app=nvidia-mig-manager "
+        f"--field-selector spec.nodeName={nodes[0]})"
     )
     lines.append(f"The nodes keep config {props['expected']['config']}; once the cause is gone, run `pulumi up` again.")
     return "\n".join(lines)

@@ -127,8 +127,8 @@ def test_a_node_that_fails_again_ends_the_update_with_the_way_out(
         "1 of 1 nodes of inference-wave-0 are not as the stack says:\n"
         "  MIG Manager failed: n1: could not apply 'inference-dense-1c0ffee2'\n"
         "  n1: MIG Manager was started over once and ended the same way\n"
-        "Look at MIG Manager's log: kubectl -n gpu-operator logs -l app=nvidia-mig-manager "
-        "--field-selector spec.nodeName=n1\n"
+        "Look at MIG Manager's log: kubectl -n gpu-operator logs $(kubectl -n gpu-operator get pods -o name "
+        "-l app=nvidia-mig-manager --field-selector spec.nodeName=n1)\n"
         "The nodes keep config inference-dense-1c0ffee2; once the cause is gone, run `pulumi up` again."
     )
 
