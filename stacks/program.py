@@ -23,6 +23,8 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         "cluster",
         kubeconfig=settings.cluster.kubeconfig,
         context=settings.cluster.context,
+        # The dashboard and the alerts change in place; deleted and made anew, they would be gone for a moment.
+        enable_config_map_mutable=True,
     )
     there = pulumi.ResourceOptions(provider=provider)
     namespace = k8s.core.v1.Namespace(
