@@ -1,6 +1,7 @@
 """`mig-fleet local`: the whole product on a simulated fleet, from nothing to verified slices and back."""
 
 import contextlib
+import hashlib
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,10 +18,12 @@ from simulator.errors import SimulatorError
 from stacks import fleet as fleets
 
 STACK = "local"
+AUTHORITY = Path("pki") / "ca.crt"
+"""What tells one simulated fleet from the next: each new one has a certificate authority of its own."""
 NEXT = """
 Try next:
   make preview                                       nothing to do: the fleet is as the stack says
-  mig-fleet fleet destroy-slice gpu-node-1 --gpu 0 --start 3
+  .venv/bin/mig-fleet fleet destroy-slice gpu-node-1 --gpu 0 --start 3
   make preview                                       shows the drift; `make up` heals it
   edit a layout in stacks/Pulumi.local.yaml          then `make preview`, `make up`
   make down                                          takes everything away again
@@ -53,11 +56,16 @@ def preview(expect_no_changes: bool) -> None:
 @local.command()
 def down() -> None:
     """Destroy the stack's resources and stop the fleet."""
+    _show_the_way()
     fleet = _fleet()
     if fleet.is_running:
         workspace = _tools()
         _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
-        _pulumi(workspace, ["destroy", "--stack", STACK, "--yes", "--skip-preview"])
+        _pulumi(
+            workspace,
+            ["destroy", "--stack", STACK, "--yes", "--skip-preview"],
+            otherwise="The fleet still runs; `.venv/bin/mig-fleet fleet down` throws it away as it is.",
+        )
         _pulumi(workspace, ["stack", "rm", STACK, "--yes", "--preserve-config"], quiet=True)
         fleet.down()
         click.echo("The simulated fleet is stopped and the stack is gone.")
@@ -68,17 +76,25 @@ def down() -> None:
 
 def _ready() -> toolchain.Workspace:
     """Tools, a running fleet, and a stack whose state is about this very fleet."""
+    _show_the_way()
     workspace, fleet = _tools(), _fleet()
-    is_new = not fleet.kubeconfig.exists()
     try:
         fleet.up(workspace.bin, say=lambda step: click.echo(f"Starting the simulated fleet: {step} ..."))
     except SimulatorError as exc:
         raise click.ClickException(str(exc)) from None
     _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
-    if is_new:  # whatever an earlier fleet held is gone with it
+    about, this = workspace.state / "fleet", hashlib.sha256((fleet.directory / AUTHORITY).read_bytes()).hexdigest()
+    if not about.exists() or about.read_text() != this:  # whatever an earlier fleet held is gone with it
         _pulumi(workspace, ["stack", "rm", STACK, "--yes", "--force", "--preserve-config"], quiet=True)
         _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
+        about.write_text(this)
     return workspace
+
+
+def _show_the_way() -> None:
+    """The stack is the project's: elsewhere there is nothing to start a fleet for."""
+    if not Path("Pulumi.yaml").is_file() or not Path("stacks", f"Pulumi.{STACK}.yaml").is_file():
+        raise click.ClickException("run this in the project's folder, where Pulumi.yaml and stacks/ are")
 
 
 def _show_plan() -> None:
@@ -100,8 +116,8 @@ def _fleet() -> Fleet:
     return Fleet((Path(".mig-fleet") / "fleet").absolute())
 
 
-def _pulumi(workspace: toolchain.Workspace, arguments: Sequence[str], quiet: bool = False) -> None:
-    """Run Pulumi and end with its exit status if it fails; its own words are the explanation."""
+def _pulumi(workspace: toolchain.Workspace, arguments: Sequence[str], quiet: bool = False, otherwise: str = "") -> None:
+    """Run Pulumi and end with its exit status if it fails; its own words are the explanation, then ``otherwise``."""
     process = subprocess.Popen(
         [workspace.pulumi, *arguments],
         env=workspace.environment(),
@@ -116,5 +132,5 @@ def _pulumi(workspace: toolchain.Workspace, arguments: Sequence[str], quiet: boo
         with contextlib.suppress(KeyboardInterrupt):
             said = process.communicate()[0] or ""
     if process.returncode:
-        click.echo(said, err=True, nl=False)
+        click.echo(said + otherwise, err=True)
         sys.exit(process.returncode)
