@@ -1,5 +1,6 @@
 """Layouts and pools as the text of a stack file."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from mig.gpus import find
@@ -9,7 +10,7 @@ from mig.layouts import Cut, Layout
 
 def stack_file(layouts: Iterable[Layout], pools: Iterable[ImportedPool] = (), left: Iterable[str] = ()) -> str:
     """Sorted by name; what could not be carried over stands at the top as comments."""
-    notes = [f"#   {note}" for note in left]
+    notes = [f"#   {_printable(' '.join(note.split()))}" for note in left]
     head = ["# Not carried over:", *notes] if notes else []
     body = ["config:", "  mig-fleet:layouts:"]
     body += [
@@ -48,8 +49,16 @@ def _profiles(profiles: Mapping[str, int]) -> str:
 
 
 def _text(word: str) -> str:
-    """Names that YAML would read as something else are quoted: a node may be called ``1`` or ``true``."""
-    return word if word[:1].isalpha() and word.lower() not in _WORDS else f'"{word}"'
+    """A name as YAML reads it back: plain where that is safe, else quoted with YAML's own escapes."""
+    if _PLAIN.fullmatch(word) and word.lower() not in _WORDS:
+        return word
+    return '"' + "".join(c if " " <= c <= "~" and c not in '"\\' else f"\\U{ord(c):08x}" for c in word) + '"'
 
 
+def _printable(text: str) -> str:
+    """YAML refuses control characters in comments, too."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9.-]*")
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
