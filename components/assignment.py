@@ -21,7 +21,7 @@ from pulumi.dynamic import (
 from components.clean_error import CleanError, one_clean_error
 from components.cluster import Cluster, ClusterArgs, NodeMissing
 from components.comparison import Kind
-from components.drift import checked
+from components.drift import address, checked
 from components.look import Look, Node, forget, look
 from mig import labels
 
@@ -182,4 +182,4 @@ def _await(props: Props, targets: Mapping[str, str]) -> None:
 
 
 def _wish(props: Mapping[str, Any]) -> tuple[Any, ...]:
-    return props.get("config"), sorted(props.get("nodes") or []), props.get("on_delete")
+    return *address(props), props.get("config"), sorted(props.get("nodes") or []), props.get("on_delete")

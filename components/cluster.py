@@ -89,7 +89,9 @@ class Cluster:
                 report = Report.from_json(text)
             except InvalidReport:
                 continue
-            found[report.node] = report
+            # A probe may write any report's ConfigMap of its namespace, so the name decides whose report it is.
+            if item["metadata"]["name"] == labels.REPORT_PREFIX + report.node:
+                found[report.node] = report
         return found
 
     def patch_node(

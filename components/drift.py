@@ -15,6 +15,16 @@ from components.cluster import ClusterError
 Props = dict[str, Any]
 
 
+ADDRESS = ("cluster", "namespace", "wave", "timeout_s")
+"""Inputs that say where and how, not what: a change of them is an update that writes to no node that is right, so that
+the state never keeps a kubeconfig's path from before a move."""
+
+
+def address(props: Mapping[str, Any]) -> tuple[object, ...]:
+    """The part of a wish that both providers of a wave share."""
+    return tuple(props.get(key) for key in ADDRESS)
+
+
 def checked(
     olds: Props,
     news: Props,

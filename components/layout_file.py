@@ -67,7 +67,8 @@ class LayoutFileProvider(ResourceProvider):
         """An update when the stack's layouts differ or `check` found something; a replacement in another namespace."""
         moved = olds["namespace"] != news["namespace"]
         return DiffResult(
-            changes=moved or olds["file"] != news["file"] or bool(news.get("drift") or news.get("prunes")),
+            changes=any(olds.get(key) != news.get(key) for key in ("cluster", "namespace", "file"))
+            or bool(news.get("drift") or news.get("prunes")),
             replaces=["namespace"] if moved else [],
         )
 

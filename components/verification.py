@@ -22,7 +22,7 @@ from pulumi.dynamic import (
 from components.clean_error import CleanError, one_clean_error
 from components.cluster import Cluster, ClusterArgs, ClusterError
 from components.comparison import Difference, Expected, Kind, cut, differences
-from components.drift import checked
+from components.drift import address, checked
 from components.look import Look, forget, look
 from components.recovery import apply_again
 from mig.pictures import indices_text
@@ -199,4 +199,4 @@ def _realized(seen: Look, name: str) -> dict[str, str]:
 def _wish(props: Mapping[str, Any]) -> tuple[Any, ...]:
     expected = props.get("expected") or {}
     gpus = [None if g is None else {k: int(n) for k, n in g.items()} for g in expected.get("gpus", [])]
-    return sorted(props.get("nodes") or []), expected.get("config"), gpus, expected.get("strategy")
+    return *address(props), sorted(props.get("nodes") or []), expected.get("config"), gpus, expected.get("strategy")

@@ -202,3 +202,15 @@ def test_a_refresh_records_what_the_nodes_have_now(
     recorded = {**wave, "realized": {"n1": {"0-1": "7x 1g.10gb"}}, "__provider": "kept"}
     outs = VerificationProvider().read("n1", recorded).outs
     assert outs == {**recorded, "realized": {"n1": {"0-1": "no slices"}}}
+
+
+def test_a_cluster_that_moved_is_an_update_without_drift(
+    fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]
+) -> None:
+    provider = VerificationProvider()
+    fleet.shows(a_node())
+    moved = {**wave, "cluster": {"kubeconfig": "elsewhere"}}
+    checked = provider.check(wave, moved)
+    assert "drift" not in checked.inputs
+    assert provider.diff("n1", wave, checked.inputs).changes is True
+    assert provider.update("n1", wave, checked.inputs).outs["cluster"] == {"kubeconfig": "elsewhere"}
