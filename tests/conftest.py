@@ -1,5 +1,6 @@
 """The simulated fleet that all engine tests share."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,11 @@ import pytest
 
 import toolchain
 from simulator import Fleet
+
+# A shell that puts us into the background lets us ignore Ctrl-C, and every process we start inherits that: those of the
+# tests that are about Ctrl-C would never hear of it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
