@@ -20,7 +20,7 @@ class CleanError(Exception):
 
 @contextmanager
 def one_clean_error(kind: type[CleanError]) -> Iterator[None]:
-    """Expected failures leave as ``kind`` and without frames; a bug of ours keeps its traceback."""
+    """Expected failures leave as ``kind`` and without frames; anything else, a bug of ours, is not touched."""
     try:
         yield
     except (ClusterError, CleanError) as exc:

@@ -73,7 +73,7 @@ def derived_values(strategy: str, metrics: pulumi.Input[str]) -> Values:
             "config": {"create": False, "name": labels.LAYOUTS_CONFIG_MAP, "default": labels.ALL_DISABLED},
         },
         "dcgmExporter": {"config": {"create": False, "name": metrics}},
-        # Without the second one the device plugin never returns to a node that we tainted for a change.
+        # Without the second one the device plugin would never return to a node tainted for a change.
         "daemonsets": {
             "tolerations": [
                 {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},

@@ -18,7 +18,7 @@ from mig.strategy import Strategy
 
 
 class Rule(StrEnum):
-    """The names of the rules, as the policy pack prints them."""
+    """The names of the rules; a policy that enforces one carries its name."""
 
     FITS = "mig-layout-fits-gpu"
     MODEL = "mig-layout-matches-pool-gpu"

@@ -1,4 +1,4 @@
-"""The Grafana dashboard: how busy and how full the slices are, per node and pool."""
+"""The Grafana dashboard: how busy and how full the slices are, per node and GPU."""
 
 from typing import Any, Final
 

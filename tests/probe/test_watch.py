@@ -91,7 +91,7 @@ def test_an_api_server_that_does_not_answer_is_not_the_end_of_the_probe(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Enough(Exception):
-        pass
+        """Ends the endless loop under test."""
 
     def refuse(*_: object) -> None:
         raise ApiError("GET /api/v1/nodes/n1", 0, "connection refused")
