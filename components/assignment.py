@@ -21,7 +21,7 @@ from pulumi.dynamic import (
 from components.clean_error import CleanError, one_clean_error
 from components.cluster import Cluster, ClusterArgs, NodeMissing
 from components.comparison import Kind
-from components.drift import address, checked
+from components.drift import address, checked, reports_of
 from components.look import Look, Node, forget, look
 from mig import labels
 
@@ -39,7 +39,9 @@ class AssignmentArgs(TypedDict):
 
     cluster: ClusterArgs
     namespace: str
-    """Where the probes write their reports."""
+    """Where MIG Manager runs."""
+    reports: NotRequired[str]
+    """Where the probes write their reports (default: ``namespace``)."""
     wave: str
     config: str
     """The config name that the nodes shall carry."""
@@ -56,7 +58,7 @@ class AssignmentProvider(ResourceProvider):
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         """Called for every wave in each preview and each up. Adds ``drift`` when someone else changed a label."""
-        return checked(olds, news, _wish, lambda wave: relabelled(look(wave["cluster"], wave["namespace"]), wave))
+        return checked(olds, news, _wish, lambda wave: relabelled(look(wave["cluster"], reports_of(wave)), wave))
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update when the wish differs or `check` saw drift; never a replacement, the nodes survive it."""
@@ -106,7 +108,7 @@ def assign(props: Props) -> Props:
     """Check every node first, then label those that differ; returns the outputs."""
     with one_clean_error(AssignmentFailed):
         cluster = Cluster(props["cluster"])
-        seen = look(props["cluster"], props["namespace"], fresh=True)
+        seen = look(props["cluster"], reports_of(props), fresh=True)
         problems = [problem for name in sorted(props["nodes"]) for problem in preflight(seen, name)]
         if problems:
             raise AssignmentFailed("nothing was changed:\n  " + "\n  ".join(problems))
@@ -141,7 +143,7 @@ def release(props: Props, names: Iterable[str]) -> None:
     """What the delete policy says, for those of the nodes that are still this wave's own; safe to repeat."""
     with one_clean_error(AssignmentFailed):
         cluster = Cluster(props["cluster"])
-        seen = look(props["cluster"], props["namespace"], fresh=True)
+        seen = look(props["cluster"], reports_of(props), fresh=True)
         own = [
             seen.nodes[name]
             for name in sorted(names)
@@ -169,7 +171,7 @@ def _await(props: Props, targets: Mapping[str, str]) -> None:
     """Deleting goes on to remove MIG Manager itself, so let it finish first."""
     deadline = time.monotonic() + float(props["timeout_s"])
     while True:
-        nodes = look(props["cluster"], props["namespace"], fresh=True).nodes
+        nodes = look(props["cluster"], reports_of(props), fresh=True).nodes
         waiting = sorted(n for n in targets if n in nodes and nodes[n].state != "success")
         if not waiting:
             return

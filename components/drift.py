@@ -15,7 +15,7 @@ from components.cluster import ClusterError
 Props = dict[str, Any]
 
 
-ADDRESS = ("cluster", "namespace", "wave", "timeout_s")
+ADDRESS = ("cluster", "namespace", "reports", "wave", "timeout_s")
 """Inputs that say where and how, not what: a change of them is an update that writes to no node that is right, so that
 the state never keeps a kubeconfig's path from before a move."""
 
@@ -23,6 +23,11 @@ the state never keeps a kubeconfig's path from before a move."""
 def address(props: Mapping[str, Any]) -> tuple[object, ...]:
     """The part of a wish that both providers of a wave share."""
     return tuple(props.get(key) for key in ADDRESS)
+
+
+def reports_of(props: Mapping[str, Any]) -> str:
+    """The namespace of the probes' reports; a state from before they had one of their own means the operator's."""
+    return str(props.get("reports") or props["namespace"])
 
 
 def checked(

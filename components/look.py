@@ -53,14 +53,16 @@ _lock = threading.Lock()
 _kept: dict[str, tuple[float, Look | ClusterError]] = {}
 
 
-def look(cluster: ClusterArgs, namespace: str, fresh: bool = False) -> Look:
-    """The fleet now, or as of a few seconds ago; raises :class:`~components.cluster.ClusterError`."""
-    key = f"{sorted(cluster.items())} {namespace}"
+def look(cluster: ClusterArgs, reports: str, fresh: bool = False) -> Look:
+    """The fleet now, or as of a few seconds ago, with the reports of that namespace; raises
+    :class:`~components.cluster.ClusterError`.
+    """
+    key = f"{sorted(cluster.items())} {reports}"
     with _lock:
         at, answer = _kept.get(key, (0.0, None))
         if answer is None or fresh or time.monotonic() - at > LIFETIME_S:
             try:
-                answer = _look(cluster, namespace)
+                answer = _look(cluster, reports)
             except ClusterError as exc:
                 answer = exc
             _kept[key] = (time.monotonic(), answer)

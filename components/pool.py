@@ -22,6 +22,9 @@ class PoolArgs(TypedDict):
 
     cluster: ClusterArgs
     namespace: str
+    """Where MIG Manager runs."""
+    reports: str
+    """Where the probes write their reports."""
     gpu: str
     gpus_per_node: int
     nodes: list[str]
@@ -49,6 +52,7 @@ class Pool(pulumi.ComponentResource):
                 {
                     "cluster": args["cluster"],
                     "namespace": args["namespace"],
+                    "reports": args["reports"],
                     "wave": wave,
                     "config": args["layout"].config_name,
                     "nodes": nodes,
@@ -63,6 +67,7 @@ class Pool(pulumi.ComponentResource):
                     {
                         "cluster": args["cluster"],
                         "namespace": args["namespace"],
+                        "reports": args["reports"],
                         "wave": wave,
                         "nodes": nodes,
                         "expected": expectation(args),

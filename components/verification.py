@@ -22,7 +22,7 @@ from pulumi.dynamic import (
 from components.clean_error import CleanError, one_clean_error
 from components.cluster import Cluster, ClusterArgs, ClusterError
 from components.comparison import Difference, Expected, Kind, cut, differences
-from components.drift import address, checked
+from components.drift import address, checked, reports_of
 from components.look import Look, forget, look
 from components.recovery import apply_again
 from mig.pictures import indices_text
@@ -47,7 +47,9 @@ class VerificationArgs(TypedDict):
 
     cluster: ClusterArgs
     namespace: str
-    """Where the probes report and MIG Manager runs."""
+    """Where MIG Manager runs."""
+    reports: NotRequired[str]
+    """Where the probes write their reports (default: ``namespace``)."""
     wave: str
     nodes: list[str]
     expected: Expected
@@ -62,9 +64,7 @@ class VerificationProvider(ResourceProvider):
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         """Called for every wave in each preview and each up. Adds ``drift``, the differences a reviewer shall see."""
-        return checked(
-            olds, news, _wish, lambda wave: map(str, compare(look(wave["cluster"], wave["namespace"]), wave))
-        )
+        return checked(olds, news, _wish, lambda wave: map(str, compare(look(wave["cluster"], reports_of(wave)), wave)))
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update when the wish differs or `check` saw drift; never a replacement, the nodes survive it."""
@@ -79,7 +79,7 @@ class VerificationProvider(ResourceProvider):
     def read(self, id_: str, props: Props) -> ReadResult:
         """Called by `pulumi refresh`: what the nodes have now becomes what the state says they have."""
         with one_clean_error(VerificationFailed):
-            seen = look(props["cluster"], props["namespace"])
+            seen = look(props["cluster"], reports_of(props))
             realized = {name: _realized(seen, name) for name in sorted(props["nodes"]) if name in seen.nodes}
             return ReadResult(id_, {**props, "realized": realized})
 
@@ -122,7 +122,7 @@ def _agreement(props: Props) -> Look:
     unanswered_since: float | None = None
     while True:
         try:
-            seen = look(props["cluster"], props["namespace"], fresh=True)
+            seen = look(props["cluster"], reports_of(props), fresh=True)
         except ClusterError:
             # An API server that restarts during a wait of 45 minutes is no reason to give up.
             unanswered_since = unanswered_since or time.monotonic()

@@ -93,6 +93,7 @@ def _pool(pool: FleetPool, fleet: Fleet, opts: pulumi.ResourceOptions) -> Pool:
         {
             "cluster": _cluster(fleet),
             "namespace": fleet.settings.operator.namespace,
+            "reports": fleet.settings.operator.namespace,
             "gpu": pool.settings.gpu,
             "gpus_per_node": pool.settings.gpus_per_node,
             "nodes": list(pool.settings.nodes),
