@@ -44,7 +44,7 @@ def show(declared: fleets.Fleet, console: Console) -> None:
     """Pools with a picture of each kind of GPU, then what they offer together."""
     console.print(f"The plan: {len(declared.pools)} pools, strategy {declared.strategy}; memory slices of each GPU:\n")
     for pool in declared.pools:
-        nodes = ", ".join(pool.settings.nodes)
+        nodes = ", ".join(pool.nodes) or _chosen(pool)
         console.print(Text.assemble((pool.name, "bold"), f"  {pool.layout.config_name}"))
         console.print(Text(f"  {nodes}: {pool.settings.gpus_per_node}x {pool.settings.gpu}", overflow="fold"))
         for picture, indices in _pictures(pool).items():
@@ -63,6 +63,12 @@ def show(declared: fleets.Fleet, console: Console) -> None:
             console.print(
                 f"  {name}: ${pool_cost['perHourUsd']:.2f} per hour{'; ' + prices if prices else ''}", soft_wrap=True
             )
+
+
+def _chosen(pool: fleets.FleetPool) -> str:
+    """The words of a selector; which nodes that are, only the cluster knows."""
+    selector = pool.settings.selector
+    return "nodes with " + ", ".join(f"{k}={v}" for k, v in (selector.match_labels if selector else {}).items())
 
 
 def _pictures(pool: fleets.FleetPool) -> dict[str, list[int]]:

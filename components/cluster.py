@@ -1,89 +1,46 @@
-"""A user's cluster as the dynamic providers see it: a few bounded calls on nodes, pods and reports.
-
-Answers are plain JSON dictionaries: the client's typed models cost seconds for a thousand nodes and buy nothing here.
-The client library is imported when a cluster is opened, never with this module, which the Pulumi program imports too.
-"""
+"""A user's cluster in the words of the rollout: nodes, reports, pods, ConfigMaps."""
 
 import contextlib
-import json
-from collections.abc import Mapping
-from typing import Any, Self, TypedDict
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from components.connection import (
+    ClusterArgs,
+    ClusterError,
+    ClusterUnreachable,
+    Conflict,
+    Connection,
+    Json,
+    NodeMissing,
+    NotFound,
+    TooManyRequests,
+)
 from mig import labels
 from mig.errors import InvalidReport
 from mig.report import Report
 
-Json = dict[str, Any]
+__all__ = ["Cluster", "ClusterArgs", "ClusterError", "ClusterUnreachable", "Json", "NodeMissing"]
 
-CALL_TIMEOUT_S = 10
-"""One call, connect and read together at most about this long: a preview shall fail, not hang."""
+REWRITES = 5
+"""A node's taints are a list, so a change of them is read, changed and written; somebody may come in between."""
 
+EXEC_TIMEOUT_S = 20
 
-class ClusterArgs(TypedDict, total=False):
-    """Where the cluster is: a path and a context name, never credentials, because inputs are shown and stored."""
-
-    kubeconfig: str
-    context: str
+OWNER = {"fieldManager": labels.FIELD_MANAGER}
 
 
-class ClusterError(Exception):
-    """The cluster did not do what was asked; the message says what was asked and what came back."""
-
-
-class ClusterUnreachable(ClusterError):
-    """No answer, or no permission to ask."""
-
-
-class NodeMissing(ClusterError):
-    """A node the stack names is not in the cluster."""
-
-    def __init__(self, node: str) -> None:
-        super().__init__(f"node '{node}' is not in the cluster; check the pool's nodes, or `kubectl get nodes`")
-        self.node = node
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.node,)
-
-
-class Cluster:
-    """A connection; opening it reads the kubeconfig and makes no call."""
-
-    def __init__(self, args: ClusterArgs | Mapping[str, str] | None = None) -> None:
-        import yaml
-        from kubernetes import client, config
-        from kubernetes.config import ConfigException
-
-        where: dict[str, str] = dict(args or {})  # type: ignore[arg-type]  # a TypedDict of str is one
-        settings = client.Configuration()
-        settings.retries = 1
-        try:
-            config.load_kube_config(
-                config_file=where.get("kubeconfig"),
-                context=where.get("context"),
-                client_configuration=settings,
-                persist_config=False,
-            )
-        except (ConfigException, OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError) as exc:
-            raise ClusterUnreachable(
-                f"no usable kubeconfig at {where.get('kubeconfig') or 'the default place'}"
-                f"{' for context ' + where['context'] if 'context' in where else ''}: {exc}"
-            ) from None
-        self.server: str = settings.host
-        self._api = client.ApiClient(settings)
-
-    def get(self, path: str) -> Json:
-        """Any object or list by its path."""
-        return self._call("GET", path)
+class Cluster(Connection):
+    """What the dynamic providers ask and write."""
 
     def nodes(self) -> dict[str, Json]:
         """Every node by name, in one LIST."""
-        return {item["metadata"]["name"]: item for item in self._call("GET", "/api/v1/nodes")["items"]}
+        return {item["metadata"]["name"]: item for item in self.call("GET", "/api/v1/nodes")["items"]}
 
     def reports(self, namespace: str) -> dict[str, Report]:
         """What the probes wrote, by node, in one LIST; unreadable reports are left out, as if not yet written."""
         query = {"labelSelector": f"{labels.REPORT_LABEL}=true"}
         found: dict[str, Report] = {}
-        for item in self._call("GET", f"/api/v1/namespaces/{namespace}/configmaps", query=query)["items"]:
+        for item in self.call("GET", f"/api/v1/namespaces/{namespace}/configmaps", query=query)["items"]:
             text = (item.get("data") or {}).get(labels.REPORT_KEY, "")
             try:
                 report = Report.from_json(text)
@@ -95,19 +52,19 @@ class Cluster:
         return found
 
     def patch_node(
-        self, name: str, node_labels: Mapping[str, str | None], annotations: Mapping[str, str | None]
+        self,
+        name: str,
+        node_labels: Mapping[str, str | None],
+        annotations: Mapping[str, str | None],
+        spec: Mapping[str, Any] | None = None,
     ) -> Json:
         """Merge-patch labels and annotations (``None`` removes one) under our field manager; never creates a node."""
-        body = {"metadata": {"labels": dict(node_labels), "annotations": dict(annotations)}}
+        body: Json = {"metadata": {"labels": dict(node_labels), "annotations": dict(annotations)}}
+        if spec is not None:
+            body["spec"] = dict(spec)
         try:
-            return self._call(
-                "PATCH",
-                f"/api/v1/nodes/{name}",
-                query={"fieldManager": labels.FIELD_MANAGER},
-                body=body,
-                content_type="application/merge-patch+json",
-            )
-        except _NotFound:
+            return self._patch(f"/api/v1/nodes/{name}", body)
+        except NotFound:
             raise NodeMissing(name) from None
 
     def start_attempt(
@@ -125,17 +82,75 @@ class Cluster:
         attempt = str(int(after) + 1 if after and after.isdigit() else 1)
         self.patch_node(name, {**node_labels, labels.STATE: None}, {**(annotations or {}), labels.ATTEMPT: attempt})
 
+    def close(self, name: str, reason: str) -> None:
+        """Put our taint on a node: nothing new starts there. One that has it already keeps it."""
+        taint = {"key": labels.TAINT, "value": reason, "effect": "NoSchedule"}
+
+        def with_ours(spec: Json) -> Json | None:
+            there: list[Json] = spec.get("taints") or []
+            return None if any(t["key"] == labels.TAINT for t in there) else {"taints": [*there, taint]}
+
+        self._rewrite_spec(name, with_ours)
+
+    def cordon(self, name: str) -> None:
+        """Make a node unschedulable and note that we did; one that somebody else cordoned stays theirs."""
+        node = self.node(name)
+        if not node["spec"].get("unschedulable"):
+            self.patch_node(name, {}, {labels.CORDONED: "true"}, {"unschedulable": True})
+
+    def open(self, name: str) -> None:
+        """Take our taints, and a cordon of ours, off a node; one that has neither is left alone."""
+
+        def without_ours(spec: Json) -> Json | None:
+            there: list[Json] = spec.get("taints") or []
+            foreign = [taint for taint in there if taint["key"] not in labels.OUR_TAINTS]
+            return None if foreign == there else {"taints": foreign or None}
+
+        if (self.node(name)["metadata"].get("annotations") or {}).get(labels.CORDONED) == "true":
+            self.patch_node(name, {}, {labels.CORDONED: None}, {"unschedulable": None})
+        self._rewrite_spec(name, without_ours)
+
+    def node(self, name: str) -> Json:
+        """One node, as it is now; raises :class:`NodeMissing`."""
+        try:
+            return self.get(f"/api/v1/nodes/{name}")
+        except NotFound:
+            raise NodeMissing(name) from None
+
+    def _rewrite_spec(self, name: str, change: Callable[[Json], Json | None]) -> None:
+        """Read, change, write, and again if somebody came in between; ``None`` is no change."""
+        for left in reversed(range(REWRITES)):
+            node = self.node(name)
+            spec = change(node["spec"])
+            if spec is None:
+                return
+            version = {"resourceVersion": node["metadata"]["resourceVersion"]}
+            try:
+                self._patch(f"/api/v1/nodes/{name}", {"metadata": version, "spec": spec})
+                return
+            except NotFound:
+                raise NodeMissing(name) from None
+            except Conflict:
+                if not left:
+                    raise
+
+    def pods(self) -> list[Json]:
+        """Every pod that has not ended, in any namespace, in one LIST."""
+        query = {"fieldSelector": "status.phase!=Succeeded,status.phase!=Failed"}
+        items: list[Json] = self.get("/api/v1/pods", query)["items"]
+        return items
+
     def pods_on(self, node: str) -> list[Json]:
         """Every pod bound to a node, in any namespace."""
         query = {"fieldSelector": f"spec.nodeName={node}"}
-        items: list[Json] = self._call("GET", "/api/v1/pods", query=query)["items"]
+        items: list[Json] = self.call("GET", "/api/v1/pods", query=query)["items"]
         return items
 
     def config_map(self, namespace: str, name: str) -> Json | None:
         """A ConfigMap, or ``None`` where there is none."""
         try:
-            return self._call("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
-        except _NotFound:
+            return self.call("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+        except NotFound:
             return None
 
     def write_config_map(self, namespace: str, name: str, data: Mapping[str, str]) -> None:
@@ -143,71 +158,58 @@ class Cluster:
         path = f"/api/v1/namespaces/{namespace}/configmaps"
         metadata = {"name": name, "labels": {"app.kubernetes.io/managed-by": labels.FIELD_MANAGER}}
         body: Json = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
-        owner = {"fieldManager": labels.FIELD_MANAGER}
         try:
-            self._call("PATCH", f"{path}/{name}", owner, body, "application/merge-patch+json")
-        except _NotFound:
-            self._call("POST", path, owner, body)
+            self._patch(f"{path}/{name}", body)
+        except NotFound:
+            self.call("POST", path, OWNER, body)
 
     def delete_config_map(self, namespace: str, name: str) -> None:
         """Delete it; one that is gone already is no error."""
-        with contextlib.suppress(_NotFound):
-            self._call("DELETE", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+        with contextlib.suppress(NotFound):
+            self.call("DELETE", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
 
     def delete_pod(self, namespace: str, name: str) -> None:
         """Delete a pod that a DaemonSet will replace; one that is gone already is no error."""
-        with contextlib.suppress(_NotFound):
-            self._call("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}")
+        with contextlib.suppress(NotFound):
+            self.call("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}")
 
-    def _call(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        body: Json | None = None,
-        content_type: str = "application/json",
-    ) -> Json:
+    def evict(self, namespace: str, name: str) -> bool:
+        """Ask for a pod's eviction; whether its disruption budgets allow it now. One that is gone is no error."""
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace}}
+        try:
+            self.call("POST", f"/api/v1/namespaces/{namespace}/pods/{name}/eviction", body=body, tries=1)
+        except TooManyRequests:
+            return False
+        except NotFound:
+            return True
+        return True
+
+    def annotate_pod(self, namespace: str, name: str, annotations: Mapping[str, str]) -> None:
+        """Merge annotations into a pod's; the kubelet synchronises a changed pod, volumes included, at once."""
+        self._patch(f"/api/v1/namespaces/{namespace}/pods/{name}", {"metadata": {"annotations": dict(annotations)}})
+
+    def execute(self, namespace: str, pod: str, command: list[str]) -> tuple[int, str]:
+        """Run a command in a pod's first container: its exit status and what it printed.
+
+        Raises :class:`ClusterError` where that is not allowed or the pod has no such program.
+        """
+        from kubernetes import client
         from kubernetes.client import ApiException
+        from kubernetes.stream import stream
         from urllib3.exceptions import HTTPError
 
-        request = f"{method} {path}"
+        # A client of its own: the library swaps the client's transport for a WebSocket while it talks.
+        api = client.CoreV1Api(client.ApiClient(self.settings))
+        wanted = {"command": command, "stderr": True, "stdin": False, "stdout": True, "tty": False}
         try:
-            _, url, headers, payload, _ = self._api.param_serialize(
-                method,
-                path,
-                query_params=list((query or {}).items()),
-                header_params={"Accept": "application/json", "Content-Type": content_type},
-                body=body,
-                auth_settings=["BearerToken"],
-            )
-            response = self._api.call_api(
-                method, url, header_params=headers, body=payload, _request_timeout=(CALL_TIMEOUT_S, CALL_TIMEOUT_S)
-            )
-            answer = response.read()
-        except (ApiException, HTTPError) as exc:
-            raise ClusterUnreachable(f"the cluster at {self.server} does not answer: {_root_cause(exc)}") from None
-        if response.status >= 400:
-            raise _refusal(request, response.status, answer)
-        data: Json = json.loads(answer)
-        return data
+            talk = stream(api.connect_get_namespaced_pod_exec, pod, namespace, **wanted, _preload_content=False)
+            talk.run_forever(timeout=EXEC_TIMEOUT_S)
+            if talk.returncode is None:
+                raise ClusterError(f"{command[0]} in pod {namespace}/{pod} did not end within {EXEC_TIMEOUT_S} s")
+            return int(talk.returncode), f"{talk.read_stdout()}{talk.read_stderr()}".strip()
+        except (ApiException, HTTPError, OSError, ValueError, TypeError) as exc:
+            reason = getattr(exc, "reason", None) or exc
+            raise ClusterError(f"{command[0]} could not be run in pod {namespace}/{pod}: {reason}") from None
 
-
-class _NotFound(ClusterError):
-    pass
-
-
-def _refusal(request: str, status: int, answer: bytes) -> ClusterError:
-    try:
-        message = json.loads(answer)["message"]
-    except (ValueError, KeyError):
-        message = answer[:200].decode(errors="replace")
-    if status == 404:
-        return _NotFound(f"{request}: {message}")
-    if status in (401, 403):
-        return ClusterUnreachable(f"the cluster refuses {request}: {message}")
-    return ClusterError(f"{request} answered {status}: {message}")
-
-
-def _root_cause(exc: BaseException) -> str:
-    reason = getattr(exc, "reason", None)
-    return _root_cause(reason) if isinstance(reason, BaseException) else str(exc)
+    def _patch(self, path: str, body: Json) -> Json:
+        return self.call("PATCH", path, OWNER, body, "application/merge-patch+json")

@@ -27,6 +27,10 @@ class Node:
     allocatable: Mapping[str, int]
     """Extended resources under ``nvidia.com/`` in slices or GPUs; kubelet keeps vanished ones at 0, which is absent."""
     report: Report | None
+    ready: bool = True
+    """Whether its kubelet says ``Ready``; nothing is started or ended on a node that is not."""
+    taints: frozenset[str] = frozenset()
+    """The keys of its taints."""
 
     @property
     def config(self) -> str:
@@ -40,6 +44,11 @@ class Node:
     def attempt(self) -> str | None:
         """Which of our writes this is; a report that saw an earlier one is stale."""
         return self.annotations.get(labels.ATTEMPT)
+
+    @property
+    def closed(self) -> bool:
+        """Whether we keep new pods away from it: by one of our taints, or by a cordon of ours."""
+        return bool(self.taints & set(labels.OUR_TAINTS)) or self.annotations.get(labels.CORDONED) == "true"
 
 
 @dataclass(frozen=True)
@@ -85,11 +94,13 @@ def _look(args: ClusterArgs, namespace: str) -> Look:
 
 def _node(name: str, item: Json, report: Report | None) -> Node:
     metadata: Json = item["metadata"]
-    offered: dict[str, Any] = item.get("status", {}).get("allocatable") or {}
+    offered: dict[str, Any] = item["status"].get("allocatable") or {}
     return Node(
         name=name,
         labels=metadata.get("labels") or {},
         annotations=metadata.get("annotations") or {},
         allocatable={key: int(n) for key, n in offered.items() if key.startswith("nvidia.com/") and int(n)},
         report=report,
+        ready=any(c["type"] == "Ready" and c["status"] == "True" for c in item["status"].get("conditions") or []),
+        taints=frozenset(taint["key"] for taint in item.get("spec", {}).get("taints") or []),
     )

@@ -50,7 +50,19 @@ WAVE: Final = "mig-fleet.dev/wave"
 """Node annotation: the wave the node belongs to. A wave that leaves the stack touches only nodes still its own: when a
 pool is renamed, or a node moves to another pool, the new wave has taken them over before the old one goes."""
 
+VERIFIED_CONFIG: Final = "mig-fleet.dev/verified-config"
+"""Node annotation: the last config that was read back through NVML here; what a rollback returns to."""
+
+CORDONED: Final = "mig-fleet.dev/cordoned"
+"""Node annotation, ``true``: the node was schedulable until we made it unschedulable for a change."""
+
 FIELD_MANAGER: Final = "mig-fleet"
 
 TAINT: Final = "mig-fleet.dev/reconfiguring"
 """Taint key: the node is being cut anew; nothing new may start on its GPUs (effect ``NoSchedule``)."""
+
+STARTUP_TAINT: Final = "mig-fleet.dev/startup"
+"""Taint key for node pools that grow by themselves: put there by the pool's template, taken off once the node is
+verified, so that no pod gets a whole GPU before it is cut (gpu-operator #2670)."""
+
+OUR_TAINTS: Final = (TAINT, STARTUP_TAINT)

@@ -24,6 +24,8 @@ class FleetPool:
     name: str
     settings: Pool
     layout: Layout
+    nodes: tuple[str, ...]
+    """By name; those of a selector are known once the cluster was asked (`stacks.membership`)."""
 
 
 @dataclass(frozen=True)
@@ -119,12 +121,12 @@ def _pools(settings: Settings, layouts: Mapping[str, Layout], problems: list[Pro
         except MigError as exc:
             problems.append(Problem(f"pools.{name}.gpu", str(exc)))
             continue
-        for node in pool.nodes:
+        for node in pool.nodes or ():
             if node in owner:
                 problems.append(Problem(f"pools.{name}.nodes", f"node '{node}' is in pool '{owner[node]}' already"))
             owner[node] = name
         if pool.layout in layouts:
-            found.append(FleetPool(name, pool, layouts[pool.layout]))
+            found.append(FleetPool(name, pool, layouts[pool.layout], pool.nodes or ()))
         elif pool.layout not in settings.layouts and not any(
             problem.path.startswith(f"layouts.{pool.layout}") for problem in problems
         ):

@@ -96,7 +96,7 @@ def _pool(pool: FleetPool, fleet: Fleet, opts: pulumi.ResourceOptions) -> Pool:
             "reports": fleet.settings.operator.namespace,
             "gpu": pool.settings.gpu,
             "gpus_per_node": pool.settings.gpus_per_node,
-            "nodes": list(pool.settings.nodes),
+            "nodes": list(pool.nodes),
             "layout": pool.layout,
             "strategy": fleet.strategy,
             "on_delete": pool.settings.rollout.on_delete,
@@ -119,7 +119,7 @@ def _cluster(fleet: Fleet) -> ClusterArgs:
 def _watched(pool: FleetPool) -> WatchedPool:
     per_gpu = pool.layout.per_gpu(pool.settings.gpus_per_node)
     slices = sum(sum(profiles.values()) for profiles in per_gpu if profiles)
-    return WatchedPool(pool.name, tuple(sorted(pool.settings.nodes)), slices)
+    return WatchedPool(pool.name, tuple(sorted(pool.nodes)), slices)
 
 
 def _at(provider: pulumi.ProviderResource, *after: pulumi.Resource) -> pulumi.ResourceOptions:

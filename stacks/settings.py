@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from stacks import documents
@@ -27,9 +27,13 @@ def _seconds(value: object) -> object:
     match = re.fullmatch(r"(\d+)(s|m|h)", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("should be a duration such as 90s, 45m or 2h")
-    if int(match[1]) == 0:
-        raise ValueError("should be longer than nothing")
     return int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _some(value: int) -> int:
+    if value == 0:
+        raise ValueError("should be longer than nothing")
+    return value
 
 
 def _node_name(value: str) -> str:
@@ -44,8 +48,10 @@ def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-Duration = Annotated[int, BeforeValidator(_seconds)]
-"""Seconds inside; ``90s``, ``45m``, ``2h`` in the stack file."""
+Span = Annotated[int, BeforeValidator(_seconds)]
+"""Seconds inside; ``0s``, ``90s``, ``45m``, ``2h`` in the stack file."""
+Duration = Annotated[Span, AfterValidator(_some)]
+"""A :data:`Span` longer than nothing."""
 NodeName = Annotated[str, AfterValidator(_node_name)]
 
 
@@ -54,6 +60,8 @@ class Cluster(Closed):
 
     kubeconfig: str | None = None
     context: str | None = None
+    on_unreachable: Literal["fail", "warn"] = "fail"
+    """Whether a preview fails when the cluster does not answer, or goes on without having looked for drift."""
 
 
 class Operator(Closed):
@@ -75,21 +83,59 @@ class Probe(Closed):
     interval: Duration = 15
 
 
+def _share(value: object) -> object:
+    """``25%`` stays text, a number of nodes stays a number."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("should be a number of nodes such as 2, or a share of the pool such as 25%")
+    percent = re.fullmatch(r"(\d{1,3})%", value) if isinstance(value, str) else None
+    number = int(percent[1]) if percent else value
+    if not isinstance(number, int) or number < 1 or (percent and number > 100):
+        raise ValueError("should be a number of nodes from 1 such as 2, or a share of the pool from 1% to 100%")
+    return value
+
+
 class Rollout(Closed):
     """How nodes are changed."""
 
+    canary: int = Field(default=0, ge=0, strict=True)
+    """So many nodes go first, in a wave of their own."""
+    max_unavailable: Annotated[int | str, BeforeValidator(_share)] = "25%"
+    """The most nodes of the pool that are changed at the same time."""
+    max_waves_per_update: int | None = Field(default=None, ge=1, strict=True)
+    """The rest of a pool's waves wait for the next update."""
+    soak: Span = 0
+    """How long a wave must stay as declared before its nodes are opened again and the next wave starts."""
+    on_user_pods: Literal["refuse", "wait", "evict"] = "refuse"
+    """What happens to pods that hold slices of a node that is to be cut anew."""
+    on_failure: Literal["halt", "rollback"] = "halt"
+    """A wave that fails stays closed, or goes back to the layout that was last verified on it."""
+    recovery: bool = Field(default=True, strict=True)
+    """Whether a node that went wrong may be helped: MIG Manager or the device plugin started over, at most once."""
     timeout: Duration = 2700
     on_delete: Literal["retain", "disable", "restore"] = "retain"
 
 
+class Selector(Closed):
+    """Nodes by their labels, looked up at each preview and update."""
+
+    match_labels: Annotated[dict[str, str], Field(min_length=1)]
+
+
 class Pool(Closed):
-    """Nodes with one GPU model and one layout."""
+    """Nodes with one GPU model and one layout: named one by one, or chosen by their labels."""
 
     gpu: str
     gpus_per_node: int = Field(ge=1, le=64, strict=True)
-    nodes: Annotated[tuple[NodeName, ...], AfterValidator(_not_empty)]
+    nodes: Annotated[tuple[NodeName, ...], AfterValidator(_not_empty)] | None = None
+    selector: Selector | None = None
     layout: str
     rollout: Rollout = Rollout()
+
+    @model_validator(mode="after")
+    def _one_way_to_find_nodes(self) -> "Pool":
+        if (self.nodes is None) == (self.selector is None):
+            raise ValueError("should have either nodes or selector")
+        return self
 
 
 class Monitoring(Closed):

@@ -13,7 +13,7 @@ def capacity(fleet: Fleet) -> dict[str, int]:
     total: Counter[str] = Counter()
     for pool in fleet.pools:
         offered = pool.layout.allocatable(pool.settings.gpus_per_node, fleet.strategy)
-        total.update({name: n * len(pool.settings.nodes) for name, n in offered.items()})
+        total.update({name: n * len(pool.nodes) for name, n in offered.items()})
     return {name: n for name, n in sorted(total.items()) if n}
 
 
@@ -34,7 +34,7 @@ def _price(pool: FleetPool, fleet: Fleet) -> float | None:
 
 def _pool_cost(pool: FleetPool, fleet: Fleet) -> dict[str, Any]:
     price = _price(pool, fleet) or 0.0
-    gpus = pool.settings.gpus_per_node * len(pool.settings.nodes)
+    gpus = pool.settings.gpus_per_node * len(pool.nodes)
     per_slice: dict[str, float] = {}
     for profiles in pool.layout.per_gpu(pool.settings.gpus_per_node):
         for name, share in shares(pool.layout.model, profiles or {}).items():

@@ -1,0 +1,173 @@
+"""A connection to a user's cluster: bounded requests, plain JSON answers, and errors that say what was asked.
+
+Answers are plain JSON dictionaries: the client's typed models cost seconds for a thousand nodes and buy nothing here.
+The client library is imported when a connection is opened, never with this module, which the Pulumi program imports
+too.
+
+::
+
+    ClusterError              the cluster did not do what was asked
+    ├── ClusterUnreachable    no answer, or no permission to ask
+    ├── NotFound              there is no such object
+    ├── Conflict              somebody else wrote first
+    ├── TooManyRequests       not now: a disruption budget, or a server that is too busy
+    └── NodeMissing           a node the stack names is not in the cluster
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Self, TypedDict
+
+Json = dict[str, Any]
+
+CALL_TIMEOUT_S = 10
+"""One call, connect and read together at most about this long: a preview shall fail, not hang."""
+
+BUSY = (429, 500, 502, 503, 504)
+"""Answers of a server that may do better in a moment; a request that it did not carry out is asked again."""
+
+TRIES = {"GET": 2}
+MOST_TRIES = 4
+"""A write is worth more patience than a look; all our writes may be repeated."""
+FIRST_PAUSE_S = 0.5
+
+
+class ClusterArgs(TypedDict, total=False):
+    """Where the cluster is: a path and a context name, never credentials, because inputs are shown and stored."""
+
+    kubeconfig: str
+    context: str
+    on_unreachable: str
+    """``fail`` (default) or ``warn``: whether a preview goes on when the cluster does not answer."""
+
+
+class ClusterError(Exception):
+    """The cluster did not do what was asked; the message says what was asked and what came back."""
+
+
+class ClusterUnreachable(ClusterError):
+    """No answer, or no permission to ask."""
+
+
+class NotFound(ClusterError):
+    """There is no such object."""
+
+
+class Conflict(ClusterError):
+    """Somebody else wrote first; read again and decide again."""
+
+
+class TooManyRequests(ClusterError):
+    """Not now: a disruption budget says no, or the server has too much to do."""
+
+
+class NodeMissing(ClusterError):
+    """A node the stack names is not in the cluster."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(f"node '{node}' is not in the cluster; check the pool's nodes, or `kubectl get nodes`")
+        self.node = node
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.node,)
+
+
+class Connection:
+    """Opening it reads the kubeconfig and makes no call."""
+
+    def __init__(self, args: ClusterArgs | Mapping[str, str] | None = None) -> None:
+        import yaml
+        from kubernetes import client, config
+        from kubernetes.config import ConfigException
+
+        where: dict[str, str] = dict(args or {})  # type: ignore[arg-type]  # a TypedDict of str is one
+        settings = client.Configuration()
+        settings.retries = False
+        try:
+            config.load_kube_config(
+                config_file=where.get("kubeconfig"),
+                context=where.get("context"),
+                client_configuration=settings,
+                persist_config=False,
+            )
+        except (ConfigException, OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError) as exc:
+            raise ClusterUnreachable(
+                f"no usable kubeconfig at {where.get('kubeconfig') or 'the default place'}"
+                f"{' for context ' + where['context'] if 'context' in where else ''}: {exc}"
+            ) from None
+        self.server: str = settings.host
+        self.settings = settings
+        self._api = client.ApiClient(settings)
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
+        """Any object or list by its path."""
+        return self.call("GET", path, query)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        content_type: str = "application/json",
+        tries: int | None = None,
+    ) -> Json:
+        """One request, asked again where the server is busy or the line broke; raises :class:`ClusterError`.
+
+        ``tries`` is how often in all, by default :data:`TRIES` for the method.
+        """
+        pause = FIRST_PAUSE_S
+        for left in reversed(range(tries or TRIES.get(method, MOST_TRIES))):
+            try:
+                status, answer = self._request(method, path, query, body, content_type)
+            except ClusterUnreachable:
+                if not left:
+                    raise
+                status, answer = BUSY[0], b""
+            if status not in BUSY or not left:
+                break
+            time.sleep(pause)
+            pause *= 2
+        if status >= 400:
+            raise _refusal(f"{method} {path}", status, answer)
+        data: Json = json.loads(answer)
+        return data
+
+    def _request(
+        self, method: str, path: str, query: Mapping[str, str] | None, body: Json | None, content_type: str
+    ) -> tuple[int, bytes]:
+        from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            _, url, headers, payload, _ = self._api.param_serialize(
+                method,
+                path,
+                query_params=list((query or {}).items()),
+                header_params={"Accept": "application/json", "Content-Type": content_type},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            response = self._api.call_api(
+                method, url, header_params=headers, body=payload, _request_timeout=(CALL_TIMEOUT_S, CALL_TIMEOUT_S)
+            )
+            return response.status, response.read()
+        except (ApiException, HTTPError) as exc:
+            raise ClusterUnreachable(f"the cluster at {self.server} does not answer: {_root_cause(exc)}") from None
+
+
+def _refusal(request: str, status: int, answer: bytes) -> ClusterError:
+    try:
+        message = json.loads(answer)["message"]
+    except (ValueError, KeyError, TypeError):
+        message = answer[:200].decode(errors="replace")
+    if status in (401, 403):
+        return ClusterUnreachable(f"the cluster refuses {request}: {message}")
+    kind = {404: NotFound, 409: Conflict, 429: TooManyRequests}.get(status, ClusterError)
+    return kind(f"{request} answered {status}: {message}")
+
+
+def _root_cause(exc: BaseException) -> str:
+    reason = getattr(exc, "reason", None)
+    return _root_cause(reason) if isinstance(reason, BaseException) else str(exc)

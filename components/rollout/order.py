@@ -1,0 +1,89 @@
+"""The order for one wave: where it is, how its nodes may be changed, and until when."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from components.cluster import Cluster, ClusterArgs, ClusterError
+from components.look import Look, forget, look
+
+T = TypeVar("T")
+
+AT_ONCE = 16
+"""Requests in flight: nodes of a wave are written side by side, without flooding the API server."""
+
+POLL_S = 1.0
+
+
+class Refused(Exception):
+    """The order cannot be carried out; the text names nodes, reasons and the way out."""
+
+
+@dataclass
+class Order:
+    """What the steps of a change share. It lives as long as one call of a provider."""
+
+    where: ClusterArgs
+    namespace: str
+    """Where MIG Manager runs."""
+    reports: str
+    wave: str
+    on_user_pods: str = "refuse"
+    isolation: str = "taint"
+    """``taint``, or ``cordon`` where an operator that is not ours would not tolerate our taint."""
+    gpu: str = ""
+    gpus_per_node: int = 0
+    timeout_s: float = 2700
+    started: float = field(default_factory=time.monotonic)
+    _told: str = ""
+
+    @classmethod
+    def of(cls, props: Mapping[str, Any]) -> "Order":
+        """From a provider's properties; numbers come back from Pulumi as floats."""
+        return cls(
+            where=props["cluster"],
+            namespace=props["namespace"],
+            reports=props.get("reports") or props["namespace"],
+            wave=props["wave"],
+            on_user_pods=props.get("on_user_pods") or "refuse",
+            isolation=props.get("isolation") or "taint",
+            gpu=props.get("gpu") or "",
+            gpus_per_node=int(props.get("gpus_per_node") or 0),
+            timeout_s=float(props["timeout_s"]),
+        )
+
+    def cluster(self) -> Cluster:
+        return Cluster(self.where)
+
+    def look(self) -> Look:
+        """The fleet as it is at this moment."""
+        return look(self.where, self.reports, fresh=True)
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() - self.started > self.timeout_s
+
+    def say(self, text: str) -> None:
+        """A line of progress whenever it reads differently; Pulumi shows it under the stack's row."""
+        if text != self._told:
+            print(f"{self.wave}: {text}", flush=True)
+            self._told = text
+
+    def each(self, nodes: Iterable[str], act: Callable[[Cluster, str], T]) -> tuple[dict[str, T], dict[str, str]]:
+        """Act on all nodes side by side: what came of it, and the error of those where it failed."""
+        cluster = self.cluster()
+        done: dict[str, T] = {}
+        failed: dict[str, str] = {}
+
+        def one(name: str) -> None:
+            try:
+                done[name] = act(cluster, name)
+            except ClusterError as exc:
+                failed[name] = str(exc)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(one, sorted(nodes)))
+        forget()
+        return done, failed

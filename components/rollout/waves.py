@@ -1,0 +1,60 @@
+"""Which nodes of a pool change together.
+
+A node's wave follows from its own name and from how full the wave is, so that a node that joins or leaves moves none
+but its nearest: the nodes are the leaves of a binary trie over the hash of their names, and a leaf that holds more
+nodes than may be away at once splits in two. Nothing has to be remembered, and no wave is ever larger than allowed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+CANARY = "canary"
+ALL = "100%"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How many nodes of a pool may be away at once, as a number or as a share such as ``25%``, and who goes first."""
+
+    max_unavailable: int | str = ALL
+    canary: int = 0
+
+    def limit(self, nodes: int) -> int:
+        """Nodes at the same time; a share is rounded down, but one node may always go."""
+        if isinstance(self.max_unavailable, int):
+            return self.max_unavailable
+        return max(1, nodes * int(self.max_unavailable.removesuffix("%")) // 100)
+
+
+def waves(nodes: Iterable[str], pace: Pace) -> Mapping[str, tuple[str, ...]]:
+    """Wave → its nodes by name, in the order in which they go.
+
+    The canary is called ``canary``, the others ``wave-0``, or ``wave-00`` and ``wave-01`` where that one is too large,
+    and so on.
+
+    >>> dict(waves(["a", "b", "c"], Pace(max_unavailable=2)))
+    {'wave-00': ('c',), 'wave-01': ('a', 'b')}
+    """
+    names = sorted(set(nodes))
+    limit = pace.limit(len(names))
+    first = sorted(names, key=lambda name: _digest(f"{CANARY} {name}"))[: min(pace.canary, limit)]
+    rest = [name for name in names if name not in first]
+    found = {CANARY: tuple(sorted(first))} if first else {}
+    return found | {f"wave-{path}": tuple(members) for path, members in _leaves("0", rest, limit)}
+
+
+def _leaves(path: str, nodes: list[str], limit: int) -> list[tuple[str, list[str]]]:
+    """Hashes of different names differ within 256 bits, so that the splitting ends."""
+    if not nodes:
+        return []
+    if len(nodes) <= limit:
+        return [(path, nodes)]
+    halves: tuple[list[str], list[str]] = ([], [])
+    for name in nodes:
+        halves[_digest(name)[len(path) - 1] == "1"].append(name)
+    return [*_leaves(path + "0", halves[0], limit), *_leaves(path + "1", halves[1], limit)]
+
+
+def _digest(text: str) -> str:
+    return f"{int.from_bytes(sha256(text.encode()).digest()):0256b}"
