@@ -57,9 +57,8 @@ class Recipe:
     def fingerprint(self) -> str:
         """Names what is built: it changes with any module, any flag and any source file of ours."""
         digest = hashlib.sha256(repr((self.packages, self.flags, self.cgo)).encode())
-        for name in ("go.mod", "go.sum", "main.go"):
-            file = self.folder / name
-            digest.update(file.read_bytes() if file.exists() else b"")
+        for file in (self.folder / "go.mod", self.folder / "go.sum", *sorted(self.folder.rglob("*.go"))):
+            digest.update(file.read_bytes())
         return digest.hexdigest()[:12]
 
 

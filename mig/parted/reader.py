@@ -4,7 +4,10 @@ NVIDIA converts YAML to JSON and decodes that (sigs.k8s.io/yaml, api/spec/v1/spe
 zero value, a whole float is an integer, keys that are numbers or booleans become texts.
 """
 
+import math
+import struct
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from mig.errors import InvalidPartedFile, InvalidProfile
@@ -127,9 +130,31 @@ def _mapping(path: str, value: object) -> dict[str, Any]:
 def _key(path: str, key: object) -> str:
     if isinstance(key, bool):
         return "true" if key else "false"
-    if isinstance(key, (str, int, float)):
+    if isinstance(key, float):
+        return _float_key(key)
+    if isinstance(key, str) or (isinstance(key, int) and key < _INT64):
         return str(key)
     raise InvalidPartedFile(path, f"a key must be a text, found {_short(key)}")
+
+
+def _float_key(key: float) -> str:
+    """The shortest digits that still are this number in 32 bits, as Go writes them: ``1.10`` is ``1.1``, ``1e3`` is
+    ``1000`` and ``1e6`` is ``1e+06`` (sigs.k8s.io/yaml, FormatFloat 'g' with -1 and 32).
+    """
+    if math.isnan(key):
+        return ".nan"
+    try:
+        packed = struct.pack("f", key)
+    except OverflowError:
+        packed = struct.pack("f", math.copysign(math.inf, key))
+    (single,) = struct.unpack("f", packed)
+    if math.isinf(single):
+        return ".inf" if single > 0 else "-.inf"
+    texts = (f"{single:.{digits}e}" for digits in range(9))
+    mantissa, _, exponent = next(text for text in texts if struct.pack("f", float(text)) == packed).partition("e")
+    if not -4 <= int(exponent) < 6:
+        return f"{mantissa}e{exponent}"
+    return f"{Decimal(f'{mantissa}e{exponent}'):f}"
 
 
 def _short(value: object) -> str:

@@ -16,5 +16,10 @@ settings.load_profile("steady")
 @pytest.fixture(scope="session")
 def nvidia_mig_parted() -> str:
     """The path of NVIDIA's binary, the reference for what a mig-parted file may say."""
-    family = toolchain.family("mig-parted")
-    return str(toolchain.ensure([family]).path("nvidia-mig-parted"))
+    return str(toolchain.ensure([toolchain.family("mig-parted")]).path("nvidia-mig-parted"))
+
+
+@pytest.fixture(scope="session")
+def mig_parted_spec() -> str:
+    """The path of the program around NVIDIA's parser that prints what a mig-parted file says."""
+    return str(toolchain.ensure([toolchain.family("mig-parted")]).path("mig-parted-spec"))

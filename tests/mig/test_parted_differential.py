@@ -1,103 +1,26 @@
-"""Our reader beside NVIDIA's own: thousands of files, valid and broken, and always the same verdict.
+"""Our reader and writer beside NVIDIA's own parser: thousands of files, valid and broken, and always the same reading.
 
 ``MIG_FLEET_DIFFERENTIAL=20000 pytest tests/mig/test_parted_differential.py`` runs more of them.
 """
 
+import json
 import os
 import random
 import subprocess
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cli.documents import DocumentError, parse
 from mig import Cut, Layout, gpus, parted
 from mig.errors import InvalidPartedFile
-from mig.placement import feasible
+from mig.labels import ALL_DISABLED
+from cli.documents import DocumentError, parse
+from tests.mig.parted_files import SEED, files, layouts
 
 FILES = int(os.environ.get("MIG_FLEET_DIFFERENTIAL", "2000"))
-SEED = 20_261_123
-
-FRAGMENTS = {
-    name: lines.splitlines()
-    for name, lines in tomllib.loads(Path(__file__).with_name("parted-fragments.toml").read_text("utf-8")).items()
-}
-NOISE = (
-    *("\t", "  ", ":", "- ", "#", "'", '"', "[", "]", "{", "}", ",", "&a ", "*a", "!!int ", "|", ">", "%", "@"),
-    *("\n", "---\n", "...\n"),
-)
-
-
-def mostly_good(kind: str, dice: random.Random, good: int = 1) -> str:
-    """One of the first ``good`` fragments of its kind, or sometimes any."""
-    return dice.choice(FRAGMENTS[kind][:good] if dice.random() < 0.8 else FRAGMENTS[kind])
-
-
-def entry(dice: random.Random) -> list[str]:
-    enabled = mostly_good("enabled", dice, 2)
-    lines = [f"devices: {mostly_good('devices', dice)}", f"mig-enabled: {enabled}"]
-    if dice.random() < 0.5:
-        lines.insert(0, f"device-filter: {mostly_good('filters', dice)}")
-    if (enabled == "true") != (dice.random() < 0.08):
-        if dice.random() < 0.08:
-            lines.append(f"mig-devices: {dice.choice(['~', '{}', '[]', '7', 'x', '{1g.10gb: 7}'])}")
-        else:
-            lines.append("mig-devices:")
-            for _ in range(dice.randint(1, 3)):
-                lines.append(f"  {mostly_good('profiles', dice, 4)}: {mostly_good('counts', dice)}")
-    if dice.random() < 0.08:
-        lines.pop(dice.randrange(len(lines)))
-    if dice.random() < 0.05:
-        field = dice.choice(["extra", "Devices", "<<", "device-filter", "devices", "mig-enabled", "mig-devices"])
-        lines.append(f"{field}: {dice.choice(['x', 'all', 'true', '{}', '[0]'])}")
-    if dice.random() < 0.1:
-        dice.shuffle(lines)
-    return lines or ["{}"]
-
-
-def composed(dice: random.Random) -> str:
-    """A file put together from fragments, most of them good."""
-    lines = [f"version: {mostly_good('versions', dice)}", "mig-configs:"]
-    for position in range(dice.randint(0 if dice.random() < 0.1 else 1, 3)):
-        lines.append(f"  {f'config-{position}' if dice.random() < 0.8 else dice.choice(FRAGMENTS['names'])}:")
-        for _ in range(dice.randint(0 if dice.random() < 0.1 else 1, 2)):
-            first, *rest = entry(dice)
-            lines += [f"    - {first}", *(f"      {line}" for line in rest)]
-    if dice.random() < 0.05:
-        extra = dice.choice(["extra: 1", "version: v1", "mig-configs: {}", "# note"])
-        lines.insert(dice.randrange(len(lines) + 1), extra)
-    if dice.random() < 0.05:
-        del lines[dice.randrange(len(lines))]
-    return "\n".join(lines) + "\n"
-
-
-def written(dice: random.Random) -> str:
-    """What our writer writes for random layouts."""
-    layouts = []
-    for position in range(dice.randint(1, 4)):
-        model = dice.choice([model for model in gpus.all_models() if feasible(model)])
-        cuts = [dict(dice.choice(feasible(model)[1:])) for _ in range(dice.randint(1, 4))]
-        per_gpu = tuple(Cut((index,), cut) for index, cut in enumerate(cuts))
-        layouts.append(Layout(f"layout-{position}", model.name, per_gpu if len(cuts) > 1 else (Cut(None, cuts[0]),)))
-    return parted.dump(layouts)
-
-
-def noisy(dice: random.Random) -> str:
-    text = dice.choice([composed, written])(dice)
-    for _ in range(dice.randint(1, 3)):
-        at = dice.randrange(len(text) + 1)
-        cut = dice.randint(0, 3)
-        text = text[:at] + (dice.choice(NOISE) if dice.random() < 0.7 else "") + text[at + cut :]
-    return text
-
-
-def files() -> list[str]:
-    dice = random.Random(SEED)
-    fixed = ["", "version: v1\n", "~\n", "[]\n", "x\n", "{}\n", "version: v1\nmig-configs: {}\n"]
-    kinds = [composed] * 5 + [written] + [noisy] * 2
-    return [*fixed, *(dice.choice(kinds)(dice) for _ in range(FILES - len(fixed)))]
+PCI_IDS = [*(pci for model in gpus.all_models() for pci in model.pci_device_ids), "0x000110DE"]
 
 
 def ours(text: str) -> tuple[bool, str]:
@@ -120,7 +43,7 @@ def theirs(binary: str, path: Path) -> tuple[bool, str]:
 
 @pytest.mark.slow
 def test_nvidias_parser_and_ours_agree_on_every_file(nvidia_mig_parted: str, tmp_path: Path) -> None:
-    texts = files()
+    texts = files(FILES)
     paths = []
     for number, text in enumerate(texts):
         paths.append(tmp_path / f"{number}.yaml")
@@ -135,3 +58,68 @@ def test_nvidias_parser_and_ours_agree_on_every_file(nvidia_mig_parted: str, tmp
     assert not differing, f"{len(differing)} of {len(texts)} files differ:\n" + "\n".join(differing[:5])
     accepted = sum(verdict for verdict, _ in verdicts)
     assert len(texts) // 5 < accepted < len(texts) * 4 // 5, "both verdicts must be well represented"
+
+
+def read_by_nvidia(binary: str, texts: list[str]) -> list[dict[str, Any]]:
+    """What NVIDIA's parser makes of each text: its ``configs``, or its ``error``."""
+    asked = "\n".join(map(json.dumps, texts))
+    command = [binary, "-gpus", ",".join(PCI_IDS)]
+    said = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=120, check=True).stdout
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def plain(entry: parted.Entry) -> dict[str, Any]:
+    """One of our entries in the form in which NVIDIA's are compared."""
+    return {
+        "device-filter": list(entry.device_filter),
+        "devices": "all" if entry.devices is None else list(entry.devices),
+        "mig-enabled": entry.mig_enabled,
+        "mig-devices": dict(entry.mig_devices),
+        "selects": [pci for pci in PCI_IDS if entry.selects(pci)],
+    }
+
+
+def normal(entry: dict[str, Any]) -> dict[str, Any]:
+    """NVIDIA's entry; a filter that is one text, an empty one or none at all differ in its Go types only."""
+    written = entry.get("device-filter")
+    words = [written] if isinstance(written, str) and written else written or []
+    return {**entry, "device-filter": words, "mig-devices": entry["mig-devices"] or {}}
+
+
+@pytest.mark.slow
+def test_what_nvidias_parser_reads_from_an_accepted_file_is_what_ours_reads(mig_parted_spec: str) -> None:
+    texts = files(FILES)
+    read = 0
+    for text, answer in zip(texts, read_by_nvidia(mig_parted_spec, texts), strict=True):
+        if "error" in answer:
+            assert not ours(text)[0], text
+            continue
+        mine = parted.read(parse("file", text.encode()).data).configs
+        theirs = {name: [normal(entry) for entry in entries] for name, entries in answer["configs"].items()}
+        assert {name: [plain(entry) for entry in entries] for name, entries in mine.items()} == theirs, text
+        read += len(theirs)
+    assert read > FILES // 2, "most comparisons must be about something"
+
+
+@pytest.mark.slow
+def test_nvidias_parser_reads_back_exactly_what_our_writer_was_told(mig_parted_spec: str) -> None:
+    dice = random.Random(SEED)
+    told = [layouts(dice) for _ in range(FILES // 4)]
+    answers = read_by_nvidia(mig_parted_spec, [parted.dump(some) for some in told])
+    for some, answer in zip(told, answers, strict=True):
+        theirs = {name: [normal(entry) for entry in entries] for name, entries in answer["configs"].items()}
+        assert theirs.pop(ALL_DISABLED) == [meant(None, Cut(None, None))]
+        enabled = [layout for layout in some if not layout.is_disabled]
+        assert theirs == {layout.config_name: [meant(layout, cut) for cut in layout.cuts] for layout in enabled}
+
+
+def meant(layout: Layout | None, cut: Cut) -> dict[str, Any]:
+    """The entry that NVIDIA's parser must find for a cut, derived from the layout alone."""
+    own = list(layout.model.pci_device_ids) if layout else []
+    return {
+        "device-filter": own,
+        "devices": "all" if cut.devices is None else list(cut.devices),
+        "mig-enabled": cut.profiles is not None,
+        "mig-devices": dict(cut.profiles or {}),
+        "selects": [pci for pci in PCI_IDS if pci in own or not own],
+    }

@@ -27,7 +27,10 @@ SAYS = {
     "etcd": "etcd Version: 3.7.3",
     "pulumi-resource-kubernetes": "nothing on its command line",
     "nvidia-mig-parted": "nvidia-mig-parted version v0.13.1",
+    "mig-parted-spec": "parser of mig-parted v0.13.1",
 }
+FOR_TESTS = ("nvidia-mig-parted", "mig-parted-spec")
+"""The tools that the product itself does not need."""
 
 
 def script(says: str) -> bytes:

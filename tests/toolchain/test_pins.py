@@ -1,5 +1,6 @@
 """The versions are one set: pins, lock file, committed modules and project agree."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -51,3 +52,13 @@ def test_our_own_versions_fit_our_own_bounds():
     for name in ("engine", "kube", "etcd", "provider", "mig-parted"):
         pin = toolchain.family(name)
         assert pin.fits(tuple(map(int, pin.version.split("."))))
+
+
+def test_a_changed_source_file_of_ours_is_built_anew(tmp_path):
+    recipe = dataclasses.replace(toolchain.family("mig-parted").recipe, folder=tmp_path)
+    (tmp_path / "tool").mkdir()
+    for name, text in {"go.mod": "module m\n", "go.sum": "", "tool/main.go": "package main\n"}.items():
+        (tmp_path / name).write_text(text)
+    before = recipe.fingerprint
+    (tmp_path / "tool" / "main.go").write_text("package main // changed\n")
+    assert recipe.fingerprint != before
