@@ -10,7 +10,9 @@ from typing import Any
 from simulator.api import Api, Informer, Json
 from simulator.errors import ApiError
 from simulator.fleet_file import FleetFile
+from simulator.kubelet_server import KubeletServer
 from simulator.node import status
+from simulator.node.context import Context
 from simulator.node.kubelet import Kubelet
 from simulator.node.mounts import ConfigMaps
 from simulator.node.node import SimulatedNode
@@ -19,15 +21,17 @@ from simulator.node.node import SimulatedNode
 class Cluster:
     """The fleet's nodes on a running control plane.
 
-    ``nvml`` is the folder with ``libnvidia-ml.so.1``, ``log_port`` where the API server asks for pods' logs.
+    ``nvml`` is the folder with ``libnvidia-ml.so.1``.
     """
 
-    def __init__(self, directory: Path, fleet_file: FleetFile, api: Api, nvml: Path, log_port: int) -> None:
+    def __init__(self, directory: Path, fleet_file: FleetFile, api: Api, nvml: Path) -> None:
         self.directory, self.fleet_file, self.api = directory, fleet_file, api
-        self.nvml, self.log_port = nvml, log_port
+        self.nvml = nvml
         self.python = sys.executable
         self.authority = (directory / "pki/ca.crt").read_bytes()
         self.config_maps = ConfigMaps(api)
+        self.nodes = Informer(api, "/api/v1/nodes", self._node_changed)
+        self.pods = Informer(api, "/api/v1/pods", self._pod_changed)
         self.members = {spec.name: SimulatedNode(spec, self) for spec in fleet_file.nodes}
         self.kubelets = {name: Kubelet(node) for name, node in self.members.items()}
         self._index = {name: index for index, name in enumerate(self.members)}
@@ -43,17 +47,16 @@ class Cluster:
         try:
             for node in self.members.values():
                 node.install_driver()
-            await asyncio.gather(*(self._register(node) for node in self.members.values()))
-            nodes = Informer(self.api, "/api/v1/nodes", self._node_changed)
-            pods = Informer(self.api, "/api/v1/pods", self._pod_changed)
-            # Pods last: what they need is known by then.
-            for informer in (nodes, self.config_maps, pods):
-                self.spawn(informer.run())
-                await informer.synced.wait()
-            for node in self.members.values():
-                self.spawn(node.publish())
-            ready()
-            await asyncio.Event().wait()
+            async with KubeletServer(self.directory, self._running) as server:
+                await asyncio.gather(*(self._register(node, server.port) for node in self.members.values()))
+                # Pods last: what they need is known by then.
+                for informer in (self.nodes, self.config_maps, self.pods):
+                    self.spawn(informer.run())
+                    await informer.synced.wait()
+                for node in self.members.values():
+                    self.spawn(node.publish())
+                ready()
+                await asyncio.Event().wait()
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -75,16 +78,21 @@ class Cluster:
         finally:
             self._listeners.remove(listener)
 
-    async def _register(self, node: SimulatedNode) -> None:
-        body = status.node(node.spec, self.log_port)
+    def _running(self, namespace: str, name: str) -> Context | None:
+        pod = self.pods.objects.get(f"{namespace}/{name}")
+        kubelet = pod and self.kubelets.get(pod["spec"].get("nodeName", ""))
+        return kubelet.running(pod["metadata"]["uid"]) if pod and kubelet else None
+
+    async def _register(self, node: SimulatedNode, port: int) -> None:
+        body = status.node(node.spec, port)
         try:
             await self.api.create("/api/v1/nodes", body)
         except ApiError as exc:
             if exc.status != 409:
                 raise
             # A kubelet that comes back finds its Node with labels that others put there, and leaves them alone.
-            endpoint = {"status": {"daemonEndpoints": body["status"]["daemonEndpoints"]}}
-            await self.api.patch(f"/api/v1/nodes/{node.name}/status", endpoint)
+            anew = {key: body["status"][key] for key in ("daemonEndpoints", "declaredFeatures")}
+            await self.api.patch(f"/api/v1/nodes/{node.name}/status", {"status": anew})
 
     def _node_changed(self, before: Json | None, after: Json | None) -> None:
         item = after or before

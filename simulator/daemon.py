@@ -1,4 +1,4 @@
-"""The process that a running fleet is: control plane, nodes, and the API server's way to the pods' logs."""
+"""The process that a running fleet is: control plane and nodes."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,6 @@ from simulator.control_plane import ControlPlane
 from simulator.driver.library import library
 from simulator.errors import NotStarted, SimulatorError
 from simulator.fleet_file import DEFAULT, FleetFile
-from simulator.logs import LogServer
 from simulator.running import ALREADY_RUNNING, Lock, Status
 
 WATCH_CHILDREN_S: Final = 1.0
@@ -65,8 +64,8 @@ class Daemon:
         nvml = library(self.directory)
         await self.plane.start(self._say)
         self._say("nodes")
-        async with Api(self.directory) as api, LogServer(self.directory) as logs:
-            cluster = Cluster(self.directory, file, api, nvml, logs.port)
+        async with Api(self.directory) as api:
+            cluster = Cluster(self.directory, file, api, nvml)
             nodes = asyncio.create_task(cluster.run(lambda: self._tell("ready")))
             guard = asyncio.create_task(self._guard())
             try:

@@ -17,6 +17,7 @@ class Fault(StrEnum):
     MANAGER_SLOW = "manager-slow"
     STALE_ALLOCATABLE = "stale-allocatable"
     PROBE_NVML_ERROR = "probe-nvml-error"
+    CONFIG_MAP_LATE = "config-map-late"
 
     @property
     def meaning(self) -> str:
@@ -42,6 +43,10 @@ MEANINGS: Final[Mapping[Fault, str]] = {
         "plugin's or the kubelet's)"
     ),
     Fault.PROBE_NVML_ERROR: "NVML says 'GPU is lost' for every GPU, as after XID 79: the GPU fell off the bus",
+    Fault.CONFIG_MAP_LATE: (
+        "a changed ConfigMap takes 5 s to reach the node's pods (gpu-operator#891, mig-parted#100: kubelets project "
+        "within about a minute, and MIG Manager reads what is there)"
+    ),
 }
 
 

@@ -32,6 +32,8 @@ class Kubelet:
         self._pods: dict[str, Pod] = {}
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._leaving: dict[str, asyncio.Task[None]] = {}
+        self._mounts: dict[str, Mounts] = {}
+        self._running: dict[str, Context] = {}
         self._addresses = itertools.count(2)
         self._moved = asyncio.Condition()
 
@@ -43,6 +45,10 @@ class Kubelet:
         async with self._moved:
             await self._moved.wait_for(lambda: not self.pods(wanted))
 
+    def running(self, uid: str) -> Context | None:
+        """What the pod's container has at hand; ``None`` while it does not run."""
+        return self._running.get(uid)
+
     def pod_changed(self, after: Json | None, uid: str) -> None:
         """The API server has news of a pod bound to this node; ``None`` when it is gone."""
         if after is None:
@@ -53,7 +59,10 @@ class Kubelet:
                 life.cancel()
             self.node.cluster.spawn(self._stir())
             return
-        pod = self._pods[uid] = Pod(after)
+        before, pod = self._pods.get(uid), Pod(after)
+        self._pods[uid] = pod
+        if before is not None and before.annotations != pod.annotations and uid in self._mounts:
+            self._mounts[uid].sync()
         if pod.is_leaving and uid not in self._leaving:
             self._leaving[uid] = self.node.cluster.spawn(self._leave(pod, self._lives.pop(uid, None)))
         elif uid not in self._lives and not pod.is_leaving and not pod.is_over:
@@ -81,7 +90,8 @@ class Kubelet:
 
     async def _live(self, pod: Pod) -> None:
         """From being bound to the node until the end of the pod, or of this task."""
-        mounts = Mounts(self.node.cluster.config_maps, pod, self.node.timing.config_map_propagation)
+        mounts = Mounts(self.node.cluster.config_maps, pod, lambda: self.node.projection_s)
+        self._mounts[pod.uid] = mounts
         try:
             if mounts.missing() is not None:
                 text = f'MountVolume.SetUp failed: configmap "{mounts.missing()}" not found'
@@ -93,6 +103,7 @@ class Kubelet:
         except AllocationFailed as exc:
             await self._report(pod, status.rejected("UnexpectedAdmissionError", str(exc)))
         finally:
+            del self._mounts[pod.uid]
             mounts.close()
 
     async def _run(self, pod: Pod, mounts: Mounts) -> None:
@@ -103,7 +114,11 @@ class Kubelet:
         backoff = self.node.timing.restart_backoff
         for restarts in itertools.count():
             await self._report(pod, status.running(pod, address, restarts))
-            code = await perform(context)
+            self._running[pod.uid] = context
+            try:
+                code = await perform(context)
+            finally:
+                del self._running[pod.uid]
             message = "" if code == 0 else f"exit status {code}; see {self.node.log_file(pod.name)}"
             policy = pod.restart_policy
             if policy == "Never" or (policy == "OnFailure" and code == 0):

@@ -5,11 +5,16 @@ import base64
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from simulator.api import Api, Informer, Json, key_of
 from simulator.node.pod import Pod
 
 Files = dict[str, bytes]
+
+SYNC_S: Final = 0.1
+"""A kubelet mounts the volumes of an updated pod anew at the next round of its reconciler, every 100 ms
+(pkg/kubelet/volumemanager)."""
 
 
 class ConfigMaps(Informer):
@@ -37,7 +42,7 @@ class ConfigMaps(Informer):
 class Mounts:
     """The ConfigMap volumes of one pod, from :meth:`open` until :meth:`close`."""
 
-    def __init__(self, config_maps: ConfigMaps, pod: Pod, delay_s: float) -> None:
+    def __init__(self, config_maps: ConfigMaps, pod: Pod, delay_s: Callable[[], float]) -> None:
         self._config_maps, self._delay_s = config_maps, delay_s
         self._volumes = {
             volume: (f"{pod.namespace}/{source['name']}", bool(source.get("optional")))
@@ -73,6 +78,10 @@ class Mounts:
         if self._timer is not None:
             self._timer.cancel()
 
+    def sync(self) -> None:
+        """The pod itself was changed, its annotations for example: the kubelet looks after its volumes at once."""
+        self._refresh_in(SYNC_S)
+
     def read(self, path: str) -> bytes | None:
         """A file by its path in the container."""
         place = PurePosixPath(path)
@@ -92,7 +101,12 @@ class Mounts:
         self._stirred.set()
         # One timer is enough: what it reads when it fires is newer than what set it.
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._delay_s, self._refresh)
+            self._refresh_in(self._delay_s())
+
+    def _refresh_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._refresh)
 
     def _refresh(self) -> None:
         """Take over what the ConfigMaps say now; one that was deleted stays as it was last seen, as in a kubelet."""

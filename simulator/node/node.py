@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Listener = Callable[[Json, Json], None]
 
 RETRY_S: Final = 1.0
+LATE_PROJECTION_S: Final = 5.0
 GPU_IS_LOST: Final = {"nvmlDeviceGetHandleByIndex_v2": 15}
 
 
@@ -40,6 +41,11 @@ class SimulatedNode:
     @property
     def timing(self) -> Timing:
         return self.cluster.fleet_file.timing
+
+    @property
+    def projection_s(self) -> float:
+        """From a ConfigMap's change to the changed file in this node's pods."""
+        return LATE_PROJECTION_S if Fault.CONFIG_MAP_LATE in self.faults else self.timing.config_map_propagation
 
     @property
     def labels(self) -> Mapping[str, str]:

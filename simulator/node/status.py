@@ -9,9 +9,12 @@ from simulator.node.feature_discovery import node_features
 from simulator.node.pod import NEVER_READY, Pod
 
 KUBELET_VERSION: Final = "v1.37.2"
+STREAMS_OVER_WEBSOCKETS: Final = "ExtendWebSocketsToKubelet"
+"""The API server passes `kubectl exec` on as it comes to nodes that declare this, and translates it to SPDY for all
+others (kubernetes 1.37, pkg/registry/core/pod/rest/subresources.go)."""
 
 
-def node(spec: NodeSpec, log_port: int) -> Json:
+def node(spec: NodeSpec, port: int) -> Json:
     """A Node as its kubelet registers it, Ready and with nothing of NVIDIA's on it yet."""
     memory = f"{spec.memory_gib * 1024 * 1024}Ki"
     room = {"cpu": str(spec.cpu), "memory": memory, "ephemeral-storage": "6500Gi", "pods": "110"}
@@ -27,7 +30,8 @@ def node(spec: NodeSpec, log_port: int) -> Json:
                 {"type": "InternalIP", "address": "127.0.0.1"},
                 {"type": "Hostname", "address": spec.name},
             ],
-            "daemonEndpoints": {"kubeletEndpoint": {"Port": log_port}},
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
+            "declaredFeatures": [STREAMS_OVER_WEBSOCKETS],
             "nodeInfo": {
                 "kubeletVersion": KUBELET_VERSION,
                 "containerRuntimeVersion": "containerd://2.1.4",
