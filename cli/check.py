@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from cli.documents import DocumentError, open_document
 from cli.judged import Judged, Level, judge
 from mig import Proof, Verdict, gpus, pictures, prove
 from mig.errors import MigError
+from stacks.documents import DocumentError, open_document
 
 EXIT = {Verdict.FEASIBLE: 0, Verdict.IMPOSSIBLE: 1, Verdict.UNPROVEN: 3}
 EXIT_USAGE = 2
@@ -102,7 +102,7 @@ def _files(paths: tuple[str, ...], gpus_per_node: int | None, as_json: bool) -> 
     unreadable = False
     for path in paths:
         try:
-            results[path] = judge(open_document(path), Path(path), gpus_per_node)
+            results[path] = judge(open_document(path), gpus_per_node)
         except DocumentError as exc:
             results[path] = [Judged(Level.UNREADABLE, exc.place, exc.why)]
             unreadable = True

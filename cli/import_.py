@@ -6,11 +6,11 @@ from typing import Any
 import click
 
 from cli import sources
-from cli.documents import DocumentError, open_document
 from mig import gpus
 from mig.errors import MigError
 from mig.imports import Imported, import_nodes, import_parted, stack_file
 from mig.layouts import Layout
+from stacks.documents import DocumentError, open_document
 
 
 @click.command(name="import")

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
-from cli.documents import Document, DocumentError, parse
 from mig import parted
 from mig.errors import InvalidPartedFile
 from mig.parted.lint import ADVICE, Trap, lint
 from stacks import fleet, problems
+from stacks.documents import Document, DocumentError, parse
 
 
 class Level(StrEnum):
@@ -33,18 +32,14 @@ class Judged:
         return {"level": str(self.level), "place": self.place, "text": self.text}
 
 
-def judge(document: Document, path: Path, gpus_per_node: int | None = None) -> list[Judged]:
+def judge(document: Document, gpus_per_node: int | None = None) -> list[Judged]:
     """Every finding, empty when the file is sound. Raises DocumentError for a file that is neither kind."""
-    found = [Judged(Level.WRONG, *_split(duplicate)) for duplicate in document.duplicates]
-    if document.has_more:
-        found.append(
-            Judged(Level.WRONG, document.name, "only the first document is read; what stands behind --- is ignored")
-        )
+    found = [Judged(Level.WRONG, error.place, error.why) for error in document.overlooked]
     data = document.data
     if isinstance(data, Mapping) and "config" in data and "mig-configs" not in data:
-        return found + _stack(document, path)
+        return found + _stack(document)
     if inner := config_map(document):
-        return found + judge(inner, path, gpus_per_node)
+        return found + judge(inner, gpus_per_node)
     if data is None or (isinstance(data, Mapping) and ({"version", "mig-configs"} & set(data))):
         return found + _parted(document, gpus_per_node)
     raise DocumentError(document.name, "is neither a stack file (config:) nor a mig-parted file (version, mig-configs)")
@@ -62,13 +57,14 @@ def config_map(document: Document) -> Document | None:
     return parse(f"{document.name}, key config.yaml", text.encode())
 
 
-def _stack(document: Document, path: Path) -> list[Judged]:
+def _stack(document: Document) -> list[Judged]:
     try:
-        fleet.from_file(path)
+        fleet.from_document(document)
     except problems.InvalidSettings as exc:
-        return [Judged(Level.WRONG, _place(document, problem.path), str(problem)) for problem in exc.problems]
-    except ValueError as exc:
-        return [Judged(Level.WRONG, document.name, " ".join(str(exc).split()))]
+        return [
+            Judged(Level.UNPROVEN if problem.unproven else Level.WRONG, _place(document, problem.path), str(problem))
+            for problem in exc.problems
+        ]
     return []
 
 
@@ -99,8 +95,3 @@ def _level(trap: Trap) -> Level:
     if trap in ADVICE:
         return Level.ADVICE
     return Level.UNPROVEN if trap is Trap.UNPROVEN else Level.WRONG
-
-
-def _split(duplicate: str) -> tuple[str, str]:
-    place, _, text = duplicate.partition(": ")
-    return place, text

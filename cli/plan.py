@@ -10,6 +10,7 @@ from rich.text import Text
 from mig import pictures
 from stacks import fleet as fleets
 from stacks import summary
+from stacks.documents import DocumentError
 from stacks.problems import InvalidSettings
 
 EXIT_INVALID = 1
@@ -27,15 +28,12 @@ def plan(stack: str, path: Path | None) -> None:
     path = path or Path("stacks") / f"Pulumi.{stack}.yaml"
     try:
         declared = fleets.from_file(path)
-    except InvalidSettings as exc:
-        click.echo(str(exc), err=True)
-        sys.exit(EXIT_INVALID)
-    except FileNotFoundError:
-        others = ", ".join(sorted(p.name.split(".")[1] for p in Path("stacks").glob("Pulumi.*.yaml")))
-        click.echo(f"there is no {path}; stacks here: {others or 'none'}", err=True)
-        sys.exit(EXIT_INVALID)
-    except (OSError, ValueError) as exc:
-        click.echo(str(exc), err=True)
+    except (InvalidSettings, DocumentError) as exc:
+        if path.exists():
+            click.echo(str(exc), err=True)
+        else:
+            others = ", ".join(sorted(p.name.split(".")[1] for p in Path("stacks").glob("Pulumi.*.yaml")))
+            click.echo(f"there is no {path}; stacks here: {others or 'none'}", err=True)
         sys.exit(EXIT_INVALID)
     show(declared, Console(highlight=False))
 

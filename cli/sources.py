@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.documents import Document, DocumentError, parse
 from cli.judged import config_map
 from mig import labels, parted
 from mig.errors import InvalidPartedFile
 from mig.imports import NodeFacts
 from mig.parted import PartedFile
+from stacks.documents import Document, DocumentError, parse
 
 NAMES = ("name", "node", "host", "hostname", "inventory_hostname")
 CONFIGS = ("config", "mig_config", "layout", "profile", "mig_profile", "label")
@@ -37,7 +37,7 @@ def read(document: Document, found: Found) -> None:
             found.files.append(parted.read(inner.data))
         except InvalidPartedFile as exc:
             raise DocumentError(inner.at(exc.path), str(exc)) from None
-        found.left += inner.duplicates
+        found.left += map(str, inner.overlooked)
         return
     lists = list(_lists(document.data))
     if not lists:

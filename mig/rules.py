@@ -39,11 +39,15 @@ class PoolFacts:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Conflict:
-    """A rule that is broken, by whom, and a sentence that says how and what would work."""
+    """A rule that is broken, by whom, and a sentence that says how and what would work.
+
+    ``unproven``: the sources do not settle whether it is broken, which is no yes either.
+    """
 
     rule: Rule
     subject: str
     text: str
+    unproven: bool = False
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.text}"
@@ -76,7 +80,8 @@ def layout_fits(pool: PoolFacts) -> list[Conflict]:
         wish = "fits" if proof.verdict is Verdict.IMPOSSIBLE else "is proven to fit"
         request = f"{pool.layout.name!r} asks for {_counts(dict(proof.request))}"
         text = f"pool {pool.name!r} must use a layout that {wish} {_a(proof.gpu.name)}: {request}; {proof.reason}"
-        found.append(Conflict(Rule.FITS, pool.name, text + (f"; what fits: {nearest}" if nearest else "")))
+        text += f"; what fits: {nearest}" if nearest else ""
+        found.append(Conflict(Rule.FITS, pool.name, text, proof.verdict is Verdict.UNPROVEN))
     return found
 
 

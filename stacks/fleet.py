@@ -13,8 +13,9 @@ from mig.layouts import Layout
 from mig.placement import Verdict
 from mig.rules import PoolFacts, conflicts
 from mig.strategy import Strategy, derive
+from stacks.documents import Document, open_document
 from stacks.problems import InvalidSettings, Problem, did_you_mean, from_pydantic
-from stacks.settings import Pool, Settings, raw_from_file, raw_from_pulumi
+from stacks.settings import Pool, Settings, raw_from_document, raw_from_pulumi
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Fleet:
     layouts: Mapping[str, Layout]
     pools: tuple[FleetPool, ...]
     strategy: Strategy
+    prices: Mapping[str, float]
+    """USD per GPU-hour, by the catalog's name of the GPU model."""
 
 
 def from_pulumi() -> Fleet:
@@ -46,8 +49,18 @@ def from_pulumi() -> Fleet:
 
 
 def from_file(path: Path) -> Fleet:
-    """A stack file's fleet; raises :class:`InvalidSettings`, ``OSError`` or ``ValueError``."""
-    return parse(raw_from_file(path), path.name)
+    """A stack file's fleet; raises :class:`InvalidSettings`, or :class:`DocumentError` for a file that cannot be read
+    or says something twice.
+    """
+    document = open_document(path)
+    if document.overlooked:
+        raise document.overlooked[0]
+    return from_document(document)
+
+
+def from_document(document: Document) -> Fleet:
+    """The fleet of a stack file that has been read; raises :class:`InvalidSettings`, :class:`DocumentError`."""
+    return parse(raw_from_document(document), Path(document.name).name)
 
 
 def parse(raw: Mapping[str, Any], source: str) -> Fleet:
@@ -56,14 +69,15 @@ def parse(raw: Mapping[str, Any], source: str) -> Fleet:
     settings = _settings(_named(raw, problems), problems)
     layouts = _layouts(settings, problems)
     pools = _pools(settings, layouts, problems)
-    _prices(settings, problems)
+    prices = _prices(settings, problems)
     _unused(layouts, {pool.settings.layout for pool in pools}, problems)
     strategy = derive(pool.layout.per_gpu(pool.settings.gpus_per_node) for pool in pools)
     for conflict in conflicts([_facts(pool) for pool in pools], strategy):
-        problems.append(Problem(f"pools.{conflict.subject}" if conflict.subject else "pools", conflict.text))
+        path = f"pools.{conflict.subject}" if conflict.subject else "pools"
+        problems.append(Problem(path, conflict.text, conflict.unproven))
     if problems:
         raise InvalidSettings(source, problems)
-    return Fleet(settings, layouts, pools, strategy)
+    return Fleet(settings, layouts, pools, strategy, prices)
 
 
 def _named(raw: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
@@ -140,15 +154,23 @@ def _unused(layouts: Mapping[str, Layout], used: set[str], problems: list[Proble
     for name, layout in layouts.items():
         for _, proof in layout.proofs() if name not in used else ():
             if proof.verdict is not Verdict.FEASIBLE:
-                problems.append(Problem(f"layouts.{name}", f"{proof.verdict} on {layout.gpu}: {proof.reason}"))
+                text = f"{proof.verdict} on {layout.gpu}: {proof.reason}"
+                problems.append(Problem(f"layouts.{name}", text, proof.verdict is Verdict.UNPROVEN))
 
 
-def _prices(settings: Settings, problems: list[Problem]) -> None:
-    for gpu in settings.prices:
+def _prices(settings: Settings, problems: list[Problem]) -> dict[str, float]:
+    """Prices by the catalog's name, however the stack file spells the GPU here and in its pools."""
+    found: dict[str, float] = {}
+    for gpu, price in settings.prices.items():
         try:
-            gpus.find(gpu)
+            name = gpus.find(gpu).name
         except MigError as exc:
             problems.append(Problem(f"prices.{gpu}", str(exc)))
+            continue
+        if name in found:
+            problems.append(Problem(f"prices.{gpu}", f"is another name of {name}, which has a price already"))
+        found[name] = price
+    return found
 
 
 def _facts(pool: FleetPool) -> PoolFacts:

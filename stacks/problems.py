@@ -11,10 +11,11 @@ from pydantic_core import ErrorDetails
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One mistake: where the person typed it, and one sentence."""
+    """One mistake: where the person typed it, and one sentence. ``unproven`` is one that no source settles."""
 
     path: str
     text: str
+    unproven: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}: {self.text}"

@@ -6,13 +6,12 @@ is told all its mistakes at once, those of spelling and those of slices.
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from stacks import documents
+from stacks.documents import Document, DocumentError
 
 PROJECT = "mig-fleet"
 
@@ -155,16 +154,16 @@ class Settings(Closed):
     layouts: dict[str, dict[str, Any]]
     pools: dict[str, Pool]
     monitoring: Monitoring = Monitoring()
-    prices: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    prices: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]] = Field(default_factory=dict)
     """USD per GPU-hour, by GPU model."""
 
 
-def raw_from_file(path: Path) -> dict[str, Any]:
-    """A stack file's settings as plain data; raises ``OSError`` or ``ValueError`` with the place."""
-    document = documents.read(path)
-    config = document.get("config") if isinstance(document, Mapping) else None
+def raw_from_document(document: Document) -> dict[str, Any]:
+    """A stack file's settings as plain data; raises :class:`DocumentError`."""
+    config = document.data.get("config") if isinstance(document.data, Mapping) else None
     if not isinstance(config, Mapping):
-        raise ValueError(f"{path} has no `config:` section; see stacks/Pulumi.local.yaml for one that works")
+        why = "has no `config:` section; see stacks/Pulumi.local.yaml for one that works"
+        raise DocumentError(document.name, why)
     prefix = f"{PROJECT}:"
     return {key.removeprefix(prefix): value for key, value in config.items() if str(key).startswith(prefix)}
 

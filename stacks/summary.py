@@ -29,7 +29,7 @@ def slices(pool: FleetPool) -> int:
 
 
 def _price(pool: FleetPool, fleet: Fleet) -> float | None:
-    return fleet.settings.prices.get(pool.settings.gpu)
+    return fleet.prices.get(pool.layout.gpu)
 
 
 def _pool_cost(pool: FleetPool, fleet: Fleet) -> dict[str, Any]:

@@ -138,6 +138,28 @@ def test_a_broken_stack_file_is_told_every_mistake_at_its_line(tmp_path: Path) -
     assert "need 8 compute slices" in result.output
 
 
+UNPROVEN = """\
+config:
+  mig-fleet:layouts:
+    new: {gpu: GB300-278GB, all: {1g.35gb: 2}}
+    spare: {gpu: GB300-278GB, all: {1g.35gb: 1}}
+  mig-fleet:pools:
+    p: {gpu: GB300-278GB, gpusPerNode: 4, nodes: [n], layout: new}
+"""
+
+
+def test_a_stack_file_that_is_only_unproven_is_told_apart_from_a_wrong_one(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.new.yaml"
+    path.write_text(UNPROVEN)
+    result = run("check", path)
+    assert result.exit_code == 3, result.output
+    assert [line.partition(": ")[0] for line in result.output.splitlines()] == [f"{path}:4", f"{path}:6"]
+    levels = [finding["level"] for finding in json.loads(run("check", path, "--json").output)[str(path)]]
+    assert levels == ["unproven", "unproven"]
+    path.write_text(UNPROVEN.replace("layout: new", "layout: newer"))
+    assert run("check", path).exit_code == 1, "a mistake outweighs what is unproven"
+
+
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{now}: &{now} [{','.join([f'*{before}'] * 10)}]\n" for before, now in zip("abcdefgh", "bcdefghi", strict=True)
 )

@@ -16,7 +16,7 @@ import pytest
 from mig import Cut, Layout, gpus, parted
 from mig.errors import InvalidPartedFile
 from mig.labels import ALL_DISABLED
-from cli.documents import DocumentError, parse
+from stacks.documents import DocumentError, parse
 from tests.mig.parted_files import SEED, files, layouts
 
 FILES = int(os.environ.get("MIG_FLEET_DIFFERENTIAL", "2000"))

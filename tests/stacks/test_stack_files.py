@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stacks import fleet
+from stacks import fleet, summary
+from stacks.documents import DocumentError, parse
 from stacks.problems import InvalidSettings
 
 STACKS = Path("stacks")
@@ -100,14 +101,14 @@ def test_a_node_belongs_to_one_pool() -> None:
 def test_a_file_without_settings_says_where_to_look(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.empty.yaml"
     path.write_text("nothing: here\n")
-    with pytest.raises(ValueError, match=r"has no `config:` section; see stacks/Pulumi.local.yaml"):
+    with pytest.raises(DocumentError, match=r"has no `config:` section; see stacks/Pulumi.local.yaml"):
         fleet.from_file(path)
 
 
 def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.broken.yaml"
     path.write_bytes(b"config: {\xff\n")
-    with pytest.raises(ValueError, match="is not a YAML file"):
+    with pytest.raises(DocumentError, match=r"Pulumi\.broken\.yaml:1: is not UTF-8"):
         fleet.from_file(path)
 
 
@@ -144,15 +145,44 @@ ALIAS_BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("config:\n  mig-fleet:prices: {}\n  mig-fleet:prices: {}\n", "line 3: key 'mig-fleet:prices' stands"),
-        ("[" * 5000, "nested too deeply"),
-        (ALIAS_BOMB, "more than 100000 values once its aliases are followed"),
-        ("#" * (1024 * 1024 + 1), "larger than a stack file can be"),
+        ("config:\n  mig-fleet:prices: {}\n  mig-fleet:prices: {}\n", ":3: mig-fleet:prices stands there twice"),
+        ("[" * 5000, ":1: is nested more than 64 levels deep"),
+        (ALIAS_BOMB, "more than 100000 values once its aliases are written out"),
+        ("#" * (1024 * 1024 + 1), "is larger than 1 MiB"),
     ],
     ids=["a key twice", "deep nesting", "an alias bomb", "a megabyte"],
 )
 def test_a_file_made_to_hurt_is_refused_in_one_sentence(tmp_path: Path, text: str, reason: str) -> None:
     path = tmp_path / "Pulumi.hostile.yaml"
     path.write_text(text)
-    with pytest.raises(ValueError, match=reason):
+    with pytest.raises(DocumentError, match=reason):
         fleet.from_file(path)
+
+
+@pytest.mark.parametrize("spelling", ["H100-80GB", "NVIDIA H100 80GB HBM3", "nvidia-h100-80gb-hbm3", "0x233010DE"])
+def test_a_price_finds_its_pools_however_the_gpu_is_spelled(spelling: str) -> None:
+    priced = fleet.parse(a_stack(prices={spelling: 2.5}), "x")
+    assert summary.cost(priced) == {
+        "perHourUsd": 20.0,
+        "pools": {"inference": {"perHourUsd": 20.0, "perSliceUsd": {"1g.10gb": 0.357}}},
+    }
+
+
+@pytest.mark.parametrize("price", [float("inf"), float("nan"), 0, -1, "2.50", True, None, [2.5]])
+def test_a_price_is_a_number_above_zero(price: object) -> None:
+    (found,) = problems(a_stack(prices={"H100-80GB": price}))
+    assert found.startswith("prices.H100-80GB: input should be ")
+
+
+def test_two_prices_for_one_gpu_are_a_mistake() -> None:
+    (found,) = problems(a_stack(prices={"H100-80GB": 2.5, "0x233010DE": 3.5}))
+    assert found.startswith("prices.0x233010DE: is another name of H100-80GB")
+
+
+def test_a_stack_file_is_read_as_pulumi_reads_it_and_a_mig_parted_file_as_mig_parted_does() -> None:
+    text = b"base: &base {a: 1, b: 1}\nconfig: {word: on, number: 08, yes: {a: 2, <<: *base}}\n"
+    document = parse("x", text)
+    assert document.data["config"] == {"word": "on", "number": 8, "yes": {"a": 2, "b": 1}}
+    assert document.overlooked == [], "to override what is merged in is no mistake"
+    text = text.replace(b"config", b"mig-configs")
+    assert parse("x", text).data["mig-configs"] == {"word": True, "number": 8, True: {"a": 1, "b": 1}}
