@@ -35,9 +35,15 @@ LAYOUTS_KEY: Final = "config.yaml"
 OPERATOR_OWNED_CONFIG_MAP: Final = "default-mig-parted-config"
 """The operator overwrites a ConfigMap of this name on each reconcile (gpu-operator #384, #249, #281)."""
 
+PROBE: Final = "mig-probe"
+"""The probe's DaemonSet, service account and field manager."""
+
 REPORT_PREFIX: Final = "mig-report-"
 REPORT_LABEL: Final = "mig-fleet.dev/report"
 REPORT_KEY: Final = "report.json"
+HEARTBEAT: Final = "mig-fleet.dev/heartbeat"
+"""Annotation of a report's ConfigMap: another value each time the probe writes it. The API server then stamps the
+probe's entry of ``metadata.managedFields`` with its own clock, the only one that tells how old the report is."""
 
 PREVIOUS_CONFIG: Final = "mig-fleet.dev/previous-config"
 """Node annotation: the value of :data:`CONFIG` before our first write; empty when there was none."""

@@ -16,6 +16,11 @@ from mig.reading import Reader
 
 VERSION = 1
 
+HEARTBEAT_S = 300.0
+"""How often a probe writes its report although nothing changed."""
+SILENT_AFTER_S = 3 * HEARTBEAT_S
+"""A report that was not written for so long says nothing about now."""
+
 
 @dataclass(frozen=True, slots=True)
 class ComputeInstance:
@@ -41,13 +46,15 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A GPU by NVML index. ``mig_mode_current`` and ``mig_mode_pending`` are None where the GPU cannot do MIG."""
+    """A GPU by NVML index. ``mig_mode_current`` and ``mig_mode_pending`` are None where the GPU cannot do MIG,
+    ``memory_mib`` where it has no memory of its own.
+    """
 
     index: int
     uuid: str
     pci_id: str
     product: str
-    memory_mib: int
+    memory_mib: int | None
     mig_mode_current: bool | None
     mig_mode_pending: bool | None
     instances: tuple[Instance, ...]
@@ -113,23 +120,32 @@ class Report:
         )
 
 
+def in_words(profiles: Mapping[str, int] | None) -> str:
+    """One GPU's MIG devices: ``3g.40gb + 2x 1g.10gb``, ``no slices``, ``MIG off``.
+
+    >>> in_words({"1g.10gb": 7})
+    '7x 1g.10gb'
+    """
+    if profiles is None:
+        return "MIG off"
+    parts = [f"{int(n)}x {name}" if n != 1 else name for name, n in sorted(profiles.items(), reverse=True) if n]
+    return " + ".join(parts) or "no slices"
+
+
 def profile_name(pci_id: str, nvml_profile_id: int, nvml_name: str | None = None) -> str:
     """The profile of a GPU instance, from the id that NVML reports and the catalog; else from NVML's own name; else
     ``unknown(19)``.
 
     NVML's name, ``MIG 1g.10gb``, comes with drivers from R510 on.
     """
-    model = by_pci(pci_id)
-    row = model.by_nvml_id(nvml_profile_id) if model else None
-    stated = (nvml_name or "").removeprefix("MIG ").strip()
-    if stated:
-        try:
-            # The driver's word wins: the same profile id has different names on different boards and drivers (GB200,
-            # GB300).
-            return str(Profile.parse(stated).whole)
-        except InvalidProfile:
-            return row.name if row else f"unknown({nvml_profile_id})"
-    return row.name if row else f"unknown({nvml_profile_id})"
+    try:
+        # The driver's word wins: the same profile id has different names on different boards and drivers (GB200,
+        # GB300).
+        return str(Profile.parse((nvml_name or "").removeprefix("MIG ").strip()).whole)
+    except InvalidProfile:
+        model = by_pci(pci_id)
+        row = model.by_nvml_id(nvml_profile_id) if model else None
+        return row.name if row else f"unknown({nvml_profile_id})"
 
 
 def _gpu(data: Reader) -> Gpu:
@@ -139,7 +155,7 @@ def _gpu(data: Reader) -> Gpu:
             uuid=data.take("uuid", str),
             pci_id=data.take("pci_id", str),
             product=data.take("product", str),
-            memory_mib=data.take("memory_mib", int),
+            memory_mib=data.take_nullable("memory_mib", int),
             mig_mode_current=data.take_nullable("mig_mode_current", bool),
             mig_mode_pending=data.take_nullable("mig_mode_pending", bool),
             instances=tuple(_instance(item) for item in data.each("instances")),

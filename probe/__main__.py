@@ -1,42 +1,86 @@
-"""`mig-probe read` prints a report of this machine; `mig-probe watch` publishes the node's report while it lives."""
+"""What NVML says about this machine's GPUs and their MIG slices.
+
+  mig-probe read                      the report as JSON, the same that a node publishes
+  mig-probe assert layouts.yaml NAME  does every GPU have what config NAME of a mig-parted file says?
+  mig-probe watch                     publish the node's report while it lives; for the DaemonSet
+
+Nothing is ever written to a GPU.
+"""
 
 import argparse
 import os
 import socket
 import sys
 
-from mig.report import Report
+from mig.report import HEARTBEAT_S
 
 
 def main() -> int:
-    """Exit status: 0, or 1 when `read` found errors (they are in the printed report)."""
-    parser = argparse.ArgumentParser(prog="mig-probe", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    node = os.environ.get("NODE_NAME") or socket.gethostname()
-    read = commands.add_parser("read", help="read NVML once and print the report as JSON")
-    read.add_argument("--node", default=node, help="the name to put into the report (default: %(default)s)")
-    watch = commands.add_parser("watch", help="publish the report whenever it changed; for the DaemonSet")
-    watch.add_argument("--node", default=node)
-    watch.add_argument("--interval", type=float, default=15.0, help="seconds between readings (default: %(default)s)")
-    chosen = parser.parse_args()
+    """Exit status of `read`: 0, or 1 with errors, which are in the report. Of `assert`: see :mod:`probe.assertion`."""
+    chosen = _parser().parse_args()
+    node: str = chosen.node or os.environ.get("NODE_NAME") or socket.gethostname()
     if chosen.command == "watch":
-        from probe.watch import watch as run
+        from probe.watch import watch
 
-        run(chosen.node, chosen.interval)
-    report = read_here(chosen.node)
+        watch(node, chosen.interval, chosen.heartbeat)
+    from probe.apart import Apart
+
+    if chosen.command == "assert":
+        from probe.assertion import judge
+
+        return judge(chosen.file, chosen.config, lambda: Apart().read(node))
+    report = Apart().read(node)
     sys.stdout.write(report.to_json() + "\n")
     return 1 if report.errors else 0
 
 
-def read_here(node: str) -> Report:
-    """Read NVML in this process; an error of NVML is part of the report."""
-    from probe import nvml
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mig-probe", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    named = argparse.ArgumentParser(add_help=False)
+    named.add_argument("--node", help="the name in the report (default: $NODE_NAME, else this machine's)")
 
-    try:
-        driver, gpus = nvml.read()
-    except nvml.NvmlError as exc:
-        return Report(node=node, driver_version="", config=None, state=None, gpus=(), errors=(str(exc),))
-    return Report(node=node, driver_version=driver, config=None, state=None, gpus=tuple(gpus), errors=())
+    commands.add_parser(
+        "read",
+        parents=[named],
+        help="print the report as JSON",
+        description="Read NVML once and print the report as JSON. Exit status 1 when it holds errors.",
+    )
+
+    told = commands.add_parser(
+        "assert",
+        parents=[named],
+        help="compare the GPUs with a config of a mig-parted file",
+        description=(
+            "Compare every GPU with what a config of a mig-parted file says, as `nvidia-mig-parted assert` does, and "
+            "tell for each what was expected and what was found. Besides, it names what mig-parted passes over in "
+            "silence: filters that match nothing, profiles that the GPU lacks, counts of 0, GPUs that no entry covers."
+        ),
+        epilog="Exit status: 0 as the config says, 1 not so, 2 bad usage, 3 cannot be told (NVML does not answer).",
+    )
+    told.add_argument("file", metavar="FILE", help="a mig-parted file in YAML or JSON; - is standard input")
+    told.add_argument("config", metavar="CONFIG", nargs="?", help="a config of the file; needed where it holds several")
+
+    watch = commands.add_parser(
+        "watch",
+        parents=[named],
+        help="publish the report for as long as it lives",
+        description="Publish the node's report as ConfigMap mig-report-NODE whenever it changed, and now and then.",
+    )
+    watch.add_argument("--interval", type=_seconds, default=15.0, help="between readings (default: %(default)g s)")
+    watch.add_argument(
+        "--heartbeat", type=_seconds, default=HEARTBEAT_S, help="between reports of no change (default: %(default)g s)"
+    )
+    return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 86400:
+        raise argparse.ArgumentTypeError(f"should be more than 0 and at most 86400 seconds, found {text}")
+    return seconds
 
 
 if __name__ == "__main__":

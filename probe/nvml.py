@@ -1,148 +1,149 @@
 """One reading of NVML: open, look at every GPU, close. Nothing is ever written to a GPU.
 
-Call this in a process of its own: pynvml caches the library per process, and an open NVML makes the process a client
-that can stand in MIG Manager's way ("In use by another client").
+Call this in a process of its own: pynvml caches the library per process, an open NVML makes the process a client that
+can stand in MIG Manager's way ("In use by another client"), and a driver that hangs or crashes takes the process along.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import pynvml
 
-from mig.report import ComputeInstance, Gpu, Instance, profile_name
+from mig.report import ComputeInstance, Gpu, Instance, Report, profile_name
 
-T = TypeVar("T")
+ROOM = 64
+"""Handles that a list of instances may hold. NVML writes as many as there are and is not told the buffer's size; the
+``instanceCount`` of a profile, meant for this, is too small on A30 (mig-parted pkg/mig/discovery/discovery.go)."""
 
-MISSING = (pynvml.NVML_ERROR_NOT_FOUND, pynvml.NVML_ERROR_NOT_SUPPORTED, pynvml.NVML_ERROR_INVALID_ARGUMENT)
-"""A profile the GPU does not have, an index gap, a GPU without MIG: answers, not errors."""
+INCAPABLE = (pynvml.NVML_ERROR_NOT_SUPPORTED,)
+"""A GPU without MIG, or without memory of its own: an answer, not an error."""
+
+NO_SUCH_PROFILE = (pynvml.NVML_ERROR_NOT_SUPPORTED, pynvml.NVML_ERROR_INVALID_ARGUMENT)
+"""A profile that the GPU lacks, and one that the driver has not heard of; mig-parted passes over the same two."""
+
+LIKELY_CAUSES = {
+    pynvml.NVML_ERROR_NO_PERMISSION: "the container may not read MIG devices; is NVIDIA_MIG_MONITOR_DEVICES=all set?",
+    pynvml.NVML_ERROR_DRIVER_NOT_LOADED: "the NVIDIA kernel module is not loaded on this node",
+    pynvml.NVML_ERROR_LIBRARY_NOT_FOUND: "no libnvidia-ml.so.1 here: no driver, or no runtime class 'nvidia'",
+    pynvml.NVML_ERROR_FUNCTION_NOT_FOUND: "the driver is too old to know this call",
+    pynvml.NVML_ERROR_GPU_IS_LOST: "a GPU fell off the bus; look at the kernel log for XID 79",
+    pynvml.NVML_ERROR_RESET_REQUIRED: "the GPU must be reset, or the node rebooted",
+    pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "the driver was upgraded under a running system; reload it or reboot",
+    pynvml.NVML_ERROR_ARGUMENT_VERSION_MISMATCH: "the driver is too old for this form of the call",
+}
 
 
 class NvmlError(Exception):
     """NVML refused; the text names the call, NVML's own words and the likely cause."""
 
 
-LIKELY_CAUSES = {
-    pynvml.NVML_ERROR_LIBRARY_NOT_FOUND: "no libnvidia-ml.so.1 here; is the pod's runtime class 'nvidia'?",
-    pynvml.NVML_ERROR_DRIVER_NOT_LOADED: "the NVIDIA kernel module is not loaded on this node",
-    pynvml.NVML_ERROR_NO_PERMISSION: "the container may not read MIG devices; is NVIDIA_MIG_MONITOR_DEVICES=all set?",
-    pynvml.NVML_ERROR_GPU_IS_LOST: "a GPU fell off the bus; look at the kernel log for XID 79",
-    pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "the driver was upgraded under a running system; reload it or reboot",
-}
+def read(node: str) -> Report:
+    """What NVML has, with a sentence for each GPU of which it refused to tell; no error of NVML leaves this function.
 
-
-def read() -> tuple[str, list[Gpu]]:
-    """The driver's version and every GPU with its instances, by index; raises :class:`NvmlError`."""
-    with _opened():
-        driver = _text(_ask("nvmlSystemGetDriverVersion", pynvml.nvmlSystemGetDriverVersion))
-        count = _ask("nvmlDeviceGetCount", pynvml.nvmlDeviceGetCount)
-        return driver, [_gpu(index) for index in range(count)]
+    Config, state and attempt are left open: they are not NVML's.
+    """
+    driver, gpus, errors = "", [], []
+    try:
+        with _opened():
+            driver = _ask(pynvml.nvmlSystemGetDriverVersion)
+            for index in range(_ask(pynvml.nvmlDeviceGetCount)):
+                try:
+                    gpus.append(_gpu(index))
+                except NvmlError as exc:
+                    errors.append(f"GPU {index}: {exc}")
+    except NvmlError as exc:
+        errors.append(str(exc))
+    return Report(node, driver, config=None, state=None, gpus=tuple(gpus), errors=tuple(errors))
 
 
 @contextmanager
 def _opened() -> Iterator[None]:
-    _ask("nvmlInit", pynvml.nvmlInit)
+    _ask(pynvml.nvmlInit)
     try:
         yield
     finally:
-        pynvml.nvmlShutdown()
+        # What was read stays true when closing fails, and the process ends anyway.
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
 
 
-def _ask(what: str, call: Callable[..., T], *args: Any) -> T:
+def _ask(call: Callable[..., Any], *args: Any, absent: tuple[int, ...] = ()) -> Any:
+    """NVML's answer, or ``None`` for the codes by which it says that there is no such thing."""
     try:
         return call(*args)
     except pynvml.NVMLError as exc:
-        code = getattr(exc, "value", None)
-        cause = f" ({LIKELY_CAUSES[code]})" if code in LIKELY_CAUSES else ""
-        raise NvmlError(f"{what}: {exc}{cause}") from None
-
-
-def _if_any(what: str, call: Callable[..., T], *args: Any) -> T | None:
-    """As :func:`_ask`, with ``None`` where NVML says that there is no such thing."""
-    try:
-        return call(*args)
-    except pynvml.NVMLError as exc:
-        if getattr(exc, "value", None) in MISSING:
+        if exc.value in absent:
             return None
-        return _ask(what, call, *args)
+        cause = LIKELY_CAUSES.get(exc.value)
+        raise NvmlError(f"{call.__name__}: {exc}{f' ({cause})' if cause else ''}") from None
 
 
 def _gpu(index: int) -> Gpu:
-    handle = _ask(f"nvmlDeviceGetHandleByIndex({index})", pynvml.nvmlDeviceGetHandleByIndex, index)
-    mode = _if_any(f"nvmlDeviceGetMigMode({index})", pynvml.nvmlDeviceGetMigMode, handle)
-    pci = _ask(f"nvmlDeviceGetPciInfo({index})", pynvml.nvmlDeviceGetPciInfo, handle)
-    pci_id = f"0x{pci.pciDeviceId:08X}"
-    memory = _ask(f"nvmlDeviceGetMemoryInfo({index})", pynvml.nvmlDeviceGetMemoryInfo, handle)
+    handle = _ask(pynvml.nvmlDeviceGetHandleByIndex, index)
+    mode = _ask(pynvml.nvmlDeviceGetMigMode, handle, absent=INCAPABLE)
+    memory = _ask(pynvml.nvmlDeviceGetMemoryInfo, handle, absent=INCAPABLE)
+    pci_id = f"0x{_ask(pynvml.nvmlDeviceGetPciInfo, handle).pciDeviceId:08X}"
     return Gpu(
         index=index,
-        uuid=_text(_ask(f"nvmlDeviceGetUUID({index})", pynvml.nvmlDeviceGetUUID, handle)),
+        uuid=_ask(pynvml.nvmlDeviceGetUUID, handle),
         pci_id=pci_id,
-        product=_text(_ask(f"nvmlDeviceGetName({index})", pynvml.nvmlDeviceGetName, handle)),
-        memory_mib=int(memory.total) // 2**20,
+        product=_ask(pynvml.nvmlDeviceGetName, handle),
+        memory_mib=None if memory is None else memory.total // 2**20,
         mig_mode_current=None if mode is None else bool(mode[0]),
         mig_mode_pending=None if mode is None else bool(mode[1]),
-        instances=tuple(_instances(index, handle, pci_id)) if mode is not None and mode[0] else (),
+        instances=tuple(_instances(handle, pci_id)) if mode is not None and mode[0] else (),
     )
 
 
-def _instances(index: int, handle: Any, pci_id: str) -> list[Instance]:
+def _instances(gpu: Any, pci_id: str) -> list[Instance]:
     """Every GPU instance of one GPU, by id; NVML lists them per profile, so each profile is asked once."""
     found: list[Instance] = []
     for enum in range(pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT):
-        profile = _if_any("nvmlDeviceGetGpuInstanceProfileInfo", _profile, handle, enum)
+        profile = _ask(pynvml.nvmlDeviceGetGpuInstanceProfileInfoV, gpu, enum, absent=NO_SUCH_PROFILE)
         if profile is None:
             continue
-        profile_id, name, capacity = profile
-        listed = _if_any(f"nvmlDeviceGetGpuInstances({index})", _listed, handle, profile_id, capacity)
-        for instance in listed or ():
-            info = _ask("nvmlGpuInstanceGetInfo", pynvml.nvmlGpuInstanceGetInfo, instance)
-            found.append(
-                Instance(
-                    gpu_instance_id=int(info.id),
-                    profile=profile_name(pci_id, profile_id, name),
-                    start=int(info.placement.start),
-                    size=int(info.placement.size),
-                    compute_instances=tuple(_compute_instances(instance, name)),
-                )
-            )
+        handles = _listed(pynvml.nvmlDeviceGetGpuInstances, gpu, profile.id, pynvml.c_nvmlGpuInstance_t)
+        if not handles:
+            continue
+        name = profile_name(pci_id, profile.id, profile.name)
+        # What a profile may be split into is the same for each of its instances.
+        splits = _splits(handles[0])
+        for handle in handles:
+            info = _ask(pynvml.nvmlGpuInstanceGetInfo, handle)
+            compute = tuple(_compute_instances(handle, name, profile.sliceCount, splits))
+            found.append(Instance(info.id, name, info.placement.start, info.placement.size, compute))
     return sorted(found, key=lambda instance: instance.gpu_instance_id)
 
 
-def _profile(handle: Any, enum: int) -> tuple[int, str, int]:
-    """A profile's id, the driver's own name for it, and how many instances of it at most."""
-    info = pynvml.nvmlDeviceGetGpuInstanceProfileInfoV(handle, enum)
-    return int(info.id), _text(info.name).removeprefix("MIG "), int(info.instanceCount)
-
-
-def _listed(handle: Any, profile_id: int, capacity: int) -> list[Any]:
-    buffer = (pynvml.c_nvmlGpuInstance_t * capacity)()
-    count = pynvml.c_uint(capacity)
-    pynvml.nvmlDeviceGetGpuInstances(handle, profile_id, buffer, pynvml.byref(count))
-    return [buffer[i] for i in range(count.value)]
-
-
-def _compute_instances(instance: Any, profile: str) -> list[ComputeInstance]:
-    found: list[ComputeInstance] = []
+def _splits(instance: Any) -> list[tuple[int, int]]:
+    """Id and compute slices of each kind of compute instance that a GPU instance may hold."""
+    found = []
     for enum in range(pynvml.NVML_COMPUTE_INSTANCE_PROFILE_COUNT):
-        info = _if_any(
-            "nvmlGpuInstanceGetComputeInstanceProfileInfo",
-            pynvml.nvmlGpuInstanceGetComputeInstanceProfileInfo,
-            instance,
-            enum,
-            pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED,
-        )
-        if info is None:
-            continue
-        buffer = (pynvml.c_nvmlComputeInstance_t * int(info.instanceCount))()
-        count = pynvml.c_uint(int(info.instanceCount))
-        pynvml.nvmlGpuInstanceGetComputeInstances(instance, info.id, buffer, pynvml.byref(count))
-        slices = int(info.sliceCount)
-        for i in range(count.value):
-            detail = _ask("nvmlComputeInstanceGetInfo", pynvml.nvmlComputeInstanceGetInfo, buffer[i])
-            named = profile if profile.startswith(f"{slices}g.") else f"{slices}c.{profile}"
-            found.append(ComputeInstance(compute_instance_id=int(detail.id), profile=named, slices=slices))
+        engines = pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED
+        ask = pynvml.nvmlGpuInstanceGetComputeInstanceProfileInfo
+        profile = _ask(ask, instance, enum, engines, absent=NO_SUCH_PROFILE)
+        if profile is not None:
+            found.append((profile.id, profile.sliceCount))
+    return found
+
+
+def _compute_instances(
+    instance: Any, profile: str, slices_of_all: int, splits: list[tuple[int, int]]
+) -> list[ComputeInstance]:
+    """Every compute instance of one GPU instance, by id, under the name of the MIG device that it is."""
+    found: list[ComputeInstance] = []
+    for profile_id, slices in splits:
+        name = profile if slices == slices_of_all else f"{slices}c.{profile}"
+        ask = pynvml.nvmlGpuInstanceGetComputeInstances
+        for handle in _listed(ask, instance, profile_id, pynvml.c_nvmlComputeInstance_t):
+            info = _ask(pynvml.nvmlComputeInstanceGetInfo, handle)
+            found.append(ComputeInstance(info.id, name, slices))
     return sorted(found, key=lambda compute: compute.compute_instance_id)
 
 
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+def _listed(ask: Callable[..., Any], owner: Any, profile_id: int, kind: Any) -> list[Any]:
+    """Handles of the instances of one profile."""
+    buffer, count = (kind * ROOM)(), pynvml.c_uint(ROOM)
+    _ask(ask, owner, profile_id, buffer, pynvml.byref(count))
+    return list(buffer[: count.value])

@@ -4,67 +4,80 @@ NVML stays closed while MIG Manager works (``pending``, ``rebooting``), and a re
 thrown away: what is published belongs to exactly one config and state.
 """
 
-import json
-import subprocess
+import secrets
+import signal
 import sys
 import time
 from dataclasses import replace
 from typing import Any
 
 from mig import labels
-from mig.errors import InvalidReport
 from mig.report import Report
+from probe.apart import Apart
 from probe.kubernetes import Api, ApiError
 
 BUSY = ("pending", "rebooting")
-READ_TIMEOUT_S = 60
-"""NVML answers in milliseconds; a driver that hangs shall end in the report and not in a silent probe."""
+MOST_BACKOFF_S = 60.0
 
 
-def watch(node: str, interval_s: float) -> None:
-    """Never returns; what goes wrong is printed and, where there is something to say it with, published."""
-    api = Api()
-    published: str | None = None
+class Watch:
+    """One node, its last report, and when it was last heard of."""
+
+    def __init__(self, node: str, heartbeat_s: float) -> None:
+        self._node, self._heartbeat_s = node, heartbeat_s
+        self._api, self._nvml = Api(), Apart()
+        self._published: Report | None = None
+        self._heard_at = 0.0
+
+    def round(self) -> None:
+        """Look once, and publish what changed, or what was said before when a heartbeat is due; raises ApiError."""
+        node = self._api.node(self._node)
+        report = self._look(node) or self._published
+        due = time.monotonic() - self._heard_at >= self._heartbeat_s
+        if report is None or (report == self._published and not due):
+            return
+        self._api.publish(config_map(node, report))
+        if report != self._published:
+            errors = "".join(f"; {error}" for error in report.errors)
+            say(f"published config {report.config!r}, state {report.state!r}, {len(report.gpus)} GPUs{errors}")
+        self._published, self._heard_at = report, time.monotonic()
+
+    def _look(self, node: dict[str, Any]) -> Report | None:
+        """A report of exactly one config, state and attempt; ``None`` while they move."""
+        before = config, state, attempt = seen(node)
+        if state in BUSY:
+            return None
+        report = replace(self._nvml.read(self._node), config=config, state=state, attempt=attempt)
+        return report if seen(self._api.node(self._node)) == before else None
+
+
+def watch(node: str, interval_s: float, heartbeat_s: float) -> None:
+    """Never returns, whatever happens; what goes wrong is printed, and tried again at growing intervals."""
+    # As a container's first process it would not even hear of a signal that it does not handle.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    life = Watch(node, heartbeat_s)
+    failures = 0
     while True:
         try:
-            published = once(api, node, published)
+            life.round()
+            failures = 0
         except ApiError as exc:
-            print(f"mig-probe: {exc}", file=sys.stderr, flush=True)
-        time.sleep(interval_s)
+            failures += 1
+            say(str(exc))
+        except Exception as exc:
+            # Nobody is helped by a probe that crashes in a loop.
+            failures += 1
+            say(f"{type(exc).__name__}: {exc}; this is a bug in mig-fleet, please report it")
+        time.sleep(pause(interval_s, failures))
 
 
-def once(api: Api, node: str, published: str | None) -> str | None:
-    """One round; returns the text that is now published."""
-    before = api.node(node)
-    config, state, attempt = seen(before)
-    if state in BUSY:
-        return published
-    report = replace(read_in_own_process(node), config=config, state=state, attempt=attempt)
-    if seen(api.node(node)) != (config, state, attempt):
-        return published
-    text = report.to_json()
-    if text != published:
-        api.publish(_config_map(before, text))
-        print(f"mig-probe: published config {config!r}, state {state!r}, {len(report.gpus)} GPUs", flush=True)
-    return text
+def pause(interval_s: float, failures: int) -> float:
+    """Seconds until the next round: twice as long after each failure in a row, up to a minute."""
+    return max(interval_s, min(interval_s * 2.0 ** min(failures, 16), MOST_BACKOFF_S))
 
 
-def read_in_own_process(node: str) -> Report:
-    """Run ``read`` of this very program; whatever goes wrong there becomes an error in the report."""
-    command = [sys.executable, "-I", sys.argv[0], "read", "--node", node]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=READ_TIMEOUT_S, check=False)
-        return Report.from_json(done.stdout)
-    except subprocess.TimeoutExpired:
-        return failed(node, f"reading NVML took longer than {READ_TIMEOUT_S} s; the driver hangs")
-    except InvalidReport:
-        last = (done.stderr.strip() or "no output").splitlines()[-1]
-        return failed(node, f"reading NVML ended with exit status {done.returncode}: {last}")
-
-
-def failed(node: str, reason: str) -> Report:
-    """A report of nothing but the reason why there is none."""
-    return Report(node=node, driver_version="", config=None, state=None, gpus=(), errors=(reason,))
+def say(text: str) -> None:
+    print(f"mig-probe: {text}", file=sys.stderr, flush=True)
 
 
 def seen(node: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
@@ -73,16 +86,19 @@ def seen(node: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
     return found.get(labels.CONFIG), found.get(labels.STATE), notes.get(labels.ATTEMPT)
 
 
-def _config_map(node: dict[str, Any], text: str) -> dict[str, Any]:
-    """Owned by the node, so that a node that leaves takes its report along."""
+def config_map(node: dict[str, Any], report: Report) -> dict[str, Any]:
+    """Owned by the node, so that a node that leaves takes its report along; different each time, so that the API server
+    stamps it with its own clock (``metadata.managedFields``).
+    """
     name, uid = node["metadata"]["name"], node["metadata"]["uid"]
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
             "name": labels.REPORT_PREFIX + name,
-            "labels": {labels.REPORT_LABEL: "true", "app.kubernetes.io/managed-by": "mig-probe"},
+            "labels": {labels.REPORT_LABEL: "true", "app.kubernetes.io/managed-by": labels.PROBE},
+            "annotations": {labels.HEARTBEAT: secrets.token_hex(4)},
             "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": name, "uid": uid}],
         },
-        "data": {labels.REPORT_KEY: json.dumps(json.loads(text), indent=1, sort_keys=True)},
+        "data": {labels.REPORT_KEY: report.to_json()},
     }

@@ -1,0 +1,164 @@
+"""Does every GPU have what a config of a mig-parted file says? As `nvidia-mig-parted assert`, with reasons.
+
+What mig-parted passes over in silence is told here, in a line for each: a filter that matches no GPU (S1), a profile
+that no such GPU has (S2), a count of 0 or an alias that its comparison never finds (S3), a GPU that no entry covers
+(S4), and a GPU that cannot do MIG among those that shall (S5).
+"""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from mig import parted
+from mig.errors import InvalidPartedFile, MigError, UnknownConfig
+from mig.gpus import by_pci
+from mig.parted import Entry, PartedFile
+from mig.parted.lint import ADVICE, Trap, lint
+from mig.profiles import Profile
+from mig.report import Gpu, Report, in_words
+
+AS_DECLARED, DIFFERENT, BAD_USAGE, UNKNOWN = 0, 1, 2, 3
+MOST_BYTES = 1024 * 1024
+"""A ConfigMap holds no more (Kubernetes, core/v1 ConfigMap)."""
+MOST_VALUES = 100_000
+"""Far beyond any real file; a document that is larger once its aliases are followed is an attack."""
+
+
+class Unusable(Exception):
+    """The file or the config name is no use; the text says why and what would work."""
+
+
+def judge(path: str, config: str | None, read: Callable[[], Report]) -> int:
+    """Print a line for each GPU and each trap of the config; returns the exit status. NVML is opened last."""
+    try:
+        file = read_file(path)
+        name = config or only_config(file)
+        entries = file.select(name)
+    except (Unusable, InvalidPartedFile, UnknownConfig) as exc:
+        print(f"mig-probe: {path}: {exc}", file=sys.stderr)
+        return BAD_USAGE
+    for note in traps(name, entries):
+        print(f"note: {note}", file=sys.stderr)
+    report = read()
+    if report.errors:
+        for error in report.errors:
+            print(f"mig-probe: {error}", file=sys.stderr)
+        return UNKNOWN
+    if not report.gpus:
+        print("mig-probe: this machine has no GPU, so nothing can be said", file=sys.stderr)
+        return UNKNOWN
+    wrong = 0
+    for gpu in report.gpus:
+        difference = compare(gpu, file.for_gpu(name, gpu.pci_id, gpu.index))
+        wrong += difference is not None
+        print(f"GPU {gpu.index}: {difference or in_words(gpu.counts())}")
+    print(f"{name}: {f'{wrong} of {len(report.gpus)} GPUs differ' if wrong else 'every GPU is as declared'}")
+    return DIFFERENT if wrong else AS_DECLARED
+
+
+def compare(gpu: Gpu, entry: Entry | None) -> str | None:
+    """What is not as the entry says, in words; ``None`` where all is."""
+    if entry is None:
+        return f"no entry of the config covers it ({gpu.product}, {gpu.pci_id}); found {in_words(gpu.counts())}"
+    wanted = meant(entry)
+    if gpu.mig_mode_current is None:
+        return None if wanted is None else f"expected {in_words(wanted)}, but {gpu.product} cannot do MIG"
+    if gpu.mig_mode_pending != gpu.mig_mode_current:
+        return f"expected {in_words(wanted)}; a change of the MIG mode waits for a GPU reset or a reboot"
+    found = gpu.counts()
+    if found == wanted:
+        return None
+    text = f"expected {in_words(wanted)}, found {in_words(found)}"
+    unknown = sorted(name for name in wanted or () if not _exists(name, gpu))
+    return f"{text}; {gpu.product} has no {', '.join(unknown)}" if unknown else text
+
+
+def meant(entry: Entry) -> dict[str, int] | None:
+    """Profile → count under their real names, without zeros; ``None`` is MIG off."""
+    if not entry.mig_enabled:
+        return None
+    counts: Counter[str] = Counter()
+    for name, count in entry.mig_devices.items():
+        counts[str(Profile.parse(name))] += count
+    return {name: count for name, count in sorted(counts.items()) if count}
+
+
+def traps(name: str, entries: tuple[Entry, ...]) -> list[str]:
+    """What of this config mig-parted would accept and then do wrong."""
+    found = lint(PartedFile({name: entries}))
+    return [f"{trap.path}: {trap.text}" for trap in found if trap.trap not in ADVICE | {Trap.ALL_DISABLED}]
+
+
+def only_config(file: PartedFile) -> str:
+    """The config that is meant when none is named; raises Unusable when there is a choice."""
+    if len(file.configs) == 1:
+        return next(iter(file.configs))
+    raise Unusable(f"name one of its configs: {', '.join(sorted(file.configs)) or 'it has none'}")
+
+
+def read_file(path: str) -> PartedFile:
+    """Raises Unusable, or InvalidPartedFile with the place in the document."""
+    try:
+        content = sys.stdin.buffer.read(MOST_BYTES + 1) if path == "-" else _head(Path(path))
+    except OSError as exc:
+        raise Unusable(exc.strerror or str(exc)) from None
+    if len(content) > MOST_BYTES:
+        raise Unusable(f"is larger than {MOST_BYTES} bytes, the most that a ConfigMap holds")
+    try:
+        document = _document(content.decode())
+        _bounded(document)
+    except UnicodeDecodeError:
+        raise Unusable("is not text in UTF-8") from None
+    except RecursionError:
+        raise Unusable("is nested too deeply for a mig-parted file") from None
+    return parted.read(document)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
+
+
+def _document(text: str) -> object:
+    """JSON by the standard library, YAML by PyYAML, which the packed probe does not carry."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        import yaml
+    except ModuleNotFoundError:
+        raise Unusable("is not JSON, and this Python has no PyYAML to read YAML with: pip install pyyaml") from None
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as exc:
+        raise Unusable(f"is not YAML: {' '.join(str(exc).split())}") from None
+
+
+def _bounded(document: object) -> None:
+    """Raises Unusable for a document that grows beyond reason once its aliases are followed."""
+    left = [document]
+    seen = 0
+    while left:
+        seen += 1
+        if seen + len(left) > MOST_VALUES:
+            raise Unusable(f"holds more than {MOST_VALUES} values once its aliases are followed")
+        value = left.pop()
+        if isinstance(value, Mapping):
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
+
+
+def _exists(profile: str, gpu: Gpu) -> bool:
+    """Whether the catalog gives this GPU the profile; what the catalog does not know is not denied."""
+    model = by_pci(gpu.pci_id)
+    if model is None:
+        return True
+    try:
+        model.profile(profile)
+    except MigError:
+        return False
+    return True
