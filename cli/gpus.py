@@ -12,21 +12,29 @@ from rich.text import Text
 
 from mig import gpus as catalog
 from mig import maximal, pictures
-from mig.errors import MigError
+from mig.errors import InvalidProfile, MigError
 from mig.gpus import GpuModel, GpuProfile
 from mig.placement.placed import ranges
+from mig.profiles import Profile
 
 
 @click.command()
-@click.argument("model", required=False)
+@click.argument("model", required=False, metavar="[MODEL | PROFILE]")
 @click.option("--json", "as_json", is_flag=True, help="Everything the catalog knows, as JSON.")
 @click.option("--svg", "as_svg", is_flag=True, help="The maximal layouts of MODEL as an SVG picture.")
 def gpus(model: str | None, as_json: bool, as_svg: bool) -> None:
     """List the GPU models that do MIG, or show one: profiles, maximal layouts with pictures, sources.
 
-    MODEL is a catalog name, a product name as NVML or a node label prints it, or a PCI id such as 0x233010DE.
+    MODEL is a catalog name, a product name as NVML or a node label prints it, or a PCI id such as 0x233010DE. PROFILE,
+    1g.6gb, says what it is and which models have it; a name that is a different slice on different models is an error
+    that lists them.
     """
     try:
+        if model and _is_profile(model):
+            if as_json or as_svg:
+                raise click.UsageError("--json and --svg show a GPU model, not a profile")
+            click.echo(_meaning(model))
+            return
         chosen = (catalog.find(model),) if model else catalog.all_models()
     except MigError as exc:
         raise click.UsageError(str(exc)) from None
@@ -40,6 +48,21 @@ def gpus(model: str | None, as_json: bool, as_svg: bool) -> None:
         _show(chosen[0], Console(highlight=False))
     else:
         _list(chosen, Console(highlight=False))
+
+
+def _is_profile(word: str) -> bool:
+    try:
+        Profile.parse(word)
+    except InvalidProfile:
+        return False
+    return True
+
+
+def _meaning(profile: str) -> str:
+    """What a profile is that is the same slice wherever it is. Raises AmbiguousProfile, UnknownProfile."""
+    name = catalog.find_profile(profile).name
+    ((meaning, models),) = catalog.meanings(profile).items()
+    return f"{name}: {meaning} ({', '.join(model.short for model in models)})"
 
 
 def plain(model: GpuModel) -> dict[str, Any]:

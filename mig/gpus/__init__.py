@@ -5,7 +5,7 @@
 on.
 """
 
-from mig.gpus.lookup import all_models, by_pci, find, find_profile, names, sources
+from mig.gpus.lookup import all_models, by_pci, find, find_profile, meanings, names, sources
 from mig.gpus.model import ComputeInstance, Engines, Geometry, GpuModel, GpuProfile
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "by_pci",
     "find",
     "find_profile",
+    "meanings",
     "names",
     "sources",
 ]

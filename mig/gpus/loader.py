@@ -6,7 +6,6 @@ known.
 """
 
 import re
-import tomllib
 from collections.abc import Callable, Collection
 from functools import partial
 from types import MappingProxyType
@@ -22,6 +21,8 @@ _ENGINES = ("copy", "dec", "enc", "jpeg", "ofa")
 
 def load(file: str, text: str, known_sources: Collection[str]) -> GpuModel:
     """Raises InvalidCatalog at the first key that is wrong."""
+    import tomllib  # 7 ms that only those pay who look something up
+
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -77,20 +77,30 @@ def find_profile(name: str) -> GpuProfile:
     Raises AmbiguousProfile, which lists what it means where (``1g.10gb`` is three different things), UnknownProfile,
     InvalidProfile.
     """
+    found = meanings(name)
     spelling = str(Profile.parse(name).whole)
-    rows = [(model, model.profiles[spelling]) for model in all_models() if spelling in model.profiles]
-    if not rows:
-        known = dict.fromkeys(row for model in all_models() for row in model.profiles)
+    if len(found) > 1:
+        shorts = {meaning: tuple(model.short for model in models) for meaning, models in found.items()}
+        raise AmbiguousProfile(spelling, shorts)
+    ((model, *_),) = found.values()
+    return model.profiles[spelling]
+
+
+def meanings(profile: str) -> Mapping[str, tuple[GpuModel, ...]]:
+    """What a profile is, in words, and on which models it is that. Raises UnknownProfile, InvalidProfile."""
+    spelling = str(Profile.parse(profile).whole)
+    found: dict[str, tuple[GpuModel, ...]] = {}
+    for model in all_models():
+        if row := model.profiles.get(spelling):
+            compute, memory = (row.compute_slices, model.compute_slices), (row.memory_slices, model.memory_slices)
+            slices = f"{compute[0]} of {compute[1]} compute and {memory[0]} of {memory[1]} memory slices"
+            sms = "" if row.sm_count is None else f", {row.sm_count} SMs"
+            meaning = f"{slices}{sms}, at most {row.max_instances}"
+            found[meaning] = (*found.get(meaning, ()), model)
+    if not found:
+        known = dict.fromkeys(name for model in all_models() for name in model.profiles)
         raise UnknownProfile(spelling, "any GPU of the catalog", tuple(known))
-    meanings: dict[str, list[str]] = {}
-    for model, row in rows:
-        compute, memory = (row.compute_slices, model.compute_slices), (row.memory_slices, model.memory_slices)
-        slices = f"{compute[0]} of {compute[1]} compute and {memory[0]} of {memory[1]} memory slices"
-        sms = "" if row.sm_count is None else f", {row.sm_count} SMs"
-        meanings.setdefault(f"{slices}{sms}, at most {row.max_instances}", []).append(model.short)
-    if len(meanings) > 1:
-        raise AmbiguousProfile(spelling, {meaning: tuple(models) for meaning, models in meanings.items()})
-    return rows[0][1]
+    return found
 
 
 @cache

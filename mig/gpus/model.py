@@ -77,11 +77,6 @@ class GpuProfile:
     notes: tuple[str, ...]
     compute_instances: tuple[ComputeInstance, ...]
 
-    @property
-    def is_placeable(self) -> bool:
-        """Whether any source says where instances of this profile may start."""
-        return bool(self.starts)
-
 
 @dataclass(frozen=True, slots=True)
 class DriverRule:
@@ -151,12 +146,3 @@ class GpuModel:
     def by_nvml_id(self, nvml_id: int) -> GpuProfile | None:
         """The profile behind the number that NVML reports for a GPU instance."""
         return self._by_id.get(nvml_id)
-
-    def by_nvml_enum(self, nvml_enum: int) -> GpuProfile | None:
-        """The profile behind an NVML ``GPU_INSTANCE_PROFILE_*`` constant."""
-        return next((p for p in self.profiles.values() if p.nvml_enum == nvml_enum), None)
-
-    @property
-    def sm_total(self) -> int | None:
-        """SMs of the largest instance; fewer than the chip has on Ampere (98 of 108)."""
-        return max((p.sm_count for p in self.profiles.values() if p.sm_count is not None), default=None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from mig.errors import AmbiguousGpu, UnknownGpu
+from mig.errors import AmbiguousGpu, InvalidLayout, UnknownGpu
 from mig.gpus import GpuModel, find
 from mig.imports.layouts import Imported
 from mig.labels import ALL_DISABLED
@@ -55,7 +55,11 @@ def import_nodes(
         if node.config is None:
             left.append(f"node {node.name}: carries no config")
             continue
-        layout = configs.get((node.config, model.name)) or stock(node.config, model)
+        try:
+            layout = configs.get((node.config, model.name)) or stock(node.config, model)
+        except InvalidLayout as error:
+            left += [f"node {node.name}: {problem.text}" for problem in error.problems]
+            continue
         if layout is None:
             left.append(
                 f"node {node.name}: nothing says what config {node.config!r} means; give the file that holds it"
@@ -78,7 +82,7 @@ def import_nodes(
 
 def stock(config: str, gpu: GpuModel) -> Layout | None:
     """What a config of NVIDIA's default file means on a model: ``all-1g.10gb.me``, ``all-balanced``; None for other
-    names.
+    names. Raises InvalidLayout for a model of which no layout can be made.
     """
     if config == ALL_DISABLED:
         return Layout.disabled(config, gpu.name)

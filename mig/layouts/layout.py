@@ -29,7 +29,8 @@ class Layout:
     """One layout of one GPU model, in canonical form: equal layouts mean the same, whatever their spelling was.
 
     Raises InvalidLayout with every problem at once: a bad name, an unknown profile, no profiles at all, a GPU named
-    twice. Raises UnknownGpu and AmbiguousGpu. Whether the hardware can do it is a different question: :meth:`proofs`.
+    twice, a GPU model that no device filter can name. Raises UnknownGpu and AmbiguousGpu. Whether the hardware can do
+    it is a different question: :meth:`proofs`.
     """
 
     name: str
@@ -66,7 +67,7 @@ class Layout:
 
     def _settle(self, model: GpuModel, cuts: Sequence[Cut], paths: Sequence[str]) -> None:
         settled, problems = settle(model, cuts, paths)
-        problems = [*_name_problems(self.name), *problems]
+        problems = [*_name_problems(self.name), *problems, *_unbound(model, settled)]
         if problems:
             raise InvalidLayout(self.name, problems)
         object.__setattr__(self, "gpu", model.name)
@@ -159,6 +160,14 @@ def _name_problems(name: str) -> list[Problem]:
             f"{name!r} must be 1 to 54 lower-case letters, digits, dashes or dots, as it becomes part of a label value",
         )
     ]
+
+
+def _unbound(model: GpuModel, cuts: Sequence[Cut]) -> list[Problem]:
+    """Without a device filter mig-parted would cut whatever GPU it meets."""
+    if model.pci_device_ids or all(cut.profiles is None for cut in cuts):
+        return []
+    why = "has no PCI device id, by which a mig-parted file is bound to its GPUs; only disabled: true can be said of it"
+    return [Problem("gpu", f"{model.name} {why}")]
 
 
 def _gpus(indexes: Sequence[int]) -> str:

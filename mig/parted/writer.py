@@ -16,7 +16,7 @@ def dump(layouts: Iterable[Layout]) -> str:
     """One config per config name, sorted, ``all-disabled`` first among them whether a layout is disabled or not.
 
     Each entry of the others is bound to its GPU model by PCI device ids, so that a layout cannot reach a GPU it was not
-    written for.
+    written for; a :class:`Layout` of a model that has none cannot be made.
     """
     configs = {layout.config_name: layout for layout in layouts if not layout.is_disabled}
     blocks = [f"  {ALL_DISABLED}:\n    - devices: all\n      mig-enabled: false\n"]
@@ -27,15 +27,13 @@ def dump(layouts: Iterable[Layout]) -> str:
 
 
 def _entry(cut: Cut, pci_device_ids: tuple[str, ...]) -> str:
-    lines = []
-    if pci_device_ids:
-        # The quotes are needed: an unquoted 0x233010DE is a number, which mig-parted refuses.
-        quoted = ", ".join(f'"{device}"' for device in pci_device_ids)
-        lines.append(f"device-filter: [{quoted}]")
-    lines.append("devices: all" if cut.devices is None else f"devices: [{', '.join(map(str, cut.devices))}]")
-    lines.append("mig-enabled: false" if cut.profiles is None else "mig-enabled: true")
+    # The quotes are needed: an unquoted 0x233010DE is a number, which mig-parted refuses.
+    quoted = ", ".join(f'"{device}"' for device in pci_device_ids)
+    lines = [
+        "devices: all" if cut.devices is None else f"devices: [{', '.join(map(str, cut.devices))}]",
+        "mig-enabled: false" if cut.profiles is None else "mig-enabled: true",
+    ]
     if cut.profiles is not None:
         lines.append("mig-devices:")
         lines += [f'  "{profile}": {count}' for profile, count in sorted(cut.profiles.items())]
-    head, *rest = lines
-    return f"    - {head}\n" + "".join(f"      {line}\n" for line in rest)
+    return f"    - device-filter: [{quoted}]\n" + "".join(f"      {line}\n" for line in lines)

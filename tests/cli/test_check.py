@@ -228,6 +228,18 @@ def test_the_maximal_layouts_as_a_picture() -> None:
     assert run("gpus", "--svg").exit_code == 2
 
 
+def test_a_profile_is_told_with_its_models_or_with_all_that_it_could_mean() -> None:
+    one = run("gpus", "1g.6gb")
+    told = "1g.6gb: 1 of 4 compute and 1 of 4 memory slices, 14 SMs, at most 4 (A30-24GB)\n"
+    assert (one.exit_code, one.output) == (0, told)
+    several = run("gpus", "1g.10gb")
+    assert several.exit_code == 2
+    assert "'1g.10gb' is 3 different things, so name the GPU model: " in several.output
+    for models in ("(A100-40GB, A800-40GB)", "(A100-80GB, A800-80GB)", "(H100-80GB, H800-80GB)"):
+        assert models in several.output
+    assert "unknown MIG profile '1g.1gb'; did you mean '1g." in run("gpus", "1g.1gb").output
+
+
 def test_an_unknown_model_is_a_usage_error() -> None:
     result = run("gpus", "H1000-80GB")
     assert result.exit_code == 2

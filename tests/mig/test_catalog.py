@@ -111,10 +111,10 @@ def test_a_profile_without_a_model_is_found_only_if_it_means_one_thing() -> None
 
 def test_nvmls_two_numberings_are_kept_apart() -> None:
     model = gpus.find("H100-80GB")
-    by_id, by_enum = model.by_nvml_id(9), model.by_nvml_enum(9)
+    by_id = model.by_nvml_id(9)
     assert by_id is not None
-    assert by_enum is not None
-    assert (by_id.name, by_enum.name) == ("3g.40gb", "1g.20gb")
+    assert (by_id.name, by_id.nvml_enum) == ("3g.40gb", 2)
+    assert model.profile("1g.20gb").nvml_enum == 9
 
 
 def test_a_split_profile_finds_its_instance_only_if_it_can_be_split_so() -> None:

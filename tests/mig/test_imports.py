@@ -181,6 +181,7 @@ def test_nodes_that_are_alike_become_one_pool_and_models_are_kept_apart() -> Non
         (NodeFacts("n", "all-1g.10gb", "H300", 8), "unknown GPU model 'H300'"),
         (NodeFacts("n", "all-1g.10gb", "H100-80GB"), "give --gpus-per-node"),
         (NodeFacts("n", "ours", "H100-80GB", 8), "nothing says what config 'ours' means"),
+        (NodeFacts("n", "all-1g.0gb", "Thor", 1), "node n: Thor iGPU (Jetson T5000) has no PCI device id"),
     ],
 )
 def test_a_node_that_says_too_little_is_told(node: NodeFacts, says: str) -> None:

@@ -214,3 +214,10 @@ def test_a_layout_of_an_unknown_model_cannot_be_made() -> None:
 def test_a_name_that_is_no_label_value_is_refused(name: str) -> None:
     with pytest.raises(InvalidLayout, match="1 to 54 lower-case letters"):
         Layout.uniform(name, "H100-80GB", {"1g.10gb": 7})
+
+
+def test_a_model_without_a_pci_id_can_only_be_left_whole() -> None:
+    assert Layout.disabled("off", "Thor").is_disabled
+    (profile, *_) = gpus.find("Thor").profiles
+    with pytest.raises(InvalidLayout, match=r"gpu: Thor .*has no PCI device id, by which a mig-parted file is bound"):
+        Layout.uniform("cut", "Thor", {profile: 1})

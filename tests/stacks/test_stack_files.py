@@ -126,6 +126,11 @@ def test_a_layout_that_no_pool_uses_yet_must_be_possible_too() -> None:
     assert found.startswith("layouts.greedy: impossible on H100-80GB: 3g.40gb")
 
 
+def test_a_layout_that_no_device_filter_could_bind_to_its_gpus_is_refused() -> None:
+    (found,) = problems(a_stack(layouts={**a_stack()["layouts"], "thor": {"gpu": "Thor", "all": {"1g.0gb": 1}}}))
+    assert found.startswith("layouts.thor.gpu: Thor iGPU (Jetson T5000) has no PCI device id")
+
+
 def test_a_fleet_of_whole_gpus_expects_no_label_that_gfd_never_writes() -> None:
     whole = fleet.parse(a_stack(layouts={"dense": {"gpu": "H100-80GB", "disabled": True}}), "x")
     assert whole.strategy == "none"
