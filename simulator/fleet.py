@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from simulator import faults
 from simulator.api import Api, Json
+from simulator.bad_api import BadApi
 from simulator.control_plane.process import die_with
 from simulator.driver import Driver, DriverFile
 from simulator.errors import ApiError, NotRunning, NotStarted, UnknownNode
@@ -146,6 +147,10 @@ class Fleet:
     def pod_log(self, namespace: str, pod: str) -> str:
         """A pod's log by way of the API server, as `kubectl logs` gets it."""
         return self._ask(lambda api: api.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log"))
+
+    def bad_api(self) -> BadApi:
+        """An API server with bad days for the user of its kubeconfig: ``with fleet.bad_api() as api``."""
+        return BadApi(self.directory)
 
     def _ask(self, question: Callable[[Api], Coroutine[Any, Any, T]]) -> T:
         if not self.is_running:
