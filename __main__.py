@@ -4,13 +4,13 @@ import sys
 
 import pulumi
 
-from stacks import fleet, program
+from stacks import fleet, membership, program
 from stacks.interrupt import quiet
 from stacks.problems import InvalidSettings
 
 quiet()
 try:
-    declared = fleet.from_pulumi()
+    declared = membership.joined(fleet.from_pulumi(), f"stack '{pulumi.get_stack()}'")
 except InvalidSettings as exc:
     pulumi.log.error(str(exc))
     sys.exit(32)  # Pulumi's "the reason has been given": no second message, no traceback

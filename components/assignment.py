@@ -6,7 +6,7 @@ rename either. The provider keeps no attributes, because they would be stored to
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
 
 import pulumi
 from pulumi.dynamic import (
@@ -19,14 +19,17 @@ from pulumi.dynamic import (
 )
 
 from components.clean_error import CleanError, one_clean_error
-from components.cluster import Cluster, ClusterArgs, NodeMissing
 from components.comparison import Kind
-from components.drift import address, checked, reports_of
-from components.look import Look, Node, forget, look
+from components.drift import address, checked, lasting, reports_of
+from components.look import Look, Node, look
+from components.rollout.change import recut, reopen
+from components.rollout.disruption import foreseen
+from components.rollout.holders import holders
+from components.rollout.order import POLL_S, Order, WaveArgs
 from mig import labels
 
 Props = dict[str, Any]
-MARKS_REMOVED = {labels.WAVE: None, labels.PREVIOUS_CONFIG: None, labels.ATTEMPT: None}
+MARKS_REMOVED = {labels.WAVE: None, labels.PREVIOUS_CONFIG: None, labels.ATTEMPT: None, labels.VERIFIED_CONFIG: None}
 RETAIN, DISABLE, RESTORE = "retain", "disable", "restore"
 
 
@@ -34,21 +37,13 @@ class AssignmentFailed(CleanError):
     """Some nodes could not be given their config; the message names each and why."""
 
 
-class AssignmentArgs(TypedDict):
-    """One wave's wish. Everything is known at preview, so that a reviewer sees it."""
+class AssignmentArgs(WaveArgs):
+    """One wave's wish."""
 
-    cluster: ClusterArgs
-    namespace: str
-    """Where MIG Manager runs."""
-    reports: NotRequired[str]
-    """Where the probes write their reports (default: ``namespace``)."""
-    wave: str
     config: str
     """The config name that the nodes shall carry."""
-    nodes: list[str]
     on_delete: NotRequired[str]
     """``retain`` the label (default), ``disable`` MIG, or ``restore`` the config from before our first write."""
-    timeout_s: NotRequired[int]
 
 
 class AssignmentProvider(ResourceProvider):
@@ -57,8 +52,10 @@ class AssignmentProvider(ResourceProvider):
     serialize_as_secret_always = False
 
     def check(self, olds: Props, news: Props) -> CheckResult:
-        """Called for every wave in each preview and each up. Adds ``drift`` when someone else changed a label."""
-        return checked(olds, news, _wish, lambda wave: relabelled(look(wave["cluster"], reports_of(wave)), wave))
+        """Called for every wave in each preview and each up. Adds ``drift`` when someone else changed a label, and what
+        a planned change will do to whom.
+        """
+        return checked(olds, news, _wish, lambda wave: relabelled(_look(wave), wave), _foreseen)
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update when the wish differs or `check` saw drift; never a replacement, the nodes survive it."""
@@ -105,59 +102,50 @@ def relabelled(seen: Look, props: Mapping[str, Any]) -> list[str]:
 
 
 def assign(props: Props) -> Props:
-    """Check every node first, then label those that differ; returns the outputs."""
+    """Give the nodes that differ their config, and mark all as this wave's own; returns the outputs."""
+    if props.get("held"):
+        return lasting(props)
     with one_clean_error(AssignmentFailed):
-        cluster = Cluster(props["cluster"])
-        seen = look(props["cluster"], reports_of(props), fresh=True)
-        problems = [problem for name in sorted(props["nodes"]) for problem in preflight(seen, name)]
-        if problems:
-            raise AssignmentFailed("nothing was changed:\n  " + "\n  ".join(problems))
-        for name in sorted(props["nodes"]):
-            node = seen.nodes[name]
-            before = node.annotations.get(labels.PREVIOUS_CONFIG, node.config)
-            marks = {labels.WAVE: props["wave"], labels.PREVIOUS_CONFIG: before}
-            if node.config != props["config"]:
-                cluster.start_attempt(name, node.attempt, {labels.CONFIG: props["config"]}, marks)
-            elif any(node.annotations.get(key) != value for key, value in marks.items()):
-                cluster.patch_node(name, {}, marks)
-        forget()
-    return {key: value for key, value in props.items() if key != "drift"}
-
-
-def preflight(seen: Look, name: str) -> list[str]:
-    """Why this node cannot be given a config now."""
-    node = seen.nodes.get(name)
-    if node is None:
-        return [str(NodeMissing(name))]
-    if node.labels.get(labels.CAPABLE) != "true":
-        return [
-            f"node '{name}' is not MIG-capable: label {labels.CAPABLE} is "
-            f"{node.labels.get(labels.CAPABLE)!r}; is GPU Feature Discovery running there?"
-        ]
-    if node.state in ("pending", "rebooting"):
-        return [f"node '{name}' is being reconfigured to {node.config!r} ({node.state}); wait until it has settled"]
-    return []
+        order = Order.of(props)
+        seen = order.look()
+        marks = {name: _marks(seen.nodes.get(name), props) for name in sorted(props["nodes"])}
+        differing = [name for name in marks if name not in seen.nodes or seen.nodes[name].config != props["config"]]
+        recut(order, dict.fromkeys(differing, str(props["config"])), marks)
+        unmarked = [name for name in marks if name not in differing and not _carries(seen.nodes[name], marks[name])]
+        _, failed = order.each(unmarked, lambda cluster, name: cluster.patch_node(name, {}, marks[name]))
+        if failed:
+            raise AssignmentFailed("; ".join(f"{name}: {text}" for name, text in sorted(failed.items())))
+    return lasting(props)
 
 
 def release(props: Props, names: Iterable[str]) -> None:
     """What the delete policy says, for those of the nodes that are still this wave's own; safe to repeat."""
+    if props.get("held"):
+        return
     with one_clean_error(AssignmentFailed):
-        cluster = Cluster(props["cluster"])
-        seen = look(props["cluster"], reports_of(props), fresh=True)
-        own = [
-            seen.nodes[name]
+        order = Order.of(props)
+        seen = order.look()
+        own = {
+            name: seen.nodes[name]
             for name in sorted(names)
             if name in seen.nodes and seen.nodes[name].annotations.get(labels.WAVE) == props["wave"]
-        ]
-        targets = {node.name: target for node in own if (target := _target(node, props)) is not None}
-        for node in own:
-            if node.name in targets and node.config == props["config"] != targets[node.name]:
-                cluster.start_attempt(node.name, node.attempt, {labels.CONFIG: targets[node.name]})
-        forget()
-        _await(props, targets)
-        for node in own:
-            cluster.patch_node(node.name, {}, MARKS_REMOVED)
-        forget()
+        }
+        targets = {name: target for name, node in own.items() if (target := _target(node, props)) is not None}
+        recut(order, {n: t for n, t in targets.items() if own[n].config == props["config"] != t}, {})
+        _settled(order, targets)
+        failed = reopen(order, [name for name in own if own[name].closed or name in targets])
+        failed |= order.each(own, lambda cluster, name: cluster.patch_node(name, {}, MARKS_REMOVED))[1]
+        if failed:
+            raise AssignmentFailed("; ".join(f"{name}: {text}" for name, text in sorted(failed.items())))
+
+
+def _marks(node: Node | None, props: Props) -> dict[str, str | None]:
+    before = node.annotations.get(labels.PREVIOUS_CONFIG, node.config) if node else ""
+    return {labels.WAVE: props["wave"], labels.PREVIOUS_CONFIG: before}
+
+
+def _carries(node: Node, marks: Mapping[str, str | None]) -> bool:
+    return all(node.annotations.get(key) == value for key, value in marks.items())
 
 
 def _target(node: Node, props: Props) -> str | None:
@@ -167,21 +155,34 @@ def _target(node: Node, props: Props) -> str | None:
     return target if node.config in (props["config"], target) else None
 
 
-def _await(props: Props, targets: Mapping[str, str]) -> None:
+def _settled(order: Order, targets: Mapping[str, str]) -> None:
     """Deleting goes on to remove MIG Manager itself, so let it finish first."""
-    deadline = time.monotonic() + float(props["timeout_s"])
     while True:
-        nodes = look(props["cluster"], reports_of(props), fresh=True).nodes
+        nodes = order.look().nodes
         waiting = sorted(n for n in targets if n in nodes and nodes[n].state != "success")
         if not waiting:
             return
-        if any(nodes[n].state == "failed" for n in waiting) or time.monotonic() > deadline:
+        if any(nodes[n].state == "failed" for n in waiting) or order.late:
             raise AssignmentFailed(
                 f"MIG Manager did not bring {', '.join(waiting)} to {targets[waiting[0]]!r}; look at its log there: "
-                f"kubectl -n {props['namespace']} logs -l app=nvidia-mig-manager"
+                f"kubectl -n {order.namespace} logs -l app=nvidia-mig-manager"
             )
-        time.sleep(1)
+        order.say(f"waits for {len(waiting)} node(s) to be {targets[waiting[0]]!r}: {waiting[0]}")
+        time.sleep(POLL_S)
+
+
+def _look(props: Mapping[str, Any]) -> Look:
+    return look(props["cluster"], reports_of(props))
+
+
+def _foreseen(props: Props) -> dict[str, list[str]]:
+    """Whom a planned change disturbs; pods are asked for only when there is one."""
+    order, seen = Order.of(props), _look(props)
+    if all(name in seen.nodes and seen.nodes[name].config == props["config"] for name in props["nodes"]):
+        return {}
+    return foreseen(seen, holders(order.cluster().pods(), order.namespace), props["nodes"], props["expected"])
 
 
 def _wish(props: Mapping[str, Any]) -> tuple[Any, ...]:
-    return *address(props), props.get("config"), sorted(props.get("nodes") or []), props.get("on_delete")
+    how = tuple(props.get(key) for key in ("on_delete", "on_user_pods", "isolation"))
+    return *address(props), props.get("config"), sorted(props.get("nodes") or []), how

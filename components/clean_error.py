@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from components.cluster import ClusterError
+from components.connection import ClusterError
+from components.rollout.order import Refused
 
 
 class CleanError(Exception):
@@ -23,7 +24,7 @@ def one_clean_error(kind: type[CleanError]) -> Iterator[None]:
     """Expected failures leave as ``kind`` and without frames; anything else, a bug of ours, is not touched."""
     try:
         yield
-    except (ClusterError, CleanError) as exc:
+    except (ClusterError, Refused, CleanError) as exc:
         # For the rest of this provider process; a later bug still prints its type and text.
         sys.tracebacklimit = 0
         raise kind(str(exc)) from None

@@ -39,6 +39,7 @@ class Kind(StrEnum):
     FOREIGN = "foreign slice"
     ALLOCATABLE = "allocatable stale"
     FEATURES = "GFD labels stale"
+    CLOSED = "left closed"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""How a reviewer gets to see drift: `check` looks at the fleet and puts what it finds among the inputs.
+"""What a reviewer gets to see: `check` looks at the fleet and puts what it finds among the inputs.
 
 `check` is the one method that Pulumi calls in every preview and every update, changed or not, and whose result is a
-visible property diff. What it adds is an input only: it never becomes an output, so a healed resource has no diff.
+visible property diff. What it adds are inputs only: they never become outputs, so a healed resource has no diff.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult
 
-from components.cluster import ClusterError
+from components.connection import ClusterError
 
 Props = dict[str, Any]
 
@@ -19,10 +19,13 @@ ADDRESS = ("cluster", "namespace", "reports", "wave", "timeout_s")
 """Inputs that say where and how, not what: a change of them is an update that writes to no node that is right, so that
 the state never keeps a kubeconfig's path from before a move."""
 
+NEWS = ("drift", "prunes", "changes", "disrupts", "strands", "needs", "capacity")
+"""Inputs that `check` adds."""
+
 
 def address(props: Mapping[str, Any]) -> tuple[object, ...]:
     """The part of a wish that both providers of a wave share."""
-    return tuple(props.get(key) for key in ADDRESS)
+    return *(props.get(key) for key in ADDRESS), bool(props.get("held"))
 
 
 def reports_of(props: Mapping[str, Any]) -> str:
@@ -30,22 +33,35 @@ def reports_of(props: Mapping[str, Any]) -> str:
     return str(props.get("reports") or props["namespace"])
 
 
+def lasting(props: Mapping[str, Any]) -> Props:
+    """The properties without what `check` adds."""
+    return {key: value for key, value in props.items() if key not in NEWS}
+
+
 def checked(
     olds: Props,
     news: Props,
     wish: Callable[[Mapping[str, Any]], object],
     find: Callable[[Props], Iterable[str]],
+    foresee: Callable[[Props], Mapping[str, list[str]]] = lambda _: {},
 ) -> CheckResult:
-    """The new inputs, with ``drift`` where `find` has sentences; fails closed when the cluster does not answer.
+    """The new inputs, with ``drift`` where `find` has sentences, or with what `foresee` says of a planned change.
 
-    Nothing is looked for while an input is unknown, on a first create, or when the wish itself changes: a planned
-    change is not drift.
+    A planned change is not drift, so one of the two is asked. A wave that is held back keeps its old inputs. Nothing is
+    looked for while an input is unknown. A cluster that does not answer fails the check, unless the stack says
+    ``onUnreachable: warn``.
     """
-    news = {key: value for key, value in news.items() if key != "drift"}
-    if pulumi.runtime.rpc.contains_unknowns(news) or not olds or wish(olds) != wish(news):
+    news, olds = lasting(news), lasting(olds)
+    if news.get("held") and olds and not olds.get("held"):
+        news = olds
+    if pulumi.runtime.rpc.contains_unknowns(news) or news.get("held"):
         return CheckResult(news, [])
+    planned = not olds or wish(olds) != wish(news)
     try:
-        drift = sorted(find(news))
+        found = dict(foresee(news)) if planned else {"drift": sorted(find(news))}
     except ClusterError as exc:
-        return CheckResult(news, [CheckFailure("", str(exc))])
-    return CheckResult({**news, "drift": drift} if drift else news, [])
+        if (news.get("cluster") or {}).get("on_unreachable") != "warn":
+            return CheckResult(news, [CheckFailure("", str(exc))])
+        pulumi.log.warn(f"{news.get('wave')}: nobody looked for drift: {exc}")
+        return CheckResult(news, [])
+    return CheckResult({**news, **{key: lines for key, lines in found.items() if lines}}, [])

@@ -8,6 +8,7 @@ Pulumi stores the provider by module path and class name, and loads it from the 
 rename either. The provider keeps no attributes, because they would be stored too.
 """
 
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 import pulumi
@@ -131,8 +132,14 @@ def _seen(props: Props) -> tuple[Configs | None, set[str]]:
     """The live configs (``None``: no file), and the config names that nodes carry."""
     cluster = Cluster(props["cluster"])
     found = cluster.config_map(props["namespace"], labels.LAYOUTS_CONFIG_MAP)
-    carried = {(node["metadata"].get("labels") or {}).get(labels.CONFIG, "") for node in cluster.nodes().values()}
-    return _configs(found), carried
+    return _configs(found), {name for node in cluster.nodes().values() for name in _needed(node["metadata"])}
+
+
+def _needed(node: Mapping[str, Any]) -> set[str]:
+    """What MIG Manager may be told to apply there: now, in a rollback, or when the wave leaves the stack."""
+    notes = node.get("annotations") or {}
+    carried = (node.get("labels") or {}).get(labels.CONFIG, "")
+    return {carried, notes.get(labels.VERIFIED_CONFIG, ""), notes.get(labels.PREVIOUS_CONFIG, "")}
 
 
 def _configs(config_map: dict[str, Any] | None) -> Configs | None:

@@ -1,5 +1,6 @@
 """A pool: its waves, each assigned, then verified, before the next one starts."""
 
+from collections.abc import Collection
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -7,6 +8,8 @@ import pulumi
 from components.assignment import Assignment
 from components.cluster import ClusterArgs
 from components.comparison import Expected
+from components.rollout.order import WaveArgs
+from components.rollout.waves import Pace, waves
 from components.verification import Verification
 from mig.layouts import Layout
 from mig.rules import PoolFacts, conflicts, explain
@@ -15,6 +18,23 @@ from mig.strategy import Strategy
 
 class PoolRefused(ValueError):
     """The hardware cannot do what the pool asks; the text says why, in slices."""
+
+
+class RolloutArgs(TypedDict, total=False):
+    """How the nodes of a pool are changed. The providers' arguments of the same names say what each means."""
+
+    max_unavailable: int | str
+    """Nodes that may be away at once: a number, or a share of the pool such as ``25%`` (default: all)."""
+    canary: int
+    """So many nodes go first (default: none)."""
+    soak_s: int
+    on_user_pods: str
+    on_failure: str
+    recovery: bool
+    wedged_s: int
+    isolation: str
+    on_delete: str
+    timeout_s: int
 
 
 class PoolArgs(TypedDict):
@@ -30,8 +50,11 @@ class PoolArgs(TypedDict):
     nodes: list[str]
     layout: Layout
     strategy: Strategy
-    on_delete: NotRequired[str]
-    timeout_s: NotRequired[int]
+    rollout: NotRequired[RolloutArgs]
+    ready: NotRequired[Collection[str]]
+    """The nodes that are done; needed only with ``most_waves``."""
+    most_waves: NotRequired[int | None]
+    """At most so many waves are changed in this update; the others keep what they have."""
 
 
 class Pool(pulumi.ComponentResource):
@@ -43,35 +66,46 @@ class Pool(pulumi.ComponentResource):
     def __init__(self, name: str, args: PoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         refuse_the_impossible(name, args)
         super().__init__("mig-fleet:index:Pool", name, {}, opts)
+        rollout, expected = args.get("rollout", {}), expectation(args)
+        pace = Pace(rollout.get("max_unavailable", "100%"), rollout.get("canary", 0))
+        members = waves(args["nodes"], pace)
+        held = held_back(members, args.get("ready", ()), args.get("most_waves"))
+        if held:
+            pulumi.log.info(f"{len(held)} of {len(members)} waves wait for a later update: {', '.join(held)}", self)
         gates: list[Verification] = []
-        for number, nodes in enumerate(waves(args["nodes"])):
-            wave = f"{name}-wave-{number}"
-            after = pulumi.ResourceOptions(parent=self, depends_on=gates[-1:])
+        for wave, nodes in members.items():
+            common: WaveArgs = {
+                "cluster": args["cluster"],
+                "namespace": args["namespace"],
+                "reports": args["reports"],
+                "wave": f"{name}-{wave}",
+                "nodes": list(nodes),
+                "expected": expected,
+                "isolation": rollout.get("isolation", "taint"),
+                "timeout_s": rollout.get("timeout_s", 2700),
+                # A rollback is a change like any other: it meets the users' pods, too.
+                "on_user_pods": rollout.get("on_user_pods", "refuse"),
+            }
+            if wave in held:
+                common["held"] = True
             assigned = Assignment(
-                f"{wave}-assigned",
+                f"{name}-{wave}-assigned",
                 {
-                    "cluster": args["cluster"],
-                    "namespace": args["namespace"],
-                    "reports": args["reports"],
-                    "wave": wave,
-                    "config": args["layout"].config_name,
-                    "nodes": nodes,
-                    "on_delete": args.get("on_delete", "retain"),
-                    "timeout_s": args.get("timeout_s", 2700),
+                    **common,
+                    "config": expected["config"],
+                    "on_delete": rollout.get("on_delete", "retain"),
                 },
-                after,
+                pulumi.ResourceOptions(parent=self, depends_on=gates[-1:]),
             )
             gates.append(
                 Verification(
-                    f"{wave}-verified",
+                    f"{name}-{wave}-verified",
                     {
-                        "cluster": args["cluster"],
-                        "namespace": args["namespace"],
-                        "reports": args["reports"],
-                        "wave": wave,
-                        "nodes": nodes,
-                        "expected": expectation(args),
-                        "timeout_s": args.get("timeout_s", 2700),
+                        **common,
+                        "soak_s": rollout.get("soak_s", 0),
+                        "recovery": rollout.get("recovery", True),
+                        "wedged_s": rollout.get("wedged_s", 1800),
+                        "on_failure": rollout.get("on_failure", "halt"),
                     },
                     pulumi.ResourceOptions(parent=self, depends_on=[assigned]),
                 )
@@ -82,9 +116,12 @@ class Pool(pulumi.ComponentResource):
         self.register_outputs({"realized": self.realized})
 
 
-def waves(nodes: list[str]) -> list[list[str]]:
-    """All nodes at once, in name order."""
-    return [sorted(nodes)]
+def held_back(members: dict[str, tuple[str, ...]], ready: Collection[str], most: int | None) -> list[str]:
+    """The waves that are beyond this update's share of those with nodes that are not done."""
+    if most is None:
+        return []
+    open_waves = [wave for wave, nodes in members.items() if not set(nodes) <= set(ready)]
+    return open_waves[most:]
 
 
 def expectation(args: PoolArgs) -> Expected:

@@ -4,9 +4,8 @@ Pulumi stores the provider by module path and class name, and loads it from the 
 rename either. The provider keeps no attributes, because they would be stored too.
 """
 
-import time
-from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
+from collections.abc import Iterable, Mapping
+from typing import Any, NotRequired
 
 import pulumi
 from pulumi.dynamic import (
@@ -20,51 +19,47 @@ from pulumi.dynamic import (
 )
 
 from components.clean_error import CleanError, one_clean_error
-from components.cluster import Cluster, ClusterArgs, ClusterError
-from components.comparison import Difference, Expected, Kind, cut, differences
-from components.drift import address, checked, reports_of
-from components.look import Look, forget, look
-from components.recovery import apply_again
+from components.cluster import ClusterError
+from components.comparison import Difference, Expected, Kind, cut
+from components.drift import address, checked, lasting, reports_of
+from components.look import Look, look
+from components.rollout.change import how_to_open, reopen
+from components.rollout.gate import agreement, compare, stays
+from components.rollout.order import Order, Refused, WaveArgs
+from components.rollout.recovery import Recovery
+from components.rollout.rollback import roll_back
+from mig import labels
 from mig.pictures import indices_text
 
 Props = dict[str, Any]
-
-CURABLE = frozenset({Kind.FAILED, Kind.LOST, Kind.DESTROYED, Kind.FOREIGN})
-FINAL = frozenset({Kind.GONE, Kind.RELABELLED})
-LAGGING = frozenset({Kind.UNREPORTED, Kind.UNREADABLE, Kind.ALLOCATABLE, Kind.FEATURES})
-
-POLL_S = 1.0
-CONVERGENCE_S = 120.0
-"""GFD looks once a minute (its default interval), so labels and allocatable may lag this long behind NVML."""
+HALT, ROLLBACK = "halt", "rollback"
 
 
 class VerificationFailed(CleanError):
     """Some nodes are not as the stack says; the message names each node, GPU, what was expected and found."""
 
 
-class VerificationArgs(TypedDict):
-    """One wave's proof. Everything is known at preview, so that policies and reviewers see it."""
+class VerificationArgs(WaveArgs):
+    """One wave's proof."""
 
-    cluster: ClusterArgs
-    namespace: str
-    """Where MIG Manager runs."""
-    reports: NotRequired[str]
-    """Where the probes write their reports (default: ``namespace``)."""
-    wave: str
-    nodes: list[str]
-    expected: Expected
-    timeout_s: NotRequired[int]
-    """For the whole wave. MIG Manager alone may need 25 minutes before it touches a GPU (mig-parted reconfigure.go)."""
+    soak_s: NotRequired[int]
+    """How long a changed wave must stay as declared before its nodes are opened again."""
+    recovery: NotRequired[bool]
+    """Whether a node that went wrong may be helped (default); see `components.rollout.recovery`."""
+    wedged_s: NotRequired[int]
+    """How long `pending` may last before it counts as stuck."""
+    on_failure: NotRequired[str]
+    """``halt`` (default): the wave stays closed · ``rollback``: back to the layout that was last verified."""
 
 
 class VerificationProvider(ResourceProvider):
-    """Waits until a wave's nodes are as expected, starts MIG Manager over once where it went wrong, and compares."""
+    """Waits until a wave's nodes are as expected, helps where that is allowed, opens them, or says why not."""
 
     serialize_as_secret_always = False
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         """Called for every wave in each preview and each up. Adds ``drift``, the differences a reviewer shall see."""
-        return checked(olds, news, _wish, lambda wave: map(str, compare(look(wave["cluster"], reports_of(wave)), wave)))
+        return checked(olds, news, _wish, lambda wave: map(str, drifted(_look(wave), wave)))
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update when the wish differs or `check` saw drift; never a replacement, the nodes survive it."""
@@ -73,13 +68,13 @@ class VerificationProvider(ResourceProvider):
     def create(self, props: Props) -> CreateResult:
         return CreateResult(props["wave"], verify(props))
 
-    def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:
-        return UpdateResult(verify(news))
+    def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
+        return UpdateResult(verify({**news, "realized": olds.get("realized")} if news.get("held") else news))
 
     def read(self, id_: str, props: Props) -> ReadResult:
         """Called by `pulumi refresh`: what the nodes have now becomes what the state says they have."""
         with one_clean_error(VerificationFailed):
-            seen = look(props["cluster"], reports_of(props))
+            seen = _look(props)
             realized = {name: _realized(seen, name) for name in sorted(props["nodes"]) if name in seen.nodes}
             return ReadResult(id_, {**props, "realized": realized})
 
@@ -89,102 +84,89 @@ class Verification(Resource, module="mig", name="Verification"):
 
     realized: pulumi.Output[dict[str, dict[str, str]]]
     """Node → GPU indices (``0-7``) → the slices that NVML counted on each of them."""
+    recovered: pulumi.Output[list[str]]
+    """What had to be done for single nodes in the last update, one sentence each."""
 
     def __init__(self, name: str, args: VerificationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        props = {"timeout_s": 2700, **args, "realized": None}
+        props = {"timeout_s": 2700, **args, "realized": None, "recovered": None}
         super().__init__(VerificationProvider(), name, dict(props), opts)
 
 
-def compare(seen: Look, props: Mapping[str, Any]) -> list[Difference]:
-    """Every difference of a wave."""
-    return [d for name in props["nodes"] for d in differences(props["expected"], name, seen.nodes.get(name))]
+def drifted(seen: Look, props: Mapping[str, Any]) -> list[Difference]:
+    """Every difference of a wave, and nodes that are right but still closed."""
+    found = compare(seen, _expected(props))
+    wrong = {difference.node for difference in found}
+    closed = [name for name in props["nodes"] if name not in wrong and seen.nodes[name].closed]
+    return [*found, *(Difference(Kind.CLOSED, name, "is as declared, but still closed to new pods") for name in closed)]
 
 
 def verify(props: Props) -> Props:
-    """Wait, start MIG Manager over once where needed, compare; returns the outputs or raises `VerificationFailed`."""
+    """Wait, help, compare, open; returns the outputs or raises :class:`VerificationFailed`."""
+    if props.get("held"):
+        return lasting(props)
     with one_clean_error(VerificationFailed):
-        seen = _agreement(props)
-        outputs = {key: value for key, value in props.items() if key != "drift"}
-        return {**outputs, "realized": {name: _realized(seen, name) for name in sorted(props["nodes"])}}
-
-
-def _agreement(props: Props) -> Look:
-    """The first look without a difference.
-
-    Patience by kind: a state that has not settled may take until the deadline; what lags behind NVML gets
-    :data:`CONVERGENCE_S`; a failed or wrong node is started over once; a missing node or a foreign label gets none.
-    """
-    started = time.monotonic()
-    deadline = started + float(props["timeout_s"])
-    only_lagging_since: float | None = None
-    restarts: dict[str, str | None] = {}
-    told = ""
-    unanswered_since: float | None = None
-    while True:
+        order = Order.of(props)
+        expected = _expected(props)
+        recovery = Recovery(order, bool(props.get("recovery", True)), float(props.get("wedged_s", 1800)))
         try:
-            seen = look(props["cluster"], reports_of(props), fresh=True)
-        except ClusterError:
-            # An API server that restarts during a wait of 45 minutes is no reason to give up.
-            unanswered_since = unanswered_since or time.monotonic()
-            if time.monotonic() - unanswered_since > CONVERGENCE_S:
-                raise
-            time.sleep(POLL_S)
-            continue
-        unanswered_since = None
-        found = compare(seen, props)
-        if not found:
-            return seen
-        now = time.monotonic()
-        told = _tell(props, found, told)
-        curable = {d.node for d in found if d.kind in CURABLE}
-        final = {d.node for d in found if d.kind in FINAL} | (curable & restarts.keys())
-        for name in sorted(curable - restarts.keys()):
-            restarts[name] = apply_again(Cluster(props["cluster"]), props["namespace"], seen.nodes[name])
-            forget()
-        lagging = all(d.kind in LAGGING for d in found)
-        only_lagging_since = (only_lagging_since or now) if lagging else None
-        working = any(d.kind is Kind.UNSETTLED for d in found)
-        if (
-            now > deadline
-            or (final and not working)
-            or (only_lagging_since is not None and now - only_lagging_since > CONVERGENCE_S)
-        ):
-            raise VerificationFailed(_explained(props, found, restarts, now - started))
-        time.sleep(POLL_S)
+            seen = agreement(order, expected, recovery)
+            changed = [name for name in sorted(expected) if seen.nodes[name].closed]
+            if changed:
+                stays(order, expected, float(props.get("soak_s", 0)))
+        except (Refused, ClusterError) as exc:
+            raise VerificationFailed(f"{exc}\n{_after_failure(order, props)}") from None
+        _accept(order, seen, props)
+        realized = {name: _realized(seen, name) for name in sorted(expected)}
+        return {**lasting(props), "realized": realized, "recovered": recovery.helped}
 
 
-def _tell(props: Props, found: list[Difference], told: str) -> str:
-    """A line of progress whenever it reads differently; Pulumi shows it under the stack's row."""
-    waiting = {d.node: d.text for d in found}
-    first = next(iter(sorted(waiting)))
-    text = f"{props['wave']}: {len(props['nodes']) - len(waiting)} of {len(props['nodes'])} nodes verified"
-    text += f"; {first}: {waiting[first]}" + (f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else "")
-    if text != told:
-        print(text, flush=True)
-    return text
+def _expected(props: Mapping[str, Any]) -> dict[str, Expected]:
+    return dict.fromkeys(sorted(props["nodes"]), props["expected"])
 
 
-def _explained(props: Props, found: list[Difference], restarts: Mapping[str, str | None], after_s: float) -> str:
-    """Which nodes, which GPUs, what was tried, where to look, what to do."""
-    nodes = sorted({d.node for d in found})
-    lines = [f"{len(nodes)} of {len(props['nodes'])} nodes of {props['wave']} are not as the stack says:"]
-    lines += [f"  {d}" for d in sorted(found, key=str)]
-    for name in nodes:
-        if name in restarts:
-            lines.append(
-                f"  {name}: MIG Manager was not started over: {restarts[name]}"
-                if restarts[name]
-                else f"  {name}: MIG Manager was started over once and ended the same way"
-            )
-    if not any(name in restarts for name in nodes):
-        lines.append(f"  waited {after_s:.0f} s of at most {float(props['timeout_s']):.0f} s")
-    kubectl = f"kubectl -n {props['namespace']}"
-    lines.append(
-        f"Look at MIG Manager's log: {kubectl} logs $({kubectl} get pods -o name -l app=nvidia-mig-manager "
-        f"--field-selector spec.nodeName={nodes[0]})"
+def _accept(order: Order, seen: Look, props: Props) -> None:
+    """The nodes are open again, and what they have is what a rollback would return to."""
+    config = props["expected"]["config"]
+    new = [n for n in sorted(props["nodes"]) if seen.nodes[n].annotations.get(labels.VERIFIED_CONFIG) != config]
+    _, failed = order.each(new, lambda cluster, name: cluster.patch_node(name, {}, {labels.VERIFIED_CONFIG: config}))
+    failed |= reopen(order, [name for name in sorted(props["nodes"]) if seen.nodes[name].closed])
+    if failed:
+        reasons = "; ".join(f"{name}: {text}" for name, text in sorted(failed.items()))
+        raise VerificationFailed(
+            f"all nodes of {order.wave} are as declared, but some may still be closed: {reasons}\n"
+            f"Run the update again, or open them with `{how_to_open(failed, order.isolation)}`"
+        )
+
+
+def _after_failure(order: Order, props: Props) -> str:
+    """Roll back where that is wanted; what state the nodes are in now, and the way out."""
+    lead = ""
+    if props.get("on_failure") == ROLLBACK:
+        again = Order.of(props)
+        try:
+            back = roll_back(again, props["nodes"], props["expected"]["strategy"])
+            return f"The wave was {back}. The next update tries {props['expected']['config']} again."
+        except (Refused, ClusterError) as exc:
+            lead = f"The wave could not be rolled back: {exc}\n"
+    return lead + _left(order, props["nodes"], props["expected"]["config"])
+
+
+def _left(order: Order, nodes: Iterable[str], config: str) -> str:
+    try:
+        seen = order.look().nodes
+    except ClusterError:
+        return f"Nodes of {order.wave} may still be closed; run the update again once the cluster answers."
+    closed = [name for name in sorted(nodes) if name in seen and seen[name].closed]
+    if not closed:
+        return f"The nodes keep config {config}; once the cause is gone, run `pulumi up` again."
+    return (
+        f"Still closed to new pods, with config {config}: {', '.join(closed)}. Once the cause is gone, run `pulumi up` "
+        f"again; to open them as they are: `{how_to_open(closed, order.isolation)}`"
     )
-    lines.append(f"The nodes keep config {props['expected']['config']}; once the cause is gone, run `pulumi up` again.")
-    return "\n".join(lines)
+
+
+def _look(props: Mapping[str, Any]) -> Look:
+    return look(props["cluster"], reports_of(props))
 
 
 def _realized(seen: Look, name: str) -> dict[str, str]:
@@ -199,4 +181,12 @@ def _realized(seen: Look, name: str) -> dict[str, str]:
 def _wish(props: Mapping[str, Any]) -> tuple[Any, ...]:
     expected = props.get("expected") or {}
     gpus = [None if g is None else {k: int(n) for k, n in g.items()} for g in expected.get("gpus", [])]
-    return *address(props), sorted(props.get("nodes") or []), expected.get("config"), gpus, expected.get("strategy")
+    how = tuple(props.get(key) for key in ("on_failure", "recovery"))
+    return (
+        *address(props),
+        sorted(props.get("nodes") or []),
+        expected.get("config"),
+        gpus,
+        expected.get("strategy"),
+        how,
+    )

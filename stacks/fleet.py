@@ -27,6 +27,8 @@ class FleetPool:
     layout: Layout
     nodes: tuple[str, ...]
     """By name; those of a selector are known once the cluster was asked (`stacks.membership`)."""
+    ready: frozenset[str] = frozenset()
+    """The nodes that are done, where a rollout is bounded by updates; known from the cluster as well."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,9 @@ def parse(raw: Mapping[str, Any], source: str) -> Fleet:
     pools = _pools(settings, layouts, problems)
     prices = _prices(settings, problems)
     _unused(layouts, {pool.settings.layout for pool in pools}, problems)
+    if settings.probe.namespace == settings.operator.namespace:
+        text = f"{settings.probe.namespace!r} holds MIG Manager's layout file; give the probes a namespace of their own"
+        problems.append(Problem("probe.namespace", text))
     strategy = derive(pool.layout.per_gpu(pool.settings.gpus_per_node) for pool in pools)
     for conflict in conflicts([_facts(pool) for pool in pools], strategy):
         path = f"pools.{conflict.subject}" if conflict.subject else "pools"

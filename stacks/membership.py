@@ -1,10 +1,11 @@
-"""Which nodes are in which pool: by name as written, or by their labels as they are at this moment."""
+"""What only the cluster knows of the pools: the nodes that a selector means, and how far a rollout has come."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from components.connection import ClusterArgs, ClusterError
 from components.look import Node, look
+from mig import labels
 from stacks.fleet import Fleet, FleetPool
 from stacks.problems import InvalidSettings, Problem
 
@@ -23,18 +24,18 @@ def cluster_args(fleet: Fleet) -> ClusterArgs:
 
 
 def joined(fleet: Fleet, source: str) -> Fleet:
-    """The fleet with the nodes of every selector; asks the cluster only where there is one.
+    """The fleet with the nodes of every selector and the progress of every bounded rollout.
 
-    Raises :class:`InvalidSettings` when the cluster does not answer, a selector matches nothing, or a node has two
-    pools.
+    Asks the cluster only where one of them is. Raises :class:`InvalidSettings` when the cluster does not answer, a
+    selector matches nothing, or a node has two pools.
     """
-    if not any(pool.settings.selector for pool in fleet.pools):
+    if not any(pool.settings.selector or pool.settings.rollout.max_waves_per_update for pool in fleet.pools):
         return fleet
     try:
         nodes = look(cluster_args(fleet), fleet.settings.operator.namespace).nodes.values()
     except ClusterError as exc:
-        raise InvalidSettings(source, [Problem("pools", f"the nodes of a selector are not known: {exc}")]) from None
-    pools = tuple(replace(pool, nodes=_members(pool, nodes)) for pool in fleet.pools)
+        raise InvalidSettings(source, [Problem("pools", f"which nodes they have is not known: {exc}")]) from None
+    pools = tuple(replace(pool, nodes=_members(pool, nodes), ready=_ready(pool, nodes)) for pool in fleet.pools)
     problems = [*_empty(pools), *_twice(pools)]
     if problems:
         raise InvalidSettings(source, problems)
@@ -46,6 +47,12 @@ def _members(pool: FleetPool, nodes: Iterable[Node]) -> tuple[str, ...]:
         return pool.nodes
     wanted: Mapping[str, str] = pool.settings.selector.match_labels
     return tuple(sorted(node.name for node in nodes if wanted.items() <= node.labels.items()))
+
+
+def _ready(pool: FleetPool, nodes: Iterable[Node]) -> frozenset[str]:
+    """The nodes that were verified with the pool's layout and still carry it."""
+    config = pool.layout.config_name
+    return frozenset(n.name for n in nodes if n.config == config == n.annotations.get(labels.VERIFIED_CONFIG))
 
 
 def _empty(pools: Iterable[FleetPool]) -> list[Problem]:

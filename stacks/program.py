@@ -5,7 +5,6 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.cluster import ClusterArgs
 from components.gpu_operator import GpuOperator
 from components.layouts import MigLayouts
 from components.monitoring import Monitoring, WatchedPool
@@ -14,6 +13,7 @@ from components.probe import MigProbe
 from mig import parted
 from stacks import summary
 from stacks.fleet import Fleet, FleetPool
+from stacks.membership import cluster_args
 
 
 def deploy(fleet: Fleet) -> dict[str, Any]:
@@ -27,18 +27,20 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         enable_config_map_mutable=True,
     )
     there = pulumi.ResourceOptions(provider=provider)
-    namespace = k8s.core.v1.Namespace(
-        "operator-namespace",
-        metadata={
-            "name": settings.operator.namespace,
-            "labels": {"pod-security.kubernetes.io/enforce": "privileged"},
-        },
-        opts=there,
-    )
-    name = namespace.metadata["name"]
+    name: pulumi.Input[str] = settings.operator.namespace
+    if settings.operator.managed:
+        namespace = k8s.core.v1.Namespace(
+            "operator-namespace",
+            metadata={
+                "name": settings.operator.namespace,
+                "labels": {"pod-security.kubernetes.io/enforce": "privileged"},
+            },
+            opts=there,
+        )
+        name = namespace.metadata["name"]
     layouts = MigLayouts(
         "layouts",
-        {"cluster": _cluster(fleet), "namespace": name, "file": parted.dump(fleet.layouts.values())},
+        {"cluster": cluster_args(fleet), "namespace": name, "file": parted.dump(fleet.layouts.values())},
         _at(provider),
     )
     monitoring = Monitoring(
@@ -52,32 +54,21 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         },
         _at(provider),
     )
-    operator = GpuOperator(
-        "gpu-operator",
-        {
-            "namespace": name,
-            "chart": settings.operator.chart,
-            "version": settings.operator.version,
-            "repository": settings.operator.repository,
-            "strategy": str(fleet.strategy),
-            "metrics": monitoring.metrics_config_map.metadata["name"],
-            "values": settings.operator.values,
-            "timeout_s": settings.operator.timeout,
-        },
-        _at(provider, layouts, monitoring),
-    )
+    ground: list[pulumi.Resource] = [layouts, monitoring]
+    if settings.operator.managed:
+        ground = [_operator(fleet, name, monitoring, _at(provider, *ground))]
     probe = MigProbe(
         "probe",
         {
-            "namespace": name,
+            "namespace": settings.probe.namespace,
             "image": settings.probe.image,
             "runtime_class": settings.probe.runtime_class,
             "interval_s": settings.probe.interval,
             "timeout_s": settings.operator.timeout,
         },
-        _at(provider, operator),
+        _at(provider, *ground),
     )
-    pools = {pool.name: _pool(pool, fleet, _at(provider, layouts, operator, probe)) for pool in fleet.pools}
+    pools = {pool.name: _pool(pool, fleet, _at(provider, layouts, *ground, probe)) for pool in fleet.pools}
     return {
         "strategy": str(fleet.strategy),
         "configs": {pool.name: pool.layout.config_name for pool in fleet.pools},
@@ -87,33 +78,56 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
     }
 
 
-def _pool(pool: FleetPool, fleet: Fleet, opts: pulumi.ResourceOptions) -> Pool:
-    return Pool(
-        pool.name,
+def _operator(
+    fleet: Fleet, namespace: pulumi.Input[str], monitoring: Monitoring, opts: pulumi.ResourceOptions
+) -> GpuOperator:
+    chart = fleet.settings.operator
+    return GpuOperator(
+        "gpu-operator",
         {
-            "cluster": _cluster(fleet),
-            "namespace": fleet.settings.operator.namespace,
-            "reports": fleet.settings.operator.namespace,
-            "gpu": pool.settings.gpu,
-            "gpus_per_node": pool.settings.gpus_per_node,
-            "nodes": list(pool.nodes),
-            "layout": pool.layout,
-            "strategy": fleet.strategy,
-            "on_delete": pool.settings.rollout.on_delete,
-            "timeout_s": pool.settings.rollout.timeout,
+            "namespace": namespace,
+            "chart": chart.chart,
+            "version": chart.version,
+            "repository": chart.repository,
+            "strategy": str(fleet.strategy),
+            "metrics": monitoring.metrics_config_map.metadata["name"],
+            "values": chart.values,
+            "timeout_s": chart.timeout,
         },
         opts,
     )
 
 
-def _cluster(fleet: Fleet) -> ClusterArgs:
-    where = fleet.settings.cluster
-    args: ClusterArgs = {}
-    if where.kubeconfig is not None:
-        args["kubeconfig"] = where.kubeconfig
-    if where.context is not None:
-        args["context"] = where.context
-    return args
+def _pool(pool: FleetPool, fleet: Fleet, opts: pulumi.ResourceOptions) -> Pool:
+    rollout = pool.settings.rollout
+    return Pool(
+        pool.name,
+        {
+            "cluster": cluster_args(fleet),
+            "namespace": fleet.settings.operator.namespace,
+            "reports": fleet.settings.probe.namespace,
+            "gpu": pool.settings.gpu,
+            "gpus_per_node": pool.settings.gpus_per_node,
+            "nodes": list(pool.nodes),
+            "layout": pool.layout,
+            "strategy": fleet.strategy,
+            "rollout": {
+                "max_unavailable": rollout.max_unavailable,
+                "canary": rollout.canary,
+                "soak_s": rollout.soak,
+                "on_user_pods": rollout.on_user_pods,
+                "on_failure": rollout.on_failure,
+                "recovery": rollout.recovery,
+                "wedged_s": rollout.wedged_after,
+                "isolation": "taint" if fleet.settings.operator.managed else "cordon",
+                "on_delete": rollout.on_delete,
+                "timeout_s": rollout.timeout,
+            },
+            "most_waves": rollout.max_waves_per_update,
+            "ready": pool.ready,
+        },
+        opts,
+    )
 
 
 def _watched(pool: FleetPool) -> WatchedPool:

@@ -66,6 +66,9 @@ class Cluster(Closed):
 class Operator(Closed):
     """NVIDIA's GPU Operator as a Helm chart."""
 
+    managed: bool = Field(default=True, strict=True)
+    """``false`` where somebody else installs it; it must read our layout file, and nodes are cordoned for a change,
+    because its pods would not tolerate our taint."""
     namespace: str = "gpu-operator"
     chart: str = "gpu-operator"
     version: str | None = None
@@ -77,7 +80,11 @@ class Operator(Closed):
 class Probe(Closed):
     """What runs on the GPU nodes to read NVML."""
 
+    namespace: str = "mig-fleet"
+    """Of its own, so that what probes may write is nobody's configuration."""
     image: str = "docker.io/library/python:3.13-slim"
+    """Any stock Python from 3.11 on. Name it by digest, ``…/python:3.13-slim@sha256:…``, so that it stays the image
+    that was reviewed: ``docker buildx imagetools inspect python:3.13-slim`` prints the digest."""
     runtime_class: str | None = "nvidia"
     interval: Duration = 15
 
@@ -110,6 +117,8 @@ class Rollout(Closed):
     """A wave that fails stays closed, or goes back to the layout that was last verified on it."""
     recovery: bool = Field(default=True, strict=True)
     """Whether a node that went wrong may be helped: MIG Manager or the device plugin started over, at most once."""
+    wedged_after: Duration = 1800
+    """How long MIG Manager may say `pending` before it counts as stuck."""
     timeout: Duration = 2700
     on_delete: Literal["retain", "disable", "restore"] = "retain"
 

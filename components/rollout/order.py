@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NotRequired, TypedDict, TypeVar
 
 from components.cluster import Cluster, ClusterArgs, ClusterError
+from components.comparison import Expected
 from components.look import Look, forget, look
 
 T = TypeVar("T")
@@ -15,6 +16,29 @@ AT_ONCE = 16
 """Requests in flight: nodes of a wave are written side by side, without flooding the API server."""
 
 POLL_S = 1.0
+
+
+class WaveArgs(TypedDict):
+    """What both providers of a wave need to know. Everything is known at preview, so that policies and reviewers see
+    it."""
+
+    cluster: ClusterArgs
+    namespace: str
+    """Where MIG Manager runs."""
+    reports: NotRequired[str]
+    """Where the probes write their reports (default: ``namespace``)."""
+    wave: str
+    nodes: list[str]
+    expected: Expected
+    """What every node of the wave shall be in the end."""
+    on_user_pods: NotRequired[str]
+    """``refuse`` (default) to change a node whose slices are in use, ``wait`` for its pods, or ``evict`` them."""
+    isolation: NotRequired[str]
+    """``taint`` (default) the nodes during a change, or ``cordon`` them."""
+    held: NotRequired[bool]
+    """The wave waits for a later update; nothing is done now."""
+    timeout_s: NotRequired[int]
+    """For the whole wave. MIG Manager alone may need 25 minutes before it touches a GPU (mig-parted reconfigure.go)."""
 
 
 class Refused(Exception):
@@ -41,7 +65,8 @@ class Order:
 
     @classmethod
     def of(cls, props: Mapping[str, Any]) -> "Order":
-        """From a provider's properties; numbers come back from Pulumi as floats."""
+        """From a provider's properties, :class:`WaveArgs`; numbers come back from Pulumi as floats."""
+        expected = props.get("expected") or {}
         return cls(
             where=props["cluster"],
             namespace=props["namespace"],
@@ -49,8 +74,8 @@ class Order:
             wave=props["wave"],
             on_user_pods=props.get("on_user_pods") or "refuse",
             isolation=props.get("isolation") or "taint",
-            gpu=props.get("gpu") or "",
-            gpus_per_node=int(props.get("gpus_per_node") or 0),
+            gpu=expected.get("gpu") or "",
+            gpus_per_node=len(expected.get("gpus") or ()),
             timeout_s=float(props["timeout_s"]),
         )
 

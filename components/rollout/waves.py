@@ -5,7 +5,7 @@ but its nearest: the nodes are the leaves of a binary trie over the hash of thei
 nodes than may be away at once splits in two. Nothing has to be remembered, and no wave is ever larger than allowed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -27,7 +27,7 @@ class Pace:
         return max(1, nodes * int(self.max_unavailable.removesuffix("%")) // 100)
 
 
-def waves(nodes: Iterable[str], pace: Pace) -> Mapping[str, tuple[str, ...]]:
+def waves(nodes: Iterable[str], pace: Pace) -> dict[str, tuple[str, ...]]:
     """Wave → its nodes by name, in the order in which they go.
 
     The canary is called ``canary``, the others ``wave-0``, or ``wave-00`` and ``wave-01`` where that one is too large,

@@ -1,26 +1,28 @@
-"""The probe on every MIG-capable node: a DaemonSet, the rights it needs and the program it runs."""
+"""The probe's objects in the cluster."""
 
 import base64
+import re
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import zipapp
+from components.probe import zipapp
+from components.probe.rights import MANAGED, rights
 from mig import labels
 
-NAME = "mig-probe"
-LABELS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/managed-by": "mig-fleet"}
 PROGRAM = "mig-probe.pyz"
 FOLDER = "/opt/mig-fleet"
+PINNED = re.compile(r".+@sha256:[0-9a-f]{64}")
 
 
 class MigProbeArgs(TypedDict):
     """Where and how the probe runs."""
 
-    namespace: pulumi.Input[str]
+    namespace: str
+    """A namespace of the probe's own: what it may write there must not be anybody's configuration."""
     image: str
-    """A stock Python image, 3.11 or newer."""
+    """A stock Python image, 3.11 or newer, best by digest."""
     runtime_class: NotRequired[str | None]
     """The runtime class that gives a container NVML; the operator calls it ``nvidia``."""
     interval_s: float
@@ -30,33 +32,60 @@ class MigProbeArgs(TypedDict):
 
 
 class MigProbe(pulumi.ComponentResource):
-    """Writes one report per node; sees its node's labels and NVML, and can write ConfigMaps of its namespace only."""
+    """Writes one report per node; sees nodes' labels and NVML, and can write the report of its own node only."""
 
+    namespace: k8s.core.v1.Namespace
     daemon_set: k8s.apps.v1.DaemonSet
 
     def __init__(self, name: str, args: MigProbeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mig-fleet:index:MigProbe", name, {}, opts)
+        if not is_pinned(args["image"]):
+            pulumi.log.warn(tag_warning(args["image"]), self)
         child = pulumi.ResourceOptions(parent=self)
+        # A container with a capability needs it: Kubernetes' other pod security levels forbid to add any.
+        security = {"pod-security.kubernetes.io/enforce": "privileged"}
+        self.namespace = k8s.core.v1.Namespace(
+            f"{name}-namespace", metadata={"name": args["namespace"], "labels": {**MANAGED, **security}}, opts=child
+        )
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace])
         program = zipapp.build()
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-program",
-            metadata={"name": f"{NAME}-{zipapp.digest(program)}", "namespace": args["namespace"], "labels": LABELS},
+            metadata={
+                "name": f"{labels.PROBE}-{zipapp.digest(program)}",
+                "namespace": args["namespace"],
+                "labels": MANAGED,
+            },
             binary_data=sealed(program),
             immutable=True,
-            opts=child,
+            opts=inside,
         )
-        rights = _rights(name, args["namespace"], child)
         self.daemon_set = k8s.apps.v1.DaemonSet(
             f"{name}-daemons",
-            metadata={"name": NAME, "namespace": args["namespace"], "labels": LABELS},
+            metadata={"name": labels.PROBE, "namespace": args["namespace"], "labels": MANAGED},
             spec={
-                "selector": {"matchLabels": {"app.kubernetes.io/name": NAME}},
+                "selector": {"matchLabels": {"app.kubernetes.io/name": labels.PROBE}},
                 "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%"}},
-                "template": {"metadata": {"labels": LABELS}, "spec": _pod(args, config_map.metadata["name"])},
+                "template": {"metadata": {"labels": MANAGED}, "spec": _pod(args, config_map.metadata["name"])},
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=rights, custom_timeouts=_timeouts(args)),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=rights(name, args["namespace"], inside), custom_timeouts=_timeouts(args)
+            ),
         )
-        self.register_outputs({"daemon_set": self.daemon_set.metadata["name"]})
+        self.register_outputs({"namespace": self.namespace.metadata["name"], "daemon_set": labels.PROBE})
+
+
+def is_pinned(image: str) -> bool:
+    """Whether the image is named by digest, so that it is the same one on every node and every day."""
+    return PINNED.fullmatch(image) is not None
+
+
+def tag_warning(image: str) -> str:
+    """What to do about an image that is not."""
+    return (
+        f"probe.image {image} is not named by digest, so what runs beside your GPUs may change without a review; "
+        f"`docker buildx imagetools inspect {image.partition('@')[0]}` prints the digest to add as @sha256:..."
+    )
 
 
 def sealed(program: bytes) -> pulumi.Output[dict[str, str]]:
@@ -75,7 +104,7 @@ def _timeouts(args: MigProbeArgs) -> pulumi.CustomTimeouts:
 
 def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
     return {
-        "serviceAccountName": NAME,
+        "serviceAccountName": labels.PROBE,
         "runtimeClassName": args.get("runtime_class"),
         "priorityClassName": "system-node-critical",
         "nodeSelector": {labels.CAPABLE: "true"},
@@ -107,39 +136,3 @@ def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
             }
         ],
     }
-
-
-def _rights(name: str, namespace: pulumi.Input[str], child: pulumi.ResourceOptions) -> list[pulumi.Resource]:
-    """Read nodes (for the two MIG labels), write ConfigMaps in one namespace (for the reports)."""
-    subject = [{"kind": "ServiceAccount", "name": NAME, "namespace": namespace}]
-    metadata: dict[str, Any] = {"name": NAME, "namespace": namespace, "labels": LABELS}
-    api = "rbac.authorization.k8s.io"
-    return [
-        k8s.core.v1.ServiceAccount(f"{name}-account", metadata=metadata, opts=child),
-        k8s.rbac.v1.Role(
-            f"{name}-reports-role",
-            metadata=metadata,
-            rules=[{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]}],
-            opts=child,
-        ),
-        k8s.rbac.v1.RoleBinding(
-            f"{name}-reports-binding",
-            metadata=metadata,
-            role_ref={"apiGroup": api, "kind": "Role", "name": NAME},
-            subjects=subject,
-            opts=child,
-        ),
-        k8s.rbac.v1.ClusterRole(
-            f"{name}-nodes-role",
-            metadata={"name": NAME, "labels": LABELS},
-            rules=[{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}],
-            opts=child,
-        ),
-        k8s.rbac.v1.ClusterRoleBinding(
-            f"{name}-nodes-binding",
-            metadata={"name": NAME, "labels": LABELS},
-            role_ref={"apiGroup": api, "kind": "ClusterRole", "name": NAME},
-            subjects=subject,
-            opts=child,
-        ),
-    ]
