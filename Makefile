@@ -1,7 +1,7 @@
 # Each target does its own set-up and is safe to repeat.
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: help setup up preview down test test-fast check format lock toolchain clean
+.PHONY: help setup up preview down test test-fast benchmark check format lock toolchain clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,6 +36,9 @@ test: $(READY) ## every test, those on the real engine included
 
 test-fast: $(READY) ## the tests that need no engine (seconds)
 	@$(BIN)/python -m pytest -m "not engine and not slow"
+
+benchmark: $(READY) ## how many layouts a second are proven (fails below 10 000)
+	@$(BIN)/python benchmarks/proofs.py
 
 check: $(READY) ## lint, types, layers
 	@$(BIN)/ruff check .
