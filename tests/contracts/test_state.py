@@ -18,7 +18,7 @@ TYPE_TOKENS = {
     "components.layouts.MigLayouts": "mig-fleet:index:MigLayouts",
     "components.monitoring.component.Monitoring": "mig-fleet:index:Monitoring",
     "components.pool.Pool": "mig-fleet:index:Pool",
-    "components.probe.MigProbe": "mig-fleet:index:MigProbe",
+    "components.probe.component.MigProbe": "mig-fleet:index:MigProbe",
 }
 """A new component belongs here, with a token that never changes."""
 

@@ -53,12 +53,15 @@ def test_names_and_types_are_contract(engine: RecordingEngine) -> None:
         "gpu-operator": "mig-fleet:index:GpuOperator",
         "gpu-operator-release": "kubernetes:helm.sh/v3:Release",
         "probe": "mig-fleet:index:MigProbe",
+        "probe-namespace": "kubernetes:core/v1:Namespace",
         "probe-program": "kubernetes:core/v1:ConfigMap",
         "probe-account": "kubernetes:core/v1:ServiceAccount",
         "probe-reports-role": "kubernetes:rbac.authorization.k8s.io/v1:Role",
         "probe-reports-binding": "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding",
         "probe-nodes-role": "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
         "probe-nodes-binding": "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding",
+        "probe-own-report": "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy",
+        "probe-own-report-binding": "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding",
         "probe-daemons": "kubernetes:apps/v1:DaemonSet",
         **{
             f"{pool}{suffix}": typ

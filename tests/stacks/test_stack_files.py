@@ -137,6 +137,13 @@ def test_a_fleet_of_whole_gpus_expects_no_label_that_gfd_never_writes() -> None:
     assert whole.pools[0].layout.gfd_labels(8, whole.strategy) == {"nvidia.com/gpu.count": "8"}
 
 
+def test_probes_do_not_write_where_mig_managers_layout_file_lies() -> None:
+    (found,) = problems(a_stack(probe={"namespace": "gpu-operator"}))
+    assert found == (
+        "probe.namespace: 'gpu-operator' holds MIG Manager's layout file; give the probes a namespace of their own"
+    )
+
+
 def test_a_duration_of_nothing_is_refused() -> None:
     (found,) = problems(a_stack(probe={"interval": "0s"}))
     assert found == "probe.interval: should be longer than nothing (found '0s')"

@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from components import probe, zipapp
+import pytest
+
+from components.probe import component, zipapp
 
 CONFIG_MAP_LIMIT_BYTES = 1024 * 1024  # Kubernetes, core/v1 ConfigMap: data and binaryData together
 
@@ -20,7 +22,7 @@ def test_it_fits_a_config_map() -> None:
 
 def test_a_preview_neither_prints_nor_compares_it() -> None:
     async def marked() -> bool:
-        return await probe.sealed(b"program").is_secret()
+        return await component.sealed(b"program").is_secret()
 
     assert asyncio.run(marked())
 
@@ -32,3 +34,18 @@ def test_it_runs_on_a_bare_python_and_says_why_there_is_no_nvml(tmp_path: Path) 
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={})
     assert done.returncode == 1, done.stderr
     assert "no libnvidia-ml.so.1 here" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("image", "pinned"),
+    [
+        ("docker.io/library/python:3.13-slim", False),
+        ("python", False),
+        ("python:3.13-slim@sha256:" + "0f" * 32, True),
+        ("registry.example:5000/base/python@sha256:" + "0f" * 32, True),
+        ("python:3.13-slim@sha256:0f", False),
+    ],
+)
+def test_an_image_is_known_by_its_digest_and_one_without_is_warned_about(image: str, pinned: bool) -> None:
+    assert component.is_pinned(image) is pinned
+    assert f"inspect {image.partition('@')[0]}`" in component.tag_warning(image)

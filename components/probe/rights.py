@@ -1,0 +1,100 @@
+"""What a probe may do: read nodes, and write one ConfigMap, the report of the node it runs on.
+
+RBAC cannot say "its own": it knows a service account, and all probes share one. The node's name stands in the token
+that the kubelet gives to the pod (``authentication.kubernetes.io/node-name``, on by default since Kubernetes 1.30), and
+an admission policy compares it with the report's name. So a probe whose node was taken over cannot vouch for others.
+"""
+
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from mig import labels
+
+MANAGED = {"app.kubernetes.io/name": labels.PROBE, "app.kubernetes.io/managed-by": labels.FIELD_MANAGER}
+API = "rbac.authorization.k8s.io"
+OWN_REPORT = "mig-probe-writes-its-own-report"
+NODE_IN_TOKEN = "authentication.kubernetes.io/node-name"
+
+
+def rights(name: str, namespace: str, child: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+    """The service account and everything that allows and forbids it something."""
+    subject = [{"kind": "ServiceAccount", "name": labels.PROBE, "namespace": namespace}]
+    metadata: dict[str, Any] = {"name": labels.PROBE, "namespace": namespace, "labels": MANAGED}
+    return [
+        k8s.core.v1.ServiceAccount(f"{name}-account", metadata=metadata, opts=child),
+        k8s.rbac.v1.Role(
+            f"{name}-reports-role",
+            metadata=metadata,
+            rules=[{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]}],
+            opts=child,
+        ),
+        k8s.rbac.v1.RoleBinding(
+            f"{name}-reports-binding",
+            metadata=metadata,
+            role_ref={"apiGroup": API, "kind": "Role", "name": labels.PROBE},
+            subjects=subject,
+            opts=child,
+        ),
+        k8s.rbac.v1.ClusterRole(
+            f"{name}-nodes-role",
+            metadata={"name": labels.PROBE, "labels": MANAGED},
+            rules=[{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}],
+            opts=child,
+        ),
+        k8s.rbac.v1.ClusterRoleBinding(
+            f"{name}-nodes-binding",
+            metadata={"name": labels.PROBE, "labels": MANAGED},
+            role_ref={"apiGroup": API, "kind": "ClusterRole", "name": labels.PROBE},
+            subjects=subject,
+            opts=child,
+        ),
+        *_own_report(name, namespace, child),
+    ]
+
+
+def _own_report(name: str, namespace: str, child: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+    metadata = {"name": OWN_REPORT, "labels": MANAGED}
+    policy = k8s.admissionregistration.v1.ValidatingAdmissionPolicy(
+        f"{name}-own-report",
+        metadata=metadata,
+        spec={
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "resourceRules": [
+                    {
+                        "apiGroups": [""],
+                        "apiVersions": ["v1"],
+                        "operations": ["CREATE", "UPDATE"],
+                        "resources": ["configmaps"],
+                    }
+                ]
+            },
+            "matchConditions": [
+                {
+                    "name": "a-probe-asks",
+                    "expression": f"request.userInfo.username == 'system:serviceaccount:{namespace}:{labels.PROBE}'",
+                }
+            ],
+            "variables": [
+                {"name": "node", "expression": f"request.userInfo.extra[?'{NODE_IN_TOKEN}'][?0].orValue('')"}
+            ],
+            "validations": [
+                {
+                    "expression": "variables.node != '' "
+                    f"&& object.metadata.name == '{labels.REPORT_PREFIX}' + variables.node",
+                    "message": "a probe may write the report of its own node and nothing else",
+                    "reason": "Forbidden",
+                }
+            ],
+        },
+        opts=child,
+    )
+    binding = k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+        f"{name}-own-report-binding",
+        metadata=metadata,
+        spec={"policyName": OWN_REPORT, "validationActions": ["Deny"]},
+        opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[policy])),
+    )
+    return [policy, binding]
