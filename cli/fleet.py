@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 import toolchain
+from cli import tables
 from cli.building import shown_on
 from mig import labels
 from simulator import Fault, Fleet
@@ -115,10 +115,10 @@ def fault(fleet: Fleet, node: str, name: str | None, clear: bool) -> None:
 @fleet.command()
 def faults() -> None:
     """The bad days there are, and what each of them imitates."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table = tables.bare("fault", "meaning")
     for each in Fault:
         table.add_row(str(each), each.meaning)
-    Console(highlight=False).print(table)
+    tables.show(table, Console(highlight=False))
 
 
 @fleet.command("destroy-slice")
@@ -167,9 +167,7 @@ def _summary(fleet: Fleet, node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _print(nodes: list[dict[str, Any]]) -> None:
-    table = Table(
-        "node", "GPUs", "config", "state", "allocatable", "faults", box=None, header_style="bold", pad_edge=False
-    )
+    table = tables.bare("node", "GPUs", "config", "state", "allocatable", "faults")
     for node in nodes:
         offered = ", ".join(
             f"{count}x {resource.removeprefix(labels.RESOURCE_PREFIX).removeprefix('nvidia.com/')}"
@@ -183,4 +181,4 @@ def _print(nodes: list[dict[str, Any]]) -> None:
             offered,
             ", ".join(node["faults"]),
         )
-    Console(highlight=False).print(table)
+    tables.show(table, Console(highlight=False))

@@ -5,11 +5,11 @@ from dataclasses import asdict
 from typing import Any
 
 import click
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli import tables
 from mig import gpus as catalog
 from mig import maximal, pictures
 from mig.errors import InvalidProfile, MigError
@@ -84,9 +84,7 @@ def _svg(model: GpuModel) -> str:
 
 
 def _list(models: tuple[GpuModel, ...], console: Console) -> None:
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("model", "slices", "driver", "profiles", "PCI ids", "placements"):
-        table.add_column(heading, overflow="fold")
+    table = tables.ruled("model", "slices", "driver", "profiles", "PCI ids", "placements")
     for model in models:
         plain_names = [row.name for row in sorted(model.profiles.values(), key=_size) if row.profile.is_plain]
         table.add_row(
@@ -97,7 +95,7 @@ def _list(models: tuple[GpuModel, ...], console: Console) -> None:
             " ".join(model.pci_device_ids) or "none",
             _confidence(model),
         )
-    console.print(table)
+    tables.show(table, console)
     console.print("slices: compute + memory. mig-fleet gpus MODEL shows every profile and maximal layout.")
 
 
@@ -120,7 +118,7 @@ def _show(model: GpuModel, console: Console) -> None:
         f"  slices    {model.compute_slices} compute, {model.memory_slices} memory, at most {model.max_gpu_instances} "
         f"instances; driver {model.driver_min or 'not sourced'}"
     )
-    console.print(_profiles(model))
+    tables.show(_profiles(model), console)
     console.print("  engines: copy/NVDEC/NVENC/JPEG/OFA; ? where no source gives the number\n")
     _maximal(model, console)
     for title, texts in (("Sources disagree", model.disagreements), ("Notes", model.notes)):
@@ -134,9 +132,7 @@ def _show(model: GpuModel, console: Console) -> None:
 
 
 def _profiles(model: GpuModel) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("profile", "id", "max", "SMs", "MiB", "starts:size", "engines", "source"):
-        table.add_column(heading, overflow="fold")
+    table = tables.ruled("profile", "id", "max", "SMs", "MiB", "starts:size", "engines", "source")
     for row in model.profiles.values():
         table.add_row(
             row.name,

@@ -2,15 +2,15 @@
 
 import json
 import subprocess
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import click
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 import toolchain
+from cli import tables
 from cli.building import shown_on
 
 
@@ -32,13 +32,14 @@ def report(stack: str, as_json: bool) -> None:
 def show(workspace: toolchain.Workspace, stack: str, console: Console) -> None:
     """The table, then capacity and cost."""
     found = outputs(workspace, stack)
-    table = Table(box=box.SIMPLE_HEAD, title=f"Stack {stack}, as NVML counted it", title_justify="left")
-    for heading in ("node", "pool, config", "GPUs", "slices on each"):
-        table.add_column(heading, overflow="fold")
+    table = tables.ruled("node", "pool, config", "GPUs", "slices on each", title=f"Stack {stack}, as NVML counted it")
     pools = {node: (pool, gpus) for pool, nodes in found["realized"].items() for node, gpus in nodes.items()}
     for node, (pool, gpus) in sorted(pools.items()):
-        table.add_row(node, f"{pool}\n{found['configs'][pool]}", "\n".join(gpus), "\n".join(gpus.values()))
-    console.print(table)
+        # Line by line, so that GPUs and slices stay side by side where a cell is folded.
+        lines = zip_longest((node,), (pool, found["configs"][pool]), gpus, gpus.values(), fillvalue="")
+        for line in lines:
+            table.add_row(*line)
+    tables.show(table, console)
     console.print(
         "Capacity: " + ", ".join(f"{int(n)} {name}" for name, n in sorted(found["capacity"].items())), soft_wrap=True
     )

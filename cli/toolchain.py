@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 import toolchain as tools
+from cli import tables
 from cli.building import shown_on
 
 
@@ -54,13 +55,13 @@ def toolchain(families: tuple[str, ...], check: bool, no_download: bool, paths: 
             if tool.path is not None:
                 click.echo(f"{tool.name}={tool.path}")
     else:
-        Console().print(table(found))
+        tables.show(table(found), Console())
     sys.exit(1 if found.missing else 0)
 
 
 def table(found: tools.Found) -> Table:
     """Tool, version, where it came from, why the earlier places did not serve."""
-    shown = Table("tool", "version", "from", "passed over", box=None, header_style="bold", pad_edge=False)
+    shown = tables.bare("tool", "version", "from", "passed over")
     for tool in found:
         place = f"{tool.place} ({tool.note})" if tool.place and tool.note else tool.place or "[red]missing[/red]"
         shown.add_row(tool.name, tool.version, place, "; ".join(tool.passed_over))

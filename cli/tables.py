@@ -1,0 +1,32 @@
+"""Tables that lose nothing: on a terminal long cells are folded, in a pipe or a file they are as wide as need be."""
+
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+
+_ANY_WIDTH = 10_000
+
+
+def ruled(*headings: str, title: str | None = None) -> Table:
+    """A table with a line under its headings."""
+    return _folding(Table(box=box.SIMPLE_HEAD, title=title, title_justify="left"), headings)
+
+
+def bare(*headings: str) -> Table:
+    """Columns and nothing else, as ``kubectl get`` prints them."""
+    return _folding(Table(box=None, header_style="bold", pad_edge=False), headings)
+
+
+def show(table: Table, console: Console) -> None:
+    """As wide as the terminal is; elsewhere as wide as its content."""
+    if not console.is_terminal:
+        options = console.options.update(max_width=_ANY_WIDTH)
+        console.width = max(console.width, Measurement.get(console, options, table).maximum)
+    console.print(table)
+
+
+def _folding(table: Table, headings: tuple[str, ...]) -> Table:
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table

@@ -1,0 +1,66 @@
+"""No table hides what it shows: neither in a pipe nor on a narrow terminal."""
+
+import io
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from cli import report, tables
+
+LONG = "nvidia.com/mig-1g.10gb.me, " * 8
+
+
+@pytest.mark.parametrize("kind", [tables.bare, tables.ruled])
+def test_a_pipe_gets_each_row_on_one_line(kind: Callable[..., Table]) -> None:
+    table = kind("short", "long")
+    table.add_row("a", LONG)
+    console = Console(file=io.StringIO(), width=80)
+    tables.show(table, console)
+    assert LONG.strip() in printed(console)
+
+
+@pytest.mark.parametrize("kind", [tables.bare, tables.ruled])
+def test_a_narrow_terminal_gets_folded_cells_and_every_letter(kind: Callable[..., Table]) -> None:
+    table = kind("short", "long")
+    table.add_row("a", "x" * 100)
+    console = Console(file=io.StringIO(), width=30, force_terminal=True, color_system=None)
+    tables.show(table, console)
+    lines = printed(console).splitlines()
+    assert sum(line.count("x") for line in lines) == 100
+    assert max(map(len, lines)) <= 30
+    assert "…" not in printed(console)
+
+
+OUTPUTS = {
+    "realized": {"training": {"a-node-with-a-name-as-long-as-clouds-make-them": {"0-1": "2x 3g.40gb", "2-3": "off"}}},
+    "configs": {"training": "training-and-inference-7fed796b"},
+    "capacity": {"nvidia.com/mig-3g.40gb": 4},
+}
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_report_keeps_gpus_and_slices_side_by_side(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answered(*_words: object, **_options: object) -> "subprocess.CompletedProcess[str]":
+        return subprocess.CompletedProcess([], 0, json.dumps(OUTPUTS), "")
+
+    monkeypatch.setattr(subprocess, "run", answered)
+    workspace: Any = SimpleNamespace(pulumi=Path("pulumi"), environment=dict)
+    console = Console(file=io.StringIO(), width=60, force_terminal=terminal, color_system=None)
+    report.show(workspace, "local", console)
+    lines = printed(console).splitlines()
+    for gpus, slices in (("0-1", "2x"), ("2-3", "off")):
+        assert any(gpus in line and slices in line for line in lines), printed(console)
+    if not terminal:
+        assert any("as-long-as-clouds-make-them   training " in line for line in lines), printed(console)
+
+
+def printed(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
