@@ -1,0 +1,188 @@
+"""What a probe may do, asked of the real API server with the token that the kubelet gives to a probe's pod."""
+
+import asyncio
+import contextlib
+import json
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.probe import MigProbe
+from mig import labels
+from simulator import Fleet
+from simulator.errors import ApiError
+
+pytestmark = pytest.mark.engine
+
+NAMESPACE = "probes-under-test"
+REPORTS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+NODE, OTHER = "gpu-node-1", "gpu-node-2"
+OWN_NODE = "a probe may write the report of its own node and nothing else"
+PATHS = {
+    "Namespace": "/api/v1/namespaces",
+    "ServiceAccount": f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts",
+    "Role": f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}/roles",
+    "RoleBinding": f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}/rolebindings",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    "ValidatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+    "ValidatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+}
+"""Everything of the probe's that is about rights; neither the program nor the pods that run it."""
+
+
+class Probe:
+    """The API as a pod of the probe's service account sees it."""
+
+    def __init__(self, fleet: Fleet, token: str) -> None:
+        self._server = fleet.status().server
+        self._tls = ssl.create_default_context(cafile=str(fleet.directory / "pki" / "ca.crt"))
+        self._token = token
+
+    def asks(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
+        """Status and message of the answer."""
+        request = urllib.request.Request(f"{self._server}{path}", json.dumps(body).encode(), method=method)
+        request.add_header("Authorization", f"Bearer {self._token}")
+        kind = "merge-patch+json" if method == "PATCH" else "json"
+        request.add_header("Content-Type", f"application/{kind}")
+        try:
+            with urllib.request.urlopen(request, context=self._tls, timeout=10) as answer:
+                return answer.status, ""
+        except urllib.error.HTTPError as exc:
+            return exc.code, str(json.load(exc)["message"])
+
+    def beats(self, node: str) -> tuple[int, str]:
+        """A change of a node's report."""
+        annotations = {labels.HEARTBEAT: str(time.monotonic_ns())}
+        return self.asks("PATCH", report_of(node), {"metadata": {"annotations": annotations}})
+
+
+def report_of(node: str) -> str:
+    return f"{REPORTS}/{labels.REPORT_PREFIX}{node}"
+
+
+def a_report(**metadata: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {labels.REPORT_KEY: "{}"}}
+
+
+def declared() -> list[dict[str, Any]]:
+    """The objects as the component registers them, in that order."""
+    found: list[dict[str, Any]] = []
+
+    class Recorder(pulumi.runtime.Mocks):
+        def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
+            if args.inputs.get("kind") in PATHS:
+                found.append(args.inputs)
+            return args.name, dict(args.inputs)
+
+        def call(self, _args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
+            return {}
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)  # the mocks want one at once
+    pulumi.runtime.set_mocks(Recorder(), preview=False)
+    settings = {"namespace": NAMESPACE, "image": "python", "interval_s": 15.0}
+    pulumi.runtime.test(lambda: MigProbe("probe", settings))()  # type: ignore[arg-type]
+    asyncio.set_event_loop(None)
+    loop.close()
+    return sorted(found, key=lambda item: list(PATHS).index(item["kind"]))
+
+
+def token_of(fleet: Fleet, bound: dict[str, str] | None) -> str:
+    spec: dict[str, Any] = {} if bound is None else {"boundObjectRef": {"apiVersion": "v1", "kind": "Pod", **bound}}
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+    account = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{labels.PROBE}"
+    return str(fleet.call("create", f"{account}/token", request)["status"]["token"])
+
+
+@pytest.fixture(scope="module")
+def rights(fleet: Fleet) -> Iterator[Fleet]:
+    """The fleet with all that a probe is allowed and forbidden, a report of each of two nodes, and the policy live."""
+    objects = declared()
+    assert {item["kind"] for item in objects} == set(PATHS), "a kind that the component no longer makes"
+    try:
+        for item in objects:
+            fleet.call("create", PATHS[item["kind"]], item)
+        for node in (NODE, OTHER):
+            fleet.call("create", REPORTS, a_report(name=f"{labels.REPORT_PREFIX}{node}"))
+        anybody = Probe(fleet, token_of(fleet, None))
+        deadline = time.monotonic() + 30
+        # The API server learns of a new policy by watching, a moment after it was made.
+        while anybody.beats(NODE)[0] != 403:
+            assert time.monotonic() < deadline, "the policy is not enforced"
+            time.sleep(0.05)
+        yield fleet
+    finally:
+        for item in reversed(objects):
+            with contextlib.suppress(ApiError):
+                fleet.call("delete", f"{PATHS[item['kind']]}/{item['metadata']['name']}")
+
+
+@pytest.fixture(scope="module")
+def probe(rights: Fleet) -> Probe:
+    """A probe on the first node."""
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "a-probe"},
+        "spec": {
+            "nodeName": NODE,
+            "serviceAccountName": labels.PROBE,
+            "containers": [{"name": "main", "image": "simulated"}],
+        },
+    }
+    made = rights.call("create", f"/api/v1/namespaces/{NAMESPACE}/pods", pod)["metadata"]
+    return Probe(rights, token_of(rights, {"name": made["name"], "uid": made["uid"]}))
+
+
+def test_a_probe_writes_the_report_of_its_own_node(probe: Probe) -> None:
+    assert probe.beats(NODE) == (200, "")
+
+
+def test_a_probe_cannot_touch_the_report_of_another_node(probe: Probe) -> None:
+    status, said = probe.beats(OTHER)
+    assert status == 403 and OWN_NODE in said
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{"name": f"{labels.REPORT_PREFIX}gpu-node-3"}, {"name": "anything"}, {"generateName": labels.REPORT_PREFIX}],
+    ids=["a report of another node", "no report", "a name that the API server makes up"],
+)
+def test_a_probe_cannot_make_any_other_config_map(probe: Probe, metadata: dict[str, str]) -> None:
+    status, said = probe.asks("POST", REPORTS, a_report(**metadata))
+    assert status == 403 and OWN_NODE in said
+
+
+def test_a_token_that_is_bound_to_no_pod_writes_nothing(rights: Fleet) -> None:
+    status, said = Probe(rights, token_of(rights, None)).beats(NODE)
+    assert status == 403 and OWN_NODE in said, "as one of `kubectl create token`: it names no node"
+
+
+def test_a_probe_may_read_a_node_by_name(probe: Probe) -> None:
+    assert probe.asks("GET", f"/api/v1/nodes/{NODE}") == (200, "")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/namespaces/default/configmaps"),
+        ("PATCH", f"/api/v1/namespaces/gpu-operator/configmaps/{labels.LAYOUTS_CONFIG_MAP}"),
+        ("GET", report_of(NODE)),
+        ("DELETE", report_of(NODE)),
+        ("GET", REPORTS),
+        ("GET", "/api/v1/nodes"),
+        ("PATCH", f"/api/v1/nodes/{NODE}"),
+        ("GET", "/api/v1/pods"),
+        ("GET", f"/api/v1/namespaces/{NAMESPACE}/secrets"),
+    ],
+)
+def test_everything_else_is_forbidden(probe: Probe, method: str, path: str) -> None:
+    status, _ = probe.asks(method, path, a_report(name=f"{labels.REPORT_PREFIX}{NODE}"))
+    assert status == 403
