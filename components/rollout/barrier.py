@@ -1,0 +1,89 @@
+"""The barrier before the label: every node's MIG Manager must see the config in its own copy of the layout file.
+
+The kubelet projects a changed ConfigMap into a running pod in its own time, a minute or more; a label that is faster
+ends in `failed`, which MIG Manager never retries (mig-parted cmd/nvidia-mig-manager/main.go; gpu-operator #891). So the
+manager's own copy is asked, with the program that it carries; a pod whose annotations change is synchronised at once.
+"""
+
+import time
+from collections.abc import Mapping
+
+from components.cluster import Cluster, ClusterError
+from components.connection import Json
+from components.rollout.order import POLL_S, Order, Refused
+from components.rollout.preflight import manager_pods
+from mig import labels
+
+FILE_VARIABLE = "CONFIG_FILE"
+FILE = "/mig-parted-config/config.yaml"
+"""Where the manager's pod has the layout file, unless its environment says otherwise (gpu-operator v26.7.0)."""
+
+WITHIN_S = 180.0
+"""The kubelet's sync period and its ConfigMap cache, a minute each, and one more."""
+
+BLIND_S = 120.0
+"""How long to wait where the manager's copy may not be read: the sync period and the cache, a minute each."""
+
+NUDGE = "mig-fleet.dev/config"
+"""Pod annotation that is changed so that the kubelet looks at the pod's volumes now."""
+
+
+def await_projection(order: Order, targets: Mapping[str, str]) -> None:
+    """Returns once each node's manager has its target in the mounted file; raises :class:`Refused` else."""
+    started = time.monotonic()
+    waiting, nudged = dict(targets), set[str]()
+    while True:
+        managers = manager_pods(order.cluster().pods(), order.namespace)
+        waiting, silent = _asked(order, waiting, managers)
+        waited = time.monotonic() - started
+        if not waiting:
+            return
+        if silent and waited > BLIND_S:
+            order.say(f"goes on without knowing what {len(silent)} node(s) see of the layout file: {min(silent)}")
+            return
+        if waited > WITHIN_S or order.late:
+            raise Refused(_unseen(waiting, waited))
+        _nudge(order, {name: pod for name, pod in managers.items() if name in waiting.keys() - nudged}, targets)
+        nudged |= waiting.keys()
+        order.say(f"waits for MIG Manager on {len(waiting)} node(s) to see the config: {min(waiting)}")
+        time.sleep(POLL_S)
+
+
+def _asked(order: Order, waiting: Mapping[str, str], managers: Mapping[str, Json]) -> tuple[dict[str, str], list[str]]:
+    """Those whose manager does not see its config yet, and why those could not be asked that could not."""
+    seen, failed = order.each(waiting, lambda cluster, name: _sees(cluster, order, managers.get(name), waiting[name]))
+    still = {name: config for name, config in waiting.items() if not seen.get(name)}
+    return still, [f"{name}: {failed[name]}" for name in sorted(failed)]
+
+
+def _unseen(waiting: Mapping[str, str], waited: float) -> str:
+    return (
+        f"MIG Manager on {', '.join(sorted(waiting))} does not see config {waiting[min(waiting)]!r} in its layout file "
+        f"after {waited:.0f} s; does ConfigMap {labels.LAYOUTS_CONFIG_MAP} hold it, and does the operator mount it?"
+    )
+
+
+def _sees(cluster: Cluster, order: Order, pod: Json | None, config: str) -> bool:
+    """What the manager's own program says of its own copy; raises ``ClusterError`` where it cannot be asked."""
+    if pod is None:
+        return False
+    command = ["nvidia-mig-parted", "assert", "--valid-config", "-f", _file(pod), "-c", config]
+    status, text = cluster.execute(order.namespace, pod["metadata"]["name"], command)
+    if status not in (0, 1):
+        raise ClusterError(f"{command[0]} ended with {status}: {text}")
+    return status == 0
+
+
+def _nudge(order: Order, managers: Mapping[str, Json], targets: Mapping[str, str]) -> None:
+    """Failures do not matter: the kubelet looks by itself a little later."""
+    order.each(
+        managers,
+        lambda cluster, name: cluster.annotate_pod(
+            order.namespace, managers[name]["metadata"]["name"], {NUDGE: targets[name]}
+        ),
+    )
+
+
+def _file(pod: Json) -> str:
+    variables = pod["spec"]["containers"][0].get("env") or []
+    return next((v["value"] for v in variables if v["name"] == FILE_VARIABLE and "value" in v), FILE)

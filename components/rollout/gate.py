@@ -1,0 +1,102 @@
+"""The gate: wait until every node of a wave is as it should be, help where help is allowed, give up where it is not."""
+
+import time
+from collections.abc import Iterable, Mapping
+
+from components.cluster import ClusterError
+from components.comparison import Difference, Expected, Kind, differences
+from components.look import Look
+from components.rollout.order import POLL_S, Order, Refused
+from components.rollout.recovery import Recovery
+
+FINAL = frozenset({Kind.GONE, Kind.RELABELLED})
+"""No waiting changes these."""
+
+LAGGING = frozenset({Kind.UNREPORTED, Kind.UNREADABLE, Kind.ALLOCATABLE, Kind.FEATURES})
+"""What follows the slices by itself, a little later."""
+
+CONVERGENCE_S = 120.0
+"""GFD looks once a minute (its default interval), so labels and allocatable may lag this long behind NVML."""
+
+
+def compare(seen: Look, expected: Mapping[str, Expected]) -> list[Difference]:
+    """Every difference of a wave, node by node."""
+    return [d for name in sorted(expected) for d in differences(expected[name], name, seen.nodes.get(name))]
+
+
+def agreement(order: Order, expected: Mapping[str, Expected], recovery: Recovery) -> Look:
+    """The first look without a difference; raises :class:`Refused` with what is wrong on which node and GPU.
+
+    Patience by kind: a state that has not settled may take until the deadline; what lags behind NVML gets
+    :data:`CONVERGENCE_S`; a failed or wrong node is helped as `recovery` allows; a missing node or a foreign label gets
+    no time at all. An API server that does not answer for a while is waited for, too.
+    """
+    lagging_since: float | None = None
+    unanswered_since: float | None = None
+    while True:
+        try:
+            seen = order.look()
+            found = compare(seen, expected)
+            if not found:
+                return seen
+            helped = recovery.help(seen, found)
+        except ClusterError:
+            unanswered_since = unanswered_since or time.monotonic()
+            if time.monotonic() - unanswered_since > CONVERGENCE_S:
+                raise
+            time.sleep(POLL_S)
+            continue
+        unanswered_since = None
+        order.say(_progress(found, expected))
+        lagging = all(d.kind in LAGGING for d in found) and not helped
+        lagging_since = (lagging_since or time.monotonic()) if lagging else None
+        late = lagging_since is not None and time.monotonic() - lagging_since > CONVERGENCE_S
+        if order.late or late or _hopeless(found, recovery):
+            raise Refused(explained(order, found, expected, recovery))
+        time.sleep(POLL_S)
+
+
+def stays(order: Order, expected: Mapping[str, Expected], soak_s: float) -> None:
+    """Watch a wave for a while; raises :class:`Refused` as soon as a node is not as it should be any more.
+
+    What only lags (a report that is being written anew) is looked at again at the end.
+    """
+    until = time.monotonic() + soak_s
+    while time.monotonic() < until:
+        order.say(f"as declared; stays under watch for {soak_s:.0f} s")
+        time.sleep(min(POLL_S, max(0.0, until - time.monotonic())))
+        found = compare(order.look(), expected)
+        if any(d.kind not in LAGGING for d in found) or (found and time.monotonic() >= until):
+            lines = "\n  ".join(sorted(map(str, found)))
+            raise Refused(f"did not stay as declared while it was watched for {soak_s:.0f} s:\n  {lines}")
+
+
+def _hopeless(found: Iterable[Difference], recovery: Recovery) -> bool:
+    """A node is beyond help, and no other one of the wave is being changed at this moment."""
+    found = list(found)
+    working = any(d.kind is Kind.UNSETTLED for d in found)
+    return not working and any(d.kind in FINAL or recovery.is_over(d) for d in found)
+
+
+def _progress(found: Iterable[Difference], expected: Mapping[str, Expected]) -> str:
+    waiting = {d.node: d.text for d in found}
+    first = min(waiting)
+    text = f"{len(expected) - len(waiting)} of {len(expected)} nodes verified; {first}: {waiting[first]}"
+    return text + (f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else "")
+
+
+def explained(order: Order, found: Iterable[Difference], expected: Mapping[str, Expected], recovery: Recovery) -> str:
+    """Which nodes, which GPUs, what was tried, where to look."""
+    found = sorted(found, key=str)
+    nodes = sorted({d.node for d in found})
+    lines = [f"{len(nodes)} of {len(expected)} nodes of {order.wave} are not as the stack says:"]
+    lines += [f"  {d}" for d in found]
+    lines += [f"  {name}: {recovery.tried[name]}" for name in nodes if name in recovery.tried]
+    waited = time.monotonic() - order.started
+    lines.append(f"  waited {waited:.0f} s of at most {order.timeout_s:.0f} s")
+    kubectl = f"kubectl -n {order.namespace}"
+    lines.append(
+        f"Look at MIG Manager's log: {kubectl} logs $({kubectl} get pods -o name -l app=nvidia-mig-manager "
+        f"--field-selector spec.nodeName={nodes[0]})"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,69 @@
+"""Back to the layout that was last verified, and verified again."""
+
+from collections.abc import Iterable, Mapping
+
+import yaml
+
+from components.comparison import Expected
+from components.look import Look, Node
+from components.rollout.change import recut, reopen
+from components.rollout.gate import agreement
+from components.rollout.order import Order, Refused
+from components.rollout.recovery import Recovery
+from mig import gfd, labels, parted
+from mig.errors import MigError
+from mig.strategy import Strategy, allocatable
+
+
+def roll_back(order: Order, nodes: Iterable[str], strategy: str) -> str:
+    """Return the nodes to what was last verified on each; one sentence of what they have now.
+
+    A node that is verified as it is stays as it is. Raises :class:`Refused` or
+    :class:`~components.cluster.ClusterError` when that is not possible; the nodes are closed then.
+    """
+    seen = order.look()
+    targets = {
+        name: before
+        for name in sorted(nodes)
+        if name in seen.nodes and (before := seen.nodes[name].annotations.get(labels.VERIFIED_CONFIG))
+    }
+    lost = sorted(set(nodes) - targets.keys())
+    if lost:
+        raise Refused(f"no layout was ever verified on {', '.join(lost)}, so there is none to return to")
+    changed = {name: config for name, config in targets.items() if seen.nodes[name].config != config}
+    expected = _expected(order, seen, targets, strategy)
+    recut(order, changed, {})
+    agreement(order, expected, Recovery(order))
+    still_closed = reopen(order, targets)
+    if still_closed:
+        raise Refused(f"back at the last verified layout, but still closed: {'; '.join(still_closed.values())}")
+    configs = sorted({f"{config!r}" for config in targets.values()})
+    return f"rolled back to {', '.join(configs)}, read back and open again: {', '.join(targets)}"
+
+
+def _expected(order: Order, seen: Look, targets: Mapping[str, str], strategy: str) -> dict[str, Expected]:
+    """What the live layout file says that each node's GPUs look like under its target."""
+    config_map = order.cluster().config_map(order.namespace, labels.LAYOUTS_CONFIG_MAP) or {}
+    try:
+        file = parted.read(yaml.safe_load((config_map.get("data") or {}).get(labels.LAYOUTS_KEY, "")))
+        return {
+            name: _of_config(file, config, seen.nodes[name], Strategy(strategy)) for name, config in targets.items()
+        }
+    except (MigError, yaml.YAMLError) as exc:
+        raise Refused(f"the layout file in the cluster does not say what the last layout was: {exc}") from None
+
+
+def _of_config(file: parted.PartedFile, config: str, node: Node, strategy: Strategy) -> Expected:
+    if node.report is None or node.report.errors or not node.report.gpus:
+        raise Refused(f"which GPUs {node.name} has is not known: its probe has not reported them")
+    file.select(config)
+    entries = [file.for_gpu(config, gpu.pci_id, gpu.index) for gpu in node.report.gpus]
+    cuts = [dict(entry.mig_devices) if entry is not None and entry.mig_enabled else None for entry in entries]
+    return {
+        "config": config,
+        "gpu": "",
+        "gpus": cuts,
+        "allocatable": allocatable(strategy, cuts),
+        "labels": gfd.agreed(cuts, strategy),
+        "strategy": str(strategy),
+    }
