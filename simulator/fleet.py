@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -21,6 +21,7 @@ from simulator.errors import ApiError, NotRunning, NotStarted, UnknownNode
 from simulator.faults import Fault
 from simulator.fleet_file import FleetFile
 from simulator.running import ALREADY_RUNNING, Status, holder
+from simulator.user_pods import UserPods
 
 T = TypeVar("T")
 
@@ -147,6 +148,15 @@ class Fleet:
     def pod_log(self, namespace: str, pod: str) -> str:
         """A pod's log by way of the API server, as `kubectl logs` gets it."""
         return self._ask(lambda api: api.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log"))
+
+    @property
+    def user_pods(self) -> UserPods:
+        """Pods of the fleet's users, and budgets that protect them."""
+        return UserPods(self.call)
+
+    def run_pod(self, node: str | None, requests: Mapping[str, int], **how: Any) -> str:
+        """Short for :meth:`UserPods.run`."""
+        return self.user_pods.run(node, requests, **how)
 
     def bad_api(self) -> BadApi:
         """An API server with bad days for the user of its kubeconfig: ``with fleet.bad_api() as api``."""

@@ -64,7 +64,7 @@ class Kubelet:
         if before is not None and before.annotations != pod.annotations and uid in self._mounts:
             self._mounts[uid].sync()
         if pod.is_leaving and uid not in self._leaving:
-            self._leaving[uid] = self.node.cluster.spawn(self._leave(pod, self._lives.pop(uid, None)))
+            self._leaving[uid] = self.node.cluster.spawn(self._leave(pod))
         elif uid not in self._lives and not pod.is_leaving and not pod.is_over:
             self._lives[uid] = self.node.cluster.spawn(self._live(pod))
 
@@ -72,12 +72,15 @@ class Kubelet:
         async with self._moved:
             self._moved.notify_all()
 
-    async def _leave(self, pod: Pod, life: asyncio.Task[None] | None) -> None:
+    async def _leave(self, pod: Pod) -> None:
         """Stop the container, then confirm the deletion of exactly this pod."""
+        if pod.never_stops:
+            return
+        await asyncio.sleep(pod.stop_s(self.node.timing.pod_stop))
+        life = self._lives.pop(pod.uid, None)
         if life is not None:
             life.cancel()
             await asyncio.wait([life])
-        await asyncio.sleep(self.node.timing.pod_stop)
         while True:
             try:
                 options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}}

@@ -15,6 +15,11 @@ RUNS_FOR: Final = PREFIX + "runs-for"
 NEVER_READY: Final = PREFIX + "never-ready"
 """Pod annotation, ``true``: runs, but its readiness probe fails."""
 
+STOPS_AFTER: Final = PREFIX + "stops-after"
+"""Pod annotation: seconds from the request to leave until its container has ended; its grace period at most."""
+NEVER_STOPS: Final = PREFIX + "never-stops"
+"""Pod annotation, ``true``: it stays Terminating, and its container keeps what it holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pod:
@@ -65,6 +70,16 @@ class Pod:
     @property
     def is_leaving(self) -> bool:
         return "deletionTimestamp" in self.json["metadata"]
+
+    @property
+    def never_stops(self) -> bool:
+        return self.annotations.get(NEVER_STOPS) == "true"
+
+    def stop_s(self, usual: float) -> float:
+        """How long its container takes to end, unless the pod says otherwise as long as ``usual``."""
+        wanted = float(self.annotations.get(STOPS_AFTER, usual))
+        grace = self.json["metadata"].get("deletionGracePeriodSeconds")
+        return wanted if grace is None else min(wanted, float(grace))
 
     @property
     def is_over(self) -> bool:
