@@ -1,14 +1,16 @@
 """`mig-fleet import`: from what there is to a stack file."""
 
+import os
 import sys
 from typing import Any
+from urllib.parse import quote
 
 import click
 
 from cli import sources
 from mig import gpus
 from mig.errors import MigError
-from mig.imports import Imported, import_nodes, import_parted, stack_file
+from mig.imports import Imported, carried_by, import_nodes, import_parted, stack_file
 from mig.layouts import Layout
 from stacks.documents import DocumentError, open_document
 
@@ -44,7 +46,8 @@ def import_(
             sources.read_cluster(*_cluster(context, namespace), found)
     except (MigError, DocumentError) as exc:
         raise click.UsageError(str(exc)) from None
-    known = _together([import_parted(file, model, gpus_per_node) for file in found.files], found.left)
+    carried = carried_by(found.nodes, model)
+    known = _together([import_parted(file, model, gpus_per_node, carried) for file in found.files], found.left)
     pools, known = import_nodes(found.nodes, known, model, gpus_per_node)
     for note in known.left:
         click.echo(f"not carried over: {note}", err=True)
@@ -70,18 +73,13 @@ def _together(parts: list[Imported], left: list[str]) -> Imported:
 
 
 def _cluster(context: str | None, namespace: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    from kubernetes import client, config
+    """Nodes and ConfigMaps as the API server has them."""
+    from components.connection import ClusterError, Connection
 
+    where = {"kubeconfig": os.environ.get("KUBECONFIG"), "context": context}
     try:
-        api = client.CoreV1Api(config.new_client_from_config(context=context))
-        plain = api.api_client.sanitize_for_serialization
-        nodes = plain(api.list_node(_request_timeout=30))["items"]
-        return nodes, plain(api.list_namespaced_config_map(namespace, _request_timeout=30))["items"]
-    except config.ConfigException as exc:
-        raise DocumentError("kubeconfig", f"cannot be used: {exc}") from None
-    except client.ApiException as exc:
-        raise DocumentError(
-            "cluster", f"answered {exc.status} {exc.reason}; may you list nodes and ConfigMaps?"
-        ) from None
-    except Exception as exc:  # urllib3's many ways of saying that nobody is there
-        raise DocumentError("cluster", f"cannot be reached: {type(exc).__name__}: {str(exc)[:200]}") from None
+        cluster = Connection({key: value for key, value in where.items() if value})
+        nodes = cluster.get("/api/v1/nodes")["items"]
+        return nodes, cluster.get(f"/api/v1/namespaces/{quote(namespace, safe='')}/configmaps")["items"]
+    except ClusterError as exc:
+        raise click.UsageError(str(exc)) from None

@@ -3,7 +3,7 @@ over.
 """
 
 from mig.imports.layouts import Imported, import_parted
-from mig.imports.pools import ImportedPool, NodeFacts, import_nodes
+from mig.imports.pools import ImportedPool, NodeFacts, carried_by, import_nodes
 from mig.imports.stack_file import stack_file
 
-__all__ = ["Imported", "ImportedPool", "NodeFacts", "import_nodes", "import_parted", "stack_file"]
+__all__ = ["Imported", "ImportedPool", "NodeFacts", "carried_by", "import_nodes", "import_parted", "stack_file"]

@@ -31,16 +31,21 @@ class Imported:
     left: tuple[str, ...] = ()
 
 
-def import_parted(file: PartedFile, gpu: GpuModel | None = None, gpus_per_node: int | None = None) -> Imported:
-    """``gpu`` gives the model to entries without a device filter; ``gpus_per_node`` resolves "all, but GPU 3
-    otherwise".
+def import_parted(
+    file: PartedFile,
+    gpu: GpuModel | None = None,
+    gpus_per_node: int | None = None,
+    carried: Mapping[str, Sequence[GpuModel]] | None = None,
+) -> Imported:
+    """``gpu`` imports for this model alone; ``carried`` says, by config, which models the nodes with it have, for
+    entries without a device filter; ``gpus_per_node`` resolves "all, but GPU 3 otherwise".
     """
     configs: dict[tuple[str, str], Layout] = {}
     left: list[str] = []
     for name, entries in file.configs.items():
         if name == ALL_DISABLED:
             continue
-        models = _models(name, entries, gpu, left)
+        models = _models(name, entries, gpu, (carried or {}).get(name, ()), left)
         for model in models:
             layout = _layout(name, model, entries, len(models) > 1, gpus_per_node, left)
             if layout is not None:
@@ -48,7 +53,9 @@ def import_parted(file: PartedFile, gpu: GpuModel | None = None, gpus_per_node: 
     return Imported(tuple(configs.values()), configs, tuple(left))
 
 
-def _models(name: str, entries: Sequence[Entry], gpu: GpuModel | None, left: list[str]) -> list[GpuModel]:
+def _models(
+    name: str, entries: Sequence[Entry], gpu: GpuModel | None, carriers: Sequence[GpuModel], left: list[str]
+) -> list[GpuModel]:
     """The models that a config is meant for."""
     if gpu is not None:
         if any(_reaches(entry, gpu) for entry in entries):
@@ -62,8 +69,10 @@ def _models(name: str, entries: Sequence[Entry], gpu: GpuModel | None, left: lis
             found |= {model.name: model for model in selected}
             if not selected:
                 left.append(f"{name}: the device filter {', '.join(entry.device_filter)} selects no GPU of the catalog")
-    if not found and any(not entry.device_filter for entry in entries):
-        left.append(f"{name}: has no device filter, so any GPU could be meant; say which with --gpu")
+    if any(not entry.device_filter for entry in entries):
+        found |= {model.name: model for model in carriers}
+        if not found:
+            left.append(f"{name}: has no device filter, so any GPU could be meant; say which with --gpu")
     return list(found.values())
 
 

@@ -39,6 +39,16 @@ class ImportedPool:
     nodes: tuple[str, ...]
 
 
+def carried_by(nodes: Iterable[NodeFacts], gpu: GpuModel | None = None) -> dict[str, tuple[GpuModel, ...]]:
+    """The models that carry each config; ``gpu`` fills in what the source does not say."""
+    found: dict[str, dict[str, GpuModel]] = {}
+    for node in nodes:
+        model = _model(node, gpu, [])
+        if node.config is not None and model is not None:
+            found.setdefault(node.config, {})[model.name] = model
+    return {config: tuple(models.values()) for config, models in found.items()}
+
+
 def import_nodes(
     nodes: Iterable[NodeFacts], known: Imported, gpu: GpuModel | None = None, gpus_per_node: int | None = None
 ) -> tuple[tuple[ImportedPool, ...], Imported]:

@@ -113,4 +113,4 @@ def test_a_cluster_that_is_not_there_is_one_error(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     result = run("--cluster")
     assert result.exit_code == 2
-    assert "kubeconfig: cannot be used" in result.output
+    assert "no usable kubeconfig at" in result.output

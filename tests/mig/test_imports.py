@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mig import Cut, Layout, gpus, parted
-from mig.imports import Imported, NodeFacts, import_nodes, import_parted, stack_file
+from mig.imports import Imported, NodeFacts, carried_by, import_nodes, import_parted, stack_file
 from mig.imports.pools import stock
 from mig.labels import ALL_DISABLED
 from mig.placement import feasible
@@ -79,6 +79,18 @@ def test_an_entry_without_a_filter_needs_to_be_told_its_model() -> None:
     assert "say which with --gpu" in import_parted(file).left[0]
     (layout,) = import_parted(file, gpus.find("A100-80GB")).layouts
     assert layout == Layout.uniform("dense", "A100-80GB", {"1g.10gb": 7})
+
+
+def test_an_entry_without_a_filter_is_meant_for_the_gpus_of_the_nodes_that_carry_it() -> None:
+    file = a_file(an_entry(device_filter=None))
+    nodes = [NodeFacts("a", "dense", "NVIDIA-A100-SXM4-80GB", 4), NodeFacts("h", "dense", "H100-80GB", 8)]
+    imported = import_parted(file, carried=carried_by([*nodes, NodeFacts("x", None), NodeFacts("y", "dense", "H300")]))
+    assert {layout.name: layout.gpu for layout in imported.layouts} == {
+        "dense-a100-80gb": "A100-80GB",
+        "dense-h100-80gb": "H100-80GB",
+    }
+    pools, _ = import_nodes(nodes, imported)
+    assert {pool.nodes: pool.layout for pool in pools} == {("a",): "dense-a100-80gb", ("h",): "dense-h100-80gb"}
 
 
 def test_the_last_entry_wins_gpu_by_gpu() -> None:

@@ -1,0 +1,58 @@
+"""`mig-fleet import --cluster` on a cluster that others cut: their config names, no device filters."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from cli.__main__ import main
+from stacks import fleet
+from tests.simulator.site import Site
+
+pytestmark = pytest.mark.engine
+
+
+def test_a_live_cluster_becomes_a_stack_file_with_its_nodes_as_they_are_cut(site: Site, tmp_path: Path) -> None:
+    site.assign("hopper-1", "dense")
+    site.assign("ampere-1", "halves")
+    for node, config in {"hopper-1": "dense", "ampere-1": "halves"}.items():
+        site.settled(node, config)
+
+    environment = {"KUBECONFIG": str(site.fleet.kubeconfig)}
+    result = CliRunner().invoke(main, ["import", "--cluster"], env=environment)
+    assert result.exit_code == 0, result.output
+    assert "impossible: has no device filter" in result.stderr, "a config that no node carries could mean any GPU"
+
+    path = tmp_path / "Pulumi.imported.yaml"
+    path.write_text(result.stdout)
+    imported = fleet.from_file(path)
+    assert {
+        pool.nodes: (pool.layout.gpu, pool.settings.gpus_per_node, pool.layout.cuts[0].profiles)
+        for pool in imported.pools
+    } == {
+        ("hopper-1",): ("H100-80GB", 2, {"1g.10gb": 7}),
+        ("hopper-2",): ("H100-80GB", 2, None),
+        ("ampere-1",): ("A100-80GB", 2, {"3g.40gb": 2}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("section", "changed", "says"),
+    [
+        ("clusters", {"cluster": {"server": "https://127.0.0.1:1"}}, "at https://127.0.0.1:1 does not answer"),
+        ("users", {"user": {}}, "the cluster refuses GET /api/v1/nodes: "),
+    ],
+    ids=["nobody is there", "not allowed to ask"],
+)
+def test_a_cluster_that_cannot_be_read_is_one_error(
+    site: Site, tmp_path: Path, section: str, changed: dict[str, object], says: str
+) -> None:
+    config = yaml.safe_load(site.fleet.kubeconfig.read_text())
+    config[section][0] |= changed
+    path = tmp_path / "kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    result = CliRunner().invoke(main, ["import", "--cluster"], env={"KUBECONFIG": str(path)})
+    assert result.exit_code == 2, result.output
+    assert says in result.output
+    assert isinstance(result.exception, SystemExit), "no traceback"
