@@ -1,13 +1,16 @@
 """The gate: wait until every node of a wave is as it should be, help where help is allowed, give up where it is not."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from components.cluster import ClusterError
 from components.comparison import Difference, Expected, Kind, differences
 from components.look import Look
 from components.rollout.order import POLL_S, Order, Refused
 from components.rollout.recovery import Recovery
+
+T = TypeVar("T")
 
 FINAL = frozenset({Kind.GONE, Kind.RELABELLED})
 """No waiting changes these."""
@@ -32,26 +35,15 @@ def agreement(order: Order, expected: Mapping[str, Expected], recovery: Recovery
     no time at all. An API server that does not answer for a while is waited for, too.
     """
     lagging_since: float | None = None
-    unanswered_since: float | None = None
     while True:
-        try:
-            seen = order.look()
-            found = compare(seen, expected)
-            if not found:
-                return seen
-            helped = recovery.help(seen, found)
-        except ClusterError:
-            unanswered_since = unanswered_since or time.monotonic()
-            if time.monotonic() - unanswered_since > CONVERGENCE_S:
-                raise
-            time.sleep(POLL_S)
-            continue
-        unanswered_since = None
+        seen, found, helped = _answered(lambda: _round(order, expected, recovery))
+        if not found:
+            return seen
         order.say(_progress(found, expected))
         lagging = all(d.kind in LAGGING for d in found) and not helped
         lagging_since = (lagging_since or time.monotonic()) if lagging else None
         late = lagging_since is not None and time.monotonic() - lagging_since > CONVERGENCE_S
-        if order.late or late or _hopeless(found, recovery):
+        if order.late or late or (not helped and _hopeless(found, recovery)):
             raise Refused(explained(order, found, expected, recovery))
         time.sleep(POLL_S)
 
@@ -65,10 +57,29 @@ def stays(order: Order, expected: Mapping[str, Expected], soak_s: float) -> None
     while time.monotonic() < until:
         order.say(f"as declared; stays under watch for {soak_s:.0f} s")
         time.sleep(min(POLL_S, max(0.0, until - time.monotonic())))
-        found = compare(order.look(), expected)
+        found = compare(_answered(order.look), expected)
         if any(d.kind not in LAGGING for d in found) or (found and time.monotonic() >= until):
             lines = "\n  ".join(sorted(map(str, found)))
             raise Refused(f"did not stay as declared while it was watched for {soak_s:.0f} s:\n  {lines}")
+
+
+def _round(order: Order, expected: Mapping[str, Expected], recovery: Recovery) -> tuple[Look, list[Difference], bool]:
+    """One look, what is wrong in it, and whether something was done about that."""
+    seen = order.look()
+    found = compare(seen, expected)
+    return seen, found, bool(found) and recovery.help(seen, found)
+
+
+def _answered(ask: Callable[[], T]) -> T:
+    """Patient with an API server that does not answer for a while; raises the last ``ClusterError`` else."""
+    started = time.monotonic()
+    while True:
+        try:
+            return ask()
+        except ClusterError:
+            if time.monotonic() - started > CONVERGENCE_S:
+                raise
+        time.sleep(POLL_S)
 
 
 def _hopeless(found: Iterable[Difference], recovery: Recovery) -> bool:

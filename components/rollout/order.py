@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict, TypeVar
 
 from components.cluster import Cluster, ClusterArgs, ClusterError
@@ -54,13 +54,13 @@ class Order:
     """Where MIG Manager runs."""
     reports: str
     wave: str
+    started: float
     on_user_pods: str = "refuse"
     isolation: str = "taint"
     """``taint``, or ``cordon`` where an operator that is not ours would not tolerate our taint."""
     gpu: str = ""
     gpus_per_node: int = 0
     timeout_s: float = 2700
-    started: float = field(default_factory=time.monotonic)
     _told: str = ""
 
     @classmethod
@@ -72,6 +72,7 @@ class Order:
             namespace=props["namespace"],
             reports=props.get("reports") or props["namespace"],
             wave=props["wave"],
+            started=time.monotonic(),
             on_user_pods=props.get("on_user_pods") or "refuse",
             isolation=props.get("isolation") or "taint",
             gpu=expected.get("gpu") or "",
