@@ -6,7 +6,7 @@ manager's own copy is asked, with the program that it carries; a pod whose annot
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from components.cluster import Cluster, ClusterError
 from components.connection import Json
@@ -38,27 +38,31 @@ def await_projection(order: Order, targets: Mapping[str, str]) -> None:
         waited = time.monotonic() - started
         if not waiting:
             return
-        if silent and waited > BLIND_S:
-            order.say(f"goes on without knowing what {len(silent)} node(s) see of the layout file: {min(silent)}")
+        if waited > BLIND_S and silent.keys() == waiting.keys():
+            first = min(silent)
+            order.say(
+                f"goes on without knowing what {len(silent)} node(s) see of the layout file: {first}: {silent[first]}"
+            )
             return
         if waited > WITHIN_S or order.late:
-            raise Refused(_unseen(waiting, waited))
+            raise Refused(_unseen(sorted(waiting.keys() - silent.keys()) or sorted(waiting), targets, waited))
         _nudge(order, {name: pod for name, pod in managers.items() if name in waiting.keys() - nudged}, targets)
         nudged |= waiting.keys()
         order.say(f"waits for MIG Manager on {len(waiting)} node(s) to see the config: {min(waiting)}")
         time.sleep(POLL_S)
 
 
-def _asked(order: Order, waiting: Mapping[str, str], managers: Mapping[str, Json]) -> tuple[dict[str, str], list[str]]:
+def _asked(
+    order: Order, waiting: Mapping[str, str], managers: Mapping[str, Json]
+) -> tuple[dict[str, str], dict[str, str]]:
     """Those whose manager does not see its config yet, and why those could not be asked that could not."""
     seen, failed = order.each(waiting, lambda cluster, name: _sees(cluster, order, managers.get(name), waiting[name]))
-    still = {name: config for name, config in waiting.items() if not seen.get(name)}
-    return still, [f"{name}: {failed[name]}" for name in sorted(failed)]
+    return {name: config for name, config in waiting.items() if not seen.get(name)}, failed
 
 
-def _unseen(waiting: Mapping[str, str], waited: float) -> str:
+def _unseen(nodes: Sequence[str], targets: Mapping[str, str], waited: float) -> str:
     return (
-        f"MIG Manager on {', '.join(sorted(waiting))} does not see config {waiting[min(waiting)]!r} in its layout file "
+        f"MIG Manager on {', '.join(nodes)} does not see config {targets[nodes[0]]!r} in its layout file "
         f"after {waited:.0f} s; does ConfigMap {labels.LAYOUTS_CONFIG_MAP} hold it, and does the operator mount it?"
     )
 

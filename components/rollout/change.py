@@ -39,9 +39,10 @@ def recut(order: Order, targets: Mapping[str, str], marks: Marks) -> None:
             order.say(f"evicted {', '.join(evicted)}")
         _settled(order, targets)
         await_projection(order, targets)
+        seen = order.look()
     except (ClusterError, Refused) as exc:
         raise Refused(f"no node was relabelled: {exc}\n{_reopened(order, newly)}") from None
-    _label(order, targets, marks)
+    _label(order, seen, targets, marks)
 
 
 def close(order: Order, nodes: Iterable[str]) -> None:
@@ -73,13 +74,13 @@ def _reopened(order: Order, nodes: list[str]) -> str:
     return f"open again: {', '.join(nodes)}" if nodes else "the nodes were closed before and still are"
 
 
-def _settled(order: Order, targets: Mapping[str, str]) -> Look:
+def _settled(order: Order, targets: Mapping[str, str]) -> None:
     """A manager in the middle of another config would report that one's end as the new one's."""
     while True:
         seen = order.look()
         working = [n for n in sorted(targets) if n in seen.nodes and seen.nodes[n].state == "pending"]
         if not working or time.monotonic() - order.started > WEDGED_S:
-            return seen
+            return
         if order.late:
             raise Refused(
                 f"MIG Manager is still at work on {', '.join(working)} after {order.timeout_s:.0f} s; look at its log: "
@@ -89,13 +90,12 @@ def _settled(order: Order, targets: Mapping[str, str]) -> Look:
         time.sleep(POLL_S)
 
 
-def _label(order: Order, targets: Mapping[str, str], marks: Marks) -> None:
-    nodes = order.look().nodes
+def _label(order: Order, seen: Look, targets: Mapping[str, str], marks: Marks) -> None:
     done, failed = order.each(
         targets,
         lambda cluster, name: cluster.start_attempt(
             name,
-            nodes[name].attempt if name in nodes else None,
+            seen.nodes[name].attempt if name in seen.nodes else None,
             {labels.CONFIG: targets[name]},
             marks.get(name, {}),
         ),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from components.cluster import Cluster
 from components.rollout.holders import Holder, holders
 from components.rollout.order import POLL_S, Order, Refused
-from components.rollout.preflight import named
+from components.rollout.preflight import by_node, in_use, named
 
 ASK_AGAIN_S = 5.0
 """Between two requests for the eviction of a pod that its disruption budget protects."""
@@ -15,7 +15,7 @@ ASK_AGAIN_S = 5.0
 def drain(order: Order, nodes: Iterable[str]) -> list[str]:
     """Returns once no user's pod holds a slice of the nodes; what was evicted, as ``namespace/name``.
 
-    Raises :class:`Refused` when pods are there that the policy leaves alone, or that are still there at the deadline.
+    Raises :class:`Refused` when pods are there that may not be moved, or that are still there at the deadline.
     """
     wanted = set(nodes)
     cluster = order.cluster()
@@ -25,8 +25,9 @@ def drain(order: Order, nodes: Iterable[str]) -> list[str]:
         left = [holder for holder in holders(cluster.pods(), order.namespace) if holder.node in wanted]
         if not left:
             return sorted(evicted)
-        if order.on_user_pods == "refuse":
-            raise Refused(f"pods were started there in the meantime: {named(left)}")
+        immovable = [text for node, held in sorted(by_node(left).items()) for text in in_use(order, node, held)]
+        if immovable:
+            raise Refused("; ".join(immovable))
         if order.late:
             raise Refused(_stuck(order, left))
         order.say(f"waits for {len(left)} pod(s) to leave: {named(left[:1])}")
@@ -38,7 +39,7 @@ def drain(order: Order, nodes: Iterable[str]) -> list[str]:
 def _evict(cluster: Cluster, left: list[Holder], asked: dict[Holder, float]) -> set[str]:
     done = set()
     for holder in left:
-        if holder.leaving or holder.of_daemon_set or time.monotonic() - asked.get(holder, -ASK_AGAIN_S) < ASK_AGAIN_S:
+        if holder.leaving or time.monotonic() - asked.get(holder, -ASK_AGAIN_S) < ASK_AGAIN_S:
             continue
         asked[holder] = time.monotonic()
         if cluster.evict(holder.namespace, holder.name):

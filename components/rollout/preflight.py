@@ -32,7 +32,7 @@ def problems(order: Order, seen: Look, pods: Iterable[Json], nodes: Iterable[str
         else:
             found += _hardware(order, node)
             found += _manager(order, node, managed.get(name))
-            found += _users(order, name, held.get(name, []))
+            found += in_use(order, name, held.get(name, []))
     return found
 
 
@@ -125,20 +125,18 @@ def _manager(order: Order, node: Node, pod: Mapping[str, object] | None) -> list
     ]
 
 
-def _users(order: Order, node: str, held: list[Holder]) -> list[str]:
+def in_use(order: Order, node: str, held: Iterable[Holder]) -> list[str]:
     """Pods that cannot or may not be moved; what `wait` and `evict` can deal with is no problem."""
+    held = list(held)
     if order.on_user_pods == "refuse" and held:
-        return [
-            f"node '{node}' is in use: {named(held)}; move them away, or choose onUserPods: wait or evict",
-        ]
-    if order.on_user_pods != "evict":
-        return []
-    stuck = [holder for holder in held if holder.of_daemon_set]
-    lost = [holder for holder in held if not holder.owner and not holder.leaving]
+        return [f"node '{node}' is in use: {named(held)}; move them away, or choose onUserPods: wait or evict"]
+    staying = [holder for holder in held if not holder.leaving]
+    stuck = [holder for holder in staying if holder.of_daemon_set]
+    lost = [holder for holder in staying if not holder.owner] if order.on_user_pods == "evict" else []
     found = []
     if stuck:
         found.append(
-            f"node '{node}' is in use by pods of a DaemonSet, which eviction does not move: {named(stuck)}; keep that "
+            f"node '{node}' is in use by pods of a DaemonSet, which would come back at once: {named(stuck)}; keep that "
             "DaemonSet off the node, by its nodeSelector for example"
         )
     if lost:
