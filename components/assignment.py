@@ -22,14 +22,13 @@ from components.clean_error import CleanError, one_clean_error
 from components.comparison import Kind
 from components.drift import address, checked, lasting, reports_of
 from components.look import Look, Node, look
-from components.rollout.change import recut, reopen
+from components.rollout.change import how_to_open, recut
 from components.rollout.disruption import foreseen
 from components.rollout.holders import holders
 from components.rollout.order import POLL_S, Order, WaveArgs
 from mig import labels
 
 Props = dict[str, Any]
-MARKS_REMOVED = {labels.WAVE: None, labels.PREVIOUS_CONFIG: None, labels.ATTEMPT: None, labels.VERIFIED_CONFIG: None}
 RETAIN, DISABLE, RESTORE = "retain", "disable", "restore"
 
 
@@ -65,13 +64,17 @@ class AssignmentProvider(ResourceProvider):
         return CreateResult(props["wave"], assign(props))
 
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
+        """Nodes that were taken out and are not to be left as they are wait for the next update: in this one another
+        pool may take them over, and cut them only once.
+        """
         outputs = assign(news)
-        release({**news, "config": olds["config"]}, set(olds["nodes"]) - set(news["nodes"]))
+        leaving = () if news["on_delete"] == RETAIN else olds["nodes"]
+        release(news, {*news["nodes"], *leaving})
         return UpdateResult(outputs)
 
     def delete(self, _id: str, props: Props) -> None:
         """Called when a wave leaves the stack, and on destroy, while MIG Manager still runs."""
-        release(props, props["nodes"])
+        release(props, ())
 
 
 class Assignment(Resource, module="mig", name="Assignment"):
@@ -86,7 +89,7 @@ class Assignment(Resource, module="mig", name="Assignment"):
 
 
 def relabelled(seen: Look, props: Mapping[str, Any]) -> list[str]:
-    """A sentence for each node that is gone or carries another config than we gave it."""
+    """A sentence for each node that is gone, carries another config than we gave it, or was taken out of the pool."""
     found = []
     for name in props["nodes"]:
         node = seen.nodes.get(name)
@@ -98,45 +101,57 @@ def relabelled(seen: Look, props: Mapping[str, Any]) -> list[str]:
             found.append(
                 f"{Kind.RELABELLED}: {name} carries {node.config or 'no config'!r}, expected {props['config']!r}"
             )
+    found += [
+        f"{Kind.LEFT}: {name} was taken out of the pool and waits for `onDelete: {props['on_delete']}`"
+        for name in _own(seen, props, props["nodes"])
+    ]
     return sorted(found)
 
 
 def assign(props: Props) -> Props:
-    """Give the nodes that differ their config, and mark all as this wave's own; returns the outputs."""
-    if props.get("held"):
-        return lasting(props)
+    """Give the nodes that differ their config, and mark all as this wave's own; returns the outputs.
+
+    A wave that is held back for a later update only takes its nodes over from the wave they were in.
+    """
     with one_clean_error(AssignmentFailed):
         order = Order.of(props)
         seen = order.look()
         marks = {name: _marks(seen.nodes.get(name), props) for name in sorted(props["nodes"])}
-        differing = [name for name in marks if name not in seen.nodes or seen.nodes[name].config != props["config"]]
+        differing = [] if props.get("held") else [name for name in marks if not _has(seen, name, props["config"])]
         recut(order, dict.fromkeys(differing, str(props["config"])), marks)
-        unmarked = [name for name in marks if name not in differing and not _carries(seen.nodes[name], marks[name])]
+        settled = [name for name in marks if name in seen.nodes and name not in differing]
+        unmarked = [name for name in settled if not _carries(seen.nodes[name], marks[name])]
         _, failed = order.each(unmarked, lambda cluster, name: cluster.patch_node(name, {}, marks[name]))
         if failed:
             raise AssignmentFailed("; ".join(f"{name}: {text}" for name, text in sorted(failed.items())))
     return lasting(props)
 
 
-def release(props: Props, names: Iterable[str]) -> None:
-    """What the delete policy says, for those of the nodes that are still this wave's own; safe to repeat."""
-    if props.get("held"):
-        return
+def release(props: Props, stay: Iterable[str]) -> None:
+    """What the delete policy says, for this wave's own nodes but those that stay; safe to repeat.
+
+    Whose a node is stands on the node, so that one which another wave has taken over, or which left, is not touched.
+    """
     with one_clean_error(AssignmentFailed):
         order = Order.of(props)
-        seen = order.look()
-        own = {
-            name: seen.nodes[name]
-            for name in sorted(names)
-            if name in seen.nodes and seen.nodes[name].annotations.get(labels.WAVE) == props["wave"]
-        }
+        own = _own(order.look(), props, stay)
         targets = {name: target for name, node in own.items() if (target := _target(node, props)) is not None}
-        recut(order, {n: t for n, t in targets.items() if own[n].config == props["config"] != t}, {})
+        recut(order, {name: target for name, target in targets.items() if own[name].config != target}, {})
         _settled(order, targets)
-        failed = reopen(order, [name for name in own if own[name].closed or name in targets])
-        failed |= order.each(own, lambda cluster, name: cluster.patch_node(name, {}, MARKS_REMOVED))[1]
+        _, failed = order.each(own, lambda cluster, name: cluster.let_go(name, order.wave))
         if failed:
             raise AssignmentFailed("; ".join(f"{name}: {text}" for name, text in sorted(failed.items())))
+
+
+def _own(seen: Look, props: Mapping[str, Any], stay: Iterable[str]) -> dict[str, Node]:
+    """The nodes that carry this wave's mark, but those that stay."""
+    kept = set(stay)
+    marked = (node for node in seen.nodes.values() if node.annotations.get(labels.WAVE) == props["wave"])
+    return {node.name: node for node in sorted(marked, key=lambda node: node.name) if node.name not in kept}
+
+
+def _has(seen: Look, name: str, config: str) -> bool:
+    return name in seen.nodes and seen.nodes[name].config == config
 
 
 def _marks(node: Node | None, props: Props) -> dict[str, str | None]:
@@ -152,7 +167,8 @@ def _target(node: Node, props: Props) -> str | None:
     """The config to leave behind; ``None`` leaves the node as it is, as does a label that somebody else changed."""
     previous = node.annotations.get(labels.PREVIOUS_CONFIG) or labels.ALL_DISABLED
     target = {DISABLE: labels.ALL_DISABLED, RESTORE: previous}.get(props["on_delete"])
-    return target if node.config in (props["config"], target) else None
+    given = (props["config"], node.annotations.get(labels.VERIFIED_CONFIG), target)
+    return target if node.config in given else None
 
 
 def _settled(order: Order, targets: Mapping[str, str]) -> None:
@@ -162,10 +178,14 @@ def _settled(order: Order, targets: Mapping[str, str]) -> None:
         waiting = sorted(n for n in targets if n in nodes and nodes[n].state != "success")
         if not waiting:
             return
-        if any(nodes[n].state == "failed" for n in waiting) or order.late:
+        failed = [n for n in waiting if nodes[n].state == "failed"]
+        if failed or order.late:
+            names = ", ".join(failed or waiting)
+            closed = [n for n in sorted(targets) if n in nodes and nodes[n].closed]
+            way_out = f"; still closed, open with `{how_to_open(closed, order.isolation)}`" if closed else ""
             raise AssignmentFailed(
-                f"MIG Manager did not bring {', '.join(waiting)} to {targets[waiting[0]]!r}; look at its log there: "
-                f"kubectl -n {order.namespace} logs -l app=nvidia-mig-manager"
+                f"MIG Manager did not bring {names} to {targets[(failed or waiting)[0]]!r}; look at its log there: "
+                f"kubectl -n {order.namespace} logs -l app=nvidia-mig-manager{way_out}"
             )
         order.say(f"waits for {len(waiting)} node(s) to be {targets[waiting[0]]!r}: {waiting[0]}")
         time.sleep(POLL_S)

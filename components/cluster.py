@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from components.connection import (
     ClusterArgs,
@@ -56,12 +55,9 @@ class Cluster(Connection):
         name: str,
         node_labels: Mapping[str, str | None],
         annotations: Mapping[str, str | None],
-        spec: Mapping[str, Any] | None = None,
     ) -> Json:
         """Merge-patch labels and annotations (``None`` removes one) under our field manager; never creates a node."""
         body: Json = {"metadata": {"labels": dict(node_labels), "annotations": dict(annotations)}}
-        if spec is not None:
-            body["spec"] = dict(spec)
         try:
             return self._patch(f"/api/v1/nodes/{name}", body)
         except NotFound:
@@ -82,33 +78,41 @@ class Cluster(Connection):
         attempt = str(int(after) + 1 if after and after.isdigit() else 1)
         self.patch_node(name, {**node_labels, labels.STATE: None}, {**(annotations or {}), labels.ATTEMPT: attempt})
 
-    def close(self, name: str, reason: str) -> None:
+    def close(self, name: str) -> None:
         """Put our taint on a node: nothing new starts there. One that has it already keeps it."""
-        taint = {"key": labels.TAINT, "value": reason, "effect": "NoSchedule"}
 
-        def with_ours(spec: Json) -> Json | None:
-            there: list[Json] = spec.get("taints") or []
-            return None if any(t["key"] == labels.TAINT for t in there) else {"taints": [*there, taint]}
+        def tainted(node: Json) -> Json | None:
+            there: list[Json] = node["spec"].get("taints") or []
+            ours = {"key": labels.TAINT, "effect": "NoSchedule"}
+            return None if any(t["key"] == labels.TAINT for t in there) else {"spec": {"taints": [*there, ours]}}
 
-        self._rewrite_spec(name, with_ours)
+        self._rewrite(name, tainted)
 
     def cordon(self, name: str) -> None:
         """Make a node unschedulable and note that we did; one that somebody else cordoned stays theirs."""
-        node = self.node(name)
-        if not node["spec"].get("unschedulable"):
-            self.patch_node(name, {}, {labels.CORDONED: "true"}, {"unschedulable": True})
+
+        def cordoned(node: Json) -> Json | None:
+            noted = {"annotations": {labels.CORDONED: "true"}}
+            return None if node["spec"].get("unschedulable") else {"metadata": noted, "spec": {"unschedulable": True}}
+
+        self._rewrite(name, cordoned)
 
     def open(self, name: str) -> None:
         """Take our taints, and a cordon of ours, off a node; one that has neither is left alone."""
+        self._rewrite(name, _opened)
 
-        def without_ours(spec: Json) -> Json | None:
-            there: list[Json] = spec.get("taints") or []
-            foreign = [taint for taint in there if taint["key"] not in labels.OUR_TAINTS]
-            return None if foreign == there else {"taints": foreign or None}
+    def let_go(self, name: str, wave: str) -> None:
+        """Open a node and take our marks off, in one write; one that is gone or another wave's by now is left alone."""
 
-        if (self.node(name)["metadata"].get("annotations") or {}).get(labels.CORDONED) == "true":
-            self.patch_node(name, {}, {labels.CORDONED: None}, {"unschedulable": None})
-        self._rewrite_spec(name, without_ours)
+        def unmarked(node: Json) -> Json | None:
+            if (node["metadata"].get("annotations") or {}).get(labels.WAVE) != wave:
+                return None
+            opened = _opened(node) or {}
+            notes = {**opened.get("metadata", {}).get("annotations", {}), **dict.fromkeys(labels.MARKS)}
+            return {**opened, "metadata": {"annotations": notes}}
+
+        with contextlib.suppress(NodeMissing):
+            self._rewrite(name, unmarked)
 
     def node(self, name: str) -> Json:
         """One node, as it is now; raises :class:`NodeMissing`."""
@@ -117,16 +121,16 @@ class Cluster(Connection):
         except NotFound:
             raise NodeMissing(name) from None
 
-    def _rewrite_spec(self, name: str, change: Callable[[Json], Json | None]) -> None:
+    def _rewrite(self, name: str, change: Callable[[Json], Json | None]) -> None:
         """Read, change, write, and again if somebody came in between; ``None`` is no change."""
         for left in reversed(range(REWRITES)):
             node = self.node(name)
-            spec = change(node["spec"])
-            if spec is None:
+            body = change(node)
+            if body is None:
                 return
             version = {"resourceVersion": node["metadata"]["resourceVersion"]}
             try:
-                self._patch(f"/api/v1/nodes/{name}", {"metadata": version, "spec": spec})
+                self._patch(f"/api/v1/nodes/{name}", {**body, "metadata": {**body.get("metadata", {}), **version}})
                 return
             except NotFound:
                 raise NodeMissing(name) from None
@@ -213,3 +217,15 @@ class Cluster(Connection):
 
     def _patch(self, path: str, body: Json) -> Json:
         return self.call("PATCH", path, OWNER, body, "application/merge-patch+json")
+
+
+def _opened(node: Json) -> Json | None:
+    there: list[Json] = node["spec"].get("taints") or []
+    foreign = [taint for taint in there if taint["key"] not in labels.OUR_TAINTS]
+    cordoned = (node["metadata"].get("annotations") or {}).get(labels.CORDONED) == "true"
+    if foreign == there and not cordoned:
+        return None
+    spec: Json = {} if foreign == there else {"taints": foreign or None}
+    if not cordoned:
+        return {"spec": spec}
+    return {"metadata": {"annotations": {labels.CORDONED: None}}, "spec": {**spec, "unschedulable": None}}

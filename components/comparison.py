@@ -40,6 +40,7 @@ class Kind(StrEnum):
     ALLOCATABLE = "allocatable stale"
     FEATURES = "GFD labels stale"
     CLOSED = "left closed"
+    LEFT = "node left"
 
 
 @dataclass(frozen=True)

@@ -47,13 +47,13 @@ def checked(
 ) -> CheckResult:
     """The new inputs, with ``drift`` where `find` has sentences, or with what `foresee` says of a planned change.
 
-    A planned change is not drift, so one of the two is asked. A wave that is held back keeps its old inputs. Nothing is
-    looked for while an input is unknown. A cluster that does not answer fails the check, unless the stack says
-    ``onUnreachable: warn``.
+    A planned change is not drift, so one of the two is asked. A wave that is held back keeps its old inputs, for those
+    of its nodes that are still in it. Nothing is looked for while an input is unknown. A cluster that does not answer
+    fails the check, unless the stack says ``onUnreachable: warn``.
     """
     news, olds = lasting(news), lasting(olds)
     if news.get("held") and olds and not olds.get("held"):
-        news = olds
+        news = {**olds, "nodes": [name for name in olds["nodes"] if name in news["nodes"]]}
     if pulumi.runtime.rpc.contains_unknowns(news) or news.get("held"):
         return CheckResult(news, [])
     planned = not olds or wish(olds) != wish(news)

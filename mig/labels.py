@@ -62,6 +62,9 @@ VERIFIED_CONFIG: Final = "mig-fleet.dev/verified-config"
 CORDONED: Final = "mig-fleet.dev/cordoned"
 """Node annotation, ``true``: the node was schedulable until we made it unschedulable for a change."""
 
+MARKS: Final = (WAVE, PREVIOUS_CONFIG, ATTEMPT, VERIFIED_CONFIG)
+"""The annotations of a node that is ours; they leave it together."""
+
 FIELD_MANAGER: Final = "mig-fleet"
 
 TAINT: Final = "mig-fleet.dev/reconfiguring"

@@ -20,7 +20,7 @@ WEDGED_S = 1800.0
 before it touches a GPU (mig-parted v0.15.0 reconfigure.go), and takes a new label value in any case."""
 
 Marks = Mapping[str, Mapping[str, str | None]]
-"""Node → annotations that go with the label."""
+"""Node → annotations that make it a wave's own."""
 
 
 def recut(order: Order, targets: Mapping[str, str], marks: Marks) -> None:
@@ -33,6 +33,7 @@ def recut(order: Order, targets: Mapping[str, str], marks: Marks) -> None:
         raise Refused("nothing was changed:\n  " + "\n  ".join(found))
     newly = [name for name in sorted(targets) if not seen.nodes[name].closed]
     try:
+        _claim(order, {name: marks[name] for name in targets if name in marks})
         close(order, newly)
         evicted = drain(order, targets)
         if evicted:
@@ -47,12 +48,18 @@ def recut(order: Order, targets: Mapping[str, str], marks: Marks) -> None:
 
 def close(order: Order, nodes: Iterable[str]) -> None:
     """Nothing new starts on the nodes; raises :class:`Refused` when one cannot be closed."""
-    act = "cordon" if order.isolation == "cordon" else "close"
     _, failed = order.each(
-        nodes, lambda cluster, name: cluster.cordon(name) if act == "cordon" else cluster.close(name, order.wave)
+        nodes, lambda cluster, name: cluster.cordon(name) if order.isolation == "cordon" else cluster.close(name)
     )
     if failed:
         raise Refused("; ".join(f"{name} could not be closed: {text}" for name, text in sorted(failed.items())))
+
+
+def _claim(order: Order, marks: Marks) -> None:
+    """Before the first node is closed: a wave that the nodes leave in the same update then leaves them alone."""
+    _, failed = order.each(marks, lambda cluster, name: cluster.patch_node(name, {}, marks[name]))
+    if failed:
+        raise Refused("; ".join(f"{name} could not be marked: {text}" for name, text in sorted(failed.items())))
 
 
 def reopen(order: Order, nodes: Iterable[str]) -> dict[str, str]:
