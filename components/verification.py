@@ -107,7 +107,7 @@ def verify(props: Props) -> Props:
     with one_clean_error(VerificationFailed):
         order = Order.of(props)
         expected = _expected(props)
-        recovery = Recovery(order, bool(props.get("recovery", True)), float(props.get("wedged_s", 1800)))
+        recovery = _recovery(order, props)
         try:
             seen = agreement(order, expected, recovery)
             changed = [name for name in sorted(expected) if seen.nodes[name].closed]
@@ -118,6 +118,10 @@ def verify(props: Props) -> Props:
         _accept(order, seen, props)
         realized = {name: _realized(seen, name) for name in sorted(expected)}
         return {**lasting(props), "realized": realized, "recovered": recovery.helped}
+
+
+def _recovery(order: Order, props: Props) -> Recovery:
+    return Recovery(order, bool(props.get("recovery", True)), float(props.get("wedged_s", 1800)))
 
 
 def _expected(props: Mapping[str, Any]) -> dict[str, Expected]:
@@ -144,7 +148,7 @@ def _after_failure(order: Order, props: Props) -> str:
     if props.get("on_failure") == ROLLBACK:
         again = Order.of(props)
         try:
-            back = roll_back(again, props["nodes"], props["expected"]["strategy"])
+            back = roll_back(again, props["nodes"], props["expected"]["strategy"], _recovery(again, props))
             return f"The wave was {back}. The next update tries {props['expected']['config']} again."
         except (Refused, ClusterError) as exc:
             lead = f"The wave could not be rolled back: {exc}\n"

@@ -65,6 +65,7 @@ class Recovery:
         by_node: dict[str, list[Difference]] = {}
         for difference in found:
             by_node.setdefault(difference.node, []).append(difference)
+        self._since = {name: since for name, since in self._since.items() if name in by_node}
         needed = {name: self._remedy(seen.nodes.get(name), of_node) for name, of_node in sorted(by_node.items())}
         if not self.allowed or self._busy in by_node:
             return False

@@ -15,28 +15,29 @@ from mig.errors import MigError
 from mig.strategy import Strategy, allocatable
 
 
-def roll_back(order: Order, nodes: Iterable[str], strategy: str) -> str:
+def roll_back(order: Order, nodes: Iterable[str], strategy: str, recovery: Recovery) -> str:
     """Return the nodes to what was last verified on each; one sentence of what they have now.
 
-    A node that is verified as it is stays as it is. Raises :class:`Refused` or
+    A node that is verified as it is stays as it is; one that left the cluster needs nothing. Raises :class:`Refused` or
     :class:`~components.cluster.ClusterError` when that is not possible; the nodes are closed then.
     """
     seen = order.look()
-    targets = {
-        name: before
-        for name in sorted(nodes)
-        if name in seen.nodes and (before := seen.nodes[name].annotations.get(labels.VERIFIED_CONFIG))
+    verified = {
+        name: seen.nodes[name].annotations.get(labels.VERIFIED_CONFIG) for name in sorted(nodes) if name in seen.nodes
     }
-    lost = sorted(set(nodes) - targets.keys())
+    lost = [name for name, config in verified.items() if not config]
     if lost:
         raise Refused(f"no layout was ever verified on {', '.join(lost)}, so there is none to return to")
+    targets = {name: config for name, config in verified.items() if config}
     changed = {name: config for name, config in targets.items() if seen.nodes[name].config != config}
+    if not changed:
+        raise Refused("the layout that failed is the one that was last verified, so there is none to return to")
     expected = _expected(order, seen, targets, strategy)
     recut(order, changed, {})
-    agreement(order, expected, Recovery(order))
+    agreement(order, expected, recovery)
     still_closed = reopen(order, targets)
     if still_closed:
-        raise Refused(f"back at the last verified layout, but still closed: {'; '.join(still_closed.values())}")
+        raise Refused(f"back at the last verified layout, but still closed: {'; '.join(sorted(still_closed.values()))}")
     configs = sorted({f"{config!r}" for config in targets.values()})
     return f"rolled back to {', '.join(configs)}, read back and open again: {', '.join(targets)}"
 
