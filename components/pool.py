@@ -73,6 +73,7 @@ class Pool(pulumi.ComponentResource):
         if held:
             pulumi.log.info(f"{len(held)} of {len(members)} waves wait for a later update: {', '.join(held)}", self)
         gates: list[Verification] = []
+        blocked = pulumi.Output.from_input(False)
         for wave, nodes in members.items():
             common: WaveArgs = {
                 "cluster": args["cluster"],
@@ -85,35 +86,56 @@ class Pool(pulumi.ComponentResource):
                 "timeout_s": rollout.get("timeout_s", 2700),
                 # A rollback is a change like any other: it meets the users' pods, too.
                 "on_user_pods": rollout.get("on_user_pods", "refuse"),
+                "held": True if wave in held else blocked,
             }
-            if wave in held:
-                common["held"] = True
             assigned = Assignment(
                 f"{name}-{wave}-assigned",
+                {**common, "config": expected["config"], "on_delete": rollout.get("on_delete", "retain")},
+                self._after(gates[-1] if gates else None),
+            )
+            gate = Verification(
+                f"{name}-{wave}-verified",
                 {
                     **common,
-                    "config": expected["config"],
-                    "on_delete": rollout.get("on_delete", "retain"),
+                    "soak_s": rollout.get("soak_s", 0),
+                    "recovery": rollout.get("recovery", True),
+                    "wedged_s": rollout.get("wedged_s", 1800),
+                    "on_failure": rollout.get("on_failure", "halt"),
+                    "held": True if wave in held else _or_failed(blocked, assigned),
                 },
-                pulumi.ResourceOptions(parent=self, depends_on=gates[-1:]),
+                self._after(assigned),
             )
-            gates.append(
-                Verification(
-                    f"{name}-{wave}-verified",
-                    {
-                        **common,
-                        "soak_s": rollout.get("soak_s", 0),
-                        "recovery": rollout.get("recovery", True),
-                        "wedged_s": rollout.get("wedged_s", 1800),
-                        "on_failure": rollout.get("on_failure", "halt"),
-                    },
-                    pulumi.ResourceOptions(parent=self, depends_on=[assigned]),
-                )
-            )
-        self.realized = pulumi.Output.all(*(gate.realized for gate in gates)).apply(
+            blocked = _or_failed(_or_failed(blocked, assigned), gate)
+            gates.append(gate)
+        read_back = [gate.realized.recover(lambda _: {}) for gate in gates]
+        self.realized = pulumi.Output.all(*read_back).apply(
             lambda parts: {node: gpus for part in parts for node, gpus in sorted((part or {}).items())}
         )
         self.register_outputs({"realized": self.realized})
+
+    def _after(self, resource: pulumi.Resource | None) -> pulumi.ResourceOptions:
+        """Behind a resource, and registered even where that one failed: see :func:`_or_failed`."""
+        return pulumi.ResourceOptions(parent=self, depends_on=_present(resource) if resource else [])
+
+
+def _present(resource: pulumi.Resource) -> pulumi.Output[list[pulumi.Resource]]:
+    """A list of the resource, or an empty one where it failed."""
+
+    def itself(_: str) -> list[pulumi.Resource]:
+        return [resource]
+
+    return resource.urn.apply(itself).recover(lambda _: [])
+
+
+def _or_failed(blocked: pulumi.Output[bool], resource: pulumi.Resource) -> pulumi.Output[bool]:
+    """Whether something before failed, or this did.
+
+    Under `--continue-on-error` a program that depends on a failed resource would end with a traceback, and with it the
+    registration of every other pool (pulumi sdk/python, rpc_manager). So the waves behind a failed one are registered
+    all the same, held back: they keep what they have.
+    """
+    failed = resource.urn.apply(lambda _: False).recover(lambda _: True)
+    return pulumi.Output.all(blocked, failed).apply(any)
 
 
 def held_back(members: dict[str, tuple[str, ...]], ready: Collection[str], most: int | None) -> list[str]:

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict, TypeVar
 
+import pulumi
+
 from components.cluster import Cluster, ClusterArgs, ClusterError
 from components.comparison import Expected
 from components.look import Look, forget, look
@@ -35,7 +37,7 @@ class WaveArgs(TypedDict):
     """``refuse`` (default) to change a node whose slices are in use, ``wait`` for its pods, or ``evict`` them."""
     isolation: NotRequired[str]
     """``taint`` (default) the nodes during a change, or ``cordon`` them."""
-    held: NotRequired[bool]
+    held: NotRequired[pulumi.Input[bool]]
     """The wave waits for a later update; nothing is done now."""
     timeout_s: NotRequired[int]
     """For the whole wave. MIG Manager alone may need 25 minutes before it touches a GPU (mig-parted reconfigure.go)."""

@@ -10,11 +10,15 @@ from typing import Any
 import yaml
 
 from components.cluster import Cluster
+from components.comparison import cut
 from mig import labels
+from mig.pictures import indices_text
 from simulator import Fleet
 
 STACK = "test"
 PATIENCE_S = 240
+REPORTS = "mig-fleet"
+"""The namespace of the probes' reports."""
 
 
 @dataclass
@@ -98,6 +102,14 @@ class Deployment:
     def realized(self) -> dict[str, dict[str, str]]:
         """Node → GPU indices → slices, as the last update read them back."""
         return {node: gpus for nodes in self.outputs()["realized"].values() for node, gpus in nodes.items()}
+
+    def realized_on(self, node: str) -> dict[str, str]:
+        """GPU indices → slices of one node, from its probe's report as it is now."""
+        report = Cluster({"kubeconfig": str(self.fleet.kubeconfig)}).reports(REPORTS)[node]
+        groups: dict[str, list[int]] = {}
+        for index, profiles in enumerate(report.counts()):
+            groups.setdefault(cut(profiles), []).append(index)
+        return {indices_text(indices): text for text, indices in groups.items()}
 
     def nodes(self) -> dict[str, dict[str, Any]]:
         """The nodes as the API server has them."""
