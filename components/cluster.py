@@ -1,4 +1,4 @@
-"""A user's cluster in the words of the rollout: nodes, reports, pods, ConfigMaps."""
+"""A user's cluster in the words of the rollout: nodes, pods, ConfigMaps."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -15,8 +15,6 @@ from components.connection import (
     TooManyRequests,
 )
 from mig import labels
-from mig.errors import InvalidReport
-from mig.report import Report
 
 __all__ = ["Cluster", "ClusterArgs", "ClusterError", "ClusterUnreachable", "Json", "NodeMissing"]
 
@@ -34,21 +32,6 @@ class Cluster(Connection):
     def nodes(self) -> dict[str, Json]:
         """Every node by name, in one LIST."""
         return {item["metadata"]["name"]: item for item in self.call("GET", "/api/v1/nodes")["items"]}
-
-    def reports(self, namespace: str) -> dict[str, Report]:
-        """What the probes wrote, by node, in one LIST; unreadable reports are left out, as if not yet written."""
-        query = {"labelSelector": f"{labels.REPORT_LABEL}=true"}
-        found: dict[str, Report] = {}
-        for item in self.call("GET", f"/api/v1/namespaces/{namespace}/configmaps", query=query)["items"]:
-            text = (item.get("data") or {}).get(labels.REPORT_KEY, "")
-            try:
-                report = Report.from_json(text)
-            except InvalidReport:
-                continue
-            # A probe may write any report's ConfigMap of its namespace, so the name decides whose report it is.
-            if item["metadata"]["name"] == labels.REPORT_PREFIX + report.node:
-                found[report.node] = report
-        return found
 
     def patch_node(
         self,

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypedDict
 
 from components.look import Node
+from mig.report import SILENT_AFTER_S
 
 
 class Expected(TypedDict):
@@ -33,6 +34,7 @@ class Kind(StrEnum):
     UNSETTLED = "not settled"
     FAILED = "MIG Manager failed"
     UNREPORTED = "report missing"
+    SILENT = "report stale"
     UNREADABLE = "driver error"
     LOST = "layout lost"
     DESTROYED = "slice destroyed"
@@ -72,6 +74,8 @@ def differences(expected: Expected, name: str, node: Node | None) -> list[Differ
     report = node.report
     if report is None:
         return one(Kind.UNREPORTED, "its probe has not reported; is the pod of DaemonSet mig-probe running there?")
+    if node.silent_s is not None and node.silent_s > SILENT_AFTER_S:
+        return one(Kind.SILENT, f"its probe has been silent for more than {SILENT_AFTER_S / 60:.0f} minutes")
     if report.errors:
         return one(Kind.UNREADABLE, "; ".join(report.errors))
     if report.attempt != node.attempt:

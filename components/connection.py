@@ -14,9 +14,12 @@ too.
     └── NodeMissing           a node the stack names is not in the cluster
 """
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Self, TypedDict
 
 Json = dict[str, Any]
@@ -99,6 +102,9 @@ class Connection:
         self.server: str = settings.host
         self.settings = settings
         self._api = client.ApiClient(settings)
+        self.server_time: datetime | None = None
+        """What the API server's clock said in its last answer; ``None`` before the first, and from a server that does
+        not say."""
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
         """Any object or list by its path."""
@@ -152,6 +158,8 @@ class Connection:
             response = self._api.call_api(
                 method, url, header_params=headers, body=payload, _request_timeout=(CALL_TIMEOUT_S, CALL_TIMEOUT_S)
             )
+            with contextlib.suppress(TypeError, ValueError):
+                self.server_time = parsedate_to_datetime(response.headers.get("Date"))
             return response.status, response.read()
         except (ApiException, HTTPError) as exc:
             raise ClusterUnreachable(f"the cluster at {self.server} does not answer: {_root_cause(exc)}") from None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.cluster import Cluster, ClusterArgs, ClusterError, Json
+from components.reports import Heard, heard
 from mig import labels
 from mig.report import Report
 
@@ -31,6 +32,8 @@ class Node:
     """Whether its kubelet says ``Ready``; nothing is started or ended on a node that is not."""
     taints: frozenset[str] = frozenset()
     """The keys of its taints."""
+    silent_s: float | None = None
+    """Seconds since its probe was last heard, by the API server's clock; ``None`` where nobody can tell."""
 
     @property
     def config(self) -> str:
@@ -88,11 +91,11 @@ def forget() -> None:
 
 def _look(args: ClusterArgs, namespace: str) -> Look:
     cluster = Cluster(args)
-    reports = cluster.reports(namespace)
+    reports = heard(cluster, namespace)
     return Look({name: _node(name, item, reports.get(name)) for name, item in cluster.nodes().items()})
 
 
-def _node(name: str, item: Json, report: Report | None) -> Node:
+def _node(name: str, item: Json, said: Heard | None) -> Node:
     metadata: Json = item["metadata"]
     offered: dict[str, Any] = item["status"].get("allocatable") or {}
     return Node(
@@ -100,7 +103,8 @@ def _node(name: str, item: Json, report: Report | None) -> Node:
         labels=metadata.get("labels") or {},
         annotations=metadata.get("annotations") or {},
         allocatable={key: int(n) for key, n in offered.items() if key.startswith("nvidia.com/") and int(n)},
-        report=report,
+        report=said.report if said else None,
+        silent_s=said.silent_s if said else None,
         ready=any(c["type"] == "Ready" and c["status"] == "True" for c in item["status"].get("conditions") or []),
         taints=frozenset(taint["key"] for taint in item.get("spec", {}).get("taints") or []),
     )

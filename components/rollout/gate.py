@@ -15,7 +15,7 @@ T = TypeVar("T")
 FINAL = frozenset({Kind.GONE, Kind.RELABELLED})
 """No waiting changes these."""
 
-LAGGING = frozenset({Kind.UNREPORTED, Kind.UNREADABLE, Kind.ALLOCATABLE, Kind.FEATURES})
+LAGGING = frozenset({Kind.UNREPORTED, Kind.SILENT, Kind.UNREADABLE, Kind.ALLOCATABLE, Kind.FEATURES})
 """What follows the slices by itself, a little later."""
 
 CONVERGENCE_S = 120.0

@@ -46,6 +46,16 @@ def test_a_success_whose_report_is_of_an_earlier_attempt_proves_nothing(
     )
 
 
+def test_a_probe_that_fell_silent_proves_nothing_about_now(expected: Expected, a_node: Callable[..., Node]) -> None:
+    assert kinds(expected, a_node(silent_s=900.0)) == []
+    (found,) = differences(expected, "n1", a_node(silent_s=900.5))
+    assert str(found) == "report stale: n1: its probe has been silent for more than 15 minutes"
+
+
+def test_a_server_that_tells_no_time_makes_no_report_stale(expected: Expected, a_node: Callable[..., Node]) -> None:
+    assert kinds(expected, a_node(silent_s=None)) == []
+
+
 def test_a_lost_slice_is_told_per_gpu(expected: Expected, a_node: Callable[..., Node]) -> None:
     node = a_node()
     assert node.report is not None

@@ -1,0 +1,87 @@
+"""What is made of the probes' ConfigMaps, and how old they are by the API server's clock."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from components.reports import heard
+from mig import labels
+from mig.report import Report
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+class Cluster:
+    """One LIST and the time at which the server answered it."""
+
+    def __init__(self, *items: dict[str, Any], server_time: datetime | None = NOW) -> None:
+        self.items, self.server_time = list(items), server_time
+
+    def get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+        assert (path, query) == (
+            "/api/v1/namespaces/mig-fleet/configmaps",
+            {"labelSelector": "mig-fleet.dev/report=true"},
+        )
+        return {"items": self.items}
+
+
+def a_config_map(node: str = "n1", text: str | None = None, **metadata: Any) -> dict[str, Any]:
+    """As a probe wrote it a minute ago."""
+    report = Report(node, "580.126.09", config="dense-1c0ffee2", state="success", gpus=())
+    facts = {
+        "name": labels.REPORT_PREFIX + node,
+        "creationTimestamp": "2026-11-01T00:00:00Z",
+        "managedFields": [{"manager": "mig-probe", "time": "2026-11-23T11:59:00Z"}],
+    }
+    return {
+        "metadata": {**facts, **metadata},
+        "data": {labels.REPORT_KEY: report.to_json() if text is None else text},
+    }
+
+
+def silence(*items: dict[str, Any], server_time: datetime | None = NOW) -> dict[str, float | None]:
+    found = heard(Cluster(*items, server_time=server_time), "mig-fleet")  # type: ignore[arg-type]
+    return {node: said.silent_s for node, said in found.items()}
+
+
+def test_a_report_is_as_old_as_the_probes_last_write_by_the_servers_clock() -> None:
+    assert silence(a_config_map()) == {"n1": 60.0}
+
+
+def test_a_write_of_somebody_else_is_no_sign_of_life() -> None:
+    entries = [
+        {"manager": "mig-probe", "time": "2026-11-23T11:00:00Z"},
+        {"manager": "kubectl-annotate", "time": "2026-11-23T11:59:59Z"},
+    ]
+    assert silence(a_config_map(managedFields=entries)) == {"n1": 3600.0}
+
+
+def test_the_latest_of_several_entries_counts() -> None:
+    entries = [
+        {"manager": "mig-probe", "time": "2026-11-23T11:58:00Z"},
+        {"manager": "mig-probe", "operation": "Apply", "time": "2026-11-23T11:50:00Z"},
+        {"manager": "mig-probe"},
+    ]
+    assert silence(a_config_map(managedFields=entries)) == {"n1": 120.0}
+
+
+def test_a_report_that_no_probe_is_known_to_have_written_is_as_old_as_its_object() -> None:
+    assert silence(a_config_map(managedFields=[])) == {"n1": 22.5 * 24 * 3600}
+
+
+def test_nobody_can_tell_the_age_where_the_server_tells_no_time() -> None:
+    assert silence(a_config_map(), server_time=None) == {"n1": None}
+
+
+def test_a_server_whose_answer_is_a_second_behind_its_own_stamp_makes_no_negative_age() -> None:
+    assert silence(a_config_map(managedFields=[{"manager": "mig-probe", "time": "2026-11-23T12:00:01Z"}])) == {"n1": 0}
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", '{"version": 2}', "[]"], ids=repr)
+def test_an_unreadable_report_is_as_good_as_none(text: str) -> None:
+    assert silence(a_config_map(text=text), a_config_map("n2")) == {"n2": 60.0}
+
+
+def test_a_report_speaks_only_for_the_node_it_is_named_after() -> None:
+    assert silence(a_config_map("n1", name="mig-report-n2")) == {}
