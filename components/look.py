@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.cluster import Cluster, ClusterArgs, ClusterError, Json
+from components.quantity import whole
 from components.reports import Heard, heard
 from mig import labels
 from mig.report import Report
@@ -102,7 +103,7 @@ def _node(name: str, item: Json, said: Heard | None) -> Node:
         name=name,
         labels=metadata.get("labels") or {},
         annotations=metadata.get("annotations") or {},
-        allocatable={key: int(n) for key, n in offered.items() if key.startswith("nvidia.com/") and int(n)},
+        allocatable={key: whole(n) for key, n in offered.items() if key.startswith("nvidia.com/") and whole(n)},
         report=said.report if said else None,
         silent_s=said.silent_s if said else None,
         ready=any(c["type"] == "Ready" and c["status"] == "True" for c in item["status"].get("conditions") or []),

@@ -32,9 +32,10 @@ def joined(fleet: Fleet, source: str) -> Fleet:
     if not any(pool.settings.selector or pool.settings.rollout.max_waves_per_update for pool in fleet.pools):
         return fleet
     try:
-        nodes = look(cluster_args(fleet), fleet.settings.operator.namespace).nodes.values()
+        nodes = look(cluster_args(fleet), fleet.settings.probe.namespace).nodes.values()
     except ClusterError as exc:
-        raise InvalidSettings(source, [Problem("pools", f"which nodes they have is not known: {exc}")]) from None
+        text = f"a selector or maxWavesPerUpdate needs to know the cluster's nodes: {exc}"
+        raise InvalidSettings(source, [Problem("pools", text)]) from None
     pools = tuple(replace(pool, nodes=_members(pool, nodes), ready=_ready(pool, nodes)) for pool in fleet.pools)
     problems = [*_empty(pools), *_twice(pools)]
     if problems:

@@ -1,9 +1,11 @@
 """Who holds slices: the users' pods on a node, what they hold, and to whom they belong."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from components.connection import Json
+from components.quantity import whole
 from mig import labels
 
 
@@ -49,13 +51,24 @@ def holders(pods: Iterable[Json], operator_namespace: str) -> list[Holder]:
 
 
 def _resources(spec: Json) -> dict[str, int]:
-    """Limits of all containers together; Kubernetes asks for whole numbers of extended resources."""
-    found: dict[str, int] = {}
-    for container in [*spec.get("containers", []), *spec.get("initContainers", [])]:
-        for name, number in (container.get("resources", {}).get("limits") or {}).items():
-            if name == labels.GPU_RESOURCE or name.startswith((labels.RESOURCE_PREFIX, f"{labels.GPU_RESOURCE}.")):
-                found[name] = found.get(name, 0) + int(number)
-    return found
+    """Limits of all containers together, or of the init container that asks for more, as the scheduler counts them."""
+    together: Counter[str] = Counter()
+    for container in spec.get("containers", []):
+        together.update(_limits(container))
+    for container in spec.get("initContainers", []):
+        together |= _limits(container)
+    return dict(together)
+
+
+def _limits(container: Json) -> Counter[str]:
+    """GPUs and slices, those of which it asks for none left out."""
+    limits: Json = container.get("resources", {}).get("limits") or {}
+    return +Counter({name: whole(number) for name, number in limits.items() if _is_gpu(name)})
+
+
+def _is_gpu(resource: str) -> bool:
+    """Time-sliced ones are called ``nvidia.com/gpu.shared``."""
+    return resource == labels.GPU_RESOURCE or resource.startswith((labels.RESOURCE_PREFIX, f"{labels.GPU_RESOURCE}."))
 
 
 def _owner(metadata: Json) -> str:
