@@ -75,3 +75,6 @@ STARTUP_TAINT: Final = "mig-fleet.dev/startup"
 verified, so that no pod gets a whole GPU before it is cut (gpu-operator #2670)."""
 
 OUR_TAINTS: Final = (TAINT, STARTUP_TAINT)
+
+MODEL: Final = "mig-fleet.dev/gpu"
+"""Node label: the catalog name of the node's GPU model, put there by a rule of ours for Node Feature Discovery."""

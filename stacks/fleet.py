@@ -41,6 +41,8 @@ class Fleet:
     strategy: Strategy
     prices: Mapping[str, float]
     """USD per GPU-hour, by the catalog's name of the GPU model."""
+    serves_rules: bool = False
+    """Whether the cluster takes standing rules for nodes that join; known once it was asked (`stacks.membership`)."""
 
 
 def from_pulumi() -> Fleet:

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from components.cluster import Cluster
 from components.connection import ClusterArgs, ClusterError
+from components.joining import serves_rules
 from components.look import Node, look
-from mig import labels
+from mig import gpus, labels
 from stacks.fleet import Fleet, FleetPool
 from stacks.problems import InvalidSettings, Problem
 
@@ -31,16 +33,18 @@ def joined(fleet: Fleet, source: str) -> Fleet:
     """
     if not any(pool.settings.selector or pool.settings.rollout.max_waves_per_update for pool in fleet.pools):
         return fleet
+    chosen = any(pool.settings.selector for pool in fleet.pools)
     try:
         nodes = look(cluster_args(fleet), fleet.settings.probe.namespace).nodes.values()
+        rules = chosen and serves_rules(Cluster(cluster_args(fleet)))
     except ClusterError as exc:
         text = f"a selector or maxWavesPerUpdate needs to know the cluster's nodes: {exc}"
         raise InvalidSettings(source, [Problem("pools", text)]) from None
     pools = tuple(replace(pool, nodes=_members(pool, nodes), ready=_ready(pool, nodes)) for pool in fleet.pools)
-    problems = [*_empty(pools), *_twice(pools)]
+    problems = [*_empty(pools, rules), *_twice(pools)]
     if problems:
         raise InvalidSettings(source, problems)
-    return replace(fleet, pools=pools)
+    return replace(fleet, pools=pools, serves_rules=rules)
 
 
 def _members(pool: FleetPool, nodes: Iterable[Node]) -> tuple[str, ...]:
@@ -56,12 +60,18 @@ def _ready(pool: FleetPool, nodes: Iterable[Node]) -> frozenset[str]:
     return frozenset(n.name for n in nodes if n.config == config == n.annotations.get(labels.VERIFIED_CONFIG))
 
 
-def _empty(pools: Iterable[FleetPool]) -> list[Problem]:
+def _empty(pools: Iterable[FleetPool], rules: bool) -> list[Problem]:
+    """A selector without nodes is a slip of the pen, except where it waits for the label of our own standing rule."""
     return [
         Problem(f"pools.{pool.name}.selector", "no node has these labels; see `kubectl get nodes --show-labels`")
         for pool in pools
-        if not pool.nodes
+        if not pool.nodes and not (rules and _waits_for_rule(pool))
     ]
+
+
+def _waits_for_rule(pool: FleetPool) -> bool:
+    selector = pool.settings.selector
+    return selector is not None and selector.match_labels.get(labels.MODEL) == gpus.find(pool.settings.gpu).name
 
 
 def _twice(pools: Iterable[FleetPool]) -> list[Problem]:

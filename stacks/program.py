@@ -6,6 +6,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.gpu_operator import GpuOperator
+from components.joining import JoiningNodes
 from components.layouts import MigLayouts
 from components.monitoring import Monitoring, WatchedPool
 from components.pool import Pool
@@ -68,6 +69,9 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         },
         _at(provider, *ground),
     )
+    if fleet.serves_rules:
+        chosen = [pool.settings.gpu for pool in fleet.pools if pool.settings.selector]
+        JoiningNodes("joining", chosen, _at(provider))
     pools = {pool.name: _pool(pool, fleet, _at(provider, layouts, *ground, probe)) for pool in fleet.pools}
     return {
         "strategy": str(fleet.strategy),
