@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import itertools
+import shutil
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -9,58 +11,65 @@ from typing import Any
 
 from simulator.api import Api, Informer, Json
 from simulator.errors import ApiError
-from simulator.fleet_file import FleetFile
+from simulator.fleet_file import FleetFile, NodeSpec
 from simulator.kubelet_server import KubeletServer
-from simulator.node import status
 from simulator.node.context import Context
 from simulator.node.kubelet import Kubelet
 from simulator.node.mounts import ConfigMaps
 from simulator.node.node import SimulatedNode
+from simulator.node.node_status import new_node
 
 
 class Cluster:
     """The fleet's nodes on a running control plane.
 
-    ``nvml`` is the folder with ``libnvidia-ml.so.1``.
+    ``nvml`` is the folder with ``libnvidia-ml.so.1``, ``wrong_clock`` the library to preload where the time is wrong.
     """
 
-    def __init__(self, directory: Path, fleet_file: FleetFile, api: Api, nvml: Path) -> None:
+    def __init__(self, directory: Path, fleet_file: FleetFile, api: Api, nvml: Path, wrong_clock: Path) -> None:
         self.directory, self.fleet_file, self.api = directory, fleet_file, api
-        self.nvml = nvml
+        self.nvml, self.wrong_clock = nvml, wrong_clock
         self.python = sys.executable
         self.authority = (directory / "pki/ca.crt").read_bytes()
         self.config_maps = ConfigMaps(api)
         self.nodes = Informer(api, "/api/v1/nodes", self._node_changed)
         self.pods = Informer(api, "/api/v1/pods", self._pod_changed)
-        self.members = {spec.name: SimulatedNode(spec, self) for spec in fleet_file.nodes}
-        self.kubelets = {name: Kubelet(node) for name, node in self.members.items()}
-        self._index = {name: index for index, name in enumerate(self.members)}
+        self.kubelets: dict[str, Kubelet] = {}
+        self._numbers = itertools.count()
+        self._server = KubeletServer(directory, self._running)
         self._listeners: list[Callable[[str], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def index(self, node: str) -> int:
-        """The node's place in the fleet file."""
-        return self._index[node]
+    def member(self, name: str) -> SimulatedNode | None:
+        """A node of ours that is there."""
+        kubelet = self.kubelets.get(name)
+        return kubelet.node if kubelet else None
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Register the nodes, call ``ready``, and live until cancelled; then nothing of it is left running."""
         try:
-            for node in self.members.values():
-                node.install_driver()
-            async with KubeletServer(self.directory, self._running) as server:
-                await asyncio.gather(*(self._register(node, server.port) for node in self.members.values()))
+            async with self._server:
+                await asyncio.gather(*(self._register(spec) for spec in self.fleet_file.nodes))
                 # Pods last: what they need is known by then.
                 for informer in (self.nodes, self.config_maps, self.pods):
                     self.spawn(informer.run())
                     await informer.synced.wait()
-                for node in self.members.values():
-                    self.spawn(node.publish())
+                for kubelet in self.kubelets.values():
+                    kubelet.begin()
                 ready()
                 await asyncio.Event().wait()
         finally:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def become(self, file: FleetFile) -> None:
+        """Let nodes join and leave until there are those of ``file``."""
+        wanted = {spec.name: spec for spec in file.nodes}
+        for name in self.kubelets.keys() - wanted.keys():
+            self.spawn(self._leave(name))
+        for name in wanted.keys() - self.kubelets.keys():
+            self.spawn(self._join(wanted[name]))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something that ends with the fleet at the latest; its failure is printed and hurts nobody else."""
@@ -78,13 +87,11 @@ class Cluster:
         finally:
             self._listeners.remove(listener)
 
-    def _running(self, namespace: str, name: str) -> Context | None:
-        pod = self.pods.objects.get(f"{namespace}/{name}")
-        kubelet = pod and self.kubelets.get(pod["spec"].get("nodeName", ""))
-        return kubelet.running(pod["metadata"]["uid"]) if pod and kubelet else None
-
-    async def _register(self, node: SimulatedNode, port: int) -> None:
-        body = status.node(node.spec, port)
+    async def _register(self, spec: NodeSpec) -> Kubelet:
+        node = SimulatedNode(spec, self, next(self._numbers))
+        node.install_driver()
+        kubelet = self.kubelets[spec.name] = Kubelet(node)
+        body = new_node(spec, self._server.port, node.boot_id)
         try:
             await self.api.create("/api/v1/nodes", body)
         except ApiError as exc:
@@ -92,17 +99,38 @@ class Cluster:
                 raise
             # A kubelet that comes back finds its Node with labels that others put there, and leaves them alone.
             anew = {key: body["status"][key] for key in ("daemonEndpoints", "declaredFeatures")}
-            await self.api.patch(f"/api/v1/nodes/{node.name}/status", {"status": anew})
+            known = await self.api.patch(f"/api/v1/nodes/{spec.name}/status", {"status": anew})
+            node.boot_id = known["status"]["nodeInfo"]["bootID"]
+        return kubelet
+
+    async def _join(self, spec: NodeSpec) -> None:
+        kubelet = await self._register(spec)
+        kubelet.begin()
+
+    async def _leave(self, name: str) -> None:
+        """The machine is switched off for good; its Node and its pods go as a cloud's controllers clear them away."""
+        kubelet = self.kubelets.pop(name)
+        await kubelet.end()
+        await self.api.delete(f"/api/v1/nodes/{name}")
+        for pod in kubelet.pods(lambda _: True):
+            with contextlib.suppress(ApiError):
+                await self.api.delete(pod.path, {"gracePeriodSeconds": 0})
+        shutil.rmtree(kubelet.node.directory, ignore_errors=True)
+
+    def _running(self, namespace: str, name: str) -> Context | None:
+        pod = self.pods.objects.get(f"{namespace}/{name}")
+        kubelet = pod and self.kubelets.get(pod["spec"].get("nodeName", ""))
+        return kubelet.running(pod["metadata"]["uid"]) if pod and kubelet else None
 
     def _node_changed(self, before: Json | None, after: Json | None) -> None:
         item = after or before
         assert item is not None, "an informer reports a change of something"
-        node = self.members.get(item["metadata"]["name"])
-        if node is None or after is None:
+        kubelet = self.kubelets.get(item["metadata"]["name"])
+        if kubelet is None or after is None:
             return
-        node.node_changed(before, after)
+        kubelet.node_changed(before, after)
         for listener in tuple(self._listeners):
-            listener(node.name)
+            listener(kubelet.node.name)
 
     def _pod_changed(self, before: Json | None, after: Json | None) -> None:
         item = after or before

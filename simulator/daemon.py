@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 from typing import Final
 
+from simulator import clock
 from simulator.api import Api
 from simulator.cluster import Cluster
 from simulator.control_plane import ControlPlane
-from simulator.driver.library import library
+from simulator.driver.library import library as driver_library
 from simulator.errors import NotStarted, SimulatorError
-from simulator.fleet_file import DEFAULT, FleetFile
+from simulator.fleet_file import DEFAULT, GIVEN, FleetFile
 from simulator.running import ALREADY_RUNNING, Lock, Status
 
 WATCH_CHILDREN_S: Final = 1.0
@@ -61,11 +62,14 @@ class Daemon:
     async def _serve(self) -> None:
         self._say("the fleet file")
         file = FleetFile.load(self._own_fleet_file())
-        nvml = library(self.directory)
+        nvml, wrong_clock = driver_library(self.directory), clock.library(self.directory)
         await self.plane.start(self._say)
         self._say("nodes")
         async with Api(self.directory) as api:
-            cluster = Cluster(self.directory, file, api, nvml)
+            cluster = Cluster(self.directory, file, api, nvml, wrong_clock)
+            asyncio.get_running_loop().add_signal_handler(
+                signal.SIGHUP, lambda: cluster.become(FleetFile.load(self.directory / "fleet.yaml"))
+            )
             nodes = asyncio.create_task(cluster.run(lambda: self._tell("ready")))
             guard = asyncio.create_task(self._guard())
             try:
@@ -84,10 +88,13 @@ class Daemon:
         raise NotStarted(failure)
 
     def _own_fleet_file(self) -> Path:
-        """The folder keeps its fleet file: resuming takes the one it was started with."""
-        own = self.directory / "fleet.yaml"
-        if self.fleet_file is not None or not own.exists():
-            shutil.copyfile(self.fleet_file or DEFAULT, own)
+        """The folder keeps its fleet file, with who joined and left: resuming takes that one."""
+        own, given = self.directory / "fleet.yaml", self.directory / GIVEN
+        wanted = self.fleet_file
+        is_same = wanted is None or (given.exists() and given.read_bytes() == wanted.read_bytes())
+        if not (own.exists() and is_same):
+            for copy in (given, own):
+                shutil.copyfile(wanted or DEFAULT, copy)
         return own
 
     def _say(self, step: str) -> None:

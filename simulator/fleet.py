@@ -2,35 +2,25 @@
 
 import asyncio
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from simulator import faults
+from simulator import background, faults
 from simulator.api import Api, Json
 from simulator.bad_api import BadApi
-from simulator.control_plane.process import die_with
 from simulator.driver import Driver, DriverFile
-from simulator.errors import ApiError, NotRunning, NotStarted, UnknownNode
+from simulator.errors import ApiError, NotRunning, UnknownNode
 from simulator.faults import Fault
-from simulator.fleet_file import FleetFile
-from simulator.running import ALREADY_RUNNING, Status, holder
+from simulator.fleet_file import FleetFile, NodeSpec
+from simulator.node import reboot
+from simulator.patience import until
+from simulator.running import Status, holder
 from simulator.user_pods import UserPods
 
 T = TypeVar("T")
-
-START_WITHIN_S: Final = 120
-STOP_WITHIN_S: Final = 10
-LOOK_EVERY_S: Final = 0.05
-
-OURS: Final = ("etcd", "pki", "nodes", "logs", "kubeconfig", "status.json", "ports.json", "fleet.yaml", "daemon.log")
-"""What a fleet leaves in its folder and ``down`` forgets. The compiled library and the lock stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,42 +49,11 @@ class Fleet:
         ``attached`` ties it to this process: whatever ends us ends it. ``say`` hears of each step. A fleet that crashed
         is resumed with its cluster's contents. Raises :class:`NotStarted`.
         """
-        if sys.platform != "linux":
-            raise NotStarted(
-                f"the simulated fleet needs Linux, and this is {sys.platform}; a container or a VM will do"
-            )
-        if fleet_file is not None:
-            FleetFile.load(fleet_file)
-            self._refuse_another(fleet_file)
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        daemon = None if self.is_running else self._spawn(binaries, fleet_file, attached)
-        deadline, step = time.monotonic() + START_WITHIN_S, ""
-        while time.monotonic() < deadline:
-            ended = None if daemon is None else daemon.poll()
-            if ended not in (None, ALREADY_RUNNING):
-                raise NotStarted(Status.read(self.directory).error or self._last_words())
-            status = Status.read(self.directory)
-            if holder(self.directory) == status.pid:
-                if status.phase == "ready":
-                    return status
-                if status.step != step:
-                    step = status.step
-                    say(step)
-            time.sleep(LOOK_EVERY_S)
-        raise NotStarted(f"the fleet was not ready after {START_WITHIN_S} s; {self._last_words()}")
+        return background.start(self.directory, binaries, fleet_file, say, attached)
 
     def down(self) -> bool:
         """Stop the fleet and forget its cluster; whether there was one to stop. Nothing of it runs afterwards."""
-        pid = holder(self.directory)
-        if pid is not None:
-            self._end(pid)
-        for name in OURS:
-            path = self.directory / name
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-        return pid is not None
+        return background.stop(self.directory)
 
     def status(self) -> Status:
         """As the daemon last said, corrected by whether it is still there."""
@@ -109,31 +68,62 @@ class Fleet:
         return [found[name] for name in self.node_names() if name in found]
 
     def node_names(self) -> tuple[str, ...]:
-        return tuple(node.name for node in FleetFile.load(self.directory / "fleet.yaml").nodes)
+        return tuple(node.name for node in self._file().nodes)
+
+    def join_node(self, spec: NodeSpec | Mapping[str, Any]) -> None:
+        """A machine that was not there before joins, as the fleet file would describe it; returns when it is Ready."""
+        new = NodeSpec.model_validate(spec)
+        self._become(self._file().joined(new))
+        until(lambda: self._is_ready(new.name), f"{new.name} is Ready")
+
+    def remove_node(self, name: str) -> None:
+        """A machine leaves for good: its Node is deleted, its disk and GPUs are gone. Returns when it has left."""
+        node = self._node(name)
+        self._become(self._file().left(name))
+        until(lambda: not (self.directory / "nodes" / name).exists(), f"{name} has left")
+        until(lambda: self._uid(name) != node["metadata"]["uid"], f"node {name} is deleted")
+
+    def reboot(self, node: str) -> None:
+        """Reboot a node; returns when it is Ready again, with its pods just starting."""
+        before = self._boot_id(node)
+        self._annotate(node, {reboot.ANNOTATION: before})
+        until(lambda: self._boot_id(node) != before and self._is_ready(node), f"{node} is back")
 
     def faults(self, node: str) -> frozenset[Fault]:
         """What is being played on a node."""
-        return faults.read(self._node(node)["metadata"].get("annotations"))
+        return faults.read(self._annotations(node))
 
     def inject(self, node: str, fault: Fault) -> None:
         """Play a bad day on a node until :meth:`heal`."""
-        self._play(node, self.faults(node) | {fault})
+        self._annotate(node, {faults.ANNOTATION: faults.write(self.faults(node) | {fault})})
+
+    def nvml_error(self, node: str, call: str, code: int) -> None:
+        """Let a function of the NVML library fail with a code, by its name in the library, until :meth:`heal`."""
+        errors = faults.listed_nvml_errors(self._annotations(node))
+        self._annotate(node, {faults.NVML_ERRORS: faults.write_nvml_errors({**errors, call: code})})
 
     def heal(self, node: str, fault: Fault | None = None) -> None:
-        """End one fault of a node, or all of them."""
-        self._play(node, frozenset() if fault is None else self.faults(node) - {fault})
+        """End one fault of a node, or all of them and every NVML error."""
+        playing = self.faults(node)
+        if fault is None:
+            self._annotate(node, {faults.ANNOTATION: None, faults.NVML_ERRORS: None})
+        else:
+            self._annotate(node, {faults.ANNOTATION: faults.write(playing - {fault})})
 
     def driver(self, node: str) -> Driver:
         """The state of a node's driver, as it is now."""
-        return self._driver_file(node).read()
+        return self.driver_file(node).read()
 
     def driver_file(self, node: str) -> DriverFile:
         """For changing a driver's state behind everyone's back: ``with fleet.driver_file(node).change() as driver``."""
-        return self._driver_file(node)
+        file = DriverFile(self.directory / "nodes" / node / "driver")
+        if not file.path.exists():
+            raise self._unknown(node)
+        return file
 
     def destroy_slice(self, node: str, gpu: int, start: int) -> str:
         """Destroy the GPU instance at a memory slice, as a hand on `nvidia-smi mig -dgi` would; returns its profile."""
-        with self._driver_file(node).change() as driver:
+        with self.driver_file(node).change() as driver:
             if not 0 <= gpu < len(driver.gpus):
                 raise UnknownNode(f"{node} has no GPU {gpu}; it has 0 to {len(driver.gpus) - 1}")
             instance = driver.gpus[gpu].instance_at(start)
@@ -148,6 +138,12 @@ class Fleet:
     def pod_log(self, namespace: str, pod: str) -> str:
         """A pod's log by way of the API server, as `kubectl logs` gets it."""
         return self._ask(lambda api: api.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log"))
+
+    def roll(self, namespace: str, daemon_set: str) -> None:
+        """Every pod of a DaemonSet is replaced, as by an upgrade of its chart or `kubectl rollout restart`."""
+        path = f"/apis/apps/v1/namespaces/{namespace}/daemonsets/{daemon_set}"
+        stamp = {"kubectl.kubernetes.io/restartedAt": str(self.call("get", path)["metadata"]["resourceVersion"])}
+        self.call("patch", path, {"spec": {"template": {"metadata": {"annotations": stamp}}}})
 
     @property
     def user_pods(self) -> UserPods:
@@ -172,48 +168,38 @@ class Fleet:
 
         return asyncio.run(once())
 
-    def _spawn(self, binaries: Path, fleet_file: Path | None, attached: bool) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "simulator", "serve"]
-        command += ["--directory", str(self.directory.resolve()), "--binaries", str(binaries.resolve())]
-        if fleet_file is not None:
-            command += ["--fleet", str(fleet_file.resolve())]
-        with (self.directory / "daemon.log").open("ab") as log:
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=die_with(os.getpid()) if attached else None,  # noqa: PLW1509 (two system calls)
-            )
+    def _file(self) -> FleetFile:
+        return FleetFile.load(self.directory / "fleet.yaml")
 
-    def _end(self, pid: int) -> None:
-        """Politely, then not: the kernel takes all its children along either way."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            os.kill(pid, number)
-            deadline = time.monotonic() + STOP_WITHIN_S
-            while time.monotonic() < deadline:
-                if holder(self.directory) != pid:
-                    return
-                time.sleep(LOOK_EVERY_S)
-        raise NotRunning(f"process {pid} of the fleet in {self.directory} cannot be stopped")
+    def _become(self, file: FleetFile) -> None:
+        """Tell the running fleet that it has other nodes now."""
+        pid = holder(self.directory)
+        if pid is None:
+            raise NotRunning(f"no fleet runs in {self.directory}; `mig-fleet fleet up` starts one")
+        file.save(self.directory / "fleet.yaml")
+        os.kill(pid, signal.SIGHUP)
 
-    def _refuse_another(self, fleet_file: Path) -> None:
-        own = self.directory / "fleet.yaml"
-        if self.is_running and own.exists() and own.read_bytes() != fleet_file.read_bytes():
-            raise NotStarted(
-                f"a fleet from another file runs in {self.directory}; stop it first with `mig-fleet fleet down`"
-            )
+    def _annotate(self, node: str, annotations: Mapping[str, str | None]) -> None:
+        self.call("patch", f"/api/v1/nodes/{node}", {"metadata": {"annotations": dict(annotations)}})
 
-    def _last_words(self) -> str:
-        log = self.directory / "daemon.log"
-        lines = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
-        return f"its log {log} ends with\n" + "\n".join(lines)
+    def _annotations(self, node: str) -> Mapping[str, str]:
+        return self._node(node)["metadata"].get("annotations") or {}
 
-    def _play(self, node: str, wanted: frozenset[Fault]) -> None:
-        self._node(node)
-        annotations = {faults.ANNOTATION: faults.write(wanted)}
-        self.call("patch", f"/api/v1/nodes/{node}", {"metadata": {"annotations": annotations}})
+    def _boot_id(self, node: str) -> str:
+        return str(self._node(node)["status"]["nodeInfo"]["bootID"])
+
+    def _is_ready(self, node: str) -> bool:
+        try:
+            conditions = self._node(node)["status"].get("conditions") or []
+        except UnknownNode:
+            return False
+        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+    def _uid(self, node: str) -> str | None:
+        try:
+            return str(self._node(node)["metadata"]["uid"])
+        except UnknownNode:
+            return None
 
     def _node(self, name: str) -> Json:
         try:
@@ -222,12 +208,6 @@ class Fleet:
             if exc.status != 404:
                 raise
             raise self._unknown(name) from None
-
-    def _driver_file(self, node: str) -> DriverFile:
-        file = DriverFile(self.directory / "nodes" / node / "driver")
-        if not file.path.exists():
-            raise self._unknown(node)
-        return file
 
     def _unknown(self, node: str) -> UnknownNode:
         own = self.directory / "fleet.yaml"

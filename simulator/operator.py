@@ -35,7 +35,7 @@ RETRY_S: Final = 1.0
 async def run(context: Context) -> int:
     """Until the operator's pod goes; every change of a node is looked at."""
     cluster = context.node.cluster
-    waiting: dict[str, None] = dict.fromkeys(cluster.members)
+    waiting: dict[str, None] = dict.fromkeys(cluster.kubelets)
     stirred = asyncio.Event()
     stirred.set()
 
@@ -52,9 +52,9 @@ async def run(context: Context) -> int:
             names, failed = list(waiting), False
             waiting.clear()
             for name in names:
-                member = cluster.members[name]
-                patch = wanted_labels(member.labels, policy)
-                if not patch:
+                member = cluster.member(name)
+                patch = wanted_labels(member.labels, policy) if member else {}
+                if member is None or not patch:
                     continue
                 try:
                     await member.patch_labels(patch)

@@ -1,19 +1,16 @@
 """Pods of a fleet's users, as tests and demos need them: on GPUs, of a Deployment or naked, protected, stubborn."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
 
 from simulator.api import Json
-from simulator.errors import ApiError, NotStarted
+from simulator.errors import ApiError
 from simulator.node.pod import NEVER_STOPS, STOPS_AFTER
+from simulator.patience import until
 
-T = TypeVar("T")
 Owner = Literal["Deployment", "DaemonSet"]
 
-WITHIN_S: Final = 30
-LOOK_EVERY_S: Final = 0.05
 NAME: Final = "app.kubernetes.io/name"
 FINALIZER: Final = "simulator.mig-fleet.dev/held"
 AT_ONCE: Final = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
@@ -50,7 +47,7 @@ class UserPods:
         The scheduler binds it, to ``node`` alone where one is given. ``stops_after_s``: it takes that long to leave, at
         most its grace period of 30 s; ``never_stops``: its kubelet never confirms that it has left; ``held``: a
         finalizer keeps its object. With ``wait`` false it need not run, as one that finds no room, and the name is
-        that of its owner where it has one. Raises :class:`NotStarted` after half a minute.
+        that of its owner where it has one. Raises :class:`NotStarted` after a minute.
         """
         self._namespace(namespace)
         annotations = {} if stops_after_s is None else {STOPS_AFTER: f"{stops_after_s:g}"}
@@ -71,7 +68,7 @@ class UserPods:
                 "spec": {"selector": {"matchLabels": {NAME: name}}, "template": template},
             }
             self.call("create", f"/apis/apps/v1/namespaces/{namespace}/{owner.lower()}s", body)
-        return self._until(lambda: self._running(namespace, name), f"pod {name} runs") if wait else name
+        return until(lambda: self._running(namespace, name), f"pod {name} runs") if wait else name
 
     def protect(
         self, labels: Mapping[str, str], *, min_available: int = 1, name: str = "guard", namespace: str = "default"
@@ -81,7 +78,7 @@ class UserPods:
         path = f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"
         spec = {"minAvailable": min_available, "selector": {"matchLabels": dict(labels)}}
         self.call("create", path, {"metadata": {"name": name}, "spec": spec})
-        self._until(lambda: self._is_observed(f"{path}/{name}"), f"the controller knows budget {name}")
+        until(lambda: self._is_observed(f"{path}/{name}"), f"the controller knows budget {name}")
 
     def named(self, name: str, namespace: str = "default") -> list[Json]:
         """The pods of one :meth:`run`, replacements by its owner included."""
@@ -93,7 +90,7 @@ class UserPods:
         """Take away budgets, owners and pods of a namespace without grace; returns when no pod is left."""
         for kind, group in KINDS.items():
             self.call("delete", f"{group}/namespaces/{namespace}/{kind}", AT_ONCE)
-        self._until(lambda: not self._cleared(namespace), f"namespace {namespace} has no pods")
+        until(lambda: not self._cleared(namespace), f"namespace {namespace} has no pods")
 
     def _cleared(self, namespace: str) -> list[Json]:
         """What was still there before this attempt."""
@@ -127,11 +124,3 @@ class UserPods:
         except ApiError as exc:
             if exc.status != status:
                 raise
-
-    def _until(self, look: Callable[[], T], what: str) -> T:
-        deadline = time.monotonic() + WITHIN_S
-        while not (found := look()):
-            if time.monotonic() > deadline:
-                raise NotStarted(f"still not so after {WITHIN_S} s: {what}")
-            time.sleep(LOOK_EVERY_S)
-        return found

@@ -116,8 +116,8 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        # A minute back, for clocks that were set between two lines of this file.
-        .not_valid_before(now - datetime.timedelta(minutes=1))
+        # A day back, for nodes whose clock is behind: a cluster is older than that.
+        .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + LIFETIME)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )

@@ -9,7 +9,7 @@ from typing import Final
 from simulator.api import Json
 from simulator.driver import Client
 from simulator.errors import ApiError
-from simulator.node import device_plugin, status
+from simulator.node import device_plugin, pod_status, reboot
 from simulator.node.containers import behaviour
 from simulator.node.context import Context
 from simulator.node.mounts import Mounts
@@ -36,6 +36,7 @@ class Kubelet:
         self._running: dict[str, Context] = {}
         self._addresses = itertools.count(2)
         self._moved = asyncio.Condition()
+        self._publishing: asyncio.Task[None] | None = None
 
     def pods(self, wanted: Callable[[Pod], bool]) -> list[Pod]:
         return [pod for pod in self._pods.values() if wanted(pod)]
@@ -68,6 +69,43 @@ class Kubelet:
         elif uid not in self._lives and not pod.is_leaving and not pod.is_over:
             self._lives[uid] = self.node.cluster.spawn(self._live(pod))
 
+    def node_changed(self, before: Json | None, after: Json) -> None:
+        """The API server has news of the node."""
+        self.node.node_changed(before, after)
+        if before is not None and reboot.is_asked(before, after):
+            self.reboot()
+
+    def begin(self) -> None:
+        """Keep the node's status in step from now on."""
+        self._publishing = self.node.cluster.spawn(self.node.publish())
+
+    async def end(self) -> None:
+        """The machine is gone, with all that ran on it."""
+        if self._publishing is not None:
+            self._publishing.cancel()
+        for leaving in self._leaving.values():
+            leaving.cancel()
+        await self.halt()
+
+    def reboot(self) -> None:
+        """Take the node down and up again; whoever asks for it goes down too."""
+        self.node.cluster.spawn(reboot.reboot(self))
+
+    async def halt(self) -> None:
+        """Every container ends at once; their pods stay."""
+        for life in self._lives.values():
+            life.cancel()
+        if self._lives:
+            await asyncio.wait(self._lives.values())
+
+    def resume(self) -> None:
+        """After :meth:`halt`: the same pods start again."""
+        self._lives = {
+            uid: self.node.cluster.spawn(self._live(pod))
+            for uid, pod in self._pods.items()
+            if not pod.is_leaving and not pod.is_over
+        }
+
     async def _stir(self) -> None:
         async with self._moved:
             self._moved.notify_all()
@@ -77,6 +115,7 @@ class Kubelet:
         if pod.never_stops:
             return
         await asyncio.sleep(pod.stop_s(self.node.timing.pod_stop))
+        await self.node.runtime_answers.wait()
         life = self._lives.pop(pod.uid, None)
         if life is not None:
             life.cancel()
@@ -98,13 +137,14 @@ class Kubelet:
         try:
             if mounts.missing() is not None:
                 text = f'MountVolume.SetUp failed: configmap "{mounts.missing()}" not found'
-                await self._report(pod, status.pending(pod, "ContainerCreating", text))
+                await self._report(pod, pod_status.pending(pod, "ContainerCreating", text))
             await mounts.open()
             await asyncio.sleep(self.node.timing.pod_start)
+            await self.node.runtime_answers.wait()
             with self._devices(pod):
                 await self._run(pod, mounts)
         except AllocationFailed as exc:
-            await self._report(pod, status.rejected("UnexpectedAdmissionError", str(exc)))
+            await self._report(pod, pod_status.rejected("UnexpectedAdmissionError", str(exc)))
         finally:
             del self._mounts[pod.uid]
             mounts.close()
@@ -115,8 +155,8 @@ class Kubelet:
         context = Context(self.node, self, pod, mounts)
         perform = behaviour(pod)
         backoff = self.node.timing.restart_backoff
-        for restarts in itertools.count():
-            await self._report(pod, status.running(pod, address, restarts))
+        for restarts in itertools.count(pod.starts):
+            await self._report(pod, pod_status.running(pod, address, restarts))
             self._running[pod.uid] = context
             try:
                 code = await perform(context)
@@ -125,10 +165,11 @@ class Kubelet:
             message = "" if code == 0 else f"exit status {code}; see {self.node.log_file(pod.name)}"
             policy = pod.restart_policy
             if policy == "Never" or (policy == "OnFailure" and code == 0):
-                await self._report(pod, status.finished(pod, address, code, message))
+                await self._report(pod, pod_status.finished(pod, address, code, message))
                 return
-            await self._report(pod, status.crashed(pod, address, restarts, code, message))
+            await self._report(pod, pod_status.crashed(pod, address, restarts, code, message))
             await asyncio.sleep(backoff)
+            await self.node.runtime_answers.wait()
             backoff = min(2 * backoff, MOST_BACKOFF_S)
 
     async def _report(self, pod: Pod, patch: Json) -> None:
@@ -167,5 +208,5 @@ class Kubelet:
         known = pod.json.get("status", {}).get("podIP")
         if known:
             return str(known)
-        number, node = next(self._addresses), self.node.cluster.index(self.node.name)
+        number, node = next(self._addresses), self.node.number
         return f"10.{244 + node // 256}.{node % 256}.{number % 254 + 1}"

@@ -15,6 +15,7 @@ from mig.errors import MigError
 from mig.parted import Entry
 from mig.parted import read as read_parted
 from simulator.api import Json
+from simulator.driver import Driver
 from simulator.errors import ApiError, PartedError
 from simulator.faults import Fault
 from simulator.node import parted
@@ -29,7 +30,12 @@ OPERAND_PODS: Final = ("nvidia-device-plugin-daemonset", "gpu-feature-discovery"
 
 VALIDATOR: Final = "nvidia-operator-validator"
 CONFIG_FILE: Final = "/mig-parted-config/config.yaml"
+REBOOTING: Final = "rebooting"
 SLOW_FACTOR: Final = 10
+CALLS_OF_OTHERS: Final = frozenset(
+    {"nvmlDeviceGetMemoryInfo", "nvmlDeviceGetMemoryInfo_v2", "nvmlDeviceGetName", "nvmlDeviceGetUUID"}
+)
+"""NVML calls that mig-parted does without."""
 
 
 class Wish:
@@ -61,11 +67,12 @@ async def run(context: Context) -> int:
 
     def on_change(before: Json, after: Json) -> None:
         old, new = _wish_of(before), _wish_of(after)
-        if old != new:
+        if old != new and Fault.MANAGER_SILENT not in context.node.faults:
             wish.set(new)
 
     with context.node.listening(on_change):
-        wish.set(_wish_of(context.node.object))
+        if Fault.MANAGER_SILENT not in context.node.faults:
+            wish.set(_wish_of(context.node.object))
         while True:
             context.say(f"Waiting for change to '{labels.CONFIG}' label")
             value = await wish.next()
@@ -83,6 +90,7 @@ class Reconfiguration:
     def __init__(self, context: Context, config_name: str) -> None:
         self.context, self.node, self.config_name = context, context.node, config_name
         self.deployed: dict[str, str] = {}
+        self.state = ""
 
     async def run(self) -> None:
         """Raises :class:`PartedError` or ``TimeoutError`` for the log, after the labels are what they shall be."""
@@ -90,6 +98,7 @@ class Reconfiguration:
         fresh = await node.cluster.api.get(f"/api/v1/nodes/{node.name}")
         current = fresh["metadata"].get("labels") or {}
         self.deployed = {name: current.get(labels.DEPLOY_PREFIX + name, "") for name in OPERANDS}
+        self.state = current.get(labels.STATE, "")
         try:
             config = self._selected()
         except PartedError:
@@ -99,16 +108,20 @@ class Reconfiguration:
             self.context.say("Selected MIG config is already applied")
             await self._finish("success")
             return
-        await node.patch_labels({labels.STATE: "pending"})
-        await node.patch_labels(self._operand_labels(labels.PAUSED))
+        mode_differs = not parted.mode_is_applied(node.driver_file.read(), config)
+        if mode_differs and self.state == REBOOTING:
+            await self._finish("failed")
+            raise PartedError("MIG mode change did not take effect after rebooting")
+        # Two patches upstream, one right after the other.
+        await node.patch_labels({labels.STATE: "pending", **self._operand_labels(labels.PAUSED)})
         await self._operands_gone()
         slowness = SLOW_FACTOR if Fault.MANAGER_SLOW in node.faults else 1
         try:
-            if Fault.MANAGER_FAILS in node.faults:
+            if Fault.MANAGER_FAILS in node.faults or node.spend(Fault.MANAGER_FAILS_ONCE):
                 raise PartedError("error initializing NVML: ERROR_LIBRARY_NOT_FOUND")
-            if not parted.mode_is_applied(node.driver_file.read(), config):
+            if mode_differs:
                 await asyncio.sleep(timing.mode_change * slowness)
-                self._change_mode(config)
+                await self._change_mode(config)
             await asyncio.sleep(timing.apply * slowness)
             self._apply(config)
         except PartedError:
@@ -128,33 +141,60 @@ class Reconfiguration:
         except (MigError, yaml.YAMLError) as exc:
             raise PartedError(f"error validating config: {exc}") from None
 
-    def _change_mode(self, config: parted.Config) -> None:
-        """A failure here is only logged: upstream goes on and stumbles over the mode when it applies."""
+    async def _change_mode(self, config: parted.Config) -> None:
+        """A failure is only logged, and upstream stumbles over the mode when it applies; or the node is rebooted."""
         try:
             with self.node.driver_file.change() as driver:
+                if Fault.MODE_CHANGE_NEEDS_REBOOT in self.node.faults:
+                    parted.leave_mode_pending(driver, config)
                 parted.apply_mode(driver, config)
         except PartedError as exc:
             self.context.say(str(exc))
+            if self.context.environment.get("WITH_REBOOT") == "true":
+                await self._reboot()
+
+    async def _reboot(self) -> None:
+        """Returns never: this container goes down with the node."""
+        self.context.say(f"Changing the '{labels.STATE}' node label to '{REBOOTING}'")
+        await self.node.patch_labels({labels.STATE: REBOOTING})
+        self.context.say("Rebooting the node...")
+        self.context.kubelet.reboot()
+        await asyncio.Event().wait()
 
     def _apply(self, config: parted.Config) -> None:
         node = self.node
         with node.driver_file.change() as driver:
-            if driver.errors:
-                raise PartedError("error getting device handle: GPU is lost")
+            for call, code in driver.errors.items():
+                if call not in CALLS_OF_OTHERS:
+                    raise PartedError(f"error from NVML: {call} answered {code}")
             if Fault.MANAGER_CREATES_NOTHING in node.faults:
                 parted.clear(driver)
             else:
                 parted.apply(driver, config)
+            if Fault.MANAGER_ONE_SLICE_SHORT in node.faults:
+                _lose_a_slice(driver)
 
     async def _operands_gone(self) -> None:
         """Raises ``TimeoutError`` with the state left pending and the operands paused."""
         for app in OPERAND_PODS:
-            if Fault.MANAGER_STUCK_PENDING in self.node.faults:
+            if Fault.MANAGER_STUCK_PENDING in self.node.faults or self._is_wedged():
                 raise TimeoutError(f"failed to wait for pods to be deleted: {app} pod did not shutdown")
             try:
                 await asyncio.wait_for(self.context.kubelet.gone(_is(app)), self.node.timing.operand_timeout)
             except TimeoutError:
                 raise TimeoutError(f"failed to wait for pods to be deleted: {app} pod did not shutdown") from None
+
+    def _is_wedged(self) -> bool:
+        """Until another pod of the manager finds no operand paused when it begins."""
+        node = self.node
+        if Fault.MANAGER_WEDGED not in node.faults:
+            return False
+        node.wedged_manager = node.wedged_manager or self.context.pod.uid
+        if self.context.pod.uid == node.wedged_manager or labels.PAUSED in self.deployed.values():
+            return True
+        node.wedged_manager = ""
+        node.spend(Fault.MANAGER_WEDGED)
+        return False
 
     async def _delete_pods(self, app: str) -> None:
         for pod in self.context.kubelet.pods(_is(app)):
@@ -165,10 +205,9 @@ class Reconfiguration:
                     raise
 
     async def _finish(self, state: str) -> None:
-        """Bring the operands back, whatever paused them, then say how it went."""
-        await self.node.patch_labels(self._operand_labels("true"))
+        """Bring the operands back, whatever paused them, and say how it went: two patches upstream."""
         self.context.say(f"Changing the '{labels.STATE}' node label to '{state}'")
-        await self.node.patch_labels({labels.STATE: state})
+        await self.node.patch_labels({labels.STATE: state, **self._operand_labels("true")})
 
     def _operand_labels(self, value: str) -> dict[str, str]:
         """An operand that an administrator switched off stays off."""
@@ -176,6 +215,13 @@ class Reconfiguration:
             labels.DEPLOY_PREFIX + name: "false" if before == "false" else value
             for name, before in self.deployed.items()
         }
+
+
+def _lose_a_slice(driver: Driver) -> None:
+    for gpu in driver.gpus:
+        if gpu.instances:
+            gpu.destroy(gpu.instances[-1].id)
+            return
 
 
 def _is(app: str) -> Callable[[Pod], bool]:

@@ -2,18 +2,20 @@
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from simulator import faults
+from simulator import clock, faults
 from simulator.api import Json
 from simulator.driver import Driver, DriverFile
 from simulator.driver.gpu import new_gpu
 from simulator.errors import ApiError
 from simulator.faults import Fault
 from simulator.fleet_file import NodeSpec, Timing
-from simulator.node import status
+from simulator.node.node_status import NodeStatus
 
 if TYPE_CHECKING:
     from simulator.cluster import Cluster
@@ -22,21 +24,31 @@ Listener = Callable[[Json, Json], None]
 
 RETRY_S: Final = 1.0
 LATE_PROJECTION_S: Final = 5.0
-GPU_IS_LOST: Final = {"nvmlDeviceGetHandleByIndex_v2": 15}
 
 
 class SimulatedNode:
     """The shared ground of the kubelet and the operands on one node."""
 
-    def __init__(self, spec: NodeSpec, cluster: "Cluster") -> None:
-        self.spec, self.cluster = spec, cluster
+    def __init__(self, spec: NodeSpec, cluster: "Cluster", number: int) -> None:
+        self.spec, self.cluster, self.number = spec, cluster, number
         self.name = spec.name
         self.directory = cluster.directory / "nodes" / spec.name
         self.driver_file = DriverFile(self.directory / "driver")
+        self.clock_file = self.directory / "clock"
         self.object: Json = {"metadata": {"name": spec.name}, "status": {}}
+        self.runtime_answers = asyncio.Event()
+        """The container runtime's health: without it the kubelet neither starts nor ends a pod."""
+        self.runtime_answers.set()
+        self.boot_id = str(uuid.uuid4())
+        self.registered: Mapping[str, int] = {}
+        """What a device plugin last registered, whether or not it still runs."""
+        self.wedged_manager = ""
+        """Uid of the MIG Manager's pod that first got stuck, for :attr:`Fault.MANAGER_WEDGED`."""
         self._listeners: list[Listener] = []
-        self._offered: dict[str, int] = {}
+        self._offered: Mapping[str, int] = {}
         self._restless = asyncio.Event()
+        self._is_down = False
+        self._spent: set[Fault] = set()
 
     @property
     def timing(self) -> Timing:
@@ -52,8 +64,20 @@ class SimulatedNode:
         return self.object["metadata"].get("labels") or {}
 
     @property
+    def annotations(self) -> Mapping[str, str]:
+        return self.object["metadata"].get("annotations") or {}
+
+    @property
     def faults(self) -> frozenset[Fault]:
-        return faults.read(self.object["metadata"].get("annotations"))
+        """What is being played and has not yet had its one effect."""
+        return faults.read(self.annotations) - self._spent
+
+    def spend(self, fault: Fault) -> bool:
+        """Whether a fault that happens once is to happen now; it does so again after it was healed."""
+        if fault not in self.faults:
+            return False
+        self._spent.add(fault)
+        return True
 
     def install_driver(self) -> None:
         """Write the driver's state as it is on a new machine, unless there is one already."""
@@ -69,11 +93,23 @@ class SimulatedNode:
     def node_changed(self, before: Json | None, after: Json) -> None:
         """The API server has news of this node."""
         former, self.object = self.object, after
-        if faults.read(former["metadata"].get("annotations")) != self.faults:
+        if _played(former) != _played(after):
             self._play()
         if before is not None:
             for listener in tuple(self._listeners):
                 listener(before, after)
+
+    async def until_played(self, fault: Fault) -> None:
+        """Returns when the fault is being played."""
+        played = asyncio.Event()
+
+        def look(_before: Json, _after: Json) -> None:
+            if fault in self.faults:
+                played.set()
+
+        with self.listening(look):
+            look(self.object, self.object)
+            await played.wait()
 
     @contextlib.contextmanager
     def listening(self, listener: Listener) -> Iterator[None]:
@@ -89,24 +125,32 @@ class SimulatedNode:
 
     def offer(self, resources: Mapping[str, int]) -> None:
         """What the device plugin registered; empty when it left. The kubelet tells the API server in its own time."""
-        self._offered = dict(resources)
+        self.registered = resources or self.registered
+        self._offered = resources
         self._restless.set()
 
+    def set_down(self, down: bool) -> None:
+        """The machine goes down for a reboot, or is up again, with another boot's id."""
+        self._is_down = down
+        if not down:
+            self.boot_id = str(uuid.uuid4())
+        self._look_at_runtime()
+
     async def publish(self) -> None:
-        """Keep the node's status in step with what is offered; never returns."""
-        published: Json = self.object["status"].get("allocatable") or {}
+        """Keep the node's status in step with what is so; never returns."""
+        # Not compared with the watched Node, which may be older than our own last write.
+        published = NodeStatus.of(self.object)
         while True:
             await self._restless.wait()
             self._restless.clear()
-            if Fault.STALE_ALLOCATABLE in self.faults:
-                continue
-            # Not compared with the watched Node, which may be older than our own last write.
-            patch = status.node_resources(published, self._offered)
-            if patch is None:
+            wanted = replace(published, ready=self.runtime_answers.is_set(), boot_id=self.boot_id)
+            if Fault.STALE_ALLOCATABLE not in self.faults:
+                wanted = wanted.offering(self._offered)
+            if wanted == published:
                 continue
             try:
-                await self.cluster.api.patch(f"/api/v1/nodes/{self.name}/status", patch)
-                published = patch["status"]["allocatable"]
+                await self.cluster.api.patch(f"/api/v1/nodes/{self.name}/status", wanted.patch(published))
+                published = wanted
             except ApiError:
                 await asyncio.sleep(RETRY_S)
                 self._restless.set()
@@ -118,6 +162,22 @@ class SimulatedNode:
 
     def _play(self) -> None:
         """Faults came or went: those that live in the driver's state are put there, the kubelet looks again."""
-        with self.driver_file.change() as driver:
-            driver.errors = dict(GPU_IS_LOST) if Fault.PROBE_NVML_ERROR in self.faults else {}
+        self._spent &= faults.read(self.annotations)
+        errors = faults.read_nvml_errors(self.annotations)
+        if self.driver_file.read().errors != errors:
+            with self.driver_file.change() as driver:
+                driver.errors = errors
+        clock.keep(self.clock_file, self.faults)
+        self._look_at_runtime()
+
+    def _look_at_runtime(self) -> None:
+        if self._is_down or Fault.NODE_NOT_READY in self.faults:
+            self.runtime_answers.clear()
+        else:
+            self.runtime_answers.set()
         self._restless.set()
+
+
+def _played(node: Json) -> tuple[str | None, str | None]:
+    annotations = node["metadata"].get("annotations") or {}
+    return annotations.get(faults.ANNOTATION), annotations.get(faults.NVML_ERRORS)

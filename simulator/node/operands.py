@@ -2,10 +2,15 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
+from typing import Final
 
 from simulator.errors import ApiError
+from simulator.faults import Fault
 from simulator.node import device_plugin, feature_discovery
 from simulator.node.context import Context
+
+SLOW_FACTOR: Final = 10
 
 
 async def plugin(context: Context) -> int:
@@ -15,10 +20,12 @@ async def plugin(context: Context) -> int:
     """
     strategy = context.environment.get("MIG_STRATEGY", "none")
     try:
-        offered = device_plugin.resources(context.node.driver_file.read(), strategy)
+        offered: Mapping[str, int] = device_plugin.resources(context.node.driver_file.read(), strategy)
     except device_plugin.PluginError as exc:
         context.say(f"error starting plugins: {exc}")
         return 1
+    if context.node.registered and context.node.spend(Fault.PLUGIN_STALE):
+        offered = context.node.registered
     context.say(f"Registered device plugin for Kubelet: {offered}")
     context.node.offer(offered)
     try:
@@ -35,6 +42,8 @@ async def discovery(context: Context) -> int:
     stamp = str(int(time.time()))
     seen, wanted = -1, dict[str, str]()
     while True:
+        if Fault.GFD_SLOW in node.faults:
+            await asyncio.sleep(node.timing.gfd_interval * SLOW_FACTOR)
         modified = node.driver_file.path.stat().st_mtime_ns
         if modified != seen:
             driver = node.driver_file.read()
@@ -45,7 +54,7 @@ async def discovery(context: Context) -> int:
             name: None for name in node.labels if feature_discovery.owns(name) and name not in wanted
         }
         patch |= {name: value for name, value in wanted.items() if node.labels.get(name) != value}
-        if patch:
+        if patch and Fault.GFD_STALE not in node.faults:
             try:
                 await node.patch_labels(patch)
             except ApiError as exc:

@@ -49,6 +49,15 @@ def apply_mode(driver: Driver, config: Config) -> None:
             raise PartedError(f"error setting MIG mode: {exc}") from None
 
 
+def leave_mode_pending(driver: Driver, config: Config) -> None:
+    """The GPUs take note of a new mode and change it at the next reset; raises :class:`PartedError` where one did."""
+    pending = [(gpu, entry.mig_enabled) for gpu, entry in _matched(driver, config) if gpu.mode != entry.mig_enabled]
+    for gpu, enabled in pending:
+        gpu.pending = enabled
+    if pending:
+        raise PartedError("error setting MIG mode: MIG mode change is pending: reset or reboot needed")
+
+
 def apply(driver: Driver, config: Config) -> None:
     """`apply` after the mode; raises :class:`PartedError`, the GPU at fault left cleared and later ones untouched."""
     for gpu, entry in _matched(driver, config):

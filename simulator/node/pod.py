@@ -68,6 +68,15 @@ class Pod:
         return str(self.json.get("status", {}).get("phase", "Pending"))
 
     @property
+    def starts(self) -> int:
+        """How often its container has been started so far, as its status says."""
+        known = self.json.get("status", {}).get("containerStatuses") or [{}]
+        begun = any(kind in known[0].get("state", {}) for kind in ("running", "terminated")) or known[0].get(
+            "lastState"
+        )
+        return int(known[0].get("restartCount", 0)) + bool(begun)
+
+    @property
     def is_leaving(self) -> bool:
         return "deletionTimestamp" in self.json["metadata"]
 

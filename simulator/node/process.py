@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from simulator import clock
 from simulator.control_plane.process import die_with
 from simulator.driver.library import STATE_VARIABLE
 from simulator.errors import ApiError
+from simulator.faults import Fault
 from simulator.files import write_private
 from simulator.node.context import Context
 
@@ -27,6 +29,21 @@ INTERPRETERS: Final = ("python", "python3")
 
 async def run(context: Context) -> int:
     """Start the container's command, return its exit status; killed when the pod goes."""
+    dead = asyncio.create_task(context.node.until_played(Fault.PROBE_DEAD))
+    life = asyncio.create_task(_live(context))
+    try:
+        await asyncio.wait((dead, life), return_when=asyncio.FIRST_COMPLETED)
+        if dead.done():
+            context.say("MemoryError")
+            return 1
+        return await life
+    finally:
+        dead.cancel()
+        life.cancel()
+        await asyncio.wait((life,))
+
+
+async def _live(context: Context) -> int:
     folder = context.node.directory / "pods" / context.pod.uid
     try:
         places = context.mounts.materialise(folder / "volumes")
@@ -87,6 +104,8 @@ def _environment(context: Context, places: dict[str, Path], credentials: Path) -
         CREDENTIALS_VARIABLE: str(credentials),
         STATE_VARIABLE: str(context.node.driver_file.path),
         "LD_LIBRARY_PATH": str(cluster.nvml),
+        clock.VARIABLE: str(context.node.clock_file),
+        "LD_PRELOAD": str(cluster.wrong_clock),
     }
 
 

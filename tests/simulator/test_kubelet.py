@@ -15,7 +15,7 @@ pytestmark = pytest.mark.engine
 DEFAULT = "/api/v1/namespaces/default"
 
 PROBE = """
-import os, pathlib, ssl, sys, urllib.request
+import os, pathlib, ssl, sys, time, urllib.request
 import pynvml
 credentials = pathlib.Path(os.environ["MIG_PROBE_CREDENTIALS"])
 server = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
@@ -35,6 +35,8 @@ try:
 except pynvml.NVMLError as exc:
     print("nvml", exc)
 print("file", (pathlib.Path(sys.argv[0]).parent / "note.txt").read_text(), flush=True)
+pathlib.Path("now").touch()
+print("clock off by", round((time.time() - pathlib.Path("now").stat().st_mtime) / 3600), "h", flush=True)
 sys.exit(int(sys.argv[1]))
 """
 
@@ -138,12 +140,13 @@ def test_a_pod_waits_for_its_config_map_and_then_runs_for_real(site: Site) -> No
         "it says what it waits for",
     )
     site.create(f"{DEFAULT}/configmaps", program(name="late"))
-    site.eventually(lambda: "file first" in pod_log(site, "waiting"), "its program ran")
-    assert pod_log(site, "waiting").splitlines()[:4] == [
+    site.eventually(lambda: "clock" in pod_log(site, "waiting"), "its program ran")
+    assert pod_log(site, "waiting").splitlines()[:5] == [
         "node hopper-1 namespace default",
         "may 403 403",
         "gpus 2",
         "file first",
+        "clock off by 0 h",
     ]
     site.fleet.call("delete", f"{DEFAULT}/pods/waiting")
 
@@ -176,6 +179,35 @@ def test_a_program_that_fails_is_restarted_and_sees_changed_files_rights_and_gpu
     assert not (site.fleet.directory / "nodes/hopper-1/pods").exists() or not list(
         (site.fleet.directory / "nodes/hopper-1/pods").iterdir()
     ), "its files went along"
+
+
+@pytest.mark.parametrize(("fault", "hours"), [(Fault.CLOCK_AHEAD, 1), (Fault.CLOCK_BEHIND, -1)])
+def test_a_wrong_clock_is_wrong_for_the_programs_of_its_node(site: Site, fault: Fault, hours: int) -> None:
+    name = f"clock-{hours}"
+    site.fleet.inject("hopper-1", fault)
+    site.create(f"{DEFAULT}/configmaps", program(name=name))
+    site.create(f"{DEFAULT}/pods", probe(name, 1, config_map=name))
+    site.eventually(lambda: f"clock off by {hours} h" in pod_log(site, name), "it sees the wrong time")
+    assert "may 403 403" in pod_log(site, name), "an hour breaks no certificate and no token"
+    site.fleet.heal("hopper-1")
+    site.eventually(lambda: "clock off by 0 h" in pod_log(site, name), "its next start sees the right one")
+    site.fleet.call("delete", f"{DEFAULT}/pods/{name}")
+
+
+def test_a_program_that_is_killed_whenever_it_starts_is_in_a_crash_loop(site: Site) -> None:
+    site.fleet.inject("hopper-1", Fault.PROBE_DEAD)
+    site.create(f"{DEFAULT}/configmaps", program(name="doomed"))
+    site.create(f"{DEFAULT}/pods", probe("doomed", 1, config_map="doomed"))
+
+    def waits_for() -> str:
+        state = site.pods("doomed", namespace="default")[0]["status"].get("containerStatuses") or [{}]
+        return str(state[0].get("state", {}).get("waiting", {}).get("reason", ""))
+
+    site.eventually(lambda: waits_for() == "CrashLoopBackOff", "it is in a crash loop")
+    assert "gpus" not in pod_log(site, "doomed"), "it got nothing done"
+    site.fleet.heal("hopper-1")
+    site.eventually(lambda: "gpus 2" in pod_log(site, "doomed"), "it runs")
+    site.fleet.call("delete", f"{DEFAULT}/pods/doomed")
 
 
 def test_logs_come_through_the_api_server(site: Site) -> None:
