@@ -99,10 +99,7 @@ def _gpu(index: int) -> Gpu:
 def _instances(gpu: Any, pci_id: str) -> list[Instance]:
     """Every GPU instance of one GPU, by id; NVML lists them per profile, so each profile is asked once."""
     found: list[Instance] = []
-    for enum in range(pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT):
-        profile = _ask(pynvml.nvmlDeviceGetGpuInstanceProfileInfoV, gpu, enum, absent=NO_SUCH_PROFILE)
-        if profile is None:
-            continue
+    for profile in _profiles(pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT, pynvml.nvmlDeviceGetGpuInstanceProfileInfo, gpu):
         handles = _listed(pynvml.nvmlDeviceGetGpuInstances, gpu, profile.id, pynvml.c_nvmlGpuInstance_t)
         if not handles:
             continue
@@ -118,14 +115,12 @@ def _instances(gpu: Any, pci_id: str) -> list[Instance]:
 
 def _splits(instance: Any) -> list[tuple[int, int]]:
     """Id and compute slices of each kind of compute instance that a GPU instance may hold."""
-    found = []
-    for enum in range(pynvml.NVML_COMPUTE_INSTANCE_PROFILE_COUNT):
-        engines = pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED
-        ask = pynvml.nvmlGpuInstanceGetComputeInstanceProfileInfo
-        profile = _ask(ask, instance, enum, engines, absent=NO_SUCH_PROFILE)
-        if profile is not None:
-            found.append((profile.id, profile.sliceCount))
-    return found
+    ask, shared = (
+        pynvml.nvmlGpuInstanceGetComputeInstanceProfileInfo,
+        pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED,
+    )
+    profiles = _profiles(pynvml.NVML_COMPUTE_INSTANCE_PROFILE_COUNT, ask, instance, shared)
+    return [(profile.id, profile.sliceCount) for profile in profiles]
 
 
 def _compute_instances(
@@ -140,6 +135,15 @@ def _compute_instances(
             info = _ask(pynvml.nvmlComputeInstanceGetInfo, handle)
             found.append(ComputeInstance(info.id, name, slices))
     return sorted(found, key=lambda compute: compute.compute_instance_id)
+
+
+def _profiles(count: int, ask: Callable[..., Any], owner: Any, *engines: int) -> list[Any]:
+    """What NVML knows of each profile that there is; that there is none at all cannot be."""
+    answers = [_ask(ask, owner, enum, *engines, absent=NO_SUCH_PROFILE) for enum in range(count)]
+    profiles = [profile for profile in answers if profile is not None]
+    if not profiles:
+        raise NvmlError(f"{ask.__name__}: MIG is on, and yet the driver knows no profile")
+    return profiles
 
 
 def _listed(ask: Callable[..., Any], owner: Any, profile_id: int, kind: Any) -> list[Any]:

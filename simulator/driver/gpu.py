@@ -7,12 +7,16 @@ from typing import Final
 
 from mig import gpus
 from mig.errors import MigError
+from mig.gpus import ComputeInstance as Share
 from mig.gpus import GpuModel, GpuProfile
 from mig.placement import Placement, driver_choice
 from simulator.errors import InsufficientResources, InUse, NotFound, NotSupported
 
 RESETS_ON_MODE_CHANGE: Final = frozenset({"Ampere"})
 """Architectures whose GPUs need a reset to change MIG mode (MIG user guide, Deployment Considerations)."""
+
+WHOLE: Final = {1: 0, 2: 1, 3: 2, 4: 3, 7: 4, 8: 5, 6: 6}
+"""Compute slices → NVML's enum and id of the compute instance that takes so many (nvml.h)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class Gpu:
     bus: str
     mode: bool = False
     pending: bool = False
+    lost: bool = False
+    """Fallen off the bus: NVML still counts it, and every question about it is answered with `GPU is lost`."""
     instances: list[GpuInstance] = field(default_factory=list)
     clients: list[Client] = field(default_factory=list)
 
@@ -116,7 +122,7 @@ class Gpu:
         """One more compute instance in a GPU instance that has ``slices`` compute slices to spare."""
         instance = self.instance(instance_id)
         facts = self.model.profile(instance.profile)
-        offered = [each for each in facts.compute_instances if each.slices == slices]
+        offered = [each for each in shares(facts) if each.slices == slices]
         used = sum(each.slices for each in instance.compute)
         if not offered:
             raise NotSupported(f"GPU {self.index}: {slices} of the compute slices of {instance.profile}")
@@ -167,6 +173,12 @@ class Gpu:
         first = (1 << (fractions - 1).bit_length()) - 1
         taken = {each.id for each in self.instances}
         return next(candidate for candidate in range(first, 64) if candidate not in taken)
+
+
+def shares(profile: GpuProfile) -> tuple[Share, ...]:
+    """The kinds of compute instances of a GPU instance: the catalog's, and where it knows none, the whole of it."""
+    slices = profile.compute_slices
+    return profile.compute_instances or (Share(profile.name, WHOLE[slices], slices, 1, profile.sm_count),)
 
 
 def bus_id(index: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mig import gpus
 from mig.gpus import GpuModel, GpuProfile
-from simulator.driver.gpu import Client, ComputeInstance, Gpu, GpuInstance
+from simulator.driver.gpu import Client, ComputeInstance, Gpu, GpuInstance, shares
 
 NO_BOARD: Final = "0x000010DE"
 SUBSYSTEM: Final = "0x16C110DE"
@@ -34,7 +34,7 @@ def catalog(model: GpuModel) -> Iterator[str]:
     """What the driver knows of a GPU model."""
     for profile in model.profiles.values():
         yield line("profile", board=board(model), **_facts(profile))
-        for share in profile.compute_instances:
+        for share in shares(profile):
             yield line(
                 "compute-profile",
                 board=board(model),
@@ -65,6 +65,7 @@ def gpu(found: Gpu) -> Iterator[str]:
         capable=found.mig_capable,
         mode=found.mode,
         pending=found.pending,
+        lost=found.lost,
         devices=model.max_gpu_instances,
     )
     for instance in found.instances:
@@ -99,6 +100,7 @@ def read_gpu(record: Record) -> Gpu:
         bus=record["bus"],
         mode=record["mode"] == "1",
         pending=record["pending"] == "1",
+        lost=record.get("lost") == "1",
     )
 
 

@@ -11,7 +11,7 @@ int nvmlInitWithFlags(u32 flags) {
     return code;
 }
 int nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
-int nvmlShutdown(void) { if (!state.opened) return UNINITIALIZED; state.opened--; return OK; }
+int nvmlShutdown(void) { BEGIN; state.opened--; return OK; }
 
 const char *nvmlErrorString(int code) {
     switch (code) {
@@ -24,7 +24,17 @@ const char *nvmlErrorString(int code) {
     case INSUFFICIENT_SIZE: return "Insufficient Size";
     case DRIVER_NOT_LOADED: return "Driver Not Loaded";
     case 10: return "Timeout";
-    case 15: return "GPU is lost";
+    case 5: return "Already Initialized";
+    case 8: return "Insufficient External Power";
+    case 11: return "Interrupt Request Issue";
+    case 12: return "NVML Shared Library Not Found";
+    case 13: return "Function Not Found";
+    case 14: return "Corrupted infoROM";
+    case 17: return "The operating system has blocked the request.";
+    case 20: return "Insufficient Memory";
+    case 27: return "System is not in ready state";
+    case 28: return "No GPUs were found";
+    case GPU_IS_LOST: return "GPU is lost";
     case 16: return "GPU requires reset";
     case 18: return "Driver/library version mismatch";
     case 19: return "In use by another client";
@@ -49,7 +59,10 @@ typedef struct { u32 sm, copy, dec, enc, jpeg, ofa, gi_slices, ci_slices; u64 me
 
 int nvmlDeviceGetCount_v2(u32 *out) { BEGIN; NEED(out); *out = state.gpu_count; return OK; }
 int nvmlDeviceGetHandleByIndex_v2(u32 index, void **out) {
-    BEGIN; NEED(out && gpu_at(index)); *out = gpu_at(index); return OK;
+    BEGIN; NEED(out && gpu_at(index));
+    if (gpu_at(index)->lost) return GPU_IS_LOST;
+    *out = gpu_at(index);
+    return OK;
 }
 int nvmlDeviceGetHandleByUUID(const char *uuid, void **out) {
     BEGIN; NEED(uuid && out);
@@ -58,21 +71,21 @@ int nvmlDeviceGetHandleByUUID(const char *uuid, void **out) {
     return NOT_FOUND;
 }
 int nvmlDeviceGetIndex(void *h, u32 *out) {
-    BEGIN; NEED(out && owner(h)); *out = as_mig(h) ? as_mig(h)->device : as_gpu(h)->index; return OK;
+    BEGIN_WITH(h); NEED(out && owner(h)); *out = as_mig(h) ? as_mig(h)->device : as_gpu(h)->index; return OK;
 }
-int nvmlDeviceGetMinorNumber(void *h, u32 *out) { BEGIN; NEED(out && as_gpu(h)); *out = as_gpu(h)->index; return OK; }
+int nvmlDeviceGetMinorNumber(void *h, u32 *out) { BEGIN_WITH(h); NEED(out && as_gpu(h)); *out = as_gpu(h)->index; return OK; }
 int nvmlDeviceGetUUID(void *h, char *out, u32 size) {
-    BEGIN; NEED(owner(h)); return give(out, size, as_mig(h) ? as_mig(h)->uuid : as_gpu(h)->uuid);
+    BEGIN_WITH(h); NEED(owner(h)); return give(out, size, as_mig(h) ? as_mig(h)->uuid : as_gpu(h)->uuid);
 }
 int nvmlDeviceGetName(void *h, char *out, u32 size) {
-    BEGIN; NEED(owner(h));
+    BEGIN_WITH(h); NEED(owner(h));
     char text[2 * TEXT + 8];
     if (as_mig(h)) snprintf(text, sizeof text, "%s MIG %s", owner(h)->name, as_mig(h)->gi->profile->name);
     else snprintf(text, sizeof text, "%s", as_gpu(h)->name);
     return give(out, size, text);
 }
 int nvmlDeviceGetPciInfo_v3(void *h, Pci *out) {
-    BEGIN; NEED(out && owner(h));
+    BEGIN_WITH(h); NEED(out && owner(h));
     Gpu *gpu = owner(h);
     memset(out, 0, sizeof *out);
     sscanf(gpu->bus, "%x:%x:%x", &out->domain, &out->bus, &out->device);
@@ -83,48 +96,48 @@ int nvmlDeviceGetPciInfo_v3(void *h, Pci *out) {
 }
 static u64 bytes_of(void *h) { return (as_mig(h) ? as_mig(h)->gi->profile->memory : as_gpu(h)->memory) << 20; }
 int nvmlDeviceGetMemoryInfo(void *h, Memory *out) {
-    BEGIN; NEED(out && owner(h)); out->total = out->free = bytes_of(h); out->used = 0; return OK;
+    BEGIN_WITH(h); NEED(out && owner(h)); out->total = out->free = bytes_of(h); out->used = 0; return OK;
 }
 int nvmlDeviceGetMemoryInfo_v2(void *h, MemoryV2 *out) {
-    BEGIN; NEED(out && owner(h));
+    BEGIN_WITH(h); NEED(out && owner(h));
     if (out->version != (sizeof *out | 2u << 24)) return VERSION_MISMATCH;
     out->total = out->free = bytes_of(h); out->reserved = out->used = 0;
     return OK;
 }
 int nvmlDeviceGetCudaComputeCapability(void *h, int *major, int *minor) {
-    BEGIN; NEED(major && minor && owner(h)); *major = owner(h)->major; *minor = owner(h)->minor_cc; return OK;
+    BEGIN_WITH(h); NEED(major && minor && owner(h)); *major = owner(h)->major; *minor = owner(h)->minor_cc; return OK;
 }
 
 /* ---- MIG devices ---- */
 
 
 int nvmlDeviceGetMigMode(void *h, u32 *current, u32 *pending) {
-    BEGIN; NEED(current && pending && as_gpu(h));
+    BEGIN_WITH(h); NEED(current && pending && as_gpu(h));
     if (!as_gpu(h)->capable) return NOT_SUPPORTED;
     *current = as_gpu(h)->mode; *pending = as_gpu(h)->pending;
     return OK;
 }
-int nvmlDeviceGetMaxMigDeviceCount(void *h, u32 *out) { BEGIN; NEED(out && as_gpu(h)); *out = as_gpu(h)->devices; return OK; }
+int nvmlDeviceGetMaxMigDeviceCount(void *h, u32 *out) { BEGIN_WITH(h); NEED(out && as_gpu(h)); *out = as_gpu(h)->devices; return OK; }
 int nvmlDeviceGetMigDeviceHandleByIndex(void *h, u32 index, void **out) {
-    BEGIN; NEED(out && as_gpu(h));
+    BEGIN_WITH(h); NEED(out && as_gpu(h));
     if (!as_gpu(h)->capable) return NOT_SUPPORTED;
     if (index >= as_gpu(h)->devices) return INVALID_ARGUMENT;
     for (u32 i = 0; i < state.ci_count; i++)
         if (state.cis[i].gi->gpu == h && state.cis[i].device == index) { *out = &state.cis[i].mig; return OK; }
     return NOT_FOUND;
 }
-int nvmlDeviceIsMigDeviceHandle(void *h, u32 *out) { BEGIN; NEED(out && owner(h)); *out = as_mig(h) != NULL; return OK; }
+int nvmlDeviceIsMigDeviceHandle(void *h, u32 *out) { BEGIN_WITH(h); NEED(out && owner(h)); *out = as_mig(h) != NULL; return OK; }
 int nvmlDeviceGetGpuInstanceId(void *h, u32 *out) {
-    BEGIN; NEED(out && owner(h)); if (!as_mig(h)) return NOT_SUPPORTED; *out = as_mig(h)->gi->id; return OK;
+    BEGIN_WITH(h); NEED(out && owner(h)); if (!as_mig(h)) return NOT_SUPPORTED; *out = as_mig(h)->gi->id; return OK;
 }
 int nvmlDeviceGetComputeInstanceId(void *h, u32 *out) {
-    BEGIN; NEED(out && owner(h)); if (!as_mig(h)) return NOT_SUPPORTED; *out = as_mig(h)->id; return OK;
+    BEGIN_WITH(h); NEED(out && owner(h)); if (!as_mig(h)) return NOT_SUPPORTED; *out = as_mig(h)->id; return OK;
 }
 int nvmlDeviceGetDeviceHandleFromMigDeviceHandle(void *h, void **out) {
-    BEGIN; NEED(out && as_mig(h)); *out = owner(h); return OK;
+    BEGIN_WITH(h); NEED(out && as_mig(h)); *out = owner(h); return OK;
 }
 int nvmlDeviceGetAttributes_v2(void *h, Attributes *out) {
-    BEGIN; NEED(out && owner(h));
+    BEGIN_WITH(h); NEED(out && owner(h));
     if (!as_mig(h)) return NOT_SUPPORTED;
     Ci *ci = as_mig(h);
     Profile *p = ci->gi->profile;

@@ -14,24 +14,24 @@ static int describe(Profile *p, ProfileInfoV2 *out) {
     return OK;
 }
 int nvmlDeviceGetGpuInstanceProfileInfo(void *h, u32 key, ProfileInfo *out) {
-    BEGIN; NEED(out && as_gpu(h) && key < PROFILE_COUNT);
+    BEGIN_WITH(h); NEED(out && as_gpu(h) && key < PROFILE_COUNT);
     ProfileInfoV2 full = {0};
     int code = describe(profile_by_enum(as_gpu(h)->board, key), &full);
     if (!code) *out = (ProfileInfo){full.id, 0, full.slices, full.max, full.sm, full.copy, full.dec, full.enc, full.jpeg, full.ofa, full.memory};
     return code;
 }
 int nvmlDeviceGetGpuInstanceProfileInfoV(void *h, u32 key, ProfileInfoV2 *out) {
-    BEGIN; NEED(out && as_gpu(h) && key < PROFILE_COUNT);
+    BEGIN_WITH(h); NEED(out && as_gpu(h) && key < PROFILE_COUNT);
     if (out->version != (sizeof *out | 2u << 24)) return VERSION_MISMATCH;
     return describe(profile_by_enum(as_gpu(h)->board, key), out);
 }
 int nvmlDeviceGetGpuInstanceProfileInfoByIdV(void *h, u32 id, ProfileInfoV2 *out) {
-    BEGIN; NEED(out && as_gpu(h));
+    BEGIN_WITH(h); NEED(out && as_gpu(h));
     if (out->version != (sizeof *out | 2u << 24)) return VERSION_MISMATCH;
     return describe(profile_by_id(as_gpu(h)->board, id), out);
 }
 int nvmlDeviceGetGpuInstancePossiblePlacements_v2(void *h, u32 id, Placement *out, u32 *count) {
-    BEGIN; NEED(count && as_gpu(h));
+    BEGIN_WITH(h); NEED(count && as_gpu(h));
     Profile *p = profile_by_id(as_gpu(h)->board, id);
     if (!p) return NOT_SUPPORTED;
     if (out && *count < p->start_count) return INSUFFICIENT_SIZE;
@@ -48,7 +48,7 @@ static int is_free(Gpu *gpu, u32 start, u32 size) {
 }
 /* Per profile and independent of the others: an upper bound, not a plan. */
 int nvmlDeviceGetGpuInstanceRemainingCapacity(void *h, u32 id, u32 *out) {
-    BEGIN; NEED(out && as_gpu(h));
+    BEGIN_WITH(h); NEED(out && as_gpu(h));
     Profile *p = profile_by_id(as_gpu(h)->board, id);
     if (!p || !as_gpu(h)->mode) return NOT_SUPPORTED;
     u32 existing = 0, end = 0, found = 0;
@@ -59,7 +59,7 @@ int nvmlDeviceGetGpuInstanceRemainingCapacity(void *h, u32 id, u32 *out) {
     return OK;
 }
 int nvmlDeviceGetGpuInstances(void *h, u32 id, void **out, u32 *count) {
-    BEGIN; NEED(out && count && as_gpu(h));
+    BEGIN_WITH(h); NEED(out && count && as_gpu(h));
     Profile *p = profile_by_id(as_gpu(h)->board, id);
     if (!p || !as_gpu(h)->mode) return NOT_SUPPORTED;
     *count = 0;
@@ -68,13 +68,13 @@ int nvmlDeviceGetGpuInstances(void *h, u32 id, void **out, u32 *count) {
     return OK;
 }
 int nvmlDeviceGetGpuInstanceById(void *h, u32 id, void **out) {
-    BEGIN; NEED(out && as_gpu(h));
+    BEGIN_WITH(h); NEED(out && as_gpu(h));
     if (!as_gpu(h)->mode) return NOT_SUPPORTED;
     *out = gi_of(h, id);
     return *out ? OK : NOT_FOUND;
 }
 int nvmlGpuInstanceGetInfo(void *h, GiInfo *out) {
-    BEGIN; NEED(out && as_gi(h));
+    BEGIN_WITH(h); NEED(out && as_gi(h));
     Gi *gi = h;
     *out = (GiInfo){gi->gpu, gi->id, gi->profile->id, {gi->start, gi->size}};
     return OK;
@@ -88,7 +88,7 @@ typedef struct { u32 version, id, slices, max, sm, copy, dec, enc, jpeg, ofa; ch
 typedef struct { void *device, *gi; u32 id, profile; Placement placement; } CiInfo;
 
 int nvmlGpuInstanceGetComputeInstanceProfileInfo(void *h, u32 key, u32 engine, ComputeInfo *out) {
-    BEGIN; NEED(out && as_gi(h) && key < COMPUTE_PROFILE_COUNT && engine == 0);
+    BEGIN_WITH(h); NEED(out && as_gi(h) && key < COMPUTE_PROFILE_COUNT && engine == 0);
     Profile *p = as_gi(h)->profile;
     ComputeProfile *c = compute_profile(h, key);
     if (!c) return NOT_SUPPORTED;
@@ -96,7 +96,7 @@ int nvmlGpuInstanceGetComputeInstanceProfileInfo(void *h, u32 key, u32 engine, C
     return OK;
 }
 int nvmlGpuInstanceGetComputeInstanceProfileInfoV(void *h, u32 key, u32 engine, ComputeInfoV2 *out) {
-    BEGIN; NEED(out && as_gi(h) && key < COMPUTE_PROFILE_COUNT && engine == 0);
+    BEGIN_WITH(h); NEED(out && as_gi(h) && key < COMPUTE_PROFILE_COUNT && engine == 0);
     if (out->version != (sizeof *out | 2u << 24)) return VERSION_MISMATCH;
     Profile *p = as_gi(h)->profile;
     ComputeProfile *c = compute_profile(h, key);
@@ -106,7 +106,7 @@ int nvmlGpuInstanceGetComputeInstanceProfileInfoV(void *h, u32 key, u32 engine, 
     return OK;
 }
 int nvmlGpuInstanceGetComputeInstances(void *h, u32 id, void **out, u32 *count) {
-    BEGIN; NEED(out && count && as_gi(h));
+    BEGIN_WITH(h); NEED(out && count && as_gi(h));
     if (!compute_profile(h, id)) return NOT_SUPPORTED;
     *count = 0;
     for (u32 i = 0; i < state.ci_count; i++)
@@ -114,13 +114,13 @@ int nvmlGpuInstanceGetComputeInstances(void *h, u32 id, void **out, u32 *count) 
     return OK;
 }
 int nvmlGpuInstanceGetComputeInstanceById(void *h, u32 id, void **out) {
-    BEGIN; NEED(out && as_gi(h));
+    BEGIN_WITH(h); NEED(out && as_gi(h));
     for (u32 i = 0; i < state.ci_count; i++)
         if (state.cis[i].gi == h && state.cis[i].id == id) { *out = &state.cis[i]; return OK; }
     return NOT_FOUND;
 }
 int nvmlComputeInstanceGetInfo_v2(void *h, CiInfo *out) {
-    BEGIN; NEED(out && as_ci(h));
+    BEGIN_WITH(h); NEED(out && as_ci(h));
     Ci *ci = h;
     *out = (CiInfo){ci->gi->gpu, ci->gi, ci->id, ci->profile, {ci->start, ci->size}};
     return OK;

@@ -61,6 +61,7 @@ static void read_gpu(const char *line) {
     gpu->capable = number(line, "capable");
     gpu->mode = number(line, "mode");
     gpu->pending = number(line, "pending");
+    gpu->lost = number(line, "lost");
     gpu->devices = number(line, "devices");
     sscanf(field(line, "compute", text), "%u.%u", &gpu->major, &gpu->minor_cc);
     field(line, "uuid", gpu->uuid);
@@ -161,6 +162,11 @@ Gi *as_gi(void *h) { return h && *(u32 *)h == TAG_GI ? h : NULL; }
 Ci *as_ci(void *h) { return h && *(u32 *)h == TAG_CI ? h : NULL; }
 Ci *as_mig(void *h) { return h && *(u32 *)h == TAG_MIG ? ((MigDevice *)h)->ci : NULL; }
 Gpu *owner(void *h) { Ci *ci = as_mig(h); return ci ? ci->gi->gpu : as_gpu(h); }
+
+int is_lost(void *h) {
+    Gpu *gpu = as_gi(h) ? as_gi(h)->gpu : as_ci(h) ? as_ci(h)->gi->gpu : owner(h);
+    return gpu && gpu->lost;
+}
 
 int give(char *out, u32 size, const char *text) {
     if (!out) return INVALID_ARGUMENT;

@@ -13,7 +13,7 @@
 
 enum {
     OK = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7,
-    DRIVER_NOT_LOADED = 9, VERSION_MISMATCH = 25, UNKNOWN = 999
+    DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15, VERSION_MISMATCH = 25, UNKNOWN = 999
 };
 enum { MAX_GPUS = 16, MAX_PROFILES = 256, MAX_INSTANCES = 256, MAX_STARTS = 16, MAX_ERRORS = 32, TEXT = 96 };
 enum { PROFILE_COUNT = 18, COMPUTE_PROFILE_COUNT = 9 };
@@ -22,7 +22,7 @@ enum { TAG_GPU = 0x67707521, TAG_GI = 0x67692121, TAG_CI = 0x63692121, TAG_MIG =
 typedef uint32_t u32;
 typedef uint64_t u64;
 
-typedef struct { u32 tag, index, board, subsystem, major, minor_cc, capable, mode, pending, devices; u64 memory; char uuid[TEXT], name[TEXT], bus[32]; } Gpu;
+typedef struct { u32 tag, index, board, subsystem, major, minor_cc, capable, mode, pending, lost, devices; u64 memory; char uuid[TEXT], name[TEXT], bus[32]; } Gpu;
 typedef struct { u32 board, key, id, slices, max, sm, copy, dec, enc, jpeg, ofa, size, starts[MAX_STARTS], start_count; u64 memory; char name[TEXT]; } Profile;
 typedef struct { u32 board, gi_profile, id, slices, max, sm; char name[TEXT]; } ComputeProfile;
 typedef struct { u32 tag; Gpu *gpu; Profile *profile; u32 id, start, size; } Gi;
@@ -56,6 +56,9 @@ int read_state(void);
 /* The code with which a call shall fail, on purpose. */
 int injected(const char *call);
 
+/* Whether a handle is of a GPU that has fallen off the bus. */
+int is_lost(void *handle);
+
 /* Handles are opaque to the caller; a tag at offset 0 tells them apart. A GPU also owns its MIG devices. */
 Gpu *as_gpu(void *handle);
 Gi *as_gi(void *handle);
@@ -68,6 +71,8 @@ int give(char *out, u32 size, const char *text);
 /* What every call begins with. */
 #define BEGIN \
     do { if (!state.opened) return UNINITIALIZED; int code_ = injected(__func__); if (code_) return code_; } while (0)
+#define BEGIN_WITH(handle) \
+    do { BEGIN; if (is_lost(handle)) return GPU_IS_LOST; } while (0)
 #define NEED(condition) do { if (!(condition)) return INVALID_ARGUMENT; } while (0)
 
 typedef struct { u32 start, size; } Placement;

@@ -1,0 +1,151 @@
+"""What becomes of each answer of NVML: everything the driver knows, and each of its errors, ends in the report."""
+
+import ast
+import ctypes
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pynvml
+import pytest
+
+from mig.report import Report
+from probe import nvml
+from tests.probe.conftest import ADriver, Run
+
+CODES = sorted(
+    value
+    for name, value in vars(pynvml).items()
+    if name.startswith("NVML_ERROR_") and isinstance(value, int) and name != "NVML_ERROR_LIBRARY_NOT_FOUND"
+)
+"""Every code NVML has, but for the one that its bindings make up where there is no library."""
+
+LEFT_OUT = {
+    ("nvmlDeviceGetMigMode", pynvml.NVML_ERROR_NOT_SUPPORTED): "a GPU that cannot do MIG",
+    ("nvmlDeviceGetMemoryInfo", pynvml.NVML_ERROR_NOT_SUPPORTED): "a GPU without memory of its own",
+    **{("nvmlShutdown", code): "what was read before stays true" for code in CODES},
+}
+"""The only errors that are answers."""
+
+EVERY_ERROR = """
+import json, os, sys
+from pathlib import Path
+from probe import nvml
+from probe.apart import Apart
+
+path = Path(os.environ["MIG_SIMULATOR_DRIVER"])
+healthy = path.read_text()
+for call, code in json.load(sys.stdin):
+    path.write_text(f"{healthy}error\\tcall={call}\\tcode={code}\\n")
+    # A library that cannot be closed must go with its process.
+    read = Apart().read if call == "nvmlShutdown" else nvml.read
+    print(read("n1").to_json())
+"""
+
+
+def called() -> Iterator[str]:
+    """NVML's own names of the functions that the probe calls through the bindings."""
+    tree = ast.parse(inspect.getsource(nvml))
+    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr.startswith("nvml")}
+    assert len(names) >= 14, "the scan no longer finds the probe's calls"
+    for name in sorted(names):
+        yield from symbols(name)
+
+
+def symbols(binding: str) -> Iterator[str]:
+    """The C functions behind one of the bindings, newest version first; bindings call one another."""
+    source = inspect.getsource(getattr(pynvml, binding))
+    found = re.findall(r'_nvmlGetFunctionPointer\("(\w+)"\)', source)
+    if found:
+        yield found[0]
+    else:
+        (inner,) = set(re.findall(r"\b(nvml\w+)\(", source)) - {binding}
+        yield from symbols(inner)
+
+
+CALLED = tuple(called())
+
+
+def test_the_simulated_library_has_every_function_that_the_probe_calls(nvml_folder: Path) -> None:
+    library = ctypes.CDLL(str(nvml_folder / "libnvidia-ml.so.1"))
+    assert [name for name in CALLED if not hasattr(library, name)] == []
+
+
+def test_whatever_nvml_knows_is_in_the_report(a_driver: ADriver, run: Run) -> None:
+    driver = a_driver("1g.10gb", "1g.10gb+me", gpus=2)
+    split = driver.gpus[0].create("3g.40gb", 1)
+    driver.gpus[0].split(split.id, 2)
+    driver.gpus[1].set_mode(False)
+    done = run(driver, "-m", "probe", "read", "--node", "n1")
+    assert done.returncode == 0, done.stderr
+    report = Report.from_json(done.stdout)
+    assert (report.node, report.driver_version, report.errors) == ("n1", "580.126.09", ())
+    first, second = report.gpus
+    assert (first.product, first.pci_id, first.memory_mib) == ("NVIDIA H100 80GB HBM3", "0x233010DE", 81559)
+    assert first.uuid == driver.gpus[0].uuid
+    assert first.counts() == {"1c.3g.40gb": 1, "1g.10gb": 1, "1g.10gb+me": 1, "2c.3g.40gb": 1}
+    assert {(i.gpu_instance_id, i.profile, i.start, i.size) for i in first.instances} == {
+        (i.id, i.profile, i.start, i.size) for i in driver.gpus[0].instances
+    }
+    assert (second.mig_mode_current, second.mig_mode_pending, second.instances) == (False, False, ())
+
+
+@pytest.mark.parametrize("model", ["A30-24GB", "A100-40GB", "H200-141GB", "B200-180GB", "RTX-PRO-6000"])
+def test_a_gpu_full_of_its_smallest_slices_is_counted_on_every_generation(
+    a_driver: ADriver, run: Run, model: str
+) -> None:
+    driver = a_driver(gpu=model)
+    gpu = driver.gpus[0]
+    smallest = min(gpu.model.profiles.values(), key=lambda profile: (profile.size, profile.name))
+    for _ in range(smallest.max_instances):
+        gpu.create(smallest.name)
+    report = Report.from_json(run(driver, "-m", "probe", "read").stdout)
+    assert report.counts() == ({smallest.name: smallest.max_instances},)
+
+
+def test_a_gpu_that_fell_off_the_bus_is_named_and_the_others_are_still_read(a_driver: ADriver, run: Run) -> None:
+    driver = a_driver("7g.80gb", gpus=3)
+    driver.gpus[1].lost = True
+    done = run(driver, "-m", "probe", "read")
+    report = Report.from_json(done.stdout)
+    assert done.returncode == 1
+    assert [gpu.index for gpu in report.gpus] == [0, 2]
+    assert report.errors == (
+        "GPU 1: nvmlDeviceGetHandleByIndex: GPU is lost (a GPU fell off the bus; look at the kernel log for XID 79)",
+    )
+
+
+def test_every_error_at_every_call_ends_in_the_report(a_driver: ADriver, run: Run) -> None:
+    cases = [(call, code) for call in CALLED for code in CODES]
+    done = run(a_driver("3g.40gb", "1g.10gb"), "-c", EVERY_ERROR, stdin=json.dumps(cases))
+    assert done.returncode == 0, done.stderr
+    reports = [Report.from_json(line) for line in done.stdout.splitlines()]
+    silent = {
+        case: report
+        for case, report in zip(cases, reports, strict=True)
+        if not any(error_names(case[0], error) for error in report.errors)
+    }
+    assert silent.keys() == LEFT_OUT.keys(), "an error that the report does not tell, or one that is an answer"
+    assert {report.errors for report in silent.values()} == {()}
+    incapable = silent["nvmlDeviceGetMigMode", pynvml.NVML_ERROR_NOT_SUPPORTED]
+    assert (incapable.gpus[0].mig_mode_current, incapable.counts()) == (None, (None,))
+    assert silent["nvmlDeviceGetMemoryInfo", pynvml.NVML_ERROR_NOT_SUPPORTED].gpus[0].memory_mib is None
+    assert silent["nvmlShutdown", pynvml.NVML_ERROR_UNKNOWN].counts() == ({"1g.10gb": 1, "3g.40gb": 1},)
+
+
+def error_names(call: str, error: str) -> bool:
+    """Whether an error tells of a call; the bindings' names lack NVML's suffixes."""
+    stem = re.sub(r"(WithFlags|V|_v\d)$", "", call)
+    return re.search(rf"\b{stem}(_v\d)?: ", error) is not None
+
+
+def test_a_likely_cause_stands_beside_nvmls_words(a_driver: ADriver, run: Run) -> None:
+    driver = a_driver()
+    driver.errors["nvmlInitWithFlags"] = pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH
+    (error,) = Report.from_json(run(driver, "-m", "probe", "read").stdout).errors
+    assert error == (
+        "nvmlInit: RM has detected an NVML/RM version mismatch. "
+        "(the driver was upgraded under a running system; reload it or reboot)"
+    )
