@@ -4,6 +4,7 @@ import ctypes
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -40,5 +41,5 @@ def test_this_machines_driver_is_read_whole_or_its_absence_is_told(capsys: pytes
         assert gpu.uuid.startswith("GPU-") and gpu.pci_id.endswith("10DE"), gpu
         assert (gpu.mig_mode_current is None) == (gpu.mig_mode_pending is None)
         taken = [(i.start, i.start + i.size) for i in sorted(gpu.instances, key=lambda i: i.start)]
-        assert all(end <= begin for (_, end), (begin, _) in zip(taken, taken[1:], strict=False)), "instances overlap"
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(taken)), "instances overlap"
         assert not any(i.profile.startswith("unknown(") for i in gpu.instances), gpu
