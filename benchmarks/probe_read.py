@@ -30,9 +30,10 @@ GPUS, SLICES = 8, 7
 
 IDLE = "import pathlib; print(pathlib.Path('/proc/self/status').read_text())"
 READING = """
-import ctypes, json, pathlib, sys, time
+import sys
 sys.path.insert(0, sys.argv[1])
-import pynvml
+import pynvml  # first, as in the packed program
+import json, pathlib, time
 from probe import nvml, watch
 
 def once():

@@ -11,7 +11,7 @@ MODULES = ("pynvml",)
 SUFFIXES = (".py", ".toml")
 
 MAIN = "import sys\nimport pynvml\nfrom probe.__main__ import main\nsys.exit(main())\n"
-"""The bindings first: compiling their eight thousand lines takes 20 MB, which all that is loaded later can use again."""
+"""The bindings first: compiling their eight thousand lines takes 20 MB, which whatever is loaded later uses again."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time a zip file can hold; any fixed one makes the bytes reproducible."""
 
