@@ -69,8 +69,8 @@ def _hardware(order: Order, node: Node) -> list[str]:
         return [f"node '{node.name}' is not Ready; nothing can be started or ended there"]
     if node.labels.get(labels.CAPABLE) != "true":
         return [
-            f"node '{node.name}' is not MIG-capable: label {labels.CAPABLE} is "
-            f"{node.labels.get(labels.CAPABLE)!r}; is GPU Feature Discovery running there?"
+            f"node '{node.name}' is not MIG-capable: label {labels.CAPABLE} is {_label(node, labels.CAPABLE)}; is GPU "
+            "Feature Discovery running there?"
         ]
     if node.state == "rebooting":
         return [f"node '{node.name}' is rebooting for a change of its MIG mode; run the update again when it is back"]
@@ -86,7 +86,8 @@ def _model(order: Order, node: Node) -> list[str]:
     problems = [f"node '{node.name}' has {model} GPUs, its pool is for {expected}" for model in found]
     count = len(node.report.gpus) if node.report and not node.report.errors else order.gpus_per_node
     if order.gpus_per_node and count != order.gpus_per_node:
-        problems.append(f"node '{node.name}' has {count} GPUs, its pool says gpusPerNode {order.gpus_per_node}")
+        has = "1 GPU" if count == 1 else f"{count} GPUs"
+        problems.append(f"node '{node.name}' has {has}, its pool says gpusPerNode {order.gpus_per_node}")
     return problems
 
 
@@ -98,6 +99,10 @@ def _models(node: Node) -> list[str | None]:
         return [gpus.find(node.labels.get(labels.PRODUCT, "").partition(OF_A_SLICE)[0]).name]
     except MigError:
         return [None]
+
+
+def _label(node: Node, key: str) -> str:
+    return repr(node.labels[key]) if key in node.labels else "not set"
 
 
 def _pending_mode(node: Node) -> list[str]:
@@ -117,8 +122,8 @@ def _pending_mode(node: Node) -> list[str]:
 def _manager(order: Order, node: Node, pod: Mapping[str, object] | None) -> list[str]:
     if pod is not None:
         return []
-    deploy = node.labels.get(f"{labels.DEPLOY_PREFIX}mig-manager")
-    why = "" if deploy == "true" else f" (label {labels.DEPLOY_PREFIX}mig-manager is {deploy!r}, not 'true')"
+    deploy = f"{labels.DEPLOY_PREFIX}mig-manager"
+    why = "" if node.labels.get(deploy) == "true" else f" (label {deploy} is {_label(node, deploy)}, not 'true')"
     return [
         f"node '{node.name}' has no MIG Manager pod{why}; see "
         f"`kubectl -n {order.namespace} get daemonset {MANAGER_APP}`"

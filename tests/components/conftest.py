@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 
+from components import assignment
 from components import look as look_module
 from components.comparison import Expected
 from components.look import Node
+from components.rollout import barrier, change, drain, gate, order, recovery
 from mig import labels
-from mig.report import ComputeInstance, Gpu, Instance, Report
+from mig.report import Report
+from tests.components.memory.api import MemoryCluster
+from tests.components.memory.fleet import Fleet, a_gpu
 
 CONFIG = "inference-dense-1c0ffee2"
 
@@ -28,19 +32,16 @@ def _tracebacks_stay() -> Iterator[None]:
     look_module.forget()
 
 
-def a_gpu(index: int, **changes: Any) -> Gpu:
-    instances = tuple(Instance(n + 7, "1g.10gb", n, 1, (ComputeInstance(0, "1g.10gb", 1),)) for n in range(7))
-    facts: dict[str, Any] = {
-        "index": index,
-        "uuid": f"GPU-{index}",
-        "pci_id": "0x233010DE",
-        "product": "NVIDIA H100 80GB HBM3",
-        "memory_mib": 81559,
-        "mig_mode_current": True,
-        "mig_mode_pending": True,
-        "instances": instances,
-    }
-    return Gpu(**{**facts, **changes})
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    """Two nodes that are as they should be before anything was asked of them."""
+    fleet = Fleet("n1", "n2")
+    for module in (order, look_module):
+        monkeypatch.setattr(module, "Cluster", lambda _args: MemoryCluster(fleet))
+    for module in (assignment, barrier, change, drain, gate, look_module, order, recovery):
+        monkeypatch.setattr(module, "time", fleet.clock)
+    look_module.forget()
+    return fleet
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def a_node() -> Callable[..., Node]:
             config=CONFIG,
             state="success",
             attempt="1",
-            gpus=(a_gpu(0), a_gpu(1)),
+            gpus=(a_gpu(0, {"1g.10gb": 7}), a_gpu(1, {"1g.10gb": 7})),
             errors=(),
         )
         facts: dict[str, Any] = {

@@ -1,0 +1,190 @@
+"""Whose a node is: a wave that goes touches only nodes still its own, and leaves them as its policy says."""
+
+import pytest
+
+from components.assignment import AssignmentFailed
+from mig import labels
+from tests.components.memory.fleet import DENSE, FAILS, WIDE, Fleet
+from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out
+
+
+@pytest.fixture
+def used(fleet: Fleet) -> Fleet:
+    """One node came with a layout that somebody chose by hand."""
+    fleet.add("n1", WIDE.config_name)
+    return fleet
+
+
+def rolled_out(fleet: Fleet, wave: Props) -> Props:
+    """The wave as it stands in the state; what was written for it is of no interest."""
+    roll_out(wave)
+    fleet.forget_requests()
+    return wave
+
+
+@pytest.mark.parametrize(
+    ("policy", "left"),
+    [
+        ("retain", {"n1": DENSE.config_name, "n2": DENSE.config_name}),
+        ("disable", {"n1": "all-disabled", "n2": "all-disabled"}),
+        ("restore", {"n1": WIDE.config_name, "n2": "all-disabled"}),
+    ],
+)
+def test_a_wave_that_goes_leaves_its_nodes_as_its_policy_says(used: Fleet, policy: str, left: dict[str, str]) -> None:
+    wave = rolled_out(used, a_wave("n1", "n2", on_delete=policy))
+    ASSIGNMENT.delete("pool-wave-0", wave)
+    assert used.configs() == left
+    assert used.cuts["n1"] == used.declared(left["n1"]), "the GPUs were waited for"
+    assert used.marks("n1") == used.marks("n2") == {}
+    assert used.closed() == []
+
+
+def test_a_wave_that_retains_writes_no_config_and_closes_nothing(used: Fleet) -> None:
+    wave = rolled_out(used, a_wave("n1", "n2"))
+    ASSIGNMENT.delete("pool-wave-0", wave)
+    assert used.written() == ["PATCH /api/v1/nodes/n1", "PATCH /api/v1/nodes/n2"], "the marks, and nothing else"
+    assert used.labelled() == []
+
+
+def test_a_renamed_pool_takes_its_nodes_over_before_the_old_name_goes(used: Fleet) -> None:
+    old = rolled_out(used, a_wave("n1", "n2", on_delete="disable"))
+    roll_out(a_wave("n1", "n2", wave="new-wave-0", on_delete="disable"))
+    ASSIGNMENT.delete("pool-wave-0", old)
+    assert used.labelled() == [], "nothing about the nodes changed but the pool's name"
+    assert used.marks("n1")["wave"] == "new-wave-0"
+    assert used.marks("n1")["previous-config"] == WIDE.config_name, "what it carried before any of us"
+    assert used.marks("n1")["verified-config"] == DENSE.config_name
+
+
+def test_a_pool_that_grew_renames_its_wave_without_a_write_to_the_gpus(fleet: Fleet) -> None:
+    old = rolled_out(fleet, a_wave("n1", "n2", wave="pool-wave-0", on_delete="disable"))
+    fleet.add("n3")
+    roll_out(a_wave("n1", wave="pool-wave-00", on_delete="disable"))
+    roll_out(a_wave("n2", "n3", wave="pool-wave-01", on_delete="disable"))
+    ASSIGNMENT.delete("pool-wave-0", old)
+    assert fleet.labelled() == [("n3", DENSE.config_name)], "only the node that joined"
+    assert {name: fleet.marks(name)["wave"] for name in fleet.nodes} == {
+        "n1": "pool-wave-00",
+        "n2": "pool-wave-01",
+        "n3": "pool-wave-01",
+    }
+
+
+@pytest.mark.parametrize("first", ["the pool that it left", "the pool that it joined"])
+@pytest.mark.parametrize("policy", ["retain", "disable", "restore"])
+def test_a_node_that_moves_to_another_pool_is_cut_once_whoever_comes_first(
+    fleet: Fleet, policy: str, first: str
+) -> None:
+    old = rolled_out(fleet, a_wave("n1", "n2", wave="a-wave-0", on_delete=policy))
+    steps = [
+        lambda: ASSIGNMENT.update("a-wave-0", old, a_wave("n2", wave="a-wave-0", on_delete=policy)),
+        lambda: roll_out(a_wave("n1", wave="b-wave-0", layout=WIDE, on_delete=policy)),
+    ]
+    for step in steps if first == "the pool that it left" else reversed(steps):
+        step()
+    assert fleet.labelled() == [("n1", WIDE.config_name)]
+    assert fleet.marks("n1")["wave"] == "b-wave-0"
+    staying = a_wave("n2", wave="a-wave-0", on_delete=policy)
+    assert "drift" not in ASSIGNMENT.check(staying, staying).inputs, "nothing is left to do for the pool that it left"
+
+
+def test_a_wave_that_a_node_leaves_does_not_open_what_another_one_has_just_closed(fleet: Fleet) -> None:
+    old = rolled_out(fleet, a_wave("n1", "n2", wave="a-wave-0"))
+    meanwhile = []
+
+    def the_other_wave_goes() -> None:
+        ASSIGNMENT.update("a-wave-0", old, a_wave("n2", wave="a-wave-0"))
+        meanwhile.append(fleet.closed())
+
+    fleet.meanwhile("GET", "/pods$", the_other_wave_goes, skip=1)
+    ASSIGNMENT.create(a_wave("n1", wave="b-wave-0", layout=WIDE))
+    assert meanwhile == [["n1"]]
+    assert fleet.marks("n1")["wave"] == "b-wave-0"
+
+
+def test_a_node_taken_out_of_a_pool_is_released_by_the_update_after(used: Fleet) -> None:
+    old = rolled_out(used, a_wave("n1", "n2", on_delete="restore"))
+    new = a_wave("n2", on_delete="restore")
+    ASSIGNMENT.update("pool-wave-0", old, new)
+    assert used.labelled() == [], "another pool might have taken it over in the same update"
+    seen = ASSIGNMENT.check(new, new).inputs
+    assert seen["drift"] == ["node left: n1 was taken out of the pool and waits for `onDelete: restore`"]
+    ASSIGNMENT.update("pool-wave-0", new, seen)
+    assert used.configs() == {"n1": WIDE.config_name, "n2": DENSE.config_name}
+    assert used.marks("n1") == {}
+    assert "drift" not in ASSIGNMENT.check(new, new).inputs
+
+
+def test_a_node_taken_out_of_a_pool_that_retains_is_let_go_at_once(fleet: Fleet) -> None:
+    old = rolled_out(fleet, a_wave("n1", "n2"))
+    ASSIGNMENT.update("pool-wave-0", old, a_wave("n2"))
+    assert fleet.labelled() == []
+    assert fleet.marks("n1") == {}
+
+
+def test_a_node_that_was_taken_out_together_with_a_new_layout_is_still_known_as_ours(fleet: Fleet) -> None:
+    old = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
+    new = a_wave("n2", on_delete="disable", layout=WIDE)
+    ASSIGNMENT.update("pool-wave-0", old, new)
+    VERIFICATION.update("pool-wave-0", old, new)
+    ASSIGNMENT.update("pool-wave-0", new, ASSIGNMENT.check(new, new).inputs)
+    assert fleet.configs() == {"n1": "all-disabled", "n2": WIDE.config_name}
+
+
+def test_a_config_that_somebody_else_wrote_is_not_ours_to_undo(fleet: Fleet) -> None:
+    wave = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
+    fleet.label("n1", labels.CONFIG, "their-own")
+    ASSIGNMENT.delete("pool-wave-0", wave)
+    assert fleet.configs() == {"n1": "their-own", "n2": "all-disabled"}
+    assert fleet.marks("n1") == {}
+
+
+def test_a_node_that_is_gone_needs_no_release(fleet: Fleet) -> None:
+    wave = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
+    fleet.remove("n1")
+    ASSIGNMENT.delete("pool-wave-0", wave)
+    assert fleet.configs() == {"n2": "all-disabled"}
+
+
+def test_a_node_that_goes_while_it_is_released_stops_nobody(fleet: Fleet) -> None:
+    wave = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
+    fleet.clock.after(3, lambda: fleet.remove("n1"))
+    ASSIGNMENT.delete("pool-wave-0", wave)
+    assert fleet.configs() == {"n2": "all-disabled"}
+
+
+def test_a_node_in_use_is_not_taken_from_its_pods_by_a_release(fleet: Fleet) -> None:
+    wave = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
+    fleet.pod("web", "n2")
+    with pytest.raises(AssignmentFailed) as refused:
+        ASSIGNMENT.delete("pool-wave-0", wave)
+    assert str(refused.value) == (
+        "nothing was changed:\n  node 'n2' is in use: team/web (Deployment web) holds 1x mig-1g.10gb; move them away, "
+        "or choose onUserPods: wait or evict"
+    )
+    assert fleet.written() == []
+
+
+def test_a_node_that_was_left_closed_is_opened_when_its_wave_goes(fleet: Fleet) -> None:
+    wave = rolled_out(fleet, a_wave("n1", "n2"))
+    fleet.taint("n1", labels.TAINT)
+    fleet.taint("n1", "someone.else/maintenance")
+    ASSIGNMENT.delete("pool-wave-0", wave)
+    assert fleet.taints("n1") == ["someone.else/maintenance"]
+
+
+def test_a_release_that_failed_says_what_is_still_closed_and_is_not_forgotten(fleet: Fleet) -> None:
+    wave = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
+    fleet.manager["n1"] = [FAILS]
+    for _ in range(2):
+        with pytest.raises(AssignmentFailed) as failed:
+            ASSIGNMENT.delete("pool-wave-0", wave)
+        assert str(failed.value) == (
+            "MIG Manager did not bring n1 to 'all-disabled'; look at its log there: kubectl -n gpu-operator logs -l "
+            "app=nvidia-mig-manager; still closed, open with "
+            "`kubectl taint nodes n1 n2 mig-fleet.dev/reconfiguring-`"
+        )
+    assert fleet.marks("n1")["wave"] == "pool-wave-0"
+    fleet.label("n1", labels.STATE, "success")
+    ASSIGNMENT.delete("pool-wave-0", wave)
+    assert fleet.closed() == []
