@@ -8,15 +8,22 @@ from components.cluster import ClusterError
 from components.comparison import Difference, Expected, Kind, differences
 from components.look import Look
 from components.rollout.order import POLL_S, Order, Refused
+from components.rollout.preflight import MANAGER_APP
 from components.rollout.recovery import Recovery
+from mig import labels
 
 T = TypeVar("T")
 
 FINAL = frozenset({Kind.GONE, Kind.RELABELLED})
 """No waiting changes these."""
 
-LAGGING = frozenset({Kind.UNREPORTED, Kind.SILENT, Kind.UNREADABLE, Kind.ALLOCATABLE, Kind.FEATURES})
+UNSEEN = frozenset({Kind.UNREPORTED, Kind.SILENT, Kind.UNREADABLE})
+"""What only the probe can tell more about."""
+
+LAGGING = UNSEEN | {Kind.ALLOCATABLE, Kind.FEATURES}
 """What follows the slices by itself, a little later."""
+
+PROBE_PODS = f"app.kubernetes.io/name={labels.PROBE}"
 
 CONVERGENCE_S = 120.0
 """GFD looks once a minute (its default interval), so labels and allocatable may lag this long behind NVML."""
@@ -105,9 +112,17 @@ def explained(order: Order, found: Iterable[Difference], expected: Mapping[str, 
     lines += [f"  {name}: {recovery.tried[name]}" for name in nodes if name in recovery.tried]
     waited = time.monotonic() - order.started
     lines.append(f"  waited {waited:.0f} s of at most {order.timeout_s:.0f} s")
-    kubectl = f"kubectl -n {order.namespace}"
-    lines.append(
-        f"Look at MIG Manager's log: {kubectl} logs $({kubectl} get pods -o name -l app=nvidia-mig-manager "
-        f"--field-selector spec.nodeName={nodes[0]})"
-    )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_where_to_look(order, found)])
+
+
+def _where_to_look(order: Order, found: Iterable[Difference]) -> list[str]:
+    """The log of whoever should have done better on the first node; nobody, where a node is gone or somebody else's."""
+    for difference in found:
+        if difference.kind in FINAL:
+            continue
+        probe = difference.kind in UNSEEN
+        kubectl = f"kubectl -n {order.reports if probe else order.namespace}"
+        who, selector = ("the probe's", PROBE_PODS) if probe else ("MIG Manager's", f"app={MANAGER_APP}")
+        pods = f"{kubectl} get pods -o name -l {selector} --field-selector spec.nodeName={difference.node}"
+        return [f"Look at {who} log: {kubectl} logs $({pods})"]
+    return []

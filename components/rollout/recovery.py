@@ -5,6 +5,8 @@ what was seen               remedy                                   why it is n
 ==========================  =======================================  ============================================
 `failed`, or `success`      MIG Manager's pod on the node is         it reacts to a changed label *value* and to its
 with the wrong slices       started over, with the same config       own start, and never retries (gpu-operator #2874)
+no state for minutes        the same                                 an update that was killed between the two writes
+                                                                     of this remedy leaves none
 `pending` without an end    the operands it had paused are let       an error while it waits for them leaves `pending`
                             back, then its pod is started over       for good (gpu-operator #2833, mig-parted #485)
 slices right, allocatable   the device plugin's pod on the node      it registers once, when it starts
@@ -35,6 +37,10 @@ WRONG = frozenset({Kind.FAILED, Kind.LOST, Kind.DESTROYED, Kind.FOREIGN})
 
 STALE_S = 20.0
 """The device plugin registers within seconds of its start; what is still wrong then will stay wrong."""
+
+
+UNHEARD_S = 120.0
+"""MIG Manager answers a config with a state within seconds; two minutes are a pod that had to be scheduled first."""
 
 
 class Remedy(StrEnum):
@@ -93,6 +99,8 @@ class Recovery:
             return None
         if kinds & WRONG:
             return Remedy.START_OVER
+        if Kind.UNSETTLED in kinds and not node.state:
+            return Remedy.START_OVER if self._lasted(node.name, "unheard") > UNHEARD_S else None
         if Kind.UNSETTLED in kinds and node.state == "pending":
             return Remedy.RESTORE if self._lasted(node.name, "pending") > self.wedged_s else None
         if Kind.ALLOCATABLE in kinds:

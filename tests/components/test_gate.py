@@ -1,216 +1,173 @@
-"""The gate: how long it waits for what, what it tries once, and what it says when it gives up."""
-
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
+"""The gate: how long it waits for what, and what it says when it gives up."""
 
 import pytest
 
-from components import verification
-from components.comparison import Expected
-from components.look import Look, Node
-from components.verification import VerificationFailed, VerificationProvider, verify
+from components.connection import ClusterUnreachable
+from components.rollout.gate import CONVERGENCE_S
+from components.verification import VerificationFailed
+from mig import labels
+from tests.components.memory.fleet import DENSE, FAILS, STAYS_PENDING, Fleet, a_gpu
+from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out
+
+AWAY = ClusterUnreachable("the cluster at https://fleet does not answer: connection refused")
 
 
-class Clock:
-    """Time that passes only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+def failure(wave: Props) -> list[str]:
+    with pytest.raises(VerificationFailed) as failed:
+        VERIFICATION.create(wave)
+    return str(failed.value).splitlines()
 
 
-class Script:
-    """A fleet that shows one look after the other, the last one for ever, and notes who was started over."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock, self.looks, self.restarted, self.refusal = clock, [Look({})], [], None
-
-    looks: list[Look]
-    restarted: list[str]
-    refusal: str | None
-
-    def shows(self, *nodes: Node | None) -> "Script":
-        self.looks = [Look({} if node is None else {node.name: node}) for node in nodes]
-        return self
-
-    def look(self, *_args: object, **_options: object) -> Look:
-        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-
-    def apply_again(self, _cluster: object, _namespace: str, node: Node) -> str | None:
-        self.restarted.append(node.name)
-        return self.refusal
-
-
-@pytest.fixture
-def fleet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
-    clock = Clock()
-    script = Script(clock)
-    monkeypatch.setattr(verification, "time", clock)
-    monkeypatch.setattr(verification, "look", script.look)
-    monkeypatch.setattr(verification, "apply_again", script.apply_again)
-    monkeypatch.setattr(verification, "Cluster", lambda _args: None)
-    yield script
-
-
-@pytest.fixture
-def wave(expected: Expected) -> dict[str, Any]:
-    return {
-        "cluster": {},
-        "namespace": "gpu-operator",
-        "wave": "inference-wave-0",
-        "nodes": ["n1"],
-        "expected": expected,
-        "timeout_s": 600.0,
-    }
-
-
-def wiped(node: Node) -> Node:
-    """MIG Manager said success and left both GPUs without slices."""
-    assert node.report is not None
-    return replace(node, report=replace(node.report, gpus=tuple(replace(g, instances=()) for g in node.report.gpus)))
-
-
-def test_it_waits_for_mig_manager_and_returns_what_nvml_counted(
-    fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]
+def test_it_waits_for_mig_manager_and_tells_how_far_it_is_only_when_that_changes(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fleet.shows(a_node(state=""), a_node(state="pending"), a_node())
-    assert verify(wave)["realized"] == {"n1": {"0-1": "7x 1g.10gb"}}
-    assert fleet.restarted == []
-
-
-def test_a_long_wait_tells_how_far_it_is_and_only_when_that_changes(
-    fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node], capsys: pytest.CaptureFixture[str]
-) -> None:
-    fleet.shows(a_node(state="pending"), a_node(state="pending"), a_node(allocatable={}), a_node())
-    verify(wave)
+    fleet.stale_plugin.add("n2")
+    fleet.clock.after(12, lambda: fleet.register("n2"))
+    roll_out(a_wave("n1", "n2"))
     assert capsys.readouterr().out.splitlines() == [
-        "inference-wave-0: 0 of 1 nodes verified; n1: MIG Manager's state is 'pending'",
-        "inference-wave-0: 0 of 1 nodes verified; n1: nvidia.com/mig-1g.10gb: expected 14, the kubelet offers 0",
+        "pool-wave-0: 0 of 2 nodes verified; n1: MIG Manager's state is 'not set' (and 1 more)",
+        "pool-wave-0: 0 of 2 nodes verified; n1: MIG Manager's state is 'pending' (and 1 more)",
+        "pool-wave-0: 1 of 2 nodes verified; n2: nvidia.com/mig-1g.10gb: expected 14, the kubelet offers 0",
     ]
 
 
-def test_it_gives_up_at_the_deadline_and_says_so(
-    fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]
-) -> None:
-    fleet.shows(a_node(state="pending"))
-    with pytest.raises(VerificationFailed) as failed:
-        verify(wave)
-    assert str(failed.value).splitlines()[:3] == [
-        "1 of 1 nodes of inference-wave-0 are not as the stack says:",
+def test_it_gives_up_at_the_deadline_and_says_what_is_still_closed(fleet: Fleet) -> None:
+    fleet.manager["n1"] = [STAYS_PENDING]
+    wave = a_wave("n1", "n2", wedged_s=3600.0)
+    ASSIGNMENT.create(wave)
+    assert failure(wave) == [
+        "1 of 2 nodes of pool-wave-0 are not as the stack says:",
         "  not settled: n1: MIG Manager's state is 'pending'",
         "  waited 601 s of at most 600 s",
+        "Look at MIG Manager's log: kubectl -n gpu-operator logs $(kubectl -n gpu-operator get pods -o name -l "
+        "app=nvidia-mig-manager --field-selector spec.nodeName=n1)",
+        f"Still closed to new pods, with config {DENSE.config_name}: n1, n2. Once the cause is gone, run `pulumi up` "
+        "again; to open them as they are: `kubectl taint nodes n1 n2 mig-fleet.dev/reconfiguring-`",
+    ]
+    assert fleet.closed() == ["n1", "n2"]
+
+
+def test_a_failed_node_ends_the_wait_only_once_the_others_are_settled(fleet: Fleet) -> None:
+    fleet.manager["n1"] = [FAILS]
+    fleet.manager["n2"] = [STAYS_PENDING]
+    wave = a_wave("n1", "n2", recovery=False)
+    ASSIGNMENT.create(wave)
+    fleet.clock.after(100, lambda: fleet.label("n2", labels.STATE, "failed"))
+    lines = failure(wave)
+    assert lines[0] == "2 of 2 nodes of pool-wave-0 are not as the stack says:"
+    assert 100 <= fleet.clock.slept < 110
+
+
+@pytest.mark.parametrize("what", ["allocatable", "labels", "report"])
+def test_what_follows_nvml_by_itself_gets_two_minutes_and_no_more(fleet: Fleet, what: str) -> None:
+    wave = a_wave("n1", recovery=False)
+    roll_out(wave)
+    started = fleet.clock.now
+    if what == "allocatable":
+        fleet.nodes["n1"]["status"]["allocatable"] = {}
+    elif what == "labels":
+        fleet.label("n1", "nvidia.com/mig-1g.10gb.count", "13")
+    else:
+        fleet.config_maps.pop(("mig-fleet", "mig-report-n1"))
+    assert failure(wave)[0] == "1 of 1 nodes of pool-wave-0 are not as the stack says:"
+    assert fleet.clock.now - started == pytest.approx(CONVERGENCE_S, abs=2)
+
+
+def test_a_driver_that_recovers_within_two_minutes_is_no_failure(fleet: Fleet) -> None:
+    wave = a_wave("n1")
+    ASSIGNMENT.create(wave)
+    fleet.clock.sleep(10)
+    fleet.report("n1", gpus=(), errors=("nvmlInit: Driver Not Loaded",))
+    fleet.clock.after(60, lambda: fleet.report("n1"))
+    assert VERIFICATION.create(wave).outs["realized"] == {"n1": {"0-1": "7x 1g.10gb"}}
+
+
+def test_a_node_that_left_ends_the_wait_at_once(fleet: Fleet) -> None:
+    fleet.remove("n1")
+    assert failure(a_wave("n1"))[1] == "  node gone: n1: is not in the cluster"
+    assert fleet.clock.slept == 0
+
+
+def test_a_node_that_somebody_else_labels_ends_the_wait_at_once(fleet: Fleet) -> None:
+    wave = a_wave("n1")
+    ASSIGNMENT.create(wave)
+    fleet.clock.after(3, lambda: fleet.label("n1", labels.CONFIG, "their-own"))
+    lines = failure(wave)
+    assert lines[1] == f"  label changed: n1: carries config 'their-own', expected '{DENSE.config_name}'"
+    assert fleet.clock.slept <= 5
+
+
+def test_a_node_that_left_has_no_log_to_look_at(fleet: Fleet) -> None:
+    fleet.remove("n1")
+    assert not any(line.startswith("Look at") for line in failure(a_wave("n1")))
+
+
+def test_where_only_the_report_is_missing_the_probes_log_is_the_place_to_look(fleet: Fleet) -> None:
+    wave = a_wave("n1")
+    roll_out(wave)
+    fleet.config_maps.pop(("mig-fleet", "mig-report-n1"))
+    assert (
+        "Look at the probe's log: kubectl -n mig-fleet logs $(kubectl -n mig-fleet get pods -o name -l "
+        "app.kubernetes.io/name=mig-probe --field-selector spec.nodeName=n1)"
+    ) in failure(wave)
+
+
+def test_an_api_server_that_is_away_for_a_while_is_waited_for(fleet: Fleet) -> None:
+    wave = a_wave("n1")
+    ASSIGNMENT.create(wave)
+    fleet.answer("GET", "/nodes$", AWAY, times=100)
+    assert VERIFICATION.create(wave).outs["realized"] == {"n1": {"0-1": "7x 1g.10gb"}}
+    assert fleet.clock.slept == pytest.approx(100, abs=2)
+
+
+def test_an_api_server_that_stays_away_is_the_reason_and_what_is_closed_is_not_known(fleet: Fleet) -> None:
+    wave = a_wave("n1")
+    ASSIGNMENT.create(wave)
+    fleet.answer("GET", "/nodes$", AWAY, times=10_000)
+    assert failure(wave) == [
+        str(AWAY),
+        "Nodes of pool-wave-0 may still be closed; run the update again once the cluster answers.",
     ]
 
 
-def test_a_node_that_failed_is_started_over_once(
-    fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]
-) -> None:
-    fleet.shows(a_node(state="failed"), a_node(state=""), a_node(state="pending"), a_node())
-    verify(wave)
-    assert fleet.restarted == ["n1"]
+def test_a_success_without_slices_is_none(fleet: Fleet) -> None:
+    wave = a_wave("n1", recovery=False)
+    roll_out(wave)
+    fleet.cut("n1", [{}, {}])
+    assert failure(wave)[1:3] == [
+        "  layout lost: n1: GPU 0: expected 7x 1g.10gb, found no slices",
+        "  layout lost: n1: GPU 1: expected 7x 1g.10gb, found no slices",
+    ]
 
 
-def test_a_node_that_fails_again_ends_the_update_with_the_way_out(
-    fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]
-) -> None:
-    fleet.shows(a_node(state="failed"), a_node(state="pending"), a_node(state="failed"))
-    with pytest.raises(VerificationFailed) as failed:
-        verify(wave)
-    assert fleet.restarted == ["n1"]
-    assert str(failed.value) == (
-        "1 of 1 nodes of inference-wave-0 are not as the stack says:\n"
-        "  MIG Manager failed: n1: could not apply 'inference-dense-1c0ffee2'\n"
-        "  n1: MIG Manager was started over once and ended the same way\n"
-        "Look at MIG Manager's log: kubectl -n gpu-operator logs $(kubectl -n gpu-operator get pods -o name "
-        "-l app=nvidia-mig-manager --field-selector spec.nodeName=n1)\n"
-        "The nodes keep config inference-dense-1c0ffee2; once the cause is gone, run `pulumi up` again."
+def test_a_mode_that_waits_for_a_reboot_is_not_done(fleet: Fleet) -> None:
+    wave = a_wave("n1")
+    roll_out(wave)
+    waiting = (a_gpu(0, {"1g.10gb": 7}), a_gpu(1, {"1g.10gb": 7}, mig_mode_pending=False))
+    fleet.report("n1", gpus=waiting)
+    assert failure(wave)[1] == "  not settled: n1: GPU 1: a change of the MIG mode waits for a GPU reset or reboot"
+
+
+def test_a_failure_of_nodes_that_are_open_says_what_they_carry(fleet: Fleet) -> None:
+    wave = a_wave("n1", recovery=False)
+    roll_out(wave)
+    fleet.cut("n1", [{}, {}])
+    assert failure(wave)[-1] == (
+        f"The nodes keep config {DENSE.config_name}; once the cause is gone, run `pulumi up` again."
     )
 
 
-def test_a_success_without_slices_is_a_failure(
-    fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]
-) -> None:
-    fleet.shows(wiped(a_node()), a_node(state="pending"), wiped(a_node()))
-    with pytest.raises(VerificationFailed, match=r"GPU 1: expected 7x 1g.10gb, found no slices"):
-        verify(wave)
+def test_a_refresh_records_what_the_nodes_have_now(fleet: Fleet) -> None:
+    wave = a_wave("n1", "n2")
+    outs = roll_out(wave)
+    fleet.cut("n1", [{}, {"1g.10gb": 7}])
+    fleet.remove("n2")
+    read = VERIFICATION.read("pool-wave-0", {**outs, "__provider": "kept"}).outs
+    assert read == {**outs, "__provider": "kept", "realized": {"n1": {"0": "no slices", "1": "7x 1g.10gb"}}}
 
 
-def test_a_node_whose_gpus_are_held_is_not_started_over_and_the_pods_are_named(
-    fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]
-) -> None:
-    fleet.refusal = "1 pod(s) hold its GPUs (team-a/train); move them away, then run the update again"
-    fleet.shows(a_node(state="failed"))
-    with pytest.raises(VerificationFailed, match=r"n1: MIG Manager was not started over: 1 pod\(s\) hold its GPUs"):
-        verify(wave)
-
-
-def test_labels_that_lag_get_two_minutes_and_no_more(
-    fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]
-) -> None:
-    fleet.shows(a_node(allocatable={}))
-    with pytest.raises(VerificationFailed, match=r"expected 14, the kubelet offers 0"):
-        verify(wave)
-    assert fleet.clock.now - 1000 == pytest.approx(verification.CONVERGENCE_S, abs=2)
-
-
-def test_a_node_that_left_ends_the_wait_at_once(fleet: Script, wave: dict[str, Any]) -> None:
-    fleet.shows(None)
-    with pytest.raises(VerificationFailed, match="node gone: n1"):
-        verify(wave)
-    assert fleet.clock.now == 1000
-
-
-def test_drift_is_an_input_a_reviewer_sees_and_no_output(
-    fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]
-) -> None:
-    provider = VerificationProvider()
-    fleet.shows(wiped(a_node()))
-    seen = provider.check(wave, wave)
-    assert seen.inputs["drift"] == [
-        "layout lost: n1: GPU 0: expected 7x 1g.10gb, found no slices",
-        "layout lost: n1: GPU 1: expected 7x 1g.10gb, found no slices",
-    ]
-    assert provider.diff("n1", wave, seen.inputs).changes is True
-    fleet.shows(a_node())
-    assert "drift" not in provider.update("n1", wave, seen.inputs).outs
-
-
-def test_a_healthy_wave_is_no_diff(fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]) -> None:
-    provider = VerificationProvider()
-    fleet.shows(a_node())
-    checked = provider.check(wave, wave)
-    assert checked.failures == []
-    assert provider.diff("n1", {**wave, "realized": {}}, checked.inputs).changes is False
-
-
-def test_a_planned_change_is_not_drift(fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]) -> None:
-    fleet.shows(a_node(config="all-disabled"))
-    planned = {**wave, "expected": {**wave["expected"], "config": "other-1c0ffee2"}}
-    assert "drift" not in VerificationProvider().check(wave, planned).inputs
-
-
-def test_a_refresh_records_what_the_nodes_have_now(
-    fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]
-) -> None:
-    fleet.shows(wiped(a_node()))
-    recorded = {**wave, "realized": {"n1": {"0-1": "7x 1g.10gb"}}, "__provider": "kept"}
-    outs = VerificationProvider().read("n1", recorded).outs
-    assert outs == {**recorded, "realized": {"n1": {"0-1": "no slices"}}}
-
-
-def test_a_cluster_that_moved_is_an_update_without_drift(
-    fleet: Script, wave: dict[str, Any], a_node: Callable[..., Node]
-) -> None:
-    provider = VerificationProvider()
-    fleet.shows(a_node())
-    moved = {**wave, "cluster": {"kubeconfig": "elsewhere"}}
-    checked = provider.check(wave, moved)
-    assert "drift" not in checked.inputs
-    assert provider.diff("n1", wave, checked.inputs).changes is True
-    assert provider.update("n1", wave, checked.inputs).outs["cluster"] == {"kubeconfig": "elsewhere"}
+def test_a_refresh_without_a_cluster_is_one_sentence(fleet: Fleet) -> None:
+    outs = roll_out(a_wave("n1"))
+    fleet.answer("GET", "/nodes$", AWAY)
+    with pytest.raises(VerificationFailed, match="does not answer"):
+        VERIFICATION.read("pool-wave-0", outs)

@@ -153,6 +153,10 @@ class Fleet(Api):
     def configs(self) -> dict[str, str]:
         return {name: node["metadata"]["labels"].get(labels.CONFIG, "") for name, node in sorted(self.nodes.items())}
 
+    def state(self, name: str) -> str:
+        """What MIG Manager says of the node's config."""
+        return str(self.nodes[name]["metadata"]["labels"].get(labels.STATE, ""))
+
     def marks(self, name: str) -> dict[str, str]:
         """Our annotations, without what they all begin with."""
         annotations: dict[str, str] = self.nodes[name]["metadata"]["annotations"]
