@@ -152,20 +152,28 @@ def _after_failure(order: Order, props: Props) -> str:
             return f"The wave was {back}. The next update tries {props['expected']['config']} again."
         except (Refused, ClusterError) as exc:
             lead = f"The wave could not be rolled back: {exc}\n"
-    return lead + _left(order, props["nodes"], props["expected"]["config"])
+    return lead + _left(order, props["nodes"])
 
 
-def _left(order: Order, nodes: Iterable[str], config: str) -> str:
+def _left(order: Order, nodes: Iterable[str]) -> str:
+    """What the nodes carry now, whether they are closed, and the way on."""
     try:
         seen = order.look().nodes
     except ClusterError:
         return f"Nodes of {order.wave} may still be closed; run the update again once the cluster answers."
-    closed = [name for name in sorted(nodes) if name in seen and seen[name].closed]
+    there = [seen[name] for name in sorted(nodes) if name in seen]
+    closed = [node.name for node in there if node.closed]
     if not closed:
-        return f"The nodes keep config {config}; once the cause is gone, run `pulumi up` again."
+        kept = " and ".join(sorted({node.config for node in there if node.config}))
+        keep = f"The nodes keep config {kept}; once" if kept else "Once"
+        return f"{keep} the cause is gone, run `pulumi up` again."
+    carried: dict[str, list[str]] = {}
+    for name in closed:
+        carried.setdefault(seen[name].config or "none", []).append(name)
+    words = "; ".join(f"with config {config}: {', '.join(names)}" for config, names in sorted(carried.items()))
     return (
-        f"Still closed to new pods, with config {config}: {', '.join(closed)}. Once the cause is gone, run `pulumi up` "
-        f"again; to open them as they are: `{how_to_open(closed, order.isolation)}`"
+        f"Still closed to new pods, {words}. Once the cause is gone, run `pulumi up` again; to open them as they are: "
+        f"`{how_to_open(closed, order.isolation)}`"
     )
 
 
