@@ -1,0 +1,154 @@
+"""Waves that wait for a later update keep what they have: nothing is cut, and nobody else takes their nodes."""
+
+import pytest
+
+from components.look import forget
+from components.pool import held_back
+from tests.components.memory.fleet import DENSE, WIDE, Fleet
+from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out
+
+MEMBERS = {"canary": ("a",), "wave-00": ("b", "c"), "wave-01": ("d",), "wave-1": ("e",)}
+
+
+def held_update(old: Props, new: Props) -> Props:
+    """One update of a wave that is held back: what Pulumi calls, in its order; the inputs that the state keeps."""
+    forget()
+    inputs = {}
+    for provider in (ASSIGNMENT, VERIFICATION):
+        checked = provider.check(old, {**new, "held": True})
+        assert checked.failures == []
+        inputs |= checked.inputs
+        if provider.diff("id", old, checked.inputs).changes:
+            provider.update("id", old, checked.inputs)
+    return inputs
+
+
+@pytest.mark.parametrize(
+    ("ready", "most", "held"),
+    [
+        ([], None, []),
+        ([], 1, ["wave-00", "wave-01", "wave-1"]),
+        ([], 3, ["wave-1"]),
+        (["a"], 1, ["wave-01", "wave-1"]),
+        (["a", "b"], 1, ["wave-01", "wave-1"]),
+        (["b", "c", "d", "e"], 1, []),
+        (["a", "b", "c", "d", "e"], 1, []),
+    ],
+    ids=[
+        "no bound",
+        "a first wave",
+        "three at once",
+        "the canary is done",
+        "half a wave",
+        "only the canary",
+        "all done",
+    ],
+)
+def test_those_beyond_the_bound_wait_and_done_ones_do_not_count(
+    ready: list[str], most: int | None, held: list[str]
+) -> None:
+    assert held_back(MEMBERS, ready, most) == held
+
+
+def test_a_new_wave_that_is_held_takes_its_nodes_over_and_cuts_nothing(fleet: Fleet) -> None:
+    outs = roll_out(a_wave("n1", "n2", held=True, realized=None))
+    assert fleet.labelled() == []
+    assert fleet.closed() == []
+    assert fleet.marks("n1") == {"wave": "pool-wave-0", "previous-config": "all-disabled"}
+    assert outs["realized"] is None
+
+
+def test_a_held_wave_says_nothing_of_its_nodes(fleet: Fleet) -> None:
+    wave = a_wave("n1", "n9", held=True)
+    fleet.label("n1", "nvidia.com/mig.capable", None)
+    for provider in (ASSIGNMENT, VERIFICATION):
+        assert provider.check({}, wave).inputs == wave
+    roll_out(wave)
+
+
+def test_a_wave_that_is_held_keeps_its_old_layout_and_has_no_diff(fleet: Fleet) -> None:
+    old = a_wave("n1", "n2")
+    roll_out(old)
+    fleet.forget_requests()
+    kept = held_update(old, a_wave("n1", "n2", layout=WIDE))
+    assert kept["config"] == DENSE.config_name
+    assert fleet.written() == []
+
+
+def test_drift_of_a_held_wave_is_healed_to_its_old_layout(fleet: Fleet) -> None:
+    old = a_wave("n1", "n2")
+    roll_out(old)
+    fleet.cut("n1", [{}, {}])
+    held_update(old, a_wave("n1", "n2", layout=WIDE))
+    assert fleet.cuts["n1"] == fleet.declared(DENSE.config_name)
+
+
+def test_a_held_wave_is_changed_once_its_turn_comes(fleet: Fleet) -> None:
+    old = a_wave("n1", "n2")
+    roll_out(old)
+    new = a_wave("n1", "n2", layout=WIDE)
+    kept = held_update(old, new)
+    forget()
+    turn = ASSIGNMENT.check(kept, new).inputs
+    assert turn["changes"] == ["n1, n2: GPU 0-1: 7x 1g.10gb → GPU 0-1: 2x 3g.40gb"]
+    ASSIGNMENT.update("id", kept, turn)
+    VERIFICATION.update("id", kept, new)
+    assert fleet.cuts["n1"] == fleet.declared(WIDE.config_name)
+
+
+def test_a_new_wave_that_was_held_is_cut_once_its_turn_comes(fleet: Fleet) -> None:
+    waiting = a_wave("n1", held=True)
+    roll_out(waiting)
+    forget()
+    turn = ASSIGNMENT.check(waiting, a_wave("n1")).inputs
+    assert ASSIGNMENT.diff("id", waiting, turn).changes is True
+    ASSIGNMENT.update("id", waiting, turn)
+    assert VERIFICATION.update("id", waiting, a_wave("n1")).outs["realized"] == {"n1": {"0-1": "7x 1g.10gb"}}
+
+
+def test_a_wave_that_splits_while_its_halves_wait_leaves_every_node_as_it_was(fleet: Fleet) -> None:
+    old = a_wave("n1", "n2", on_delete="disable")
+    roll_out(old)
+    fleet.forget_requests()
+    roll_out(a_wave("n1", wave="pool-wave-00", layout=WIDE, on_delete="disable", held=True))
+    roll_out(a_wave("n2", wave="pool-wave-01", layout=WIDE, on_delete="disable", held=True))
+    ASSIGNMENT.delete("pool-wave-0", old)
+    assert fleet.labelled() == []
+    assert fleet.marks("n2")["wave"] == "pool-wave-01"
+    assert fleet.marks("n2")["verified-config"] == DENSE.config_name
+
+
+def test_a_node_that_left_the_cluster_does_not_stop_a_wave_that_waits(fleet: Fleet) -> None:
+    old = a_wave("n1", "n2")
+    roll_out(old)
+    fleet.remove("n2")
+    kept = held_update(old, a_wave("n1", layout=WIDE))
+    assert kept["nodes"] == ["n1"]
+    assert "drift" not in kept
+
+
+def test_a_node_that_another_pool_took_is_not_taken_back_by_a_wave_that_waits(fleet: Fleet) -> None:
+    old = a_wave("n1", "n2")
+    roll_out(old)
+    roll_out(a_wave("n2", wave="other-wave-0", layout=WIDE))
+    fleet.forget_requests()
+    held_update(old, a_wave("n1", layout=WIDE))
+    assert fleet.labelled() == []
+    assert fleet.marks("n2")["wave"] == "other-wave-0"
+
+
+def test_a_node_that_joins_a_wave_that_waits_waits_with_it(fleet: Fleet) -> None:
+    old = a_wave("n1")
+    roll_out(old)
+    fleet.forget_requests()
+    assert held_update(old, a_wave("n1", "n2", layout=WIDE))["nodes"] == ["n1"]
+    assert fleet.written() == []
+
+
+def test_a_wave_that_waited_and_then_leaves_lets_its_nodes_go(fleet: Fleet) -> None:
+    waiting = a_wave("n1", held=True, on_delete="disable")
+    roll_out(waiting)
+    fleet.forget_requests()
+    ASSIGNMENT.delete("pool-wave-0", waiting)
+    assert fleet.marks("n1") == {}
+    assert fleet.labelled() == []
