@@ -49,12 +49,13 @@ def import_(
     carried = carried_by(found.nodes, model)
     known = _together([import_parted(file, model, gpus_per_node, carried) for file in found.files], found.left)
     pools, known = import_nodes(found.nodes, known, model, gpus_per_node)
-    for note in known.left:
+    left = known.left if pools else (*known.left, "no source says which nodes there are; add mig-fleet:pools")
+    for note in left:
         click.echo(f"not carried over: {note}", err=True)
     if not known.layouts:
         click.echo("there was nothing to carry over", err=True)
         sys.exit(1)
-    click.echo(stack_file(known.layouts, pools, known.left), nl=False)
+    click.echo(stack_file(known.layouts, pools, left), nl=False)
 
 
 def _together(parts: list[Imported], left: list[str]) -> Imported:

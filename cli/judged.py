@@ -78,12 +78,12 @@ def _parted(document: Document, gpus_per_node: int | None) -> list[Judged]:
         file = parted.read(document.data)
     except InvalidPartedFile as exc:
         return [Judged(Level.WRONG, document.at(exc.path), f"mig-parted refuses it: {exc}")]
-    found = list(lint(file, gpus_per_node))
+    found = lint(file, gpus_per_node)
     unfiltered = [finding for finding in found if finding.trap is Trap.MIXED]
     told = [
         Judged(_level(finding.trap), document.at(finding.path), f"{finding.path}: {finding.text} ({finding.trap})")
         for finding in found
-        if finding not in unfiltered[1:]
+        if finding.trap is not Trap.MIXED or finding is unfiltered[0]
     ]
     if len(unfiltered) > 1:
         others = f"{len(unfiltered) - 1} other entries have no device-filter either"

@@ -8,12 +8,12 @@ that stands under a top-level ``config:`` is read as the second does.
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
-from stacks.documents.document import Document, DocumentError
+from stacks.documents.document import Document, DocumentError, Spot
 from stacks.documents.scalars import Dialect, resolve
 
 MOST_VALUES: Final = 100_000
@@ -22,13 +22,20 @@ DEEPEST: Final = 64
 
 @dataclass(slots=True)
 class Value:
-    """A built value, how many values it holds when aliases are written out, and the lines below it."""
+    """A built value, how many values it holds when aliases are written out, and where it stands."""
 
     data: Any
     weight: int
-    line: int
+    spot: Spot
     is_merge: bool = False
-    lines: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def line(self) -> int:
+        return self.spot.line
+
+    def add(self, step: str, child: "Value", line: int) -> None:
+        self.weight += child.weight
+        self.spot.below[step] = Spot(line, child.spot.below)
 
 
 class Builder:
@@ -50,7 +57,7 @@ class Builder:
             return
         value = self.value(next(events), events, 0)
         self.document.data = value.data
-        self.document.lines = {"": value.line, **{path.removeprefix("."): n for path, n in value.lines.items()}}
+        self.document.root = value.spot
         next(events)
         try:
             has_more = not isinstance(next(events), yaml.StreamEndEvent)
@@ -90,18 +97,18 @@ class Builder:
         value = self.anchors[anchor]
         if value is None:
             raise self.fail(line, f"*{anchor} stands inside its own &{anchor}")
-        return Value(value.data, value.weight, line)
+        return Value(value.data, value.weight, Spot(line))
 
     def sequence(self, events: Iterator[yaml.Event], line: int, depth: int) -> Value:
-        result = Value([], 1, line)
+        result = Value([], 1, Spot(line))
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
             item = self.value(event, events, depth + 1)
-            _note(result, f"[{len(result.data)}]", item)
+            result.add(f"[{len(result.data)}]", item, item.line)
             result.data.append(item.data)
         return result
 
     def mapping(self, events: Iterator[yaml.Event], line: int, depth: int) -> Value:
-        result = Value({}, 1, line)
+        result = Value({}, 1, Spot(line))
         own: set[Any] = set()
         defaults: dict[Any, Any] = {}
         while not isinstance(event := next(events), yaml.MappingEndEvent):
@@ -120,8 +127,7 @@ class Builder:
             if key.data in own:
                 self.document.overlooked.append(self.fail(key.line, f"{key.data} stands there twice"))
             own.add(key.data)
-            _note(result, f".{key.data}", value)
-            result.lines[f".{key.data}"] = key.line
+            result.add(f".{key.data}", value, key.line)
             result.data[key.data] = value.data
         result.data = {**defaults, **result.data}
         return result
@@ -137,26 +143,20 @@ class Builder:
         plain, text = bool(event.implicit[0]), event.value
         tag = "" if plain or not event.tag or event.tag == "!" else event.tag.removeprefix("tag:yaml.org,2002:")
         if plain and text == "<<":
-            return Value(text, 1, line, is_merge=True)
+            return Value(text, 1, Spot(line), is_merge=True)
         if tag == "binary":
             try:
-                return Value(base64.b64decode(text, validate=True).decode("utf-8", "replace"), 1, line)
+                return Value(base64.b64decode(text, validate=True).decode("utf-8", "replace"), 1, Spot(line))
             except (binascii.Error, ValueError):
                 raise self.fail(line, "says !!binary but is not base64") from None
         if not plain and not tag:
-            return Value(text, 1, line)
+            return Value(text, 1, Spot(line))
         kind, data = resolve(text, self.dialect) if tag in _RESOLVED else (tag, text)
         if tag == "str" or kind == tag or not tag:
-            return Value(text if tag == "str" else data, 1, line)
+            return Value(text if tag == "str" else data, 1, Spot(line))
         if tag == "float" and kind == "int":
-            return Value(float(data), 1, line)
+            return Value(float(data), 1, Spot(line))
         raise self.fail(line, f"says !!{tag} but is {text[:40]!r}")
 
 
 _RESOLVED = ("", "str", "bool", "int", "float", "null", "timestamp")
-
-
-def _note(parent: Value, step: str, child: Value) -> None:
-    parent.weight += child.weight
-    parent.lines[step] = child.line
-    parent.lines |= {f"{step}{path}": line for path, line in child.lines.items()}
