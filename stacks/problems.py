@@ -61,7 +61,9 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     if details["type"] == "missing":
         return Problem(path_of(path), "is missing")
     text = details["msg"].removeprefix("Value error, ")
-    return Problem(path_of(path), f"{text[0].lower()}{text[1:]} (found {_shown(found)})")
+    # What is wrong with an object as a whole is said by its keys, which the reader has before them.
+    shown = "" if isinstance(found, Mapping) else f" (found {_shown(found)})"
+    return Problem(path_of(path), f"{text[0].lower()}{text[1:]}{shown}")
 
 
 def _shown(value: object) -> str:
@@ -73,13 +75,16 @@ def _keys_at(model: type[BaseModel], path: Iterable[str | int]) -> list[str]:
     """The keys that the object at a path may have."""
     here: Any = model
     for part in path:
-        fields: Mapping[str, Any] = getattr(here, "model_fields", {})
-        by_alias = {field.alias or name: field.annotation for name, field in fields.items()}
+        by_alias = {field.alias or name: field.annotation for name, field in _fields(here).items()}
         here = by_alias.get(str(part), _member(here))
-    return sorted(field.alias or name for name, field in getattr(here, "model_fields", {}).items())
+    return sorted(field.alias or name for name, field in _fields(here).items())
+
+
+def _fields(annotation: Any) -> Mapping[str, Any]:
+    return getattr(annotation, "model_fields", None) or getattr(_member(annotation), "model_fields", {})
 
 
 def _member(annotation: Any) -> Any:
-    """The model inside ``dict[str, Model]``."""
+    """The model inside ``dict[str, Model]`` or ``Model | None``."""
     arguments = getattr(annotation, "__args__", ())
     return next((a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)), None)

@@ -47,6 +47,12 @@ def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _labelled(value: dict[str, str]) -> dict[str, str]:
+    if not value:
+        raise ValueError("should name at least one label")
+    return value
+
+
 Span = Annotated[int, BeforeValidator(_seconds)]
 """Seconds inside; ``0s``, ``90s``, ``45m``, ``2h`` in the stack file."""
 Duration = Annotated[Span, AfterValidator(_some)]
@@ -126,7 +132,7 @@ class Rollout(Closed):
 class Selector(Closed):
     """Nodes by their labels, looked up at each preview and update."""
 
-    match_labels: Annotated[dict[str, str], Field(min_length=1)]
+    match_labels: Annotated[dict[str, str], AfterValidator(_labelled)]
 
 
 class Pool(Closed):
