@@ -33,6 +33,7 @@ from mig.pictures import indices_text
 
 Props = dict[str, Any]
 HALT, ROLLBACK = "halt", "rollback"
+UNSETTLED = frozenset({Kind.UNSETTLED, Kind.UNREPORTED})
 
 
 class VerificationFailed(CleanError):
@@ -93,11 +94,19 @@ class Verification(Resource, module="mig", name="Verification"):
 
 
 def drifted(seen: Look, props: Mapping[str, Any]) -> list[Difference]:
-    """Every difference of a wave, and nodes that are right but still closed."""
+    """Every settled difference of a wave, and nodes that are right but still closed.
+
+    A node that is closed and not settled is being changed by an update that runs at this moment: no drift.
+    """
     found = compare(seen, _expected(props))
-    wrong = {difference.node for difference in found}
-    closed = [name for name in props["nodes"] if name not in wrong and seen.nodes[name].closed]
-    return [*found, *(Difference(Kind.CLOSED, name, "is as declared, but still closed to new pods") for name in closed)]
+    differing = {difference.node for difference in found}
+    closed = [name for name in props["nodes"] if name in seen.nodes and seen.nodes[name].closed]
+    left = [
+        Difference(Kind.CLOSED, name, "is as declared, but still closed to new pods")
+        for name in closed
+        if name not in differing
+    ]
+    return [d for d in found if not (d.node in closed and d.kind in UNSETTLED)] + left
 
 
 def verify(props: Props) -> Props:

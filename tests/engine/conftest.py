@@ -1,17 +1,14 @@
 """One control plane and one stack for all engine tests; each test starts from the baseline."""
 
-import copy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 import toolchain
 from simulator import Fleet
-from tests.engine.deployment import Deployment
+from tests.engine.deployment import Deployment, as_declared, baseline
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,20 +33,4 @@ def project(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Deploymen
 @pytest.fixture
 def deployed(project: Deployment) -> Iterator[Deployment]:
     """The stack as the baseline says, verified, no faults; whatever a test does to it is undone by the next one."""
-    for node in project.fleet.node_names():
-        project.fleet.heal(node)
-    project.config = baseline(project.fleet)
-    outcome = project.up()
-    assert outcome.status == 0, outcome.text
-    yield project
-
-
-def baseline(fleet: Fleet) -> dict[str, Any]:
-    """The local stack, with this fleet's kubeconfig and the chart by its full path."""
-    document = yaml.safe_load((ROOT / "stacks" / "Pulumi.local.yaml").read_text())
-    config = {key.removeprefix("mig-fleet:"): copy.deepcopy(value) for key, value in document["config"].items()}
-    config["cluster"] = {"kubeconfig": str(fleet.kubeconfig)}
-    config["operator"]["chart"] = str(ROOT / config["operator"]["chart"])
-    for pool in config["pools"].values():
-        pool["rollout"] = {"timeout": "60s"}
-    return config
+    yield as_declared(project, baseline(project.fleet))

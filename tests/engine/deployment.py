@@ -1,8 +1,11 @@
 """A stack on the simulated fleet, driven through the real engine as a user drives it."""
 
+import copy
 import json
+import signal
 import subprocess
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +14,12 @@ import yaml
 
 from components.cluster import Cluster
 from components.comparison import cut
+from components.reports import heard
 from mig import labels
 from mig.pictures import indices_text
 from simulator import Fleet
 
+ROOT = Path(__file__).parents[2]
 STACK = "test"
 PATIENCE_S = 240
 REPORTS = "mig-fleet"
@@ -59,22 +64,45 @@ class Deployment:
 
     def run(self, *arguments: str) -> Outcome:
         """Write the stack file as `config` says now, then run Pulumi."""
+        engine = self._start(*arguments)
+        try:
+            text, _ = engine.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            engine.kill()
+            text, _ = engine.communicate()
+            raise AssertionError(f"pulumi {arguments[0]} did not end within {PATIENCE_S} s:\n{text}") from None
+        return Outcome(engine.returncode, text)
+
+    def interrupted(self, when: Callable[[], bool], signals: Iterable[signal.Signals]) -> Outcome:
+        """An update that is sent signals, a second apart, as soon as `when` is true; its lock is taken off after it."""
+        engine = self._start("up", "--yes", "--skip-preview")
+        deadline = time.monotonic() + PATIENCE_S
+        while not when():
+            assert engine.poll() is None and time.monotonic() < deadline, "the update ended before it could be stopped"
+            time.sleep(0.1)
+        for number in signals:
+            engine.send_signal(number)
+            time.sleep(1)
+        text, _ = engine.communicate(timeout=PATIENCE_S)
+        assert engine.returncode != 0, text
+        self.run("cancel", "--yes")
+        return Outcome(engine.returncode, text)
+
+    def _start(self, *arguments: str) -> subprocess.Popen[str]:
         stack_file = self.folder / "stacks" / f"Pulumi.{STACK}.yaml"
         kept = yaml.safe_load(stack_file.read_text()) if stack_file.exists() else {}
         document = {**kept, "config": {f"mig-fleet:{key}": value for key, value in self.config.items()}}
         stack_file.write_text(yaml.safe_dump(document))
-        done = subprocess.run(
-            [self.pulumi, *arguments, "--stack", STACK, "--non-interactive", "--color", "never"],
+        flags = ("--non-interactive", "--color", "never")
+        return subprocess.Popen(
+            [self.pulumi, *arguments, "--stack", STACK, *flags],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=PATIENCE_S,
-            check=False,
         )
-        return Outcome(done.returncode, done.stdout)
 
     def up(self) -> Outcome:
         return self.run("up", "--yes", "--skip-preview")
@@ -105,7 +133,7 @@ class Deployment:
 
     def realized_on(self, node: str) -> dict[str, str]:
         """GPU indices → slices of one node, from its probe's report as it is now."""
-        report = Cluster({"kubeconfig": str(self.fleet.kubeconfig)}).reports(REPORTS)[node]
+        report = heard(Cluster({"kubeconfig": str(self.fleet.kubeconfig)}), REPORTS)[node].report
         groups: dict[str, list[int]] = {}
         for index, profiles in enumerate(report.counts()):
             groups.setdefault(cut(profiles), []).append(index)
@@ -115,9 +143,34 @@ class Deployment:
         """The nodes as the API server has them."""
         return Cluster({"kubeconfig": str(self.fleet.kubeconfig)}).nodes()
 
+    def attempts(self) -> dict[str, str | None]:
+        """How often we wrote a config to each node."""
+        return {n: node["metadata"].get("annotations", {}).get(labels.ATTEMPT) for n, node in self.nodes().items()}
+
     def carried(self) -> dict[str, tuple[str | None, str | None]]:
         """Node → its config label and its state label."""
         return {
             name: (node["metadata"]["labels"].get(labels.CONFIG), node["metadata"]["labels"].get(labels.STATE))
             for name, node in self.nodes().items()
         }
+
+
+def as_declared(project: Deployment, config: dict[str, Any]) -> Deployment:
+    """Healthy nodes, and an update to this configuration that succeeds."""
+    for node in project.fleet.node_names():
+        project.fleet.heal(node)
+    project.config = config
+    outcome = project.up()
+    assert outcome.status == 0, outcome.text
+    return project
+
+
+def baseline(fleet: Fleet) -> dict[str, Any]:
+    """The local stack, with this fleet's kubeconfig and the chart by its full path."""
+    document = yaml.safe_load((ROOT / "stacks" / "Pulumi.local.yaml").read_text())
+    config = {key.removeprefix("mig-fleet:"): copy.deepcopy(value) for key, value in document["config"].items()}
+    config["cluster"] = {"kubeconfig": str(fleet.kubeconfig)}
+    config["operator"]["chart"] = str(ROOT / config["operator"]["chart"])
+    for pool in config["pools"].values():
+        pool["rollout"] = {"timeout": "60s"}
+    return config

@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from mig import labels
 from simulator import Fault
 from tests.engine.deployment import Deployment
 
@@ -53,7 +52,7 @@ def test_a_second_update_and_a_preview_change_nothing(deployed: Deployment) -> N
 
 
 def test_a_changed_layout_gets_a_new_name_and_recuts_exactly_its_nodes(deployed: Deployment) -> None:
-    before, attempts = deployed.carried(), attempts_of(deployed)
+    before, attempts = deployed.carried(), deployed.attempts()
     deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"2g.20gb": 3}}
     outcome = deployed.up()
     assert outcome.status == 0, outcome.text
@@ -63,7 +62,7 @@ def test_a_changed_layout_gets_a_new_name_and_recuts_exactly_its_nodes(deployed:
     assert deployed.realized()["gpu-node-1"] == {"0-7": "3x 2g.20gb"}
     others = ("gpu-node-2", "gpu-node-3", "gpu-node-4")
     assert {n: after[n] for n in others} == {n: before[n] for n in others}
-    now = attempts_of(deployed)
+    now = deployed.attempts()
     assert {n: now[n] for n in others} == {n: attempts[n] for n in others}, "a node of another pool was written to"
 
 
@@ -125,11 +124,6 @@ def test_a_manager_that_goes_wrong_fails_the_update_with_the_nodes_name_and_the_
     healed = deployed.up()
     assert healed.status == 0, healed.text
     assert deployed.realized()["gpu-node-1"] == {"0-7": "3x 2g.20gb"}
-
-
-def attempts_of(deployment: Deployment) -> dict[str, str | None]:
-    """How often we wrote to each node."""
-    return {n: node["metadata"].get("annotations", {}).get(labels.ATTEMPT) for n, node in deployment.nodes().items()}
 
 
 def versions_of(deployment: Deployment) -> dict[str, object]:

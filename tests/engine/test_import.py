@@ -1,0 +1,28 @@
+"""What a stack rolled out comes back from the cluster as the same layouts and pools."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from cli.__main__ import main
+from stacks import fleet
+from tests.engine.deployment import Deployment
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+
+
+def test_importing_from_the_cluster_gives_back_the_stack_that_was_deployed(
+    deployed: Deployment, tmp_path: Path
+) -> None:
+    environment = {"KUBECONFIG": str(deployed.fleet.kubeconfig)}
+    result = CliRunner().invoke(main, ["import", "--cluster"], env=environment)
+    assert result.exit_code == 0, result.output
+    path = tmp_path / "Pulumi.imported.yaml"
+    path.write_text(result.stdout)
+    imported = fleet.from_file(path)
+    declared = fleet.parse(deployed.config, "the stack")
+    assert {(pool.nodes, pool.layout.config_name, pool.settings.gpus_per_node) for pool in imported.pools} == {
+        (pool.nodes, pool.layout.config_name, pool.settings.gpus_per_node) for pool in declared.pools
+    }
+    assert imported.layouts["inference-dense"] == declared.layouts["inference-dense"]
