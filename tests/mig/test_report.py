@@ -116,6 +116,40 @@ def test_a_report_that_is_not_ours_is_refused_at_its_place(text: str, says: str)
     assert pickle.loads(pickle.dumps(refused.value)).path == refused.value.path
 
 
+VALUES = st.none() | st.booleans() | st.integers(-1, 2) | st.just(1.0) | st.text(max_size=2) | st.just([]) | st.just({})
+
+
+def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of everything in a document, itself included."""
+    inside = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [path, *(place for key, value in inside for place in places(value, (*path, key)))]
+
+
+@given(reports, st.data())
+def test_the_quick_way_to_read_a_report_and_the_strict_one_never_disagree(report: Report, data: st.DataObject) -> None:
+    document = [json.loads(report.to_json())]
+    *steps, last = data.draw(st.sampled_from(places(document)[1:]))
+    target: Any = document
+    for step in steps:
+        target = target[step]
+    target[last] = data.draw(VALUES)
+    if isinstance(target, dict) and data.draw(st.booleans()):
+        target[data.draw(st.text(max_size=2))] = 1
+    text = json.dumps(document[0])
+
+    def verdict() -> object:
+        try:
+            return Report.from_json(text)
+        except InvalidReport as refused:
+            return str(refused)
+
+    quick = verdict()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mig.report._quickly", lambda document: document["no such key"])
+        strict = verdict()
+    assert repr(quick) == repr(strict), "1, 1.0 and true are equal, and not the same"
+
+
 @pytest.mark.parametrize(
     ("pci_id", "nvml_id", "nvml_name", "name"),
     [
