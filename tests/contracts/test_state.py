@@ -9,18 +9,47 @@ import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
 import components
-from components.assignment import AssignmentProvider
-from components.layout_file import LayoutFileProvider
-from components.verification import VerificationProvider
+from components.assignment import Assignment, AssignmentProvider
+from components.layout_file import LayoutFile, LayoutFileProvider
+from components.verification import Verification, VerificationProvider
+from mig import labels
 
 TYPE_TOKENS = {
     "components.gpu_operator.GpuOperator": "mig-fleet:index:GpuOperator",
+    "components.joining.JoiningNodes": "mig-fleet:index:JoiningNodes",
     "components.layouts.MigLayouts": "mig-fleet:index:MigLayouts",
     "components.monitoring.component.Monitoring": "mig-fleet:index:Monitoring",
     "components.pool.Pool": "mig-fleet:index:Pool",
     "components.probe.component.MigProbe": "mig-fleet:index:MigProbe",
 }
 """A new component belongs here, with a token that never changes."""
+
+OUTPUTS = {
+    Assignment: {"config": "Output[str]", "nodes": "Output[list[str]]"},
+    LayoutFile: {},
+    Verification: {"realized": "Output[dict[str, dict[str, str]]]", "recovered": "Output[list[str]]"},
+}
+"""An output whose shape changes stops the program of every stack that holds the old one: give it a new name."""
+
+ON_THE_WIRE = {
+    "ATTEMPT": "mig-fleet.dev/attempt",
+    "CORDONED": "mig-fleet.dev/cordoned",
+    "FIELD_MANAGER": "mig-fleet",
+    "HEARTBEAT": "mig-fleet.dev/heartbeat",
+    "LAYOUTS_CONFIG_MAP": "mig-fleet-layouts",
+    "LAYOUTS_KEY": "config.yaml",
+    "MODEL": "mig-fleet.dev/gpu",
+    "PREVIOUS_CONFIG": "mig-fleet.dev/previous-config",
+    "PROBE": "mig-probe",
+    "REPORT_KEY": "report.json",
+    "REPORT_LABEL": "mig-fleet.dev/report",
+    "REPORT_PREFIX": "mig-report-",
+    "STARTUP_TAINT": "mig-fleet.dev/startup",
+    "TAINT": "mig-fleet.dev/reconfiguring",
+    "VERIFIED_CONFIG": "mig-fleet.dev/verified-config",
+    "WAVE": "mig-fleet.dev/wave",
+}
+"""What we write into clusters: nodes keep it from one release to the next."""
 
 
 def every_component() -> dict[str, type[pulumi.ComponentResource]]:
@@ -63,3 +92,18 @@ def test_a_dynamic_provider_is_stored_by_reference_and_never_moves(provider: typ
 def test_a_dynamic_provider_stores_nothing_of_its_own(provider: type) -> None:
     assert vars(provider()) == {}, "attributes are pickled into the state"
     assert provider.serialize_as_secret_always is False  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("resource", sorted(OUTPUTS, key=str), ids=lambda resource: resource.__name__)
+def test_the_outputs_of_a_dynamic_resource_keep_their_shape(resource: type) -> None:
+    declared = inspect.get_annotations(resource)
+    assert {name: str(shape).replace("pulumi.output.", "") for name, shape in declared.items()} == OUTPUTS[resource]
+
+
+def test_what_stands_on_nodes_keeps_its_name() -> None:
+    words = {key: value for key, value in vars(labels).items() if key.isupper() and isinstance(value, str)}
+    assert {key: value for key, value in words.items() if "nvidia" not in value} == ON_THE_WIRE | {
+        "ALL_DISABLED": "all-disabled",
+        "PAUSED": "paused-for-mig-change",
+        "OPERATOR_OWNED_CONFIG_MAP": "default-mig-parted-config",
+    }, "a renamed mark makes every node look replaced: read the old name, too, then change this list"
