@@ -36,6 +36,7 @@ class Kind(StrEnum):
     UNREPORTED = "report missing"
     SILENT = "report stale"
     UNREADABLE = "driver error"
+    RESET = "GPU reset pending"
     LOST = "layout lost"
     DESTROYED = "slice destroyed"
     FOREIGN = "foreign slice"
@@ -70,7 +71,7 @@ def differences(expected: Expected, name: str, node: Node | None) -> list[Differ
     if node.state == "failed":
         return one(Kind.FAILED, f"could not apply {expected['config']!r}")
     if node.state != "success":
-        return one(Kind.UNSETTLED, f"MIG Manager's state is {node.state or 'not set'!r}")
+        return one(Kind.UNSETTLED, f"MIG Manager's state is {node.state or 'not set'!r}{_asleep(node)}")
     report = node.report
     if report is None:
         return one(Kind.UNREPORTED, "its probe has not reported; is the pod of DaemonSet mig-probe running there?")
@@ -79,7 +80,7 @@ def differences(expected: Expected, name: str, node: Node | None) -> list[Differ
     if report.errors:
         return one(Kind.UNREADABLE, "; ".join(report.errors))
     if report.attempt != node.attempt:
-        return one(Kind.UNREPORTED, "its probe has not reported since the last change")
+        return one(Kind.UNREPORTED, f"its probe has not reported since the last change{_asleep(node)}")
     if (report.config, report.state) != (node.config, node.state):
         return one(Kind.UNREPORTED, f"its probe last saw config {report.config or 'none'!r}, state {report.state!r}")
     wrong = _slices(name, expected["gpus"], report.counts())
@@ -87,11 +88,16 @@ def differences(expected: Expected, name: str, node: Node | None) -> list[Differ
         return wrong
     pending = [gpu.index for gpu in report.gpus if gpu.mig_mode_current != gpu.mig_mode_pending]
     if pending:
-        return one(Kind.UNSETTLED, f"GPU {_list(pending)}: a change of the MIG mode waits for a GPU reset or reboot")
+        return one(Kind.RESET, f"GPU {_list(pending)}: a change of the MIG mode waits for a GPU reset or reboot")
     return [
         *(Difference(Kind.ALLOCATABLE, name, text) for text in _allocatable(expected["allocatable"], node)),
         *(Difference(Kind.FEATURES, name, text) for text in _labels(expected["labels"], node)),
     ]
+
+
+def _asleep(node: Node) -> str:
+    """Why nothing may come of waiting."""
+    return "" if node.ready else "; the node is not Ready"
 
 
 def cut(profiles: Mapping[str, int] | None) -> str:

@@ -48,10 +48,13 @@ def checked(
     """The new inputs, with ``drift`` where `find` has sentences, or with what `foresee` says of a planned change.
 
     A planned change is not drift, so one of the two is asked. A wave that is held back keeps its old inputs, for those
-    of its nodes that are still in it. Nothing is looked for while an input is unknown. A cluster that does not answer
-    fails the check, unless the stack says ``onUnreachable: warn``.
+    of its nodes that are still in it. One behind a failure keeps all of them, and nobody looks for drift: a second
+    error about the layout it was to leave would hide the first. Nothing is looked for while an input is unknown. A
+    cluster that does not answer fails the check, unless the stack says ``onUnreachable: warn``.
     """
     news, olds = lasting(news), lasting(olds)
+    if news.pop("blocked", False) is True:
+        return CheckResult(olds or {**news, "held": True}, [])
     if news.get("held") and olds and not olds.get("held"):
         news = {**olds, "nodes": [name for name in olds["nodes"] if name in news["nodes"]]}
     if pulumi.runtime.rpc.contains_unknowns(news) or news.get("held"):

@@ -86,7 +86,8 @@ class Pool(pulumi.ComponentResource):
                 "timeout_s": rollout.get("timeout_s", 2700),
                 # A rollback is a change like any other: it meets the users' pods, too.
                 "on_user_pods": rollout.get("on_user_pods", "refuse"),
-                "held": True if wave in held else blocked,
+                "held": wave in held,
+                "blocked": blocked,
             }
             assigned = Assignment(
                 f"{name}-{wave}-assigned",
@@ -101,7 +102,7 @@ class Pool(pulumi.ComponentResource):
                     "recovery": rollout.get("recovery", True),
                     "wedged_s": rollout.get("wedged_s", 1800),
                     "on_failure": rollout.get("on_failure", "halt"),
-                    "held": True if wave in held else _or_failed(blocked, assigned),
+                    "blocked": _or_failed(blocked, assigned),
                 },
                 self._after(assigned),
             )
@@ -132,7 +133,7 @@ def _or_failed(blocked: pulumi.Output[bool], resource: pulumi.Resource) -> pulum
 
     Under `--continue-on-error` a program that depends on a failed resource would end with a traceback, and with it the
     registration of every other pool (pulumi sdk/python, rpc_manager). So the waves behind a failed one are registered
-    all the same, held back: they keep what they have.
+    all the same, blocked: they keep what they have.
     """
     failed = resource.urn.apply(lambda _: False).recover(lambda _: True)
     return pulumi.Output.all(blocked, failed).apply(any)

@@ -14,8 +14,8 @@ from mig import labels
 
 T = TypeVar("T")
 
-FINAL = frozenset({Kind.GONE, Kind.RELABELLED})
-"""No waiting changes these."""
+FINAL = frozenset({Kind.GONE, Kind.RELABELLED, Kind.RESET})
+"""No waiting changes these: MIG Manager is done, and what is missing is for somebody else to do."""
 
 UNSEEN = frozenset({Kind.UNREPORTED, Kind.SILENT, Kind.UNREADABLE})
 """What only the probe can tell more about."""

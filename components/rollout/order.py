@@ -37,7 +37,9 @@ class WaveArgs(TypedDict):
     """``refuse`` (default) to change a node whose slices are in use, ``wait`` for its pods, or ``evict`` them."""
     isolation: NotRequired[str]
     """``taint`` (default) the nodes during a change, or ``cordon`` them."""
-    held: NotRequired[pulumi.Input[bool]]
+    blocked: NotRequired[pulumi.Input[bool]]
+    """Something before this failed; nothing is done, nothing is looked for, and the state keeps what it has."""
+    held: NotRequired[bool]
     """The wave waits for a later update; nothing is done now."""
     timeout_s: NotRequired[int]
     """For the whole wave. MIG Manager alone may need 25 minutes before it touches a GPU (mig-parted reconfigure.go)."""

@@ -125,7 +125,8 @@ class Recovery:
         app = PLUGIN_APP if remedy is Remedy.PLUGIN else MANAGER_APP
         operands = _running(pods, self.order.namespace, app)
         if not operands:
-            return f"no pod of {app} runs there; see `kubectl -n {self.order.namespace} get daemonset {app}`"
+            see = f"see `kubectl -n {self.order.namespace} get daemonset {app}`"
+            return f"no pod of {app} runs there{_kept_away(node)}; {see}"
         if remedy is Remedy.RESTORE:
             cluster.patch_node(node.name, _let_back(node), {})
         if remedy is not Remedy.PLUGIN:
@@ -141,6 +142,12 @@ def _running(pods: Iterable[Json], namespace: str, app: str) -> list[str]:
         for pod in pods
         if pod["metadata"]["namespace"] == namespace and (pod["metadata"].get("labels") or {}).get("app") == app
     ]
+
+
+def _kept_away(node: Node) -> str:
+    """The operands tolerate our taints and NVIDIA's, nobody else's."""
+    foreign = sorted(node.taints - {*labels.OUR_TAINTS, labels.GPU_RESOURCE})
+    return f"; the node is tainted with {', '.join(foreign)}" if foreign else ""
 
 
 def _let_back(node: Node) -> dict[str, str | None]:

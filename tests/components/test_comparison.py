@@ -116,7 +116,7 @@ def test_a_mig_mode_that_waits_for_a_reset_is_not_done(expected: Expected, a_nod
     assert node.report is not None
     waiting = tuple(replace(gpu, mig_mode_pending=False) for gpu in node.report.gpus)
     found = differences(expected, "n1", replace(node, report=replace(node.report, gpus=waiting)))
-    assert [d.kind for d in found] == [Kind.UNSETTLED]
+    assert [d.kind for d in found] == [Kind.RESET]
 
 
 def test_a_gpu_is_put_into_words() -> None:

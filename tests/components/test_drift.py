@@ -111,7 +111,7 @@ def joined_again(fleet: Fleet) -> None:
         ),
         (
             lambda fleet: fleet.report("n1", gpus=(a_gpu(0, CUT), a_gpu(1, CUT, mig_mode_pending=False))),
-            "not settled: n1: GPU 1: a change of the MIG mode waits for a GPU reset or reboot",
+            "GPU reset pending: n1: GPU 1: a change of the MIG mode waits for a GPU reset or reboot",
             None,
         ),
         (

@@ -145,7 +145,9 @@ def test_a_mode_that_waits_for_a_reboot_is_not_done(fleet: Fleet) -> None:
     roll_out(wave)
     waiting = (a_gpu(0, {"1g.10gb": 7}), a_gpu(1, {"1g.10gb": 7}, mig_mode_pending=False))
     fleet.report("n1", gpus=waiting)
-    assert failure(wave)[1] == "  not settled: n1: GPU 1: a change of the MIG mode waits for a GPU reset or reboot"
+    assert (
+        failure(wave)[1] == "  GPU reset pending: n1: GPU 1: a change of the MIG mode waits for a GPU reset or reboot"
+    )
 
 
 def test_a_failure_of_nodes_that_are_open_says_what_they_carry(fleet: Fleet) -> None:

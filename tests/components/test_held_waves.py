@@ -152,3 +152,12 @@ def test_a_wave_that_waited_and_then_leaves_lets_its_nodes_go(fleet: Fleet) -> N
     ASSIGNMENT.delete("pool-wave-0", waiting)
     assert fleet.marks("n1") == {}
     assert fleet.labelled() == []
+
+
+def test_a_wave_behind_a_failed_one_keeps_what_it_has_and_says_nothing(fleet: Fleet) -> None:
+    old = a_wave("n1", "n2")
+    for provider in (ASSIGNMENT, VERIFICATION):
+        found = provider.check(old, {**a_wave("n1", "n2"), "config": "other", "blocked": True})
+        assert (found.inputs, found.failures) == (old, [])
+        created = provider.check({}, {**old, "blocked": True})
+        assert created.inputs == {**old, "held": True}, "what was never done is left for the next update"
