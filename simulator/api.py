@@ -42,12 +42,12 @@ class Api:
     async def get(self, path: str, **query: str) -> Json:
         return await self._call("GET", path, query=query)
 
-    async def create(self, path: str, body: Json) -> Json:
-        return await self._call("POST", path, body, query={"fieldManager": FIELD_MANAGER})
+    async def create(self, path: str, body: Json, manager: str = FIELD_MANAGER) -> Json:
+        return await self._call("POST", path, body, query={"fieldManager": manager})
 
-    async def patch(self, path: str, body: Json) -> Json:
+    async def patch(self, path: str, body: Json, manager: str = FIELD_MANAGER) -> Json:
         """A merge patch: ``None`` removes a key."""
-        return await self._call("PATCH", path, body, query={"fieldManager": FIELD_MANAGER}, content_type=MERGE_PATCH)
+        return await self._call("PATCH", path, body, query={"fieldManager": manager}, content_type=MERGE_PATCH)
 
     async def delete(self, path: str, options: Json | None = None) -> Json:
         return await self._call("DELETE", path, options)

@@ -63,7 +63,7 @@ class Daemon:
         self._say("the fleet file")
         file = FleetFile.load(self._own_fleet_file())
         nvml, wrong_clock = driver_library(self.directory), clock.library(self.directory)
-        await self.plane.start(self._say)
+        await self.plane.start(self._say, file.is_large)
         self._say("nodes")
         async with Api(self.directory) as api:
             cluster = Cluster(self.directory, file, api, nvml, wrong_clock)

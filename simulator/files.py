@@ -1,7 +1,13 @@
-"""Files that only their owner may read, and that nobody sees half-written."""
+"""Files that only their owner may read, and that nobody sees half-written; and a quick way to read YAML."""
 
 import os
 from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""For ``yaml.load``: the same as ``safe_load``, and ten times as fast, which a fleet of a thousand nodes needs."""
 
 
 def write_private(path: Path, content: bytes | str) -> Path:

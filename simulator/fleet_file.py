@@ -1,7 +1,7 @@
 """The file that says which nodes a simulated fleet has, and how long things take there."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -10,14 +10,15 @@ from pydantic.alias_generators import to_camel
 from mig import gpus
 from mig.errors import MigError
 from simulator.errors import FleetFileError
-from simulator.files import write_private
+from simulator.files import LOADER, write_private
 
 DEFAULT: Final = Path(__file__).with_name("default-fleet.yaml")
 
+LARGE: Final = 50
+"""Nodes."""
+
 GIVEN: Final = "fleet-as-given.yaml"
 """In a fleet's folder, the file that it was started from; ``fleet.yaml`` beside it knows who joined and left since."""
-
-LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _known(model: str) -> str:
@@ -71,6 +72,8 @@ class FleetFile(_Settings):
 
     driver: str = "580.126.09"
     cuda: Annotated[float, Field(ge=11)] = 13.0
+    probe: Literal["process", "inProcess"] = "process"
+    """``inProcess``: the simulator writes the probes' reports itself, as hundreds of nodes need it."""
     timing: Timing = Timing()
     nodes: Annotated[list[NodeSpec], Field(min_length=1)]
 
@@ -86,6 +89,11 @@ class FleetFile(_Settings):
     def cuda_version(self) -> int:
         """As NVML has it: 13000 for 13.0."""
         return round(self.cuda * 1000)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether to spend memory for speed."""
+        return len(self.nodes) >= LARGE
 
     def joined(self, spec: NodeSpec) -> "FleetFile":
         """With one more node; raises :class:`FleetFileError` when there is one of that name."""
@@ -104,7 +112,6 @@ class FleetFile(_Settings):
     def load(cls, path: Path) -> "FleetFile":
         """Raises :class:`FleetFileError` with every mistake and its place."""
         try:
-            # The same as safe_load, and ten times as fast, which a thousand nodes need.
             document = yaml.load(path.read_text(), LOADER)
         except OSError as exc:
             raise FleetFileError(str(path), [f"cannot be read: {exc.strerror}"]) from None

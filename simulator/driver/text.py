@@ -12,6 +12,7 @@ from mig import gpus
 from mig.gpus import GpuModel, GpuProfile
 from simulator.driver.gpu import Client, ComputeInstance, Gpu, GpuInstance, shares
 
+OF_THE_CATALOG: Final = frozenset({"profile", "compute-profile"})
 NO_BOARD: Final = "0x000010DE"
 SUBSYSTEM: Final = "0x16C110DE"
 
@@ -24,10 +25,11 @@ def line(kind: str, **fields: object) -> str:
 
 
 def records(text: str) -> Iterator[tuple[str, Record]]:
-    """Kind and fields of each line."""
+    """Kind and fields of each line, without what was written for the C library alone."""
     for row in text.splitlines():
         kind, *fields = row.split("\t")
-        yield kind, dict(field.split("=", 1) for field in fields)
+        if kind not in OF_THE_CATALOG:
+            yield kind, dict(field.split("=", 1) for field in fields)
 
 
 def catalog(model: GpuModel) -> Iterator[str]:

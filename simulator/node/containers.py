@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from simulator import operator
-from simulator.node import manager, operands, process
+from simulator.node import manager, operands, played_probe, process
 from simulator.node.context import Behaviour, Context
 from simulator.node.pod import EXIT_CODE, RUNS_FOR, Pod
 
@@ -17,13 +17,13 @@ BY_APP: Final[dict[str, Behaviour]] = {
 """Label ``app`` → behaviour, the names that NVIDIA's chart and operator give."""
 
 PROBE: Final = "mig-probe"
-"""Label ``app.kubernetes.io/name`` of the pods whose program is really run."""
+"""Label ``app.kubernetes.io/name`` of the pods whose program is really run, unless the fleet is too large for that."""
 
 
-def behaviour(pod: Pod) -> Behaviour:
-    """What the pod's container will do."""
+def behaviour(pod: Pod, probe: str) -> Behaviour:
+    """What the pod's container will do; ``probe`` as in :class:`~simulator.fleet_file.FleetFile`."""
     if pod.labels.get("app.kubernetes.io/name") == PROBE:
-        return process.run
+        return process.run if probe == "process" else played_probe.run
     if pod.of_job or RUNS_FOR in pod.annotations or EXIT_CODE in pod.annotations:
         return _work
     return BY_APP.get(pod.labels.get("app", ""), _idle)

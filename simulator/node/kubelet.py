@@ -153,7 +153,7 @@ class Kubelet:
         """The container, started again whenever it ends and its pod wants that."""
         address = self._address(pod)
         context = Context(self.node, self, pod, mounts)
-        perform = behaviour(pod)
+        perform = behaviour(pod, self.node.cluster.fleet_file.probe)
         backoff = self.node.timing.restart_backoff
         for restarts in itertools.count(pod.starts):
             await self._report(pod, pod_status.running(pod, address, restarts))

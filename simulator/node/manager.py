@@ -13,7 +13,6 @@ import yaml
 from mig import labels
 from mig.errors import MigError
 from mig.parted import Entry
-from mig.parted import read as read_parted
 from simulator.api import Json
 from simulator.driver import Driver
 from simulator.errors import ApiError, PartedError
@@ -104,11 +103,11 @@ class Reconfiguration:
         except PartedError:
             await self._finish("failed")
             raise
-        if parted.is_applied(node.driver_file.read(), config):
+        if parted.is_applied(node.driver, config):
             self.context.say("Selected MIG config is already applied")
             await self._finish("success")
             return
-        mode_differs = not parted.mode_is_applied(node.driver_file.read(), config)
+        mode_differs = not parted.mode_is_applied(node.driver, config)
         if mode_differs and self.state == REBOOTING:
             await self._finish("failed")
             raise PartedError("MIG mode change did not take effect after rebooting")
@@ -137,7 +136,7 @@ class Reconfiguration:
         if content is None:
             raise PartedError(f"error reading config file: open {path}: no such file or directory")
         try:
-            return read_parted(yaml.safe_load(content)).select(self.config_name)
+            return parted.load(content).select(self.config_name)
         except (MigError, yaml.YAMLError) as exc:
             raise PartedError(f"error validating config: {exc}") from None
 

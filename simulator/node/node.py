@@ -48,6 +48,7 @@ class SimulatedNode:
         self._offered: Mapping[str, int] = {}
         self._restless = asyncio.Event()
         self._is_down = False
+        self._seen: tuple[tuple[int, int], Driver] | None = None
         self._spent: set[Fault] = set()
 
     @property
@@ -78,6 +79,20 @@ class SimulatedNode:
             return False
         self._spent.add(fault)
         return True
+
+    @property
+    def driver(self) -> Driver:
+        """The driver as it is now, to look at; it is read anew when its file is another one."""
+        stamp = self.driver_stamp
+        if self._seen is None or self._seen[0] != stamp:
+            self._seen = stamp, self.driver_file.read()
+        return self._seen[1]
+
+    @property
+    def driver_stamp(self) -> tuple[int, int]:
+        """Different after each change of the driver."""
+        found = self.driver_file.path.stat()
+        return found.st_ino, found.st_mtime_ns
 
     def install_driver(self) -> None:
         """Write the driver's state as it is on a new machine, unless there is one already."""
@@ -164,7 +179,7 @@ class SimulatedNode:
         """Faults came or went: those that live in the driver's state are put there, the kubelet looks again."""
         self._spent &= faults.read(self.annotations)
         errors = faults.read_nvml_errors(self.annotations)
-        if self.driver_file.read().errors != errors:
+        if self.driver.errors != errors:
             with self.driver_file.change() as driver:
                 driver.errors = errors
         clock.keep(self.clock_file, self.faults)

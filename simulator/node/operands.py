@@ -20,7 +20,7 @@ async def plugin(context: Context) -> int:
     """
     strategy = context.environment.get("MIG_STRATEGY", "none")
     try:
-        offered: Mapping[str, int] = device_plugin.resources(context.node.driver_file.read(), strategy)
+        offered: Mapping[str, int] = device_plugin.resources(context.node.driver, strategy)
     except device_plugin.PluginError as exc:
         context.say(f"error starting plugins: {exc}")
         return 1
@@ -40,16 +40,14 @@ async def discovery(context: Context) -> int:
     node = context.node
     strategy = context.environment.get("MIG_STRATEGY", "none")
     stamp = str(int(time.time()))
-    seen, wanted = -1, dict[str, str]()
+    seen, wanted = (0, 0), dict[str, str]()
     while True:
         if Fault.GFD_SLOW in node.faults:
             await asyncio.sleep(node.timing.gfd_interval * SLOW_FACTOR)
-        modified = node.driver_file.path.stat().st_mtime_ns
-        if modified != seen:
-            driver = node.driver_file.read()
-            wanted = feature_discovery.discovered(driver, node.spec.machine, strategy)
+        if seen != node.driver_stamp:
+            seen = node.driver_stamp
+            wanted = feature_discovery.discovered(node.driver, node.spec.machine, strategy)
             wanted[f"{feature_discovery.PREFIX}gfd.timestamp"] = stamp
-            seen = modified
         patch: dict[str, str | None] = {
             name: None for name in node.labels if feature_discovery.owns(name) and name not in wanted
         }

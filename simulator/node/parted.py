@@ -7,15 +7,25 @@ count zero, S4 a GPU that no entry covers, S5 MIG wanted on a GPU without it.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+
+import yaml
 
 from mig.errors import MigError
-from mig.parted import Entry
+from mig.parted import Entry, PartedFile, read
 from mig.profiles import Profile
 from simulator.driver import Driver, Gpu
 from simulator.driver.text import board
 from simulator.errors import DriverError, PartedError
+from simulator.files import LOADER
 
 Config = Sequence[Entry]
+
+
+@lru_cache(maxsize=16)
+def load(content: bytes) -> PartedFile:
+    """A config file's meaning; the same bytes are read once for all nodes. Raises ``MigError`` or ``YAMLError``."""
+    return read(yaml.load(content, LOADER))
 
 
 def is_applied(driver: Driver, config: Config) -> bool:

@@ -15,7 +15,6 @@ import yaml
 
 from mig.errors import InvalidPartedFile, UnknownConfig
 from mig.parted import PartedFile
-from mig.parted import read as read_parted
 from simulator.errors import PartedError
 from simulator.node import parted
 from simulator.node.context import Context
@@ -60,7 +59,7 @@ def _assert(context: Context, words: Sequence[str]) -> str:
     if chosen.valid_config:
         return VALID
     matches = parted.mode_is_applied if chosen.mode_only else parted.is_applied
-    if not matches(context.node.driver_file.read(), config):
+    if not matches(context.node.driver, config):
         raise PartedError("Assertion failure: selected configuration not currently applied")
     return MODE_APPLIED if chosen.mode_only else APPLIED
 
@@ -84,7 +83,7 @@ def _load(context: Context, path: str) -> PartedFile:
     if content is None:
         raise PartedError(f"Error parsing config file: read error: open {path}: no such file or directory")
     try:
-        return read_parted(yaml.safe_load(content))
+        return parted.load(content)
     except (InvalidPartedFile, yaml.YAMLError) as exc:
         raise PartedError(f"Error parsing config file: unmarshal error: {exc}") from None
 
