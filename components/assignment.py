@@ -64,12 +64,11 @@ class AssignmentProvider(ResourceProvider):
         return CreateResult(props["wave"], assign(props))
 
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
-        """Nodes that were taken out and are not to be left as they are wait for the next update: in this one another
-        pool may take them over, and cut them only once.
+        """Nodes that are taken out now are released by a later update: in this one another wave may take them over, and
+        cut them only once.
         """
         outputs = assign(news)
-        leaving = () if news["on_delete"] == RETAIN else olds["nodes"]
-        release(news, {*news["nodes"], *leaving})
+        release(news, {*news["nodes"], *olds["nodes"]})
         return UpdateResult(outputs)
 
     def delete(self, _id: str, props: Props) -> None:
@@ -101,10 +100,14 @@ def relabelled(seen: Look, props: Mapping[str, Any]) -> list[str]:
             found.append(
                 f"{Kind.RELABELLED}: {name} carries {node.config or 'no config'!r}, expected {props['config']!r}"
             )
-    found += [
-        f"{Kind.LEFT}: {name} was taken out of the pool and waits for `onDelete: {props['on_delete']}`"
-        for name in _own(seen, props, props["nodes"])
-    ]
+    for name, node in _own(seen, props, props["nodes"]).items():
+        if props["on_delete"] != RETAIN:
+            waits = f"waits for `onDelete: {props['on_delete']}`"
+        elif node.closed:
+            waits = "is still closed to new pods"
+        else:
+            continue
+        found.append(f"{Kind.LEFT}: {name} was taken out of the pool and {waits}")
     return sorted(found)
 
 

@@ -84,6 +84,7 @@ def test_a_node_that_moves_to_another_pool_is_cut_once_whoever_comes_first(
         step()
     assert fleet.labelled() == [("n1", WIDE.config_name)]
     assert fleet.marks("n1")["wave"] == "b-wave-0"
+    assert fleet.marks("n1")["attempt"] == "2", "counted on, or a report of before would be taken for one of now"
     staying = a_wave("n2", wave="a-wave-0", on_delete=policy)
     assert "drift" not in ASSIGNMENT.check(staying, staying).inputs, "nothing is left to do for the pool that it left"
 
@@ -115,11 +116,25 @@ def test_a_node_taken_out_of_a_pool_is_released_by_the_update_after(used: Fleet)
     assert "drift" not in ASSIGNMENT.check(new, new).inputs
 
 
-def test_a_node_taken_out_of_a_pool_that_retains_is_let_go_at_once(fleet: Fleet) -> None:
-    old = rolled_out(fleet, a_wave("n1", "n2"))
-    ASSIGNMENT.update("pool-wave-0", old, a_wave("n2"))
+def test_a_node_taken_out_of_a_pool_that_retains_needs_nothing_and_loses_its_marks_with_the_wave(fleet: Fleet) -> None:
+    old, new = rolled_out(fleet, a_wave("n1", "n2")), a_wave("n2")
+    ASSIGNMENT.update("pool-wave-0", old, new)
+    assert "drift" not in ASSIGNMENT.check(new, new).inputs
+    assert fleet.written() == []
+    ASSIGNMENT.delete("pool-wave-0", new)
     assert fleet.labelled() == []
-    assert fleet.marks("n1") == {}
+    assert fleet.marks("n1") == fleet.marks("n2") == {}
+
+
+def test_a_broken_node_that_is_taken_out_closed_is_opened_by_the_update_after(fleet: Fleet) -> None:
+    old, new = rolled_out(fleet, a_wave("n1", "n2")), a_wave("n2")
+    fleet.taint("n1", labels.TAINT)
+    ASSIGNMENT.update("pool-wave-0", old, new)
+    seen = ASSIGNMENT.check(new, new).inputs
+    assert seen["drift"] == ["node left: n1 was taken out of the pool and is still closed to new pods"]
+    ASSIGNMENT.update("pool-wave-0", new, seen)
+    assert fleet.closed() == []
+    assert "drift" not in ASSIGNMENT.check(new, new).inputs
 
 
 def test_a_node_that_was_taken_out_together_with_a_new_layout_is_still_known_as_ours(fleet: Fleet) -> None:
