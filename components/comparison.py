@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypedDict
 
 from components.look import Node
-from mig.report import SILENT_AFTER_S
+from mig.report import SILENT_AFTER_S, in_words
 
 
 class Expected(TypedDict):
@@ -100,18 +100,6 @@ def _asleep(node: Node) -> str:
     return "" if node.ready else "; the node is not Ready"
 
 
-def cut(profiles: Mapping[str, int] | None) -> str:
-    """One GPU in words: ``3g.40gb + 2x 1g.10gb``, ``no slices``, ``MIG off``.
-
-    >>> cut({"1g.10gb": 7})
-    '7x 1g.10gb'
-    """
-    if profiles is None:
-        return "MIG off"
-    parts = [f"{int(n)}x {name}" if n != 1 else name for name, n in sorted(profiles.items(), reverse=True) if n]
-    return " + ".join(parts) or "no slices"
-
-
 def _slices(
     node: str, expected: Sequence[Mapping[str, int] | None], found: Sequence[Mapping[str, int] | None]
 ) -> list[Difference]:
@@ -124,7 +112,7 @@ def _slices(
         Difference(
             Kind.LOST if all_lost else _kind(want, have),
             node,
-            f"GPU {index}: expected {cut(want)}, found {cut(have)}",
+            f"GPU {index}: expected {in_words(want)}, found {in_words(have)}",
         )
         for index, (want, have) in enumerate(pairs)
         if want != have

@@ -20,7 +20,7 @@ from pulumi.dynamic import (
 
 from components.clean_error import CleanError, one_clean_error
 from components.cluster import ClusterError
-from components.comparison import Difference, Expected, Kind, cut
+from components.comparison import Difference, Expected, Kind
 from components.drift import address, checked, lasting, reports_of
 from components.look import Look, look
 from components.rollout.change import how_to_open, reopen
@@ -30,6 +30,7 @@ from components.rollout.recovery import Recovery
 from components.rollout.rollback import roll_back
 from mig import labels
 from mig.pictures import indices_text
+from mig.report import in_words
 
 Props = dict[str, Any]
 HALT, ROLLBACK = "halt", "rollback"
@@ -194,8 +195,8 @@ def _realized(seen: Look, name: str) -> dict[str, str]:
     """GPUs that look alike, as ``0-7`` or ``0,2``, and what NVML counted on each."""
     report = seen.nodes[name].report
     groups: dict[str, list[int]] = {}
-    for index, profiles in enumerate(report.counts() if report else ()):
-        groups.setdefault(cut(profiles), []).append(index)
+    for gpu in report.gpus if report else ():
+        groups.setdefault(in_words(gpu.counts()), []).append(gpu.index)
     return {indices_text(indices): text for text, indices in groups.items()}
 
 

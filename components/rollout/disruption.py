@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from components.comparison import Expected, cut
+from components.comparison import Expected
 from components.look import Look, Node
 from components.rollout.holders import Holder
 from mig import gpus, labels
 from mig.pictures import indices_text
+from mig.report import in_words
 
 MOST_LINES = 20
 """A preview is read by people; what is more is counted."""
@@ -96,7 +97,7 @@ def _picture(cuts: Iterable[Mapping[str, int] | None]) -> str:
     """``GPU 0-7: 7x 1g.10gb``, GPUs that look alike together."""
     alike: dict[str, list[int]] = {}
     for index, profiles in enumerate(cuts):
-        alike.setdefault(cut(profiles), []).append(index)
+        alike.setdefault(in_words(profiles), []).append(index)
     return "; ".join(f"GPU {indices_text(indices)}: {text}" for text, indices in alike.items()) or "no GPUs"
 
 

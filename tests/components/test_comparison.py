@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from components.comparison import Expected, Kind, cut, differences
+from components.comparison import Expected, Kind, differences
 from components.look import Node
-from mig.report import ComputeInstance, Instance
+from mig.report import ComputeInstance, Instance, in_words
 
 
 def kinds(expected: Expected, node: Node | None) -> list[Kind]:
@@ -120,6 +120,6 @@ def test_a_mig_mode_that_waits_for_a_reset_is_not_done(expected: Expected, a_nod
 
 
 def test_a_gpu_is_put_into_words() -> None:
-    assert cut({"1g.10gb": 2, "3g.40gb": 1}) == "3g.40gb + 2x 1g.10gb"
-    assert cut({}) == "no slices"
-    assert cut(None) == "MIG off"
+    assert in_words({"1g.10gb": 2, "3g.40gb": 1}) == "3g.40gb + 2x 1g.10gb"
+    assert in_words({}) == "no slices"
+    assert in_words(None) == "MIG off"

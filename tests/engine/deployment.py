@@ -13,10 +13,10 @@ from typing import Any
 import yaml
 
 from components.cluster import Cluster
-from components.comparison import cut
 from components.reports import heard
 from mig import labels
 from mig.pictures import indices_text
+from mig.report import in_words
 from simulator import Fleet
 
 ROOT = Path(__file__).parents[2]
@@ -136,7 +136,7 @@ class Deployment:
         report = heard(Cluster({"kubeconfig": str(self.fleet.kubeconfig)}), REPORTS)[node].report
         groups: dict[str, list[int]] = {}
         for index, profiles in enumerate(report.counts()):
-            groups.setdefault(cut(profiles), []).append(index)
+            groups.setdefault(in_words(profiles), []).append(index)
         return {indices_text(indices): text for text, indices in groups.items()}
 
     def nodes(self) -> dict[str, dict[str, Any]]:
