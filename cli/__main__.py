@@ -1,4 +1,4 @@
-"""The entry point: finds the subcommand's module when it is asked for, so that ``--help`` stays quick."""
+"""The entry point: imports a subcommand's module when it is asked for, so that no command pays for another."""
 
 import importlib
 from typing import Final

@@ -73,7 +73,7 @@ def _node(item: Any) -> NodeFacts | str:
         return f"an item of mig_nodes has no {wanted}: {str(dict(item))[:80]}"
     if "{{" in name + config:
         return f"an item of mig_nodes is a template that only Ansible can fill in: {name}, {config}"
-    size = next((item[key] for key in SIZES if isinstance(item.get(key), int)), None)
+    size = next((item[key] for key in SIZES if type(item.get(key)) is int), None)
     return NodeFacts(name, config, _text(item, GPUS), size)
 
 

@@ -42,6 +42,12 @@ def hint(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {words[near[0]]!r}?" if near else ""
 
 
+def shown(value: object) -> str:
+    """A value that was found, as Python writes it, cut to what a sentence can hold."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 _LISTED = 20
 """A longer list helps nobody."""
 
@@ -58,7 +64,8 @@ class InvalidProfile(MigError):
         self.text, self.why = text, why
 
     def __str__(self) -> str:
-        return f"{self.text!r} is not a MIG profile: {self.why}; profiles look like 1g.10gb, 1g.10gb+me or 1c.3g.40gb"
+        like = "profiles look like 1g.10gb, 1g.10gb+me or 1c.3g.40gb"
+        return f"{shown(self.text)} is not a MIG profile: {self.why}; {like}"
 
 
 class InvalidCount(MigError):
@@ -69,7 +76,7 @@ class InvalidCount(MigError):
         self.profile, self.count = profile, count
 
     def __str__(self) -> str:
-        return f"{self.profile} must have a whole number from 0 as its count, found {self.count!r}"
+        return f"{self.profile} must have a whole number from 0 as its count, found {shown(self.count)}"
 
 
 class UnknownProfile(MigError):
@@ -81,7 +88,7 @@ class UnknownProfile(MigError):
 
     def __str__(self) -> str:
         offers = f" ({self.gpu} offers {', '.join(self.known)})" if len(self.known) <= _LISTED else f" (on {self.gpu})"
-        return f"unknown MIG profile {self.profile!r}{hint(self.profile, self.known)}{offers}"
+        return f"unknown MIG profile {shown(self.profile)}{hint(self.profile, self.known)}{offers}"
 
 
 class AmbiguousProfile(MigError):
@@ -106,7 +113,8 @@ class UnknownGpu(MigError):
         self.name, self.known = name, tuple(known)
 
     def __str__(self) -> str:
-        return f"unknown GPU model {self.name!r}{hint(str(self.name), self.known)} (known: {', '.join(self.known)})"
+        near = hint(str(self.name), self.known)
+        return f"unknown GPU model {shown(self.name)}{near} (known: {', '.join(self.known)})"
 
 
 class AmbiguousGpu(MigError):
@@ -117,7 +125,7 @@ class AmbiguousGpu(MigError):
         self.name, self.candidates = name, tuple(candidates)
 
     def __str__(self) -> str:
-        return f"{self.name!r} is the name of several GPU models; write one of {', '.join(self.candidates)}"
+        return f"{shown(self.name)} is the name of several GPU models; write one of {', '.join(self.candidates)}"
 
 
 class InvalidCatalog(MigError):
@@ -164,7 +172,7 @@ class UnknownConfig(MigError):
 
     def __str__(self) -> str:
         holds = ", ".join(self.known) or "none"
-        return f"no config {self.name!r} in the file{hint(self.name, self.known)} (it holds: {holds})"
+        return f"no config {shown(self.name)} in the file{hint(self.name, self.known)} (it holds: {holds})"
 
 
 class InvalidReport(MigError):

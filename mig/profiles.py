@@ -7,7 +7,7 @@ H100-80GB. What a profile *is* stands in :mod:`mig.gpus`; here is only its spell
 import re
 from dataclasses import dataclass
 
-from mig.errors import InvalidProfile
+from mig.errors import InvalidProfile, shown
 from mig.labels import RESOURCE_PREFIX
 
 # Grammar: go-nvlib pkg/nvlib/device/mig_profile.go, parseMigProfile. Attributes are any alphanumeric words there too.
@@ -55,7 +55,7 @@ class Profile:
         attributes = tuple(sorted(tail.split(","))) if sign in text else ()
         for attribute in attributes:
             if not _ATTRIBUTE.fullmatch(attribute):
-                raise InvalidProfile(text, f"{attribute!r} is not an attribute")
+                raise InvalidProfile(text, f"{shown(attribute)} is not an attribute")
         if len(set(attributes)) != len(attributes):
             raise InvalidProfile(text, "an attribute stands there twice")
         positive, negative = (attributes, ()) if sign == "+" else ((), attributes)
@@ -107,7 +107,7 @@ def _why_not(text: str, fields: str) -> str:
     if fields != fields.strip():
         return "it has leading or trailing spaces"
     if _FIELDS.fullmatch(fields.lower()):
-        return f"letters are lower case, {text.lower()!r}"
+        return f"letters are lower case, {shown(text.lower())}"
     if match := re.fullmatch(r"(.+gb)\.(me(?:\.all)?|gfx)", text):
         return f"that is the Kubernetes spelling; NVIDIA's tools want {match[1]}+{match[2]}"
     return "the fields are <slices>g.<GB>gb"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from types import MappingProxyType
 
-from mig.errors import InvalidCatalog, InvalidProfile
+from mig.errors import InvalidCatalog, InvalidProfile, shown
 from mig.gpus.model import ComputeInstance, DriverRule, Engines, Geometry, GpuModel, GpuProfile
 from mig.profiles import Profile
 from mig.reading import Reader
@@ -140,7 +140,7 @@ def _driver_rule(row: Reader) -> DriverRule:
 def _geometry(table: Reader) -> Geometry:
     word = table.take("geometry", str)
     if word not in set(Geometry):
-        raise table.error("geometry", f"must be one of {', '.join(Geometry)}, found {word!r}")
+        raise table.error("geometry", f"must be one of {', '.join(Geometry)}, found {shown(word)}")
     return Geometry(word)
 
 
@@ -148,7 +148,7 @@ def _each(table: Reader, key: str, is_good: Callable[[str], object], why: str) -
     values = table.take_list(key, str)
     for value in values:
         if not is_good(value):
-            raise table.error(key, f"{value!r} {why}")
+            raise table.error(key, f"{shown(value)} {why}")
     return values
 
 

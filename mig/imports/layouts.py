@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mig.errors import InvalidLayout
+from mig.errors import InvalidLayout, shown
 from mig.gpus import GpuModel
 from mig.labels import ALL_DISABLED
 from mig.layouts import NAME, Cut, Layout
@@ -68,7 +68,9 @@ def _models(
             selected = models_of(entry)
             found |= {model.name: model for model in selected}
             if not selected:
-                left.append(f"{name}: the device filter {', '.join(entry.device_filter)} selects no GPU of the catalog")
+                left.append(
+                    f"{name}: the device filter {', '.join(map(shown, entry.device_filter))} selects no GPU of the catalog"
+                )
     if any(not entry.device_filter for entry in entries):
         found |= {model.name: model for model in carriers}
         if not found:

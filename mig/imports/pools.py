@@ -1,15 +1,21 @@
 """Pools out of nodes and the config names they carry, ours or those of NVIDIA's default file."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from mig.errors import AmbiguousGpu, InvalidLayout, UnknownGpu
+from mig.errors import AmbiguousGpu, InvalidLayout, UnknownGpu, shown
 from mig.gpus import GpuModel, find
 from mig.imports.layouts import Imported
 from mig.labels import ALL_DISABLED
 from mig.layouts import Layout
 from mig.layouts.forms import balanced
 from mig.profiles import Profile
+
+MOST_GPUS = 64
+"""No node has more, so a larger number is a mistake."""
+
+_NODE = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,12 @@ def import_nodes(
     left = list(known.left)
     configs = dict(known.configs)
     groups: dict[tuple[str, int, str], list[str]] = {}
+    seen: set[str] = set()
     for node in sorted(nodes, key=lambda node: node.name):
+        if problem := _name_problem(node.name, seen):
+            left.append(problem)
+            continue
+        seen.add(node.name)
         model = _model(node, gpu, left)
         if model is None:
             continue
@@ -72,12 +83,15 @@ def import_nodes(
             continue
         if layout is None:
             left.append(
-                f"node {node.name}: nothing says what config {node.config!r} means; give the file that holds it"
+                f"node {node.name}: nothing says what config {shown(node.config)} means; give the file that holds it"
             )
             continue
         size = node.gpus_per_node or gpus_per_node or _size(node, layout)
         if size is None:
             left.append(f"node {node.name}: nothing says how many GPUs it has; give --gpus-per-node")
+            continue
+        if not 1 <= size <= MOST_GPUS:
+            left.append(f"node {node.name}: has {size} GPUs, which must be 1 to {MOST_GPUS}")
             continue
         configs[node.config, model.name] = _apart(layout, configs.values())
         groups.setdefault((model.name, size, node.config), []).append(node.name)
@@ -105,6 +119,12 @@ def stock(config: str, gpu: GpuModel) -> Layout | None:
     if row is None or profile == config:
         return None
     return Layout.uniform(config, gpu.name, {row.name: row.max_instances})
+
+
+def _name_problem(name: str, seen: set[str]) -> str:
+    if name in seen:
+        return f"node {name}: stands there twice; the first was taken"
+    return "" if _NODE.fullmatch(name) else f"node {shown(name)}: no node can have this name"
 
 
 def _model(node: NodeFacts, gpu: GpuModel | None, left: list[str]) -> GpuModel | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mig.errors import MigError, Problem
+from mig.errors import MigError, Problem, shown
 from mig.gpus import GpuModel
 from mig.placement.request import canonical
 
@@ -70,7 +70,7 @@ def _device_problems(cuts: Sequence[Cut], paths: Sequence[str]) -> list[Problem]
             problems.append(Problem(where, "names no GPU"))
         for index in cut.devices or ():
             if isinstance(index, bool) or not isinstance(index, int) or index < 0:
-                problems.append(Problem(where, f"GPU indexes are whole numbers from 0, found {index!r}"))
+                problems.append(Problem(where, f"GPU indexes are whole numbers from 0, found {shown(index)}"))
             elif index in seen:
                 problems.append(Problem(where, f"GPU {index} stands there twice"))
             else:

@@ -9,11 +9,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mig.errors import AmbiguousGpu, InvalidLayout, Problem, UnknownGpu, hint
+from mig.errors import AmbiguousGpu, InvalidLayout, Problem, UnknownGpu, hint, shown
 from mig.gpus import GpuModel, find
 from mig.layouts.cut import Cut
 from mig.placement import feasible
 
+_GROUP = "{devices: [0, 1], profiles: {...}}"
 _FORMS = ("all", "gpus", "disabled", "balanced")
 
 
@@ -21,7 +22,7 @@ def read(name: str, document: object) -> tuple[GpuModel, tuple[Cut, ...], tuple[
     """The GPU model, the cuts, and where each cut was written. Raises InvalidLayout with every problem of the form."""
     if not isinstance(document, Mapping):
         raise InvalidLayout(
-            name, [Problem("", f"must look like {{gpu: H100-80GB, all: {{1g.10gb: 7}}}}, found {document!r}")]
+            name, [Problem("", f"must look like {{gpu: H100-80GB, all: {{1g.10gb: 7}}}}, found {shown(document)}")]
         )
     problems = _unknown_keys("", document, ("gpu", *_FORMS))
     model = None
@@ -66,19 +67,19 @@ _PLAIN = (0, 1, 2, 3, 4)
 
 def _groups(groups: object, problems: list[Problem]) -> list[tuple[str, Cut]]:
     if not isinstance(groups, (list, tuple)):
-        problems.append(Problem("gpus", f"must be a list of {{devices: [0, 1], profiles: {{...}}}}, found {groups!r}"))
+        problems.append(Problem("gpus", f"must be a list of {_GROUP}, found {shown(groups)}"))
         return []
     cuts = []
     for position, group in enumerate(groups):
         path = f"gpus[{position}]"
         if not isinstance(group, Mapping):
-            problems.append(Problem(path, f"must look like {{devices: [0, 1], profiles: {{...}}}}, found {group!r}"))
+            problems.append(Problem(path, f"must look like {_GROUP}, found {shown(group)}"))
             continue
         problems += _unknown_keys(path, group, ("devices", "profiles", "disabled"))
         devices = group.get("devices")
         if not isinstance(devices, (list, tuple)):
             problems.append(
-                Problem(f"{path}.devices", f"must be a list of GPU indexes such as [0, 1], found {devices!r}")
+                Problem(f"{path}.devices", f"must be a list of GPU indexes such as [0, 1], found {shown(devices)}")
             )
             continue
         if ("profiles" in group) == ("disabled" in group):
@@ -97,11 +98,11 @@ def _one(
             if isinstance(profiles, Mapping) and all(isinstance(name, str) for name in profiles):
                 return [(f"{path}{key}", dict(profiles))]
             problems.append(
-                Problem(f"{path}{key}", f"must map profiles to counts, such as {{1g.10gb: 7}}, found {profiles!r}")
+                Problem(f"{path}{key}", f"must map profiles to counts, such as {{1g.10gb: 7}}, found {shown(profiles)}")
             )
     for key in ("disabled", "balanced"):
         if key in data and data[key] is not True:
-            problems.append(Problem(f"{path}{key}", f"can only be true, found {data[key]!r}"))
+            problems.append(Problem(f"{path}{key}", f"can only be true, found {shown(data[key])}"))
         elif key in data and key == "disabled":
             return [(f"{path}{key}", None)]
         elif key in data and model is not None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mig.errors import InvalidLayout, Problem
+from mig.errors import InvalidLayout, Problem, shown
 from mig.gfd import agreed
 from mig.gpus import GpuModel, find
 from mig.labels import ALL_DISABLED
@@ -154,12 +154,8 @@ class Layout:
 def _name_problems(name: str) -> list[Problem]:
     if isinstance(name, str) and NAME.fullmatch(name):
         return []
-    return [
-        Problem(
-            "name",
-            f"{name!r} must be 1 to 54 lower-case letters, digits, dashes or dots, as it becomes part of a label value",
-        )
-    ]
+    wanted = "1 to 54 lower-case letters, digits, dashes or dots, as it becomes part of a label value"
+    return [Problem("name", f"{shown(name)} must be {wanted}")]
 
 
 def _unbound(model: GpuModel, cuts: Sequence[Cut]) -> list[Problem]:

@@ -7,7 +7,9 @@ are those of our documentation of its silent failures.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
+from mig.errors import shown
 from mig.gpus import GpuModel, all_models, by_pci
 from mig.labels import ALL_DISABLED
 from mig.parted.file import Entry, PartedFile, device_id
@@ -42,6 +44,10 @@ class Finding:
     text: str
 
 
+_LISTED = 16
+"""GPUs of a node that a sentence names one by one."""
+
+
 def lint(file: PartedFile, gpus_per_node: int | None = None) -> tuple[Finding, ...]:
     """Every trap of every config. ``gpus_per_node`` adds the check that a config covers every GPU of a node."""
     found: list[Finding] = []
@@ -64,8 +70,8 @@ def models_of(entry: Entry) -> tuple[GpuModel, ...]:
 
 def _entry(path: str, entry: Entry) -> Iterable[Finding]:
     yield from _filters(f"{path}.device-filter", entry)
-    if entry.devices == ():
-        yield Finding(f"{path}.devices", Trap.UNCOVERED, "an empty list selects no GPU; write all, or the indexes")
+    if entry.devices is not None and all(index < 0 for index in entry.devices):
+        yield Finding(f"{path}.devices", Trap.UNCOVERED, "the list selects no GPU; write all, or indexes from 0")
     if not entry.mig_enabled:
         return
     if not entry.device_filter:
@@ -75,7 +81,7 @@ def _entry(path: str, entry: Entry) -> Iterable[Finding]:
     for name, count in entry.mig_devices.items():
         canonical = str(Profile.parse(name))
         if canonical != name:
-            text = f"{name!r} applies but never compares equal, so each pass repeats it; write {canonical}"
+            text = f"{shown(name)} applies but never compares equal, so each pass repeats it; write {canonical}"
             yield Finding(f"{where}.{name}", Trap.ASSERT, text)
         if count == 0:
             text = f"a count of 0 applies but never compares equal, so each pass repeats it; leave {name} out"
@@ -95,7 +101,7 @@ def _filters(path: str, entry: Entry) -> Iterable[Finding]:
                 text = f"{word} is no GPU that does MIG according to the catalog; nothing can be proven about it"
                 yield Finding(path, Trap.UNPROVEN, text)
             continue
-        yield Finding(path, Trap.FILTER, f"{word!r} matches no GPU, silently; {_remedy(word)}")
+        yield Finding(path, Trap.FILTER, f"{shown(word)} matches no GPU, silently; {_remedy(word)}")
 
 
 def _remedy(word: str) -> str:
@@ -150,7 +156,8 @@ def _coverage(path: str, entries: Sequence[Entry], gpus_per_node: int | None) ->
     by_filter: dict[tuple[str, ...], set[int] | None] = {}
     for entry in entries:
         covered = by_filter.get(entry.device_filter, set())
-        both = None if covered is None or entry.devices is None else covered | set(entry.devices)
+        named = {index for index in entry.devices or () if index >= 0}
+        both = None if covered is None or entry.devices is None else covered | named
         by_filter[entry.device_filter] = both
     everywhere = by_filter.get((), set())
     for words, covered in by_filter.items():
@@ -158,11 +165,13 @@ def _coverage(path: str, entries: Sequence[Entry], gpus_per_node: int | None) ->
             continue
         indexes = covered | everywhere
         last = max(indexes, default=0) if gpus_per_node is None else gpus_per_node - 1
-        bare = sorted(set(range(last + 1)) - indexes)
+        # An index may be any number of 64 bits; a list of all those below it would never end.
+        bare = list(islice((index for index in range(last + 1) if index not in indexes), _LISTED + 1))
         whom = f" of {', '.join(words)}" if words else ""
         consequence = "assert fails forever and each manager restart repeats the change; cover all GPUs"
         if bare:
-            text = f"GPU {', '.join(map(str, bare))}{whom} is in no entry: {consequence}"
+            listed = ", ".join(map(str, bare[:_LISTED])) + (" and more" if len(bare) > _LISTED else "")
+            text = f"GPU {listed}{whom} is in no entry: {consequence}"
             yield Finding(path, Trap.UNCOVERED, text)
         elif gpus_per_node is None:
             yield Finding(path, Trap.OPEN, f"a GPU{whom} above {last} would be in no entry; there {consequence}")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from mig.errors import InvalidPartedFile, InvalidProfile
+from mig.errors import InvalidPartedFile, InvalidProfile, shown
 from mig.parted.file import Entry, PartedFile
 from mig.profiles import Profile
 
@@ -26,9 +26,9 @@ def read(document: object) -> PartedFile:
         raise InvalidPartedFile("", "missing 'version' field; it must be v1")
     version = "" if top.get("version") is None else top["version"]
     if not isinstance(version, str):
-        raise InvalidPartedFile("version", f"must be a text, found {version!r}")
+        raise InvalidPartedFile("version", f"must be a text, found {shown(version)}")
     if version != "v1":
-        raise InvalidPartedFile("version", f"must be v1, found {version!r}")
+        raise InvalidPartedFile("version", f"must be v1, found {shown(version)}")
     for key in top:
         if key not in ("version", "mig-configs"):
             raise InvalidPartedFile(key, "unexpected field; a file holds version and mig-configs")
@@ -42,7 +42,7 @@ def read(document: object) -> PartedFile:
 
 def _entries(path: str, entries: object) -> tuple[Entry, ...]:
     if entries is not None and not isinstance(entries, list):
-        raise InvalidPartedFile(path, f"must be a list of entries, found {_short(entries)}")
+        raise InvalidPartedFile(path, f"must be a list of entries, found {shown(entries)}")
     if not entries:
         raise InvalidPartedFile(path, "at least one entry is required")
     return tuple(_entry(f"{path}[{position}]", entry) for position, entry in enumerate(entries))
@@ -58,7 +58,7 @@ def _entry(path: str, data: object) -> Entry:
             raise InvalidPartedFile(f"{path}.{key}", "unexpected field")
     enabled = entry["mig-enabled"]
     if enabled is not None and not isinstance(enabled, bool):
-        raise InvalidPartedFile(f"{path}.mig-enabled", f"must be true or false, found {_short(enabled)}")
+        raise InvalidPartedFile(f"{path}.mig-enabled", f"must be true or false, found {shown(enabled)}")
     named = entry.get("mig-devices")
     profiles = None if named is None else _profiles(f"{path}.mig-devices", named)
     if enabled and profiles is None:
@@ -83,14 +83,14 @@ def _device_filter(path: str, value: object) -> tuple[str, ...]:
     # The classic: 0x233010DE without quotes is a number.
     numbers = [item for item in (value if isinstance(value, list) else [value]) if type(item) is int]
     hint = f'; write it quoted, "0x{numbers[0]:08X}"' if numbers else ""
-    raise InvalidPartedFile(path, f"must be a text or a list of texts, found {_short(value)}{hint}")
+    raise InvalidPartedFile(path, f"must be a text or a list of texts, found {shown(value)}{hint}")
 
 
 def _devices(path: str, value: object) -> tuple[int, ...] | None:
     if value == "all":
         return None
     if not isinstance(value, list):
-        raise InvalidPartedFile(path, f"must be all or a list of GPU indexes, found {_short(value)}")
+        raise InvalidPartedFile(path, f"must be all or a list of GPU indexes, found {shown(value)}")
     return tuple(_integer(path, item) for item in value)
 
 
@@ -115,7 +115,7 @@ def _integer(path: str, value: object) -> int:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not -_INT64 <= value < _INT64:
-        raise InvalidPartedFile(path, f"must be a whole number, found {_short(value)}")
+        raise InvalidPartedFile(path, f"must be a whole number, found {shown(value)}")
     return value
 
 
@@ -123,7 +123,7 @@ def _mapping(path: str, value: object) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise InvalidPartedFile(path, f"must be a mapping, found {_short(value)}")
+        raise InvalidPartedFile(path, f"must be a mapping, found {shown(value)}")
     return {_key(path, key): item for key, item in value.items()}
 
 
@@ -134,7 +134,7 @@ def _key(path: str, key: object) -> str:
         return _float_key(key)
     if isinstance(key, str) or (isinstance(key, int) and key < _INT64):
         return str(key)
-    raise InvalidPartedFile(path, f"a key must be a text, found {_short(key)}")
+    raise InvalidPartedFile(path, f"a key must be a text, found {shown(key)}")
 
 
 def _float_key(key: float) -> str:
@@ -155,8 +155,3 @@ def _float_key(key: float) -> str:
     if not -4 <= int(exponent) < 6:
         return f"{mantissa}e{exponent}"
     return f"{Decimal(f'{mantissa}e{exponent}'):f}"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -49,8 +49,9 @@ def _feasible(proof: "Proof") -> str:
 
 
 def _unproven(proof: "Proof") -> str:
-    settled = proof.gpu.geometry is Geometry.ESTABLISHED
-    what = "no source gives the placements of these profiles" if settled else "the sources disagree on the placements"
+    published = any(row.starts for row in proof.gpu.profiles.values())
+    disputed = published and proof.gpu.geometry is not Geometry.ESTABLISHED
+    what = "the sources disagree on the placements" if disputed else "no source gives the placements of these profiles"
     return f"{what} on {proof.gpu.name}; ask a node that has one: nvidia-smi mig -lgipp"
 
 

@@ -18,8 +18,8 @@ def open_document(path: str | Path) -> Document:
     try:
         with Path(path).open("rb") as file:
             content = file.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise DocumentError(name, f"cannot be read: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise DocumentError(name, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     return parse(name, content)
 
 

@@ -22,7 +22,8 @@ def run(*words: object) -> Result:
     [
         (["--gpu", "H100-80GB", "3g.40gb=1", "2g.20gb=2"], 0, "create in this order: 3g.40gb, 2g.20gb, 2g.20gb"),
         (["--gpu", "H100-80GB", "3g.40gb=2", "1g.10gb=1"], 1, "fill memory slices 0–7; nothing is left for 1g.10gb"),
-        (["--gpu", "GB300-278GB", "1g.35gb=2"], 3, "unproven on GB300"),
+        (["--gpu", "GB300-278GB", "1g.35gb=2"], 3, "unproven on GB300-278GB: the sources disagree"),
+        (["--gpu", "Thor", "1g.0gb"], 3, "unproven on Thor iGPU (Jetson T5000): no source gives the placements"),
         (["--gpu", "H100", "1g.10gb"], 2, "several GPU models"),
         (["--gpu", "H1000-80GB", "1g.10gb"], 2, "did you mean 'H100-80GB'?"),
         (["--gpu", "H100-80GB", "1g.1gb"], 2, "did you mean '1g.10gb'?"),

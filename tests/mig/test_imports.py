@@ -168,6 +168,12 @@ def test_the_size_of_a_node_follows_from_the_slices_it_counts() -> None:
     assert pool.gpus_per_node == 8
 
 
+def test_a_node_that_stands_there_twice_is_in_one_pool() -> None:
+    nodes = [NodeFacts("n", config, "H100-80GB", 8) for config in ("all-1g.10gb", "all-disabled")]
+    (pool,), imported = import_nodes(nodes, Imported())
+    assert (pool.layout, imported.left) == ("all-1g.10gb", ("node n: stands there twice; the first was taken",))
+
+
 def test_nodes_that_are_alike_become_one_pool_and_models_are_kept_apart() -> None:
     nodes = [
         NodeFacts("b", "all-1g.10gb", "NVIDIA-H100-80GB-HBM3", slices={"1g.10gb": 56}),
@@ -193,6 +199,8 @@ def test_nodes_that_are_alike_become_one_pool_and_models_are_kept_apart() -> Non
         (NodeFacts("n", "all-1g.10gb", "H300", 8), "unknown GPU model 'H300'"),
         (NodeFacts("n", "all-1g.10gb", "H100-80GB"), "give --gpus-per-node"),
         (NodeFacts("n", "ours", "H100-80GB", 8), "nothing says what config 'ours' means"),
+        (NodeFacts("n", "all-1g.10gb", "H100-80GB", 99), "node n: has 99 GPUs, which must be 1 to 64"),
+        (NodeFacts("a\nb: c", "all-1g.10gb", "H100-80GB", 8), r"node 'a\nb: c': no node can have this name"),
         (NodeFacts("n", "all-1g.0gb", "Thor", 1), "node n: Thor iGPU (Jetson T5000) has no PCI device id"),
     ],
 )

@@ -186,6 +186,8 @@ def test_nothing_that_we_write_is_silently_misread(chosen: list[Layout]) -> None
         ),
         (an_entry(), Trap.MIXED, "add the ids of the GPUs it is meant for"),
         (an_entry(devices=[]), Trap.UNCOVERED, "selects no GPU"),
+        (an_entry(devices=[-1]), Trap.UNCOVERED, "selects no GPU"),
+        (an_entry(devices=[2**62]), Trap.UNCOVERED, "14, 15 and more is in no entry"),
         (an_entry(device_filter="0x233010DE", mig_devices={"4g.40gb": 2}), Trap.IMPOSSIBLE, "need 8 compute slices"),
         (an_entry(mig_devices={"4g.40gb": 2}), Trap.IMPOSSIBLE, "need 8 compute slices"),
         (an_entry(device_filter="0x31C210DE", mig_devices={"1g.35gb": 3}), Trap.UNPROVEN, "no proof for GB300"),
