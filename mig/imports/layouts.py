@@ -68,9 +68,8 @@ def _models(
             selected = models_of(entry)
             found |= {model.name: model for model in selected}
             if not selected:
-                left.append(
-                    f"{name}: the device filter {', '.join(map(shown, entry.device_filter))} selects no GPU of the catalog"
-                )
+                words = ", ".join(map(shown, entry.device_filter))
+                left.append(f"{name}: the device filter {words} selects no GPU of the catalog")
     if any(not entry.device_filter for entry in entries):
         found |= {model.name: model for model in carriers}
         if not found:

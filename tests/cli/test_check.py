@@ -166,32 +166,45 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
 )
 
 
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (b"x" * (10 << 20), "larger than 1 MiB"),
-        (BOMB.encode(), ":5: holds more than 100000 values once its aliases are written out"),
-        (b"a: &a [*a]\n", ":1: *a stands inside its own &a"),
-        (b"a: *b\n", ":1: *b refers to nothing"),
-        (b"version: v1\nx: \xff\n", ":2: is not UTF-8"),
-        (b"version: v1\nx: [1\n", "is not YAML"),
-        (b"a: b: c\n", ":1: is not YAML"),
-        (b"[" * 5000, "nested more than 64 levels"),
-        (b"\x00", "is not YAML"),
-        (b"? [a]\n: 1\n", ":1: has a mapping or a list as a key"),
-        (b"a: !!int x\n", ":1: says !!int but is 'x'"),
-        (b"just text\n", "neither a stack file"),
-        (b"kind: ConfigMap\ndata: {other: x}\n", ":2: the ConfigMap has no key config.yaml"),
-    ],
-)
-def test_a_hostile_file_is_one_error_with_its_place_and_no_traceback(content: bytes, says: str, tmp_path: Path) -> None:
+HOSTILE = [
+    (b"x" * (10 << 20), "larger than 1 MiB"),
+    (BOMB.encode(), ":5: holds more than 100000 values once its aliases are written out"),
+    (b"a: &a [*a]\n", ":1: *a stands inside its own &a"),
+    (b"a: *b\n", ":1: *b refers to nothing"),
+    (b"version: v1\nx: \xff\n", ":2: is not UTF-8"),
+    (b"version: v1\nx: [1\n", "is not YAML"),
+    (b"a: b: c\n", ":1: is not YAML"),
+    (b"[" * 5000, "nested more than 64 levels"),
+    (b"\x00", "is not YAML"),
+    (b"? [a]\n: 1\n", ":1: has a mapping or a list as a key"),
+    (b"a: !!int x\n", ":1: says !!int but is 'x'"),
+    (b"kind: ConfigMap\ndata: {other: x}\n", ""),
+    (b"just text\n", ""),
+    (b"- 1\n", ""),
+    (b"config: 7\n", ""),
+    (b"version: v1\nmig-configs: 7\n", ""),
+]
+
+
+@pytest.mark.parametrize("command", [["check"], ["plan", "--file"], ["import"]], ids=" ".join)
+@pytest.mark.parametrize(("content", "says"), HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_file_is_one_error_with_its_place_and_no_traceback(
+    command: list[str], content: bytes, says: str, tmp_path: Path
+) -> None:
     path = tmp_path / "hostile.yaml"
     path.write_bytes(content)
-    result = run("check", path)
-    assert result.exit_code == 2, result.output
-    assert says in result.output
-    assert len(result.output.splitlines()) == 1
-    assert result.exception is None or isinstance(result.exception, SystemExit)
+    result = run(*command, path)
+    assert result.exit_code in (1, 2), result.output
+    *usage, error = result.output.splitlines()
+    assert str(path) in error and says in error, result.output
+    assert all(line.startswith(("Usage: ", "Try ")) or not line for line in usage), "one error and no more"
+    assert isinstance(result.exception, SystemExit), "no traceback"
+
+
+def test_a_config_map_without_the_managers_key_is_told_at_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "map.yaml"
+    path.write_text("kind: ConfigMap\ndata: {other: x}\n")
+    assert f"{path}:2: the ConfigMap has no key config.yaml" in run("check", path).output
 
 
 def test_text_behind_the_first_document_is_not_overlooked(tmp_path: Path) -> None:
