@@ -67,7 +67,8 @@ def test_a_heartbeat_is_stamped_although_nothing_changed_and_a_strangers_write_i
 def test_silence_is_measured_by_the_servers_clock_alone(
     fleet: Fleet, body: Json, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(time, "time", lambda: 0.0)  # a machine whose clock stands at 1970
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 30 * 24 * 3600)  # this machine is a month behind
     cluster = _cluster(fleet)
     said = heard(cluster, NAMESPACE)[NODE]
     assert said.report == REPORT

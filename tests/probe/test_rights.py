@@ -3,20 +3,31 @@
 import asyncio
 import contextlib
 import json
+import os
+import shutil
 import ssl
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pulumi
 import pytest
 
 from components.probe import MigProbe
 from mig import labels
+from mig.errors import InvalidReport
+from mig.report import Report
 from simulator import Fleet
+from simulator.driver import DriverFile
+from simulator.driver.library import STATE_VARIABLE
 from simulator.errors import ApiError
+from tests.probe.conftest import ROOT, ADriver
 
 pytestmark = pytest.mark.engine
 
@@ -125,8 +136,8 @@ def rights(fleet: Fleet) -> Iterator[Fleet]:
 
 
 @pytest.fixture(scope="module")
-def probe(rights: Fleet) -> Probe:
-    """A probe on the first node."""
+def token(rights: Fleet) -> str:
+    """What the kubelet gives to a probe's pod on the first node."""
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -138,7 +149,13 @@ def probe(rights: Fleet) -> Probe:
         },
     }
     made = rights.call("create", f"/api/v1/namespaces/{NAMESPACE}/pods", pod)["metadata"]
-    return Probe(rights, token_of(rights, {"name": made["name"], "uid": made["uid"]}))
+    return token_of(rights, {"name": made["name"], "uid": made["uid"]})
+
+
+@pytest.fixture
+def probe(rights: Fleet, token: str) -> Probe:
+    """A probe on the first node."""
+    return Probe(rights, token)
 
 
 def test_a_probe_writes_the_report_of_its_own_node(probe: Probe) -> None:
@@ -186,3 +203,40 @@ def test_a_probe_may_read_a_node_by_name(probe: Probe) -> None:
 def test_everything_else_is_forbidden(probe: Probe, method: str, path: str) -> None:
     status, _ = probe.asks(method, path, a_report(name=f"{labels.REPORT_PREFIX}{NODE}"))
     assert status == 403
+
+
+def test_the_probe_lives_with_these_rights_and_brings_a_deleted_report_back(
+    rights: Fleet, token: str, a_driver: ADriver, nvml_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(token)
+    (tmp_path / "namespace").write_text(NAMESPACE)
+    shutil.copy(rights.directory / "pki" / "ca.crt", tmp_path / "ca.crt")
+    DriverFile(tmp_path / "driver").write(a_driver("3g.40gb", "1g.10gb"))
+    server = urlsplit(rights.status().server or "")
+    environment = {
+        **os.environ,
+        "KUBERNETES_SERVICE_HOST": str(server.hostname),
+        "KUBERNETES_SERVICE_PORT": str(server.port),
+        "MIG_PROBE_CREDENTIALS": str(tmp_path),
+        "LD_LIBRARY_PATH": str(nvml_folder),
+        STATE_VARIABLE: str(tmp_path / "driver"),
+    }
+    command = [sys.executable, "-m", "probe", "watch", "--node", NODE, "--interval", "0.2", "--heartbeat", "1"]
+    with (tmp_path / "log").open("w") as log, subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log) as life:
+        try:
+            assert published(rights, life).counts() == ({"1g.10gb": 1, "3g.40gb": 1},)
+            rights.call("delete", report_of(NODE))
+            assert published(rights, life).node == NODE
+        finally:
+            life.terminate()
+        assert life.wait(10) == 0, (tmp_path / "log").read_text()
+
+
+def published(fleet: Fleet, life: "subprocess.Popen[bytes]") -> Report:
+    """The node's report once the probe has written it."""
+    deadline = time.monotonic() + 30
+    while True:
+        with contextlib.suppress(ApiError, InvalidReport):
+            return Report.from_json(fleet.call("get", report_of(NODE))["data"][labels.REPORT_KEY])
+        assert life.poll() is None and time.monotonic() < deadline, "no report"
+        time.sleep(0.1)
