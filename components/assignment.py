@@ -68,7 +68,7 @@ class AssignmentProvider(ResourceProvider):
         cut them only once.
         """
         outputs = assign(news)
-        release(news, {*news["nodes"], *olds["nodes"]})
+        release(news, {*_members(news), *_members(olds)})
         return UpdateResult(outputs)
 
     def delete(self, _id: str, props: Props) -> None:
@@ -100,7 +100,7 @@ def relabelled(seen: Look, props: Mapping[str, Any]) -> list[str]:
             found.append(
                 f"{Kind.RELABELLED}: {name} carries {node.config or 'no config'!r}, expected {props['config']!r}"
             )
-    for name, node in _own(seen, props, props["nodes"]).items():
+    for name, node in _own(seen, props, _members(props)).items():
         if props["on_delete"] != RETAIN:
             waits = f"waits for `onDelete: {props['on_delete']}`"
         elif node.closed:
@@ -119,8 +119,9 @@ def assign(props: Props) -> Props:
     with one_clean_error(AssignmentFailed):
         order = Order.of(props)
         seen = order.look()
-        marks = {name: _marks(seen.nodes.get(name), props) for name in sorted(props["nodes"])}
-        differing = [] if props.get("held") else [name for name in marks if not _has(seen, name, props["config"])]
+        marks = {name: _marks(seen.nodes.get(name), props) for name in _members(props)}
+        changing = [] if props.get("held") else sorted(props["nodes"])
+        differing = [name for name in changing if not _has(seen, name, props["config"])]
         recut(order, dict.fromkeys(differing, str(props["config"])), marks)
         settled = [name for name in marks if name in seen.nodes and name not in differing]
         unmarked = [name for name in settled if not _carries(seen.nodes[name], marks[name])]
@@ -144,6 +145,11 @@ def release(props: Props, stay: Iterable[str]) -> None:
         _, failed = order.each(own, lambda cluster, name: cluster.let_go(name, order.wave))
         if failed:
             raise AssignmentFailed("; ".join(f"{name}: {text}" for name, text in sorted(failed.items())))
+
+
+def _members(props: Mapping[str, Any]) -> list[str]:
+    """The wave's nodes, and those that `check` found to join it while it waits."""
+    return sorted({*props["nodes"], *(props.get("joining") or ())})
 
 
 def _own(seen: Look, props: Mapping[str, Any], stay: Iterable[str]) -> dict[str, Node]:
@@ -208,4 +214,5 @@ def _foreseen(props: Props) -> dict[str, list[str]]:
 
 def _wish(props: Mapping[str, Any]) -> tuple[Any, ...]:
     how = tuple(props.get(key) for key in ("on_delete", "on_user_pods", "isolation"))
-    return *address(props), props.get("config"), sorted(props.get("nodes") or []), how
+    joining = sorted(props.get("joining") or [])
+    return *address(props), props.get("config"), sorted(props.get("nodes") or []), joining, how

@@ -48,15 +48,15 @@ def checked(
     """The new inputs, with ``drift`` where `find` has sentences, or with what `foresee` says of a planned change.
 
     A planned change is not drift, so one of the two is asked. A wave that is held back keeps its old inputs, for those
-    of its nodes that are still in it. One behind a failure keeps all of them, and nobody looks for drift: a second
-    error about the layout it was to leave would hide the first. Nothing is looked for while an input is unknown. A
-    cluster that does not answer fails the check, unless the stack says ``onUnreachable: warn``.
+    of its nodes that are still in it; new ones are ``joining``. One behind a failure keeps all of them, and nobody
+    looks for drift: a second error about the layout it was to leave would hide the first. Nothing is looked for while
+    an input is unknown. A cluster that does not answer fails the check, unless the stack says ``onUnreachable: warn``.
     """
     news, olds = lasting(news), lasting(olds)
     if news.pop("blocked", False) is True:
         return CheckResult(olds or {**news, "held": True}, [])
     if news.get("held") and olds and not olds.get("held"):
-        news = {**olds, "nodes": [name for name in olds["nodes"] if name in news["nodes"]]}
+        news = _waiting(olds, news["nodes"])
     if pulumi.runtime.rpc.contains_unknowns(news) or news.get("held"):
         return CheckResult(news, [])
     planned = not olds or wish(olds) != wish(news)
@@ -68,3 +68,11 @@ def checked(
         pulumi.log.warn(f"{news.get('wave')}: nobody looked for drift: {exc}")
         return CheckResult(news, [])
     return CheckResult({**news, **{key: lines for key, lines in found.items() if lines}}, [])
+
+
+def _waiting(olds: Props, nodes: list[str]) -> Props:
+    """The old inputs of a wave that waits: nodes that left it are gone, and those that are new wait with it."""
+    joining = [name for name in nodes if name not in olds["nodes"]]
+    kept = {key: value for key, value in olds.items() if key != "joining"}
+    stay = {**kept, "nodes": [name for name in olds["nodes"] if name in nodes]}
+    return {**stay, "joining": joining} if joining else stay

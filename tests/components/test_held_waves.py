@@ -141,8 +141,33 @@ def test_a_node_that_joins_a_wave_that_waits_waits_with_it(fleet: Fleet) -> None
     old = a_wave("n1")
     roll_out(old)
     fleet.forget_requests()
-    assert held_update(old, a_wave("n1", "n2", layout=WIDE))["nodes"] == ["n1"]
+    kept = held_update(old, a_wave("n1", "n2", layout=WIDE))
+    assert (kept["nodes"], kept["joining"]) == (["n1"], ["n2"])
+    assert fleet.labelled() == []
+    fleet.forget_requests()
+    again = held_update(kept, a_wave("n1", "n2", layout=WIDE))
+    assert again["nodes"] == ["n1"]
     assert fleet.written() == []
+
+
+def test_a_canary_that_is_one_no_longer_is_not_released_while_its_new_wave_waits(fleet: Fleet) -> None:
+    canary, rest = a_wave("n1", wave="pool-canary", on_delete="disable"), a_wave("n2", on_delete="disable")
+    roll_out(canary)
+    roll_out(rest)
+    fleet.add("n3")
+    fleet.forget_requests()
+    new_canary = a_wave("n3", wave="pool-canary", layout=WIDE, on_delete="disable")
+    ASSIGNMENT.update("pool-canary", canary, new_canary)
+    VERIFICATION.update("pool-canary", canary, new_canary)
+    kept = held_update(rest, a_wave("n1", "n2", layout=WIDE, on_delete="disable"))
+    assert fleet.marks("n1")["wave"] == "pool-wave-0"
+    forget()
+    seen = ASSIGNMENT.check(new_canary, new_canary).inputs
+    assert "drift" not in seen
+    turn = a_wave("n1", "n2", layout=WIDE, on_delete="disable")
+    ASSIGNMENT.update("pool-wave-0", kept, turn)
+    VERIFICATION.update("pool-wave-0", kept, turn)
+    assert fleet.labelled() == [(node, WIDE.config_name) for node in ("n3", "n1", "n2")], "once each"
 
 
 def test_a_wave_that_waited_and_then_leaves_lets_its_nodes_go(fleet: Fleet) -> None:
