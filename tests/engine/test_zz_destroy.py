@@ -40,6 +40,8 @@ def leftovers(deployment: Deployment) -> list[str]:
         "/apis/rbac.authorization.k8s.io/v1/clusterroles",
         "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
         "/apis/rbac.authorization.k8s.io/v1/roles",
+        "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+        "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
     )
     found = [(kind, item["metadata"]["name"]) for kind in kinds for item in cluster.get(kind)["items"]]
     ours = ("mig-fleet", "mig-probe", labels.REPORT_PREFIX, "gpu-operator", "nvidia-")
