@@ -35,8 +35,13 @@ def _price(pool: FleetPool, fleet: Fleet) -> float | None:
 def _pool_cost(pool: FleetPool, fleet: Fleet) -> dict[str, Any]:
     price = _price(pool, fleet) or 0.0
     gpus = pool.settings.gpus_per_node * len(pool.nodes)
-    per_slice: dict[str, float] = {}
+    # A slice's share depends on what else is on its GPU, so where GPUs are cut differently this is the mean.
+    slices_of: Counter[str] = Counter()
+    shares_of: dict[str, float] = {}
     for profiles in pool.layout.per_gpu(pool.settings.gpus_per_node):
         for name, share in shares(pool.layout.model, profiles or {}).items():
-            per_slice[name] = round(share * price, 3)
-    return {"perHourUsd": round(price * gpus, 2), "perSliceUsd": dict(sorted(per_slice.items()))}
+            count = (profiles or {})[name]
+            slices_of[name] += count
+            shares_of[name] = shares_of.get(name, 0.0) + share * count
+    per_slice = {name: round(price * shares_of[name] / count, 3) for name, count in sorted(slices_of.items())}
+    return {"perHourUsd": round(price * gpus, 2), "perSliceUsd": per_slice}

@@ -20,6 +20,8 @@ from stacks.documents import DocumentError, parse
 from tests.mig.parted_files import SEED, files, layouts
 
 FILES = int(os.environ.get("MIG_FLEET_DIFFERENTIAL", "2000"))
+PATIENCE_S = 120 + FILES / 10
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + FILES)]
 PCI_IDS = [*(pci for model in gpus.all_models() for pci in model.pci_device_ids), "0x000110DE"]
 
 
@@ -41,7 +43,6 @@ def theirs(binary: str, path: Path) -> tuple[bool, str]:
     return "parsing config file" not in said, said
 
 
-@pytest.mark.slow
 def test_nvidias_parser_and_ours_agree_on_every_file(nvidia_mig_parted: str, tmp_path: Path) -> None:
     texts = files(FILES)
     paths = []
@@ -64,7 +65,7 @@ def read_by_nvidia(binary: str, texts: list[str]) -> list[dict[str, Any]]:
     """What NVIDIA's parser makes of each text: its ``configs``, or its ``error``."""
     asked = "\n".join(map(json.dumps, texts))
     command = [binary, "-gpus", ",".join(PCI_IDS)]
-    said = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=120, check=True).stdout
+    said = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
     return [json.loads(line) for line in said.splitlines()]
 
 
@@ -86,7 +87,6 @@ def normal(entry: dict[str, Any]) -> dict[str, Any]:
     return {**entry, "device-filter": words, "mig-devices": entry["mig-devices"] or {}}
 
 
-@pytest.mark.slow
 def test_what_nvidias_parser_reads_from_an_accepted_file_is_what_ours_reads(mig_parted_spec: str) -> None:
     texts = files(FILES)
     read = 0
@@ -101,7 +101,6 @@ def test_what_nvidias_parser_reads_from_an_accepted_file_is_what_ours_reads(mig_
     assert read > FILES // 2, "most comparisons must be about something"
 
 
-@pytest.mark.slow
 def test_nvidias_parser_reads_back_exactly_what_our_writer_was_told(mig_parted_spec: str) -> None:
     dice = random.Random(SEED)
     told = [layouts(dice) for _ in range(FILES // 4)]

@@ -198,3 +198,15 @@ def test_a_stack_file_is_read_as_pulumi_reads_it_and_a_mig_parted_file_as_mig_pa
     assert document.overlooked == [], "to override what is merged in is no mistake"
     text = text.replace(b"config", b"mig-configs")
     assert parse("x", text).data["mig-configs"] == {"word": True, "number": 8, True: {"a": 1, "b": 1}}
+
+
+def test_slices_that_cost_differently_are_told_with_their_mean() -> None:
+    groups = [{"devices": [0], "profiles": {"3g.40gb": 2}}, {"devices": [1], "profiles": {"4g.40gb": 1, "3g.40gb": 1}}]
+    pools = {"p": {"gpu": "H100-80GB", "gpusPerNode": 2, "nodes": ["n"], "layout": "mixed"}}
+    layouts = {"mixed": {"gpu": "H100-80GB", "gpus": groups}}
+    (cost,) = summary.cost(fleet.parse(a_stack(layouts=layouts, pools=pools, prices={"H100-80GB": 3.0}), "x"))[
+        "pools"
+    ].values()
+    per_slice = cost["perSliceUsd"]
+    assert per_slice == {"3g.40gb": 1.467, "4g.40gb": 1.6}
+    assert 3 * per_slice["3g.40gb"] + per_slice["4g.40gb"] == pytest.approx(2 * 3.0, abs=0.005), "both GPUs are full"
