@@ -5,7 +5,7 @@ stands on.
 """
 
 from collections.abc import Iterable, Mapping
-from xml.sax.saxutils import escape, quoteattr
+from html import escape
 
 from mig.gpus import GpuModel, find
 from mig.placement import Placement, Proof, prove
@@ -28,7 +28,7 @@ def svg(gpu: GpuModel | str, rows: Iterable[tuple[str, Mapping[str, int] | Proof
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-            f' role="img" aria-label={quoteattr(title)} font-family="monospace" font-size="13" fill="none"'
+            f' role="img" aria-label="{escape(title)}" font-family="monospace" font-size="13" fill="none"'
             ' stroke="currentColor">',
             f"<title>{escape(title)}</title>",
             *body,
