@@ -184,6 +184,7 @@ class Cluster(Connection):
         from kubernetes.client import ApiException
         from kubernetes.stream import stream
         from urllib3.exceptions import HTTPError
+        from websocket import WebSocketException
 
         # A client of its own: the library swaps the client's transport for a WebSocket while it talks.
         api = client.CoreV1Api(client.ApiClient(self.settings))
@@ -194,7 +195,7 @@ class Cluster(Connection):
             if talk.returncode is None:
                 raise ClusterError(f"{command[0]} in pod {namespace}/{pod} did not end within {EXEC_TIMEOUT_S} s")
             return int(talk.returncode), f"{talk.read_stdout()}{talk.read_stderr()}".strip()
-        except (ApiException, HTTPError, OSError, ValueError, TypeError) as exc:
+        except (ApiException, HTTPError, WebSocketException, OSError, ValueError, TypeError, LookupError) as exc:
             reason = getattr(exc, "reason", None) or exc
             raise ClusterError(f"{command[0]} could not be run in pod {namespace}/{pod}: {reason}") from None
 

@@ -137,8 +137,15 @@ class Connection:
             pause *= 2
         if status >= 400:
             raise _refusal(f"{method} {path}", status, answer)
-        data: Json = json.loads(answer)
-        return data
+        return self._object(f"{method} {path}", answer)
+
+    def _object(self, request: str, answer: bytes) -> Json:
+        """A login page of a proxy comes with status 200, too."""
+        with contextlib.suppress(ValueError):
+            if isinstance(data := json.loads(answer), dict):
+                return data
+        start = answer[:60].decode(errors="replace").strip()
+        raise ClusterUnreachable(f"what answers at {self.server} is no API server: {request} gave {start!r}")
 
     def _request(
         self, method: str, path: str, query: Mapping[str, str] | None, body: Json | None, content_type: str

@@ -38,6 +38,14 @@ def lasting(props: Mapping[str, Any]) -> Props:
     return {key: value for key, value in props.items() if key not in NEWS}
 
 
+def unseen(news: Props, who: str, reason: ClusterError) -> CheckResult:
+    """The new inputs when nobody could look: a failed preview, unless the stack says ``onUnreachable: warn``."""
+    if (news.get("cluster") or {}).get("on_unreachable") != "warn":
+        return CheckResult(news, [CheckFailure("", str(reason))])
+    pulumi.log.warn(f"{who}: nobody looked for drift: {reason}")
+    return CheckResult(news, [])
+
+
 def checked(
     olds: Props,
     news: Props,
@@ -63,10 +71,7 @@ def checked(
     try:
         found = dict(foresee(news)) if planned else {"drift": sorted(find(news))}
     except ClusterError as exc:
-        if (news.get("cluster") or {}).get("on_unreachable") != "warn":
-            return CheckResult(news, [CheckFailure("", str(exc))])
-        pulumi.log.warn(f"{news.get('wave')}: nobody looked for drift: {exc}")
-        return CheckResult(news, [])
+        return unseen(news, str(news.get("wave")), exc)
     return CheckResult({**news, **{key: lines for key, lines in found.items() if lines}}, [])
 
 

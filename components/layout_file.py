@@ -14,7 +14,6 @@ from typing import Any, TypedDict
 import pulumi
 import yaml
 from pulumi.dynamic import (
-    CheckFailure,
     CheckResult,
     CreateResult,
     DiffResult,
@@ -25,6 +24,7 @@ from pulumi.dynamic import (
 
 from components.clean_error import CleanError, one_clean_error
 from components.cluster import Cluster, ClusterArgs, ClusterError
+from components.drift import unseen
 from mig import labels
 
 Props = dict[str, Any]
@@ -58,7 +58,7 @@ class LayoutFileProvider(ResourceProvider):
         try:
             live, carried = _seen(news)
         except ClusterError as exc:
-            return CheckResult(news, [CheckFailure("", str(exc))])
+            return unseen(news, labels.LAYOUTS_CONFIG_MAP, exc)
         found = {"prunes": superfluous(news["file"], live or {}, carried)}
         if olds.get("file") == news["file"]:
             found["drift"] = edits(news["file"], live)

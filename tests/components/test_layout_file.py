@@ -1,8 +1,12 @@
 """The layout file in the cluster: never too small, never silently edited, never full of the past."""
 
+import pulumi
+import pytest
 import yaml
 
-from components.layout_file import edits, superfluous, union
+from components import layout_file
+from components.connection import ClusterUnreachable
+from components.layout_file import LayoutFileProvider, edits, superfluous, union
 from mig import parted
 from mig.layouts import Layout
 
@@ -45,3 +49,21 @@ def test_an_edit_a_removal_and_a_missing_file_are_told_apart() -> None:
 def test_a_config_of_somebody_else_that_nodes_carry_is_kept() -> None:
     text = union(BEFORE, {"by-hand": [{"devices": "all", "mig-enabled": False}]}, {"by-hand"})
     assert "by-hand" in configs(text)
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_an_unreachable_cluster_fails_the_preview_unless_the_stack_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, lenient: bool
+) -> None:
+    def away(_args: object) -> None:
+        raise ClusterUnreachable("the cluster does not answer")
+
+    warned: list[str] = []
+    monkeypatch.setattr(layout_file, "Cluster", away)
+    monkeypatch.setattr(pulumi.log, "warn", warned.append)
+    cluster = {"on_unreachable": "warn"} if lenient else {}
+    props = {"cluster": cluster, "namespace": "gpu-operator", "file": BEFORE}
+    found = LayoutFileProvider().check(props, props)
+    assert found.inputs == props
+    assert [failure.reason for failure in found.failures] == ([] if lenient else ["the cluster does not answer"])
+    assert warned == (["mig-fleet-layouts: nobody looked for drift: the cluster does not answer"] if lenient else [])
