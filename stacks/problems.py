@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from mig.errors import shown
+
 
 @dataclass(frozen=True, order=True)
 class Problem:
@@ -62,13 +64,8 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
         return Problem(path_of(path), "is missing")
     text = details["msg"].removeprefix("Value error, ")
     # What is wrong with an object as a whole is said by its keys, which the reader has before them.
-    shown = "" if isinstance(found, Mapping) else f" (found {_shown(found)})"
-    return Problem(path_of(path), f"{text[0].lower()}{text[1:]}{shown}")
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    what = "" if isinstance(found, Mapping) else f" (found {shown(found)})"
+    return Problem(path_of(path), f"{text[0].lower()}{text[1:]}{what}")
 
 
 def _keys_at(model: type[BaseModel], path: Iterable[str | int]) -> list[str]:
