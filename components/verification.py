@@ -33,8 +33,7 @@ from mig.pictures import indices_text
 from mig.report import in_words
 
 Props = dict[str, Any]
-HALT, ROLLBACK = "halt", "rollback"
-UNSETTLED = frozenset({Kind.UNSETTLED, Kind.UNREPORTED})
+ROLLBACK = "rollback"
 
 
 class VerificationFailed(CleanError):
@@ -95,19 +94,15 @@ class Verification(Resource, module="mig", name="Verification"):
 
 
 def drifted(seen: Look, props: Mapping[str, Any]) -> list[Difference]:
-    """Every settled difference of a wave, and nodes that are right but still closed.
+    """Every difference of a wave, and nodes that are right but still closed.
 
-    A node that is closed and not settled is being changed by an update that runs at this moment: no drift.
+    What has not settled counts, too: the update in which the assignment heals a label asks here whether there is
+    anything to verify, while MIG Manager is at work.
     """
     found = compare(seen, _expected(props))
     differing = {difference.node for difference in found}
-    closed = [name for name in props["nodes"] if name in seen.nodes and seen.nodes[name].closed]
-    left = [
-        Difference(Kind.CLOSED, name, "is as declared, but still closed to new pods")
-        for name in closed
-        if name not in differing
-    ]
-    return [d for d in found if not (d.node in closed and d.kind in UNSETTLED)] + left
+    closed = [name for name in props["nodes"] if name not in differing and seen.nodes[name].closed]
+    return [*found, *(Difference(Kind.CLOSED, name, "is as declared, but still closed to new pods") for name in closed)]
 
 
 def verify(props: Props) -> Props:

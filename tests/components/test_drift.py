@@ -153,6 +153,18 @@ def test_a_node_that_is_wrong_and_closed_is_told_once(fleet: Fleet, wave: Props)
     assert len(drift(VERIFICATION, wave)) == 1
 
 
+def test_a_node_whose_label_was_healed_is_verified_and_opened_in_the_same_update(fleet: Fleet, wave: Props) -> None:
+    fleet.label("n1", labels.CONFIG, "their-own")
+    fleet.clock.sleep(10)
+    for provider in (ASSIGNMENT, VERIFICATION):
+        forget()
+        inputs = provider.check(wave, wave).inputs
+        assert provider.diff("id", wave, inputs).changes is True, "Pulumi leaves out what has no diff"
+        provider.update("id", wave, inputs)
+    assert fleet.cuts["n1"] == fleet.declared(DENSE.config_name)
+    assert fleet.closed() == []
+
+
 def test_a_taint_of_somebody_else_is_no_drift(fleet: Fleet, wave: Props) -> None:
     fleet.taint("n1", "node.kubernetes.io/maintenance")
     fleet.patch("n1", {"spec": {"unschedulable": True}})
