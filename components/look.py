@@ -33,6 +33,8 @@ class Node:
     """Whether its kubelet says ``Ready``; nothing is started or ended on a node that is not."""
     taints: frozenset[str] = frozenset()
     """The keys of its taints."""
+    cordoned: bool = False
+    """Whether it is unschedulable, whoever made it so."""
     silent_s: float | None = None
     """Seconds since its probe was last heard, by the API server's clock; ``None`` where nobody can tell."""
 
@@ -52,7 +54,8 @@ class Node:
     @property
     def closed(self) -> bool:
         """Whether we keep new pods away from it: by one of our taints, or by a cordon of ours."""
-        return bool(self.taints & set(labels.OUR_TAINTS)) or self.annotations.get(labels.CORDONED) == "true"
+        ours = self.annotations.get(labels.CORDONED) == "true"
+        return bool(self.taints & set(labels.OUR_TAINTS)) or (self.cordoned and ours)
 
 
 @dataclass(frozen=True)
@@ -108,4 +111,5 @@ def _node(name: str, item: Json, said: Heard | None) -> Node:
         silent_s=said.silent_s if said else None,
         ready=any(c["type"] == "Ready" and c["status"] == "True" for c in item["status"].get("conditions") or []),
         taints=frozenset(taint["key"] for taint in item.get("spec", {}).get("taints") or []),
+        cordoned=bool(item.get("spec", {}).get("unschedulable")),
     )

@@ -73,7 +73,7 @@ def test_a_manager_that_is_started_over_meanwhile_is_asked_under_its_new_name(fl
     def started_over() -> None:
         name = next(name for _, name in fleet.pods if name.startswith(f"{MANAGER}--n1"))
         del fleet.pods[OPERATOR, name]
-        fleet.clock.after(20, lambda: fleet._start("n1", MANAGER))
+        fleet.clock.after(20, lambda: fleet.start("n1", MANAGER))
         fleet.clock.after(20, fleet.sees_after_s.clear)
 
     fleet.meanwhile("PATCH", f"/pods/{MANAGER}--n1", started_over)

@@ -6,11 +6,12 @@ import pytest
 
 from components.assignment import AssignmentFailed
 from components.connection import Conflict
+from components.look import forget
 from components.rollout.change import how_to_open
 from mig import labels
 from tests.components.memory.api import MemoryCluster
-from tests.components.memory.fleet import Fleet
-from tests.components.memory.wave import ASSIGNMENT, a_wave, roll_out
+from tests.components.memory.fleet import WIDE, Fleet
+from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, a_wave, roll_out
 
 FOREIGN = "node.kubernetes.io/maintenance"
 
@@ -87,6 +88,19 @@ def test_a_cordon_of_somebody_else_is_neither_noted_nor_undone(fleet: Fleet) -> 
     roll_out(a_wave("n1", isolation="cordon"))
     assert fleet.nodes["n1"]["spec"]["unschedulable"] is True
     assert "cordoned" not in fleet.marks("n1")
+
+
+def test_a_node_that_somebody_uncordoned_by_hand_is_open_and_is_closed_again_for_the_next_change(fleet: Fleet) -> None:
+    wave = a_wave("n1", isolation="cordon")
+    ASSIGNMENT.create(wave)
+    VERIFICATION.create(wave)
+    ASSIGNMENT.create(a_wave("n1", isolation="cordon", layout=WIDE))
+    fleet.patch("n1", {"spec": {"unschedulable": None}})
+    fleet.clock.sleep(10)
+    forget()
+    wide = a_wave("n1", isolation="cordon", layout=WIDE)
+    assert "drift" not in VERIFICATION.check(wide, wide).inputs
+    assert closed_during_the_change(fleet, isolation="cordon") == ([], True)
 
 
 def test_how_a_node_was_closed_before_does_not_matter_to_the_opening(fleet: Fleet) -> None:

@@ -82,8 +82,8 @@ class Fleet(Api):
                 "status": {"allocatable": {}, "conditions": [{"type": "Ready", "status": "True"}]},
             }
         )
-        self._start(name, MANAGER)
-        self._start(name, PLUGIN)
+        self.start(name, MANAGER)
+        self.start(name, PLUGIN)
         self.cut(name, self.declared(config))
 
     def remove(self, name: str) -> None:
@@ -121,6 +121,15 @@ class Fleet(Api):
         if name not in self.silent_probe:
             text = Report(**{**facts, **changes}).to_json()
             self.config_map(PROBES, labels.REPORT_PREFIX + name, {labels.REPORT_KEY: text})
+
+    def start(self, node: str, app: str) -> None:
+        """A pod of an operand's DaemonSet begins; what it does then is another matter."""
+        name = f"{app}--{node}--{next(self._numbers)}"
+        self.pods[OPERATOR, name] = {
+            "metadata": {"name": name, "namespace": OPERATOR, "labels": {"app": app}},
+            "spec": {"containers": [{"name": app}], "nodeName": node},
+            "status": {"phase": "Running"},
+        }
 
     def config_map(self, namespace: str, name: str, data: Mapping[str, str]) -> None:
         self.config_maps[namespace, name] = {"metadata": {"name": name, "namespace": namespace}, "data": dict(data)}
@@ -225,17 +234,9 @@ class Fleet(Api):
     def _file(self) -> parted.PartedFile:
         return _read(self.config_maps[OPERATOR, labels.LAYOUTS_CONFIG_MAP]["data"][labels.LAYOUTS_KEY])
 
-    def _start(self, node: str, app: str) -> None:
-        name = f"{app}--{node}--{next(self._numbers)}"
-        self.pods[OPERATOR, name] = {
-            "metadata": {"name": name, "namespace": OPERATOR, "labels": {"app": app}},
-            "spec": {"containers": [{"name": app}], "nodeName": node},
-            "status": {"phase": "Running"},
-        }
-
     def _restart(self, node: str, app: str) -> None:
         if node in self.nodes:
-            self._start(node, app)
+            self.start(node, app)
             if app == MANAGER:
                 self._apply(node)
             else:
