@@ -173,12 +173,15 @@ class Kubelet:
             backoff = min(2 * backoff, MOST_BACKOFF_S)
 
     async def _report(self, pod: Pod, patch: Json) -> None:
-        """A pod that is gone already needs no status."""
-        try:
-            await self.node.cluster.api.patch(f"{pod.path}/status", patch)
-        except ApiError as exc:
-            if exc.status not in (404, 409):
-                raise
+        """Again and again until the API server knows; a pod that is gone already needs no status."""
+        while True:
+            try:
+                await self.node.cluster.api.patch(f"{pod.path}/status", patch)
+                return
+            except ApiError as exc:
+                if exc.status in (404, 409):
+                    return
+                await asyncio.sleep(RETRY_S)
 
     @contextmanager
     def _devices(self, pod: Pod) -> Iterator[None]:

@@ -35,7 +35,7 @@ class SimulatedNode:
         self.directory = cluster.directory / "nodes" / spec.name
         self.driver_file = DriverFile(self.directory / "driver")
         self.clock_file = self.directory / "clock"
-        self.object: Json = {"metadata": {"name": spec.name}, "status": {}}
+        self.object: Json = {"metadata": {"name": spec.name, "resourceVersion": ""}, "status": {}}
         self.runtime_answers = asyncio.Event()
         """The container runtime's health: without it the kubelet neither starts nor ends a pod."""
         self.runtime_answers.set()

@@ -5,10 +5,12 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from simulator.api import version_of
 from simulator.errors import ApiError
 from simulator.faults import Fault
 from simulator.node import device_plugin, feature_discovery
 from simulator.node.context import Context
+from simulator.node.node import SimulatedNode
 
 SLOW_FACTOR: Final = 10
 
@@ -40,21 +42,27 @@ async def discovery(context: Context) -> int:
     node = context.node
     strategy = context.environment.get("MIG_STRATEGY", "none")
     stamp = str(int(time.time()))
-    seen, wanted = (0, 0), dict[str, str]()
+    looked_at: object = None
     while True:
         if Fault.GFD_SLOW in node.faults:
             await asyncio.sleep(node.timing.gfd_interval * SLOW_FACTOR)
-        if seen != node.driver_stamp:
-            seen = node.driver_stamp
+        now = node.driver_stamp, version_of(node.object)
+        if now != looked_at and Fault.GFD_STALE not in node.faults:
             wanted = feature_discovery.discovered(node.driver, node.spec.machine, strategy)
             wanted[f"{feature_discovery.PREFIX}gfd.timestamp"] = stamp
-        patch: dict[str, str | None] = {
-            name: None for name in node.labels if feature_discovery.owns(name) and name not in wanted
-        }
-        patch |= {name: value for name, value in wanted.items() if node.labels.get(name) != value}
-        if patch and Fault.GFD_STALE not in node.faults:
             try:
-                await node.patch_labels(patch)
+                await _replace_labels(node, wanted)
+                looked_at = now
             except ApiError as exc:
                 context.say(f"error updating labels: {exc}")
         await asyncio.sleep(node.timing.gfd_interval)
+
+
+async def _replace_labels(node: SimulatedNode, wanted: Mapping[str, str]) -> None:
+    """What GFD wants, and nothing else of what it may set."""
+    patch: dict[str, str | None] = {
+        name: None for name in node.labels if feature_discovery.owns(name) and name not in wanted
+    }
+    patch |= {name: value for name, value in wanted.items() if node.labels.get(name) != value}
+    if patch:
+        await node.patch_labels(patch)
