@@ -11,6 +11,7 @@ from typing import Any
 
 from components.cluster import Cluster
 from components.connection import ClusterError, Conflict, Json, NotFound
+from mig import labels
 
 
 class Api:
@@ -43,6 +44,40 @@ class Api:
             for rule in list(self._rules):
                 rule.apply(method, path)
             return copy.deepcopy(self._answered(method, path, dict(query or {}), body or {}))
+
+    def configs(self) -> dict[str, str]:
+        return {name: node["metadata"]["labels"].get(labels.CONFIG, "") for name, node in sorted(self.nodes.items())}
+
+    def state(self, name: str) -> str:
+        """What MIG Manager says of the node's config."""
+        return str(self.nodes[name]["metadata"]["labels"].get(labels.STATE, ""))
+
+    def marks(self, name: str) -> dict[str, str]:
+        """Our annotations, without what they all begin with."""
+        annotations: dict[str, str] = self.nodes[name]["metadata"]["annotations"]
+        ours = {key: value for key, value in annotations.items() if key.startswith("mig-fleet.dev/")}
+        return {key.removeprefix("mig-fleet.dev/"): value for key, value in ours.items()}
+
+    def taints(self, name: str) -> list[str]:
+        return [taint["key"] for taint in self.nodes[name]["spec"].get("taints") or []]
+
+    def closed(self) -> list[str]:
+        """The nodes that our taint keeps pods away from."""
+        return [name for name in sorted(self.nodes) if labels.TAINT in self.taints(name)]
+
+    def labelled(self) -> list[tuple[str, str]]:
+        """Every config that was written, as (node, config)."""
+        given = [(path, (body.get("metadata", {}).get("labels") or {})) for _, path, body in self.requests]
+        return [(path.rpartition("/")[2], found[labels.CONFIG]) for path, found in given if labels.CONFIG in found]
+
+    def touched(self) -> set[str]:
+        """The nodes that anything was written to."""
+        return {line.rpartition("/")[2] for line in self.written() if "/nodes/" in line}
+
+    def started_over(self) -> list[str]:
+        """The operands' pods that were deleted, as ``nvidia-mig-manager on n1``."""
+        gone = [path.rpartition("/")[2] for method, path, _ in self.requests if method == "DELETE"]
+        return [" on ".join(name.split("--")[:2]) for name in gone]
 
     def written(self) -> list[str]:
         """Every write, as ``PATCH /api/v1/nodes/n1``."""
