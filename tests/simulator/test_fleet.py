@@ -71,6 +71,7 @@ def test_it_starts_once_survives_its_starter_and_leaves_nothing_behind(lone, bin
 def test_a_killed_fleet_takes_everything_along_and_is_resumed_with_its_contents(lone, binaries, one_node):
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kept"}}
     lone.call("create", "/api/v1/namespaces", namespace)
+    lone.join_node({"name": "late", "gpu": "A30-24GB", "gpus": 1})
     before = lone.status()
     processes = [before.pid, *before.processes.values()]
     os.kill(before.pid, signal.SIGKILL)
@@ -83,6 +84,7 @@ def test_a_killed_fleet_takes_everything_along_and_is_resumed_with_its_contents(
     after = lone.up(binaries, one_node)
     assert lone.call("get", "/api/v1/namespaces/kept")["status"]["phase"] == "Active"
     assert after.server == before.server, "kubeconfigs that were handed out keep working"
+    assert lone.node_names() == ("only", "late"), "who joined has not left"
 
     os.kill(after.processes["kube-scheduler"], signal.SIGKILL)
     deadline = time.monotonic() + 10

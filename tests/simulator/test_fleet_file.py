@@ -3,7 +3,7 @@
 import pytest
 
 from simulator.errors import FleetFileError
-from simulator.fleet_file import DEFAULT, FleetFile
+from simulator.fleet_file import DEFAULT, FleetFile, NodeSpec
 
 
 def test_the_default_fleet_is_three_nodes_of_h100_and_one_of_a100():
@@ -43,3 +43,17 @@ def test_a_file_that_is_not_there_or_not_yaml_says_so(tmp_path):
     (tmp_path / "broken.yaml").write_text("nodes: [")
     with pytest.raises(FleetFileError, match="is not YAML"):
         FleetFile.load(tmp_path / "broken.yaml")
+
+
+def test_a_fleet_remembers_who_joined_and_who_left(tmp_path):
+    file = FleetFile.parse(
+        {"probe": "inProcess", "nodes": [{"name": "a", "gpu": "H100-80GB", "labels": {"zone": "1"}}]}
+    )
+    grown = file.joined(NodeSpec(name="b", gpu="A30-24GB", gpus=2))
+    grown.save(tmp_path / "fleet.yaml")
+    assert FleetFile.load(tmp_path / "fleet.yaml") == grown
+    assert [node.name for node in grown.left("a").nodes] == ["b"]
+    with pytest.raises(FleetFileError, match="nodes named twice: b"):
+        grown.joined(NodeSpec(name="b", gpu="A30-24GB"))
+    with pytest.raises(FleetFileError, match="nodes: List should have at least 1 item"):
+        file.left("a")
