@@ -6,7 +6,8 @@ this package takes parsed data.
 """
 
 from mig.parted.file import Entry, PartedFile
+from mig.parted.keys import key_text
 from mig.parted.reader import read
 from mig.parted.writer import dump
 
-__all__ = ["Entry", "PartedFile", "dump", "read"]
+__all__ = ["Entry", "PartedFile", "dump", "key_text", "read"]

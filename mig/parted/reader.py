@@ -4,17 +4,13 @@ NVIDIA converts YAML to JSON and decodes that (sigs.k8s.io/yaml, api/spec/v1/spe
 zero value, a whole float is an integer, keys that are numbers or booleans become texts.
 """
 
-import math
-import struct
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from mig.errors import InvalidPartedFile, InvalidProfile, shown
 from mig.parted.file import Entry, PartedFile
+from mig.parted.keys import LARGEST_INT, key_text
 from mig.profiles import Profile
-
-_INT64 = 1 << 63
 
 
 def read(document: object) -> PartedFile:
@@ -114,7 +110,7 @@ def _integer(path: str, value: object) -> int:
     # JSON prints floats below 1e21 without an exponent, and a whole one without a fraction.
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not -_INT64 <= value < _INT64:
+    if isinstance(value, bool) or not isinstance(value, int) or not -LARGEST_INT <= value < LARGEST_INT:
         raise InvalidPartedFile(path, f"must be a whole number, found {shown(value)}")
     return value
 
@@ -128,30 +124,7 @@ def _mapping(path: str, value: object) -> dict[str, Any]:
 
 
 def _key(path: str, key: object) -> str:
-    if isinstance(key, bool):
-        return "true" if key else "false"
-    if isinstance(key, float):
-        return _float_key(key)
-    if isinstance(key, str) or (isinstance(key, int) and key < _INT64):
-        return str(key)
-    raise InvalidPartedFile(path, f"a key must be a text, found {shown(key)}")
-
-
-def _float_key(key: float) -> str:
-    """The shortest digits that still are this number in 32 bits, as Go writes them: ``1.10`` is ``1.1``, ``1e3`` is
-    ``1000`` and ``1e6`` is ``1e+06`` (sigs.k8s.io/yaml, FormatFloat 'g' with -1 and 32).
-    """
-    if math.isnan(key):
-        return ".nan"
-    try:
-        packed = struct.pack("f", key)
-    except OverflowError:
-        packed = struct.pack("f", math.copysign(math.inf, key))
-    (single,) = struct.unpack("f", packed)
-    if math.isinf(single):
-        return ".inf" if single > 0 else "-.inf"
-    texts = (f"{single:.{digits}e}" for digits in range(9))
-    mantissa, _, exponent = next(text for text in texts if struct.pack("f", float(text)) == packed).partition("e")
-    if not -4 <= int(exponent) < 6:
-        return f"{mantissa}e{exponent}"
-    return f"{Decimal(f'{mantissa}e{exponent}'):f}"
+    text = key_text(key)
+    if text is None:
+        raise InvalidPartedFile(path, f"a key must be a text, found {shown(key)}")
+    return text

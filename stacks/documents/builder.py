@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import yaml
 
+from mig.parted import key_text
 from stacks.documents.document import Document, DocumentError, Spot
 from stacks.documents.scalars import Dialect, resolve
 
@@ -124,13 +125,21 @@ class Builder:
                 continue
             if isinstance(key.data, (dict, list)):
                 raise self.fail(key.line, "has a mapping or a list as a key; keys are texts")
-            if key.data in own:
-                self.document.overlooked.append(self.fail(key.line, f"{key.data} stands there twice"))
-            own.add(key.data)
-            result.add(f".{key.data}", value, key.line)
-            result.data[key.data] = value.data
+            name = self.name(key.data)
+            if name in own:
+                self.document.overlooked.append(self.fail(key.line, f"{name} stands there twice"))
+            own.add(name)
+            result.add(f".{name}", value, key.line)
+            result.data[name] = value.data
         result.data = {**defaults, **result.data}
         return result
+
+    def name(self, key: Any) -> Any:
+        """A key as its reader knows it: for mig-parted a text, so that ``1`` and ``true`` are two, ``1`` and ``"1"``
+        one. Of what is no text for Pulumi, or for neither, the stack's and the file's own readers speak.
+        """
+        text = key_text(key) if self.dialect is Dialect.MIG_PARTED else None
+        return key if text is None else text
 
     def merged(self, value: Value) -> list[Mapping[Any, Any]]:
         """The mappings behind a merge key, the one that wins last."""

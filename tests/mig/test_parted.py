@@ -116,6 +116,17 @@ def test_an_empty_filter_matches_every_gpu_and_the_last_entry_wins() -> None:
     assert [entry.mig_devices for entry in found if entry] == [{"1g.10gb": 7}, {"3g.40gb": 2}]
 
 
+def test_config_names_that_yaml_reads_as_no_texts_are_told_apart_as_nvidia_does() -> None:
+    one = "[{devices: all, mig-enabled: false}]"
+    names = ("1", "true", "1.10", "1e6", "0x10", "yes2")
+    text = "".join(f"  {name}: {one}\n" for name in names)
+    document = parse("file", f"version: v1\nmig-configs:\n{text}".encode())
+    assert list(parted.read(document.data).configs) == ["1", "true", "1.1", "1e+06", "16", "yes2"]
+    assert document.overlooked == []
+    again = parse("file", f'version: v1\nmig-configs:\n  1: {one}\n  "1": {one}\n'.encode())
+    assert [str(error) for error in again.overlooked] == ["file:4: 1 stands there twice"]
+
+
 def test_an_unknown_config_lists_what_there_is() -> None:
     with pytest.raises(UnknownConfig, match=r"did you mean 'dense'\? \(it holds: all-disabled, dense\)"):
         parted.read(a_file()).select("densse")

@@ -197,7 +197,7 @@ def test_a_stack_file_is_read_as_pulumi_reads_it_and_a_mig_parted_file_as_mig_pa
     assert document.data["config"] == {"word": "on", "number": 8, "yes": {"a": 2, "b": 1}}
     assert document.overlooked == [], "to override what is merged in is no mistake"
     text = text.replace(b"config", b"mig-configs")
-    assert parse("x", text).data["mig-configs"] == {"word": True, "number": 8, True: {"a": 1, "b": 1}}
+    assert parse("x", text).data["mig-configs"] == {"word": True, "number": 8, "true": {"a": 1, "b": 1}}
 
 
 def test_slices_that_cost_differently_are_told_with_their_mean() -> None:
