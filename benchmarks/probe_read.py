@@ -34,7 +34,8 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import pynvml  # first, as in the packed program
 import json, pathlib, time
-from probe import nvml, watch
+from probe import apart, nvml, watch
+apart.all_models()  # as the parent of every reading does
 
 def once():
     started = time.perf_counter()

@@ -63,6 +63,8 @@ class Gpu:
     mig_mode_current: bool | None
     mig_mode_pending: bool | None
     instances: tuple[Instance, ...]
+    model: str | None = None
+    """The catalog's name for it; None for a chip that is not in the catalog."""
 
     def counts(self) -> Mapping[str, int] | None:
         """MIG devices by profile, as mig-parted counts them; None when MIG is off. A GPU instance without a compute
@@ -163,7 +165,17 @@ def profile_name(pci_id: str, nvml_profile_id: int, nvml_name: str | None = None
 _TYPES: dict[type, tuple[tuple[type, ...], ...]] = {
     ComputeInstance: ((int,), (str,), (int,)),
     Instance: ((int,), (str,), (int,), (int,), (tuple,)),
-    Gpu: ((int,), (str,), (str,), (str,), (int, NoneType), (bool, NoneType), (bool, NoneType), (tuple,)),
+    Gpu: (
+        (int,),
+        (str,),
+        (str,),
+        (str,),
+        (int, NoneType),
+        (bool, NoneType),
+        (bool, NoneType),
+        (tuple,),
+        (str, NoneType),
+    ),
     Report: ((str,), (str,), (str, NoneType), (str, NoneType), (tuple,), (tuple,), (str, NoneType)),
 }
 """Each dataclass's fields in their order."""
@@ -183,10 +195,10 @@ def _quickly(data: Any) -> Report:
 
 
 def _quick_gpu(data: Any) -> Gpu:
-    *facts, instances = _values(Gpu, data)
+    *facts, instances, model = _values(Gpu, data)
     if type(instances) is not list:
         raise TypeError
-    return _checked(Gpu, *facts, tuple(map(_quick_instance, instances)))
+    return _checked(Gpu, *facts, tuple(map(_quick_instance, instances)), model)
 
 
 def _quick_instance(data: Any) -> Instance:
@@ -227,6 +239,7 @@ def _gpu(data: Reader) -> Gpu:
             mig_mode_current=data.take_nullable("mig_mode_current", bool),
             mig_mode_pending=data.take_nullable("mig_mode_pending", bool),
             instances=tuple(_instance(item) for item in data.each("instances")),
+            model=data.take_nullable("model", str),
         )
     )
 

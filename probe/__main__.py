@@ -20,8 +20,10 @@ def main() -> int:
     chosen = _parser().parse_args()
     node: str = chosen.node or os.environ.get("NODE_NAME") or socket.gethostname()
     if chosen.command == "watch":
-        from probe.watch import watch
+        from probe.watch import say, watch
 
+        if not (chosen.node or os.environ.get("NODE_NAME")):
+            say(f"NODE_NAME is not set, so this machine's name {node!r} has to do for the node's")
         watch(node, chosen.interval, chosen.heartbeat)
     from probe.apart import Apart
 

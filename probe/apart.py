@@ -8,6 +8,7 @@ import signal
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkContext, ForkProcess
 
+from mig.gpus import all_models
 from mig.report import Report
 from probe import nvml
 
@@ -25,6 +26,7 @@ class Apart:
         self._timeout_s = timeout_s
         self._fork: ForkContext = multiprocessing.get_context("fork")
         self._stuck: ForkProcess | None = None
+        all_models()  # read here once, and not in each fork
 
     def read(self, node: str) -> Report:
         """What NVML has; whatever goes wrong on the way becomes an error in the report."""

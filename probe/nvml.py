@@ -10,6 +10,7 @@ from typing import Any
 
 import pynvml
 
+from mig.gpus import by_pci
 from mig.report import ComputeInstance, Gpu, Instance, Report, profile_name
 
 ROOM = 64
@@ -84,6 +85,7 @@ def _gpu(index: int) -> Gpu:
     mode = _ask(pynvml.nvmlDeviceGetMigMode, handle, absent=INCAPABLE)
     memory = _ask(pynvml.nvmlDeviceGetMemoryInfo, handle, absent=INCAPABLE)
     pci_id = f"0x{_ask(pynvml.nvmlDeviceGetPciInfo, handle).pciDeviceId:08X}"
+    model = by_pci(pci_id)
     return Gpu(
         index=index,
         uuid=_ask(pynvml.nvmlDeviceGetUUID, handle),
@@ -93,6 +95,7 @@ def _gpu(index: int) -> Gpu:
         mig_mode_current=None if mode is None else bool(mode[0]),
         mig_mode_pending=None if mode is None else bool(mode[1]),
         instances=tuple(_instances(handle, pci_id)) if mode is not None and mode[0] else (),
+        model=model.name if model else None,
     )
 
 

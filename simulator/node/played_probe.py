@@ -104,6 +104,7 @@ def _gpu(gpu: driver.Gpu) -> Gpu:
         instances=tuple(
             _instance(gpu, instance) for instance in sorted(gpu.instances, key=lambda instance: instance.id) if gpu.mode
         ),
+        model=gpu.model.name if gpu.model.pci_device_ids else None,
     )
 
 

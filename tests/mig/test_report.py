@@ -19,7 +19,7 @@ def an_instance(number: int, profile: str, start: int, size: int, devices: tuple
 
 
 def a_gpu(index: int, *instances: Instance, mig: bool | None = True) -> Gpu:
-    return Gpu(index, f"GPU-{index}", "0x233010DE", "NVIDIA H100 80GB HBM3", 81559, mig, mig, instances)
+    return Gpu(index, f"GPU-{index}", "0x233010DE", "NVIDIA H100 80GB HBM3", 81559, mig, mig, instances, "H100-80GB")
 
 
 def a_report(*gpus: Gpu) -> Report:

@@ -83,7 +83,8 @@ def test_whatever_nvml_knows_is_in_the_report(a_driver: ADriver, run: Run) -> No
     report = Report.from_json(done.stdout)
     assert (report.node, report.driver_version, report.errors) == ("n1", "580.126.09", ())
     first, second = report.gpus
-    assert (first.product, first.pci_id, first.memory_mib) == ("NVIDIA H100 80GB HBM3", "0x233010DE", 81559)
+    assert (first.model, first.product, first.pci_id) == ("H100-80GB", "NVIDIA H100 80GB HBM3", "0x233010DE")
+    assert first.memory_mib == 81559
     assert first.uuid == driver.gpus[0].uuid
     assert first.counts() == {"1c.3g.40gb": 1, "1g.10gb": 1, "1g.10gb+me": 1, "2c.3g.40gb": 1}
     assert {(i.gpu_instance_id, i.profile, i.start, i.size) for i in first.instances} == {
