@@ -99,12 +99,11 @@ class Kubelet:
             await asyncio.wait(self._lives.values())
 
     def resume(self) -> None:
-        """After :meth:`halt`: the same pods start again."""
-        self._lives = {
-            uid: self.node.cluster.spawn(self._live(pod))
-            for uid, pod in self._pods.items()
-            if not pod.is_leaving and not pod.is_over
-        }
+        """After :meth:`halt`: the same pods start again, beside those that came meanwhile and waited."""
+        for uid, pod in self._pods.items():
+            life = self._lives.get(uid)
+            if (life is None or life.done()) and not pod.is_leaving and not pod.is_over:
+                self._lives[uid] = self.node.cluster.spawn(self._live(pod))
 
     async def _stir(self) -> None:
         async with self._moved:
