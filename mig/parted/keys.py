@@ -1,4 +1,4 @@
-"""Keys of a mapping as NVIDIA's tools see them: ``1.10:`` and ``true:`` are no texts to YAML, but to JSON every key is."""
+"""Keys of a mapping as NVIDIA's tools see them: to YAML ``1.10:`` and ``true:`` are no texts, to JSON all keys are."""
 
 import math
 import struct
