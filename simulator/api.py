@@ -52,9 +52,9 @@ class Api:
     async def delete(self, path: str, options: Json | None = None) -> Json:
         return await self._call("DELETE", path, options)
 
-    async def watch(self, path: str, resource_version: str) -> AsyncIterator[Json]:
+    async def watch(self, path: str, resource_version: str, selector: Mapping[str, str]) -> AsyncIterator[Json]:
         """Every event since ``resource_version``; ends when the server ends it."""
-        query = {"watch": "true", "resourceVersion": resource_version, "allowWatchBookmarks": "true"}
+        query = {"watch": "true", "resourceVersion": resource_version, "allowWatchBookmarks": "true", **selector}
         try:
             async with self._session.get(path, params=query, timeout=WATCH_TIMEOUT) as answer:
                 if answer.status != 200:
@@ -124,12 +124,16 @@ Change = Callable[[Json | None, Json | None], None]
 
 
 class Informer:
-    """A mirror of one resource: ``objects`` by namespace/name, and a call for each difference."""
+    """A mirror of one resource: ``objects`` by namespace/name, and a call for each difference.
+
+    A label ``selector`` narrows it down; an object whose labels change to fit appears, or disappears, as new or gone.
+    """
 
     RETRY_S: Final = 1.0
 
-    def __init__(self, api: Api, path: str, changed: Change) -> None:
+    def __init__(self, api: Api, path: str, changed: Change, selector: str = "") -> None:
         self.api, self.path, self.changed = api, path, changed
+        self._selector = {"labelSelector": selector} if selector else {}
         self.objects: dict[str, Json] = {}
         self.synced = asyncio.Event()
 
@@ -144,7 +148,7 @@ class Informer:
                     await asyncio.sleep(self.RETRY_S)
 
     async def _relist(self) -> str:
-        answer = await self.api.get(self.path)
+        answer = await self.api.get(self.path, **self._selector)
         found = {key_of(item): item for item in answer["items"]}
         for key in self.objects.keys() - found.keys():
             self._apply(key, None)
@@ -156,7 +160,7 @@ class Informer:
 
     async def _follow(self, version: str) -> None:
         while True:
-            async for event in self.api.watch(self.path, version):
+            async for event in self.api.watch(self.path, version, self._selector):
                 item = event["object"]
                 if event["type"] == "ERROR":
                     raise ApiError(item.get("code", 500), f"WATCH {self.path}", item.get("message", "unknown"))

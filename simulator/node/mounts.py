@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from mig import labels
 from simulator.api import Api, Informer, Json, key_of
 from simulator.node.pod import Pod
 
@@ -18,10 +19,10 @@ SYNC_S: Final = 0.1
 
 
 class ConfigMaps(Informer):
-    """All ConfigMaps of the cluster; whoever mounts one hears of its changes."""
+    """All ConfigMaps of the cluster but the probes' reports; whoever mounts one hears of its changes."""
 
     def __init__(self, api: Api) -> None:
-        super().__init__(api, "/api/v1/configmaps", self._tell)
+        super().__init__(api, "/api/v1/configmaps", self._tell, f"{labels.REPORT_LABEL}!=true")
         self.listeners: defaultdict[str, set[Callable[[], None]]] = defaultdict(set)
 
     def _tell(self, before: Json | None, after: Json | None) -> None:
