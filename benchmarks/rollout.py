@@ -1,4 +1,4 @@
-"""A change of layout on hundreds of simulated nodes: labelled, cut, read back, opened; beside an Ansible loop if wanted.
+"""A change of layout on hundreds of simulated nodes: labelled, cut, read back, opened; beside an Ansible loop.
 
     python benchmarks/rollout.py [--nodes 200] [--waves 1] [--ansible PATH/TO/ansible-playbook]
 
