@@ -1,4 +1,4 @@
-"""One look at the fleet for all that ask within a few seconds: two LISTs, however many waves there are.
+"""One look at the fleet for all that ask in one run: two LISTs at once, however many waves there are.
 
 The provider process asks for every wave in every preview. A look lives for :data:`LIFETIME_S` and is dropped by any
 write of ours; a failed look is kept as well, or an unreachable cluster would cost one timeout per wave.
@@ -7,6 +7,7 @@ write of ours; a failed look is kept as well, or an unreachable cluster would co
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,8 @@ from components.reports import Heard, heard
 from mig import labels
 from mig.report import Report
 
-LIFETIME_S = 3.0
+LIFETIME_S = 30.0
+"""Longer than a preview of a large fleet takes, so that each run looks once; whatever waits for a change looks anew."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ _kept: dict[str, tuple[float, Look | ClusterError]] = {}
 
 
 def look(cluster: ClusterArgs, reports: str, fresh: bool = False) -> Look:
-    """The fleet now, or as of a few seconds ago, with the reports of that namespace; raises
+    """The fleet now, or as this run saw it last, with the reports of that namespace; raises
     :class:`~components.cluster.ClusterError`.
     """
     key = f"{sorted(cluster.items())} {reports}"
@@ -95,8 +97,10 @@ def forget() -> None:
 
 def _look(args: ClusterArgs, namespace: str) -> Look:
     cluster = Cluster(args)
-    reports = heard(cluster, namespace)
-    return Look({name: _node(name, item, reports.get(name)) for name, item in cluster.nodes().items()})
+    with ThreadPoolExecutor(1) as meanwhile:
+        nodes = meanwhile.submit(cluster.nodes)
+        reports = heard(cluster, namespace)
+        return Look({name: _node(name, item, reports.get(name)) for name, item in nodes.result().items()})
 
 
 def _node(name: str, item: Json, said: Heard | None) -> Node:
