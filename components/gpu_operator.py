@@ -73,11 +73,11 @@ def derived_values(strategy: str, metrics: pulumi.Input[str]) -> Values:
             "config": {"create": False, "name": labels.LAYOUTS_CONFIG_MAP, "default": labels.ALL_DISABLED},
         },
         "dcgmExporter": {"config": {"create": False, "name": metrics}},
-        # Without the second one the device plugin would never return to a node tainted for a change.
+        # Without ours the device plugin would never return to a node tainted for a change, nor come to a new one.
         "daemonsets": {
             "tolerations": [
                 {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
-                {"key": labels.TAINT, "operator": "Exists", "effect": "NoSchedule"},
+                *({"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in labels.OUR_TAINTS),
             ]
         },
     }
