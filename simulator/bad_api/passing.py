@@ -25,7 +25,7 @@ async def on(request: web.BaseRequest, session: aiohttp.ClientSession, unheard: 
     if request.headers.get("Upgrade", "").lower() == "websocket":
         return await _socket(request, session)
     headers = _without(request.headers, OF_ONE_CONNECTION)
-    body = request.content if request.can_read_body else None
+    body = await request.read() or None
     async with session.request(
         request.method,
         request.rel_url,

@@ -65,19 +65,27 @@ class BadApi:
         times: int | None = None,
         skip: int = 0,
         retry_after: int | None = None,
+        body: str = "",
     ) -> None:
-        """Trouble for requests in whose path the pattern ``path`` is found; ``method`` ``None`` is any.
+        """Trouble for requests in whose path and body the patterns are found; ``method`` ``None`` is any.
 
         The first ``skip`` of them pass, then ``times`` (``None``: all) are answered so. The first rule that applies
         wins.
         """
-        self._add(Rule(method, re.compile(path), skip, times, status, retry_after))
+        self._add(Rule(method, re.compile(path), re.compile(body), skip, times, status, retry_after))
 
     def when(
-        self, method: str | None, path: str, do: Callable[[], object], *, times: int | None = 1, skip: int = 0
+        self,
+        method: str | None,
+        path: str,
+        do: Callable[[], object],
+        *,
+        times: int | None = 1,
+        skip: int = 0,
+        body: str = "",
     ) -> None:
         """Call ``do`` in a thread before such a request goes on its way; it waits until ``do`` is done."""
-        self._add(Rule(method, re.compile(path), skip, times, do=do))
+        self._add(Rule(method, re.compile(path), re.compile(body), skip, times, do=do))
 
     def well(self) -> None:
         """No trouble any more, and nothing of what was seen is remembered."""
@@ -121,7 +129,8 @@ class BadApi:
             await runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        call = Call(request.method, request.path)
+        body = (await request.read()).decode(errors="replace")
+        call = Call(request.method, request.path, body=body)
         with self._lock:
             self._calls.append(call)
             errands = [rule.do for rule in self._rules if rule.do is not None and rule.applies(call)]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from aiohttp import web
@@ -35,16 +35,18 @@ class Call:
     path: str
     """Without the query."""
     status: int = 0
+    body: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(slots=True)
 class Rule:
-    """For requests of ``method`` (``None``: any) with ``path`` found in theirs: the first ``skip`` pass, the next
-    ``times`` (``None``: all) do not.
+    """For requests of ``method`` (``None``: any) with ``path`` and ``body`` found in theirs: the first ``skip`` pass, the
+    next ``times`` (``None``: all) do not.
     """
 
     method: str | None
     path: re.Pattern[str]
+    body: re.Pattern[str]
     skip: int
     times: int | None
     trouble: Trouble | None = None
@@ -54,7 +56,9 @@ class Rule:
 
     def applies(self, call: Call) -> bool:
         """Whether it is this request's turn; counts."""
-        if self.times == 0 or self.method not in (None, call.method) or not self.path.search(call.path):
+        if self.times == 0 or self.method not in (None, call.method):
+            return False
+        if not self.path.search(call.path) or not self.body.search(call.body):
             return False
         if self.skip:
             self.skip -= 1

@@ -119,3 +119,11 @@ def test_watches_and_commands_go_through_as_well(site, api, core):
     socket = stream(ask, pod, NAMESPACE, command=command, stdout=True, stderr=True, _preload_content=False)
     socket.run_forever(timeout=10)
     assert socket.returncode == 3
+
+
+def test_trouble_can_be_for_what_a_request_wants(site, api, core):
+    api.answer("PATCH", "/nodes/", 500, body='"second"')
+    annotate(core, "first")
+    with pytest.raises(client.ApiException):
+        annotate(core, "second")
+    assert note(site) == "first"
