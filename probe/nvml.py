@@ -118,11 +118,9 @@ def _instances(gpu: Any, pci_id: str) -> list[Instance]:
 
 def _splits(instance: Any) -> list[tuple[int, int]]:
     """Id and compute slices of each kind of compute instance that a GPU instance may hold."""
-    ask, shared = (
-        pynvml.nvmlGpuInstanceGetComputeInstanceProfileInfo,
-        pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED,
-    )
-    profiles = _profiles(pynvml.NVML_COMPUTE_INSTANCE_PROFILE_COUNT, ask, instance, shared)
+    ask = pynvml.nvmlGpuInstanceGetComputeInstanceProfileInfo
+    engines = pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED
+    profiles = _profiles(pynvml.NVML_COMPUTE_INSTANCE_PROFILE_COUNT, ask, instance, engines)
     return [(profile.id, profile.sliceCount) for profile in profiles]
 
 
