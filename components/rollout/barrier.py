@@ -5,6 +5,7 @@ ends in `failed`, which MIG Manager never retries (mig-parted cmd/nvidia-mig-man
 manager's own copy is asked, with the program that it carries; a pod whose annotations change is synchronised at once.
 """
 
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 
@@ -24,8 +25,9 @@ WITHIN_S = 180.0
 BLIND_S = 120.0
 """How long to wait where the manager's copy may not be read: the sync period and the cache, a minute each."""
 
-NUDGE = "mig-fleet.dev/config"
-"""Pod annotation that is changed so that the kubelet looks at the pod's volumes now."""
+NUDGE = "mig-fleet.dev/nudge"
+"""Pod annotation that is changed so that the kubelet looks at the pod's volumes now. Another value each time: the same
+config may be awaited again, after a rollback."""
 
 
 def await_projection(order: Order, targets: Mapping[str, str]) -> None:
@@ -46,7 +48,7 @@ def await_projection(order: Order, targets: Mapping[str, str]) -> None:
             return
         if waited > WITHIN_S or order.late:
             raise Refused(_unseen(sorted(waiting.keys() - silent.keys()) or sorted(waiting), targets, waited))
-        _nudge(order, {name: pod for name, pod in managers.items() if name in waiting.keys() - nudged}, targets)
+        _nudge(order, {name: pod for name, pod in managers.items() if name in waiting.keys() - nudged})
         nudged |= waiting.keys()
         order.say(f"waits for MIG Manager on {len(waiting)} node(s) to see the config: {min(waiting)}")
         time.sleep(POLL_S)
@@ -78,13 +80,11 @@ def _sees(cluster: Cluster, order: Order, pod: Json | None, config: str) -> bool
     return status == 0
 
 
-def _nudge(order: Order, managers: Mapping[str, Json], targets: Mapping[str, str]) -> None:
+def _nudge(order: Order, managers: Mapping[str, Json]) -> None:
     """Failures do not matter: the kubelet looks by itself a little later."""
+    new = {NUDGE: secrets.token_hex(4)}
     order.each(
-        managers,
-        lambda cluster, name: cluster.annotate_pod(
-            order.namespace, managers[name]["metadata"]["name"], {NUDGE: targets[name]}
-        ),
+        managers, lambda cluster, name: cluster.annotate_pod(order.namespace, managers[name]["metadata"]["name"], new)
     )
 
 
