@@ -41,8 +41,11 @@ class Api:
     def call(self, method: str, path: str, query: Mapping[str, str] | None, body: Json | None) -> Json:
         with self._lock:
             self.requests.append((method, path, body or {}))
-            for rule in list(self._rules):
-                rule.apply(method, path)
+            due = [rule.act for rule in self._rules if rule.is_due(method, path)]
+        # Without the lock: what happens meanwhile may ask for things itself, from several threads.
+        for act in due:
+            act()
+        with self._lock:
             return copy.deepcopy(self._answered(method, path, dict(query or {}), body or {}))
 
     def configs(self) -> dict[str, str]:
@@ -168,14 +171,13 @@ class _Rule:
     times: int
     skip: int
 
-    def apply(self, method: str, path: str) -> None:
+    def is_due(self, method: str, path: str) -> bool:
+        """Counts the requests that it is about."""
         if method != self.method or not self.path.search(path) or not self.times:
-            return
-        if self.skip:
-            self.skip -= 1
-            return
-        self.times -= 1
-        self.act()
+            return False
+        due = self.skip == 0
+        self.skip, self.times = max(0, self.skip - 1), self.times - due
+        return due
 
 
 def merge(into: Json, patch: Json) -> None:
