@@ -65,11 +65,10 @@ class AssignmentProvider(ResourceProvider):
 
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
         """Nodes that are taken out now are released by a later update: in this one another wave may take them over, and
-        cut them only once.
+        cut them only once. Those of an earlier one go first: where they cannot, nothing of this change was begun.
         """
-        outputs = assign(news)
         release(news, {*_members(news), *_members(olds)})
-        return UpdateResult(outputs)
+        return UpdateResult(assign(news))
 
     def delete(self, _id: str, props: Props) -> None:
         """Called when a wave leaves the stack, and on destroy, while MIG Manager still runs."""

@@ -9,7 +9,7 @@ from components.comparison import Difference, Expected, Kind, differences
 from components.look import Look
 from components.rollout.order import POLL_S, Order, Refused
 from components.rollout.preflight import MANAGER_APP
-from components.rollout.recovery import Recovery
+from components.rollout.recovery import WRONG, Recovery
 from mig import labels
 
 T = TypeVar("T")
@@ -47,10 +47,13 @@ def agreement(order: Order, expected: Mapping[str, Expected], recovery: Recovery
         if not found:
             return seen
         order.say(_progress(found, expected))
-        lagging = all(d.kind in LAGGING for d in found) and not helped
+        behind = [d for d in found if d.kind in LAGGING]
+        over = not helped and _hopeless(found, recovery)
+        # Nodes that are only behind get their time even if another one is lost: the error shall not name them.
+        lagging = not helped and (over or len(behind) == len(found))
         lagging_since = (lagging_since or time.monotonic()) if lagging else None
         late = lagging_since is not None and time.monotonic() - lagging_since > CONVERGENCE_S
-        if order.late or late or (not helped and _hopeless(found, recovery)):
+        if order.late or late or (over and not behind):
             raise Refused(explained(order, found, expected, recovery))
         time.sleep(POLL_S)
 
@@ -110,9 +113,21 @@ def explained(order: Order, found: Iterable[Difference], expected: Mapping[str, 
     lines = [f"{len(nodes)} of {len(expected)} nodes of {order.wave} are not as the stack says:"]
     lines += [f"  {d}" for d in found]
     lines += [f"  {name}: {recovery.tried[name]}" for name in nodes if name in recovery.tried]
+    if not recovery.allowed:
+        lines += [f"  {name}: {_by_hand(order, name)}" for name in nodes if any(_wrong(d, name) for d in found)]
     waited = time.monotonic() - order.started
     lines.append(f"  waited {waited:.0f} s of at most {order.timeout_s:.0f} s")
     return "\n".join([*lines, *_where_to_look(order, found)])
+
+
+def _wrong(difference: Difference, node: str) -> bool:
+    return difference.node == node and difference.kind in WRONG
+
+
+def _by_hand(order: Order, node: str) -> str:
+    """MIG Manager never retries, so an update alone would change nothing."""
+    pods = f"-l app={MANAGER_APP} --field-selector spec.nodeName={node}"
+    return f"recovery is off; start MIG Manager over with `kubectl -n {order.namespace} delete pods {pods}`"
 
 
 def _where_to_look(order: Order, found: Iterable[Difference]) -> list[str]:
