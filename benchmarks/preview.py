@@ -1,6 +1,6 @@
 """A no-op `pulumi preview` of a stack with pools over 1,000 nodes, beside that of an empty program, in the same run.
 
-    python benchmarks/preview.py [--nodes 1000] [--runs 5]
+    python benchmarks/preview.py [--nodes 1000] [--pools 1] [--runs 5]
 
 The control plane is real (API server and etcd), the nodes are objects on it: as GPU Feature Discovery, MIG Manager, the
 kubelet and the probe leave nodes of eight H100 that are cut as declared. Two programs take turns: one that only imports
@@ -36,7 +36,6 @@ from simulator.control_plane import ControlPlane
 ROOT = Path(__file__).resolve().parents[1]
 MOST_TIMES_EMPTY = 1.5
 MOST_BYTES_PER_NODE = 1024
-POOLS = 4
 GPUS = 8
 LAYOUT = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
 REPORTS = "mig-fleet"
@@ -176,7 +175,7 @@ async def populate(directory: Path, names: list[str]) -> None:
         await asyncio.gather(*map(one, names))
 
 
-async def measure(folder: Path, names: list[str], runs: int) -> tuple[Project, Project]:
+async def measure(folder: Path, names: list[str], count: int, runs: int) -> tuple[Project, Project]:
     """Deploy both programs, then let their previews take turns."""
     work = await asyncio.to_thread(toolchain.workspace, ROOT)
     plane = ControlPlane(folder / "cluster", work.bin)
@@ -185,8 +184,8 @@ async def measure(folder: Path, names: list[str], runs: int) -> tuple[Project, P
     try:
         await plane.start()
         await populate(plane.directory, names)
-        size = -(-len(names) // POOLS)
-        pools = {f"pool-{n}": names[n * size : (n + 1) * size] for n in range(POOLS)}
+        size = -(-len(names) // count)
+        pools = {f"pool-{n}": names[n * size : (n + 1) * size] for n in range(count)}
         program = POOLED.format(kubeconfig=plane.kubeconfig, reports=REPORTS, gpus=GPUS)
         empty.create(EMPTY, work)
         pooled.create(program, work)
@@ -205,16 +204,17 @@ async def measure(folder: Path, names: list[str], runs: int) -> tuple[Project, P
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, default=1000, help="node objects (default: %(default)s)")
+    parser.add_argument("--pools", type=int, default=1, help="pools they are in (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="previews of each program (default: %(default)s)")
     chosen = parser.parse_args()
     names = [f"gpu-node-{n:04d}" for n in range(chosen.nodes)]
     with tempfile.TemporaryDirectory() as folder:
-        empty, pooled = asyncio.run(measure(Path(folder), names, chosen.runs))
+        empty, pooled = asyncio.run(measure(Path(folder), names, chosen.pools, chosen.runs))
         growth = pooled.state_bytes() - empty.state_bytes()
     ratio = median(pooled.seconds) / median(empty.seconds)
     per_node = growth / chosen.nodes
     print(f"empty program: {told(empty)}")
-    print(f"{chosen.nodes} nodes in {POOLS} pools: {told(pooled)}")
+    print(f"{chosen.nodes} nodes in {chosen.pools} pool(s): {told(pooled)}")
     print(f"preview: {ratio:.2f} times an empty program's (bound {MOST_TIMES_EMPTY})")
     print(f"processor: {median(pooled.busy) / median(empty.busy):.2f} times an empty program's")
     print(f"state: {per_node:.0f} bytes per node (bound {MOST_BYTES_PER_NODE})")
