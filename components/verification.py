@@ -137,13 +137,14 @@ def _accept(order: Order, seen: Look, props: Props) -> None:
     """The nodes are open again, and what they have is what a rollback would return to."""
     config = props["expected"]["config"]
     new = [n for n in sorted(props["nodes"]) if seen.nodes[n].annotations.get(labels.VERIFIED_CONFIG) != config]
-    _, failed = order.each(new, lambda cluster, name: cluster.patch_node(name, {}, {labels.VERIFIED_CONFIG: config}))
-    failed |= reopen(order, [name for name in sorted(props["nodes"]) if seen.nodes[name].closed])
-    if failed:
-        reasons = "; ".join(f"{name}: {text}" for name, text in sorted(failed.items()))
+    _, unmarked = order.each(new, lambda cluster, name: cluster.patch_node(name, {}, {labels.VERIFIED_CONFIG: config}))
+    closed = reopen(order, [name for name in sorted(props["nodes"]) if seen.nodes[name].closed])
+    if unmarked or closed:
+        reasons = [f"{name} is not marked as verified: {text}" for name, text in sorted(unmarked.items())]
+        reasons += [f"{name} may still be closed: {text}" for name, text in sorted(closed.items())]
+        way_out = f", or open with `{how_to_open(closed, order.isolation)}`" if closed else ""
         raise VerificationFailed(
-            f"all nodes of {order.wave} are as declared, but some may still be closed: {reasons}\n"
-            f"Run the update again, or open them with `{how_to_open(failed, order.isolation)}`"
+            f"all nodes of {order.wave} are as declared, but {'; '.join(reasons)}\nRun the update again{way_out}"
         )
 
 
@@ -165,7 +166,7 @@ def _left(order: Order, nodes: Iterable[str]) -> str:
     try:
         seen = order.look().nodes
     except ClusterError:
-        return f"Nodes of {order.wave} may still be closed; run the update again once the cluster answers."
+        return f"{', '.join(sorted(nodes))} may still be closed; run the update again once the cluster answers."
     there = [seen[name] for name in sorted(nodes) if name in seen]
     closed = [node.name for node in there if node.closed]
     if not closed:

@@ -125,8 +125,8 @@ def test_an_opening_that_fails_at_the_end_names_the_command(fleet: Fleet) -> Non
     with pytest.raises(VerificationFailed) as failed:
         VERIFICATION.create(wave)
     assert str(failed.value) == (
-        "all nodes of pool-wave-0 are as declared, but some may still be closed: n2: the server has a bad day\n"
-        "Run the update again, or open them with `kubectl taint nodes n2 mig-fleet.dev/reconfiguring-`"
+        "all nodes of pool-wave-0 are as declared, but n2 may still be closed: the server has a bad day\n"
+        "Run the update again, or open with `kubectl taint nodes n2 mig-fleet.dev/reconfiguring-`"
     )
     assert fleet.closed() == ["n2"]
     VERIFICATION.create(wave)

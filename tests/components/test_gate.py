@@ -126,7 +126,7 @@ def test_an_api_server_that_stays_away_is_the_reason_and_what_is_closed_is_not_k
     fleet.answer("GET", "/nodes$", AWAY, times=10_000)
     assert failure(wave) == [
         str(AWAY),
-        "Nodes of pool-wave-0 may still be closed; run the update again once the cluster answers.",
+        "n1 may still be closed; run the update again once the cluster answers.",
     ]
 
 
