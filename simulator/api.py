@@ -18,7 +18,8 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 FIELD_MANAGER: Final = "mig-fleet-simulator"
 ATTEMPTS: Final = 3
 PAUSE_S: Final = 0.3
-CALL_TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
+CALL_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=30)
+"""For the server's silence, not for the queue before it: a thousand nodes that change together form a long one."""
 WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5)
 
 

@@ -59,8 +59,8 @@ class Timing(_Settings):
     apply: Annotated[float, Field(ge=0)] = 0.4
     reboot: Annotated[float, Field(ge=0)] = 1.0
     """From power off until pods start again; some minutes in reality."""
-    operand_timeout: Annotated[float, Field(gt=0)] = 60
-    """Five minutes for each operand in reality."""
+    operand_timeout: Annotated[float, Field(gt=0)] = 300
+    """How long MIG Manager waits for each operand to leave; not shortened, as it ends in a node that is stuck."""
     gfd_interval: Annotated[float, Field(gt=0)] = 1.0
     """A minute in reality."""
     restart_backoff: Annotated[float, Field(gt=0)] = 1.0
