@@ -40,8 +40,8 @@ class Call:
 
 @dataclass(slots=True)
 class Rule:
-    """For requests of ``method`` (``None``: any) with ``path`` and ``body`` found in theirs: the first ``skip`` pass, the
-    next ``times`` (``None``: all) do not.
+    """For requests of ``method`` (``None``: any) with ``path`` and ``body`` found in theirs: the first ``skip`` pass,
+    the next ``times`` (``None``: all) do not.
     """
 
     method: str | None
