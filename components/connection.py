@@ -16,10 +16,13 @@ too.
 
 import contextlib
 import json
+import os
+import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, Self, TypedDict
 
 Json = dict[str, Any]
@@ -34,6 +37,10 @@ TRIES = {"GET": 2}
 MOST_TRIES = 4
 """A write is worth more patience than a look; all our writes may be repeated."""
 FIRST_PAUSE_S = 0.5
+
+SESSION_S = 300.0
+MOST_AT_ONCE = 64
+"""Connections that are kept open: sixteen per wave, and four waves that are changed at the same time."""
 
 
 class ClusterArgs(TypedDict, total=False):
@@ -77,31 +84,11 @@ class NodeMissing(ClusterError):
 
 
 class Connection:
-    """Opening it reads the kubeconfig and makes no call."""
+    """Opening it reads the kubeconfig, unless that was done a moment ago, and makes no call."""
 
     def __init__(self, args: ClusterArgs | Mapping[str, str] | None = None) -> None:
-        import yaml
-        from kubernetes import client, config
-        from kubernetes.config import ConfigException
-
-        where: dict[str, str] = dict(args or {})  # type: ignore[arg-type]  # a TypedDict of str is one
-        settings = client.Configuration()
-        settings.retries = False
-        try:
-            config.load_kube_config(
-                config_file=where.get("kubeconfig"),
-                context=where.get("context"),
-                client_configuration=settings,
-                persist_config=False,
-            )
-        except (ConfigException, OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError) as exc:
-            raise ClusterUnreachable(
-                f"no usable kubeconfig at {where.get('kubeconfig') or 'the default place'}"
-                f"{' for context ' + where['context'] if 'context' in where else ''}: {exc}"
-            ) from None
-        self.server: str = settings.host
-        self.settings = settings
-        self._api = client.ApiClient(settings)
+        self.settings, self._api = _session(dict(args or {}))  # type: ignore[arg-type]  # a TypedDict of str is one
+        self.server: str = self.settings.host
         self.server_time: datetime | None = None
         """What the API server's clock said in its last answer; ``None`` before the first, and from a server that does
         not say."""
@@ -170,6 +157,51 @@ class Connection:
             return response.status, response.read()
         except (ApiException, HTTPError) as exc:
             raise ClusterUnreachable(f"the cluster at {self.server} does not answer: {_root_cause(exc)}") from None
+
+
+_sessions: dict[tuple[object, ...], tuple[float, Any, Any]] = {}
+_opening = threading.Lock()
+
+
+def _session(where: Mapping[str, str]) -> tuple[Any, Any]:
+    """The client library's settings and client for a kubeconfig, kept for :data:`SESSION_S`.
+
+    A wait looks each second: it shall not parse the kubeconfig, run its credentials plugin and shake hands each second.
+    The client renews credentials that expire by itself.
+    """
+    path = where.get("kubeconfig") or os.environ.get("KUBECONFIG", "")
+    with contextlib.suppress(OSError):
+        path += str(Path(path).stat().st_mtime_ns)
+    key = (path, where.get("context"))
+    with _opening:
+        at, settings, api = _sessions.get(key, (0.0, None, None))
+        if api is None or time.monotonic() - at > SESSION_S:
+            settings, api = _opened(where)
+            _sessions[key] = (time.monotonic(), settings, api)
+    return settings, api
+
+
+def _opened(where: Mapping[str, str]) -> tuple[Any, Any]:
+    import yaml
+    from kubernetes import client, config
+    from kubernetes.config import ConfigException
+
+    settings = client.Configuration()
+    settings.retries = False
+    settings.connection_pool_maxsize = MOST_AT_ONCE
+    try:
+        config.load_kube_config(
+            config_file=where.get("kubeconfig"),
+            context=where.get("context"),
+            client_configuration=settings,
+            persist_config=False,
+        )
+    except (ConfigException, OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError) as exc:
+        raise ClusterUnreachable(
+            f"no usable kubeconfig at {where.get('kubeconfig') or 'the default place'}"
+            f"{' for context ' + where['context'] if 'context' in where else ''}: {exc}"
+        ) from None
+    return settings, client.ApiClient(settings)
 
 
 def _refusal(request: str, status: int, answer: bytes) -> ClusterError:
