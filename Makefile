@@ -1,7 +1,7 @@
 # Each target does its own set-up and is safe to repeat.
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: help setup up preview down test test-fast benchmark benchmark-preview check format lock toolchain clean
+.PHONY: help setup up preview down test test-fast benchmark benchmark-preview fault-table check format lock toolchain clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,6 +44,9 @@ benchmark: $(READY) ## what proofs and readings cost; fails where a bound is bro
 benchmark-preview: $(READY) ## a preview over a thousand nodes beside that of an empty program (minutes)
 	@$(BIN)/mig-fleet toolchain engine kube etcd
 	@$(BIN)/python benchmarks/preview.py
+
+fault-table: $(READY) ## docs/faults.md anew, from faults played on simulated nodes (minutes)
+	@MIG_FLEET_WRITE_FAULTS=yes $(BIN)/python -m pytest -q tests/faults/test_faults.py tests/faults/test_document.py
 
 check: $(READY) ## lint, types, layers
 	@$(BIN)/ruff check .

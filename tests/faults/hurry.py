@@ -1,0 +1,37 @@
+"""The product's long waits, shortened.
+
+They are minutes because kubelets, GPU Feature Discovery and device plugins take their time; the simulated ones do not.
+Only lengths are changed: what is waited for, and what happens at the end of it, is the product's own.
+"""
+
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import yaml
+
+from components import assignment, connection
+from components.rollout import barrier, change, drain, gate, order, recovery
+
+CHANGES: dict[ModuleType, dict[str, Any]] = {
+    order: {"POLL_S": 0.15},
+    assignment: {"POLL_S": 0.15},
+    gate: {"POLL_S": 0.15, "CONVERGENCE_S": 2.0},
+    change: {"POLL_S": 0.15, "WEDGED_S": 3.0},
+    drain: {"POLL_S": 0.15, "ASK_AGAIN_S": 0.2},
+    barrier: {"POLL_S": 0.15, "WITHIN_S": 2.0, "BLIND_S": 0.5},
+    recovery: {"STALE_S": 0.8, "UNHEARD_S": 1.0},
+    connection: {"CALL_TIMEOUT_S": 1.0, "FIRST_PAUSE_S": 0.05},
+    # A kubeconfig is read for every look; in C that takes a tenth of the time.
+    yaml: {"safe_load": partial(yaml.load, Loader=yaml.CSafeLoader)},
+}
+"""Seconds, but for the last."""
+
+
+def hurry() -> dict[tuple[ModuleType, str], Any]:
+    """Shorten every wait; what they were, for putting them back."""
+    before = {(module, name): getattr(module, name) for module, waits in CHANGES.items() for name in waits}
+    for module, waits in CHANGES.items():
+        for name, change in waits.items():
+            setattr(module, name, change)
+    return before

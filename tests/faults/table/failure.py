@@ -1,0 +1,94 @@
+"""What a failed wave does: halt, or go back to what was last verified; and waves that are watched or held."""
+
+from mig import labels
+from simulator import Fault as NodeFault
+from tests.faults.fault import Fault, Outcome, nothing
+from tests.faults.ground import FIRST, MANAGER, NEW, OLD
+from tests.faults.stage import LABEL, NODES, Stage
+
+ROLLBACK = {"on_failure": "rollback", "recovery": False}
+
+
+def fails_until_rollback(stage: Stage) -> None:
+    """Both nodes fail at the new layout; the old one is applied as ever."""
+    stage.inject(NodeFault.MANAGER_FAILS, *FIRST)
+    for node in FIRST:
+        stage.at(LABEL + OLD.name, node, lambda node=node: stage.heal(node))
+
+
+def never_verified(stage: Stage) -> None:
+    stage.inject(NodeFault.MANAGER_FAILS, *FIRST)
+    stage.patch("node-2", {"metadata": {"annotations": {labels.VERIFIED_CONFIG: None}}})
+
+
+def destroyed_in_the_soak(stage: Stage) -> None:
+    """At a look behind the first that finds the wave right: a look lists the reports first, so that it still agrees."""
+    right = False
+
+    def look() -> None:
+        nonlocal right
+        if right:
+            stage.driver("node-1", lambda driver: driver.gpus[0].clear())
+            return
+        right = all(stage.is_at(node, NEW) for node in FIRST)
+        stage.api.when("GET", NODES, look)
+
+    stage.at(LABEL, "node-2", lambda: stage.api.when("GET", NODES, look))
+
+
+FAILURE = [
+    Fault(
+        "a wave that is rolled back",
+        "`onFailure: rollback`: MIG Manager cannot make the new layout, the old one it can",
+        fails_until_rollback,
+        Outcome.FAILED,
+        touched=FIRST,
+        reads=("MIG Manager failed: node-1", "rolled back to 'notebooks-", "The next update tries training-"),
+        rollout=ROLLBACK,
+        cure="MIG Manager is mended",
+        end=lambda stage: stage.heal(*FIRST),
+    ),
+    Fault(
+        "a rollback with nothing to return to",
+        "a node of the wave was never verified, as on a first update",
+        never_verified,
+        Outcome.HALTED,
+        touched=FIRST,
+        closed=FIRST,
+        reads=("could not be rolled back: no layout was ever verified on node-2", "recovery is off; start MIG Manager"),
+        rollout=ROLLBACK,
+        cure="MIG Manager is mended and started over on both nodes",
+        end=lambda stage: (stage.heal(*FIRST), [stage.ground.start_over(MANAGER, node) for node in FIRST]),
+    ),
+    Fault(
+        "a rollback that fails as well",
+        "MIG Manager fails at whatever it is told",
+        lambda stage: stage.inject(NodeFault.MANAGER_CREATES_NOTHING, *FIRST),
+        Outcome.HALTED,
+        touched=FIRST,
+        closed=FIRST,
+        reads=("could not be rolled back", "Still closed to new pods"),
+        rollout=ROLLBACK,
+        cure="MIG Manager is mended",
+        end=lambda stage: stage.heal(*FIRST),
+    ),
+    Fault(
+        "a slice is destroyed while a wave is watched",
+        "`soak`: the wave was right, and does not stay so before it is opened",
+        destroyed_in_the_soak,
+        Outcome.HALTED,
+        touched=FIRST,
+        closed=FIRST,
+        reads=("did not stay as declared while it was watched",),
+        rollout={"soak_s": 2},
+        cure="whoever did it is told",
+    ),
+    Fault(
+        "a wave that waits for a later update",
+        "`maxWavesPerUpdate: 1`: the second wave keeps what it has until the next update",
+        nothing,
+        Outcome.GOES_ON,
+        touched=FIRST,
+        pool={"most_waves": 1},
+    ),
+]

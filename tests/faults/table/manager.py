@@ -1,0 +1,213 @@
+"""What NVIDIA's MIG Manager and the operands around it do wrong."""
+
+from simulator import Fault as NodeFault
+from simulator.driver import Driver
+from tests.faults.fault import Fault, Outcome
+from tests.faults.ground import FIRST, OLD, POOL
+from tests.faults.ground import MANAGER as APP
+from tests.faults.stage import LABEL, Stage
+
+OTHERS_WORK = "all-disabled"
+
+
+def on_both(fault: NodeFault) -> dict:
+    """The fault on both nodes of the first wave, until somebody mends it."""
+    return {"play": lambda stage: stage.inject(fault, *FIRST), "end": lambda stage: stage.heal(*FIRST)}
+
+
+def on_one(fault: NodeFault) -> dict:
+    return {"play": lambda stage: stage.inject(fault, "node-1"), "end": lambda stage: stage.heal("node-1")}
+
+
+def foreign_slice(driver: Driver) -> None:
+    driver.gpus[1].clear()
+    driver.gpus[1].create("3g.40gb")
+
+
+def seen_by_probe(stage: Stage, change: object) -> None:
+    stage.driver("node-1", change)
+    stage.until_reported("node-1", lambda report: report.counts() != OLD.per_gpu(2))
+
+
+def at_work(stage: Stage) -> None:
+    """A change that somebody began a moment ago."""
+    stage.inject(NodeFault.MANAGER_SLOW, "node-1")
+    stage.label("node-1", **{"mig.config": OTHERS_WORK, "mig.config.state": None})
+    stage.eventually(lambda: stage.ground.site.state("node-1") == "pending", "the manager is at work")
+
+
+def upgrade(stage: Stage) -> None:
+    for node in POOL:
+        stage.ground.start_over(APP, node)
+
+
+MANAGER = [
+    Fault(
+        "MIG Manager fails, and fails again",
+        "the driver's libraries are not there when it starts; it never retries (gpu-operator#2874)",
+        outcome=Outcome.HALTED,
+        touched=FIRST,
+        closed=FIRST,
+        reads=("MIG Manager failed: node-1", "node-1: MIG Manager was started over", "Look at MIG Manager's log"),
+        cure="the driver is mended",
+        **on_one(NodeFault.MANAGER_FAILS),
+    ),
+    Fault(
+        "MIG Manager fails once",
+        "the same, but its next pod finds the libraries (gpu-operator#2874)",
+        outcome=Outcome.GOES_ON,
+        touched=POOL,
+        reads=("node-1: MIG Manager was started over (MIG Manager failed)",),
+        **on_one(NodeFault.MANAGER_FAILS_ONCE),
+    ),
+    Fault(
+        "MIG Manager does not react",
+        "its watch ended unnoticed, and there is no second look (mig-parted main.go: an informer without resync)",
+        outcome=Outcome.GOES_ON,
+        touched=POOL,
+        reads=("node-1: MIG Manager was started over (not settled)",),
+        play=lambda stage: (
+            stage.inject(NodeFault.MANAGER_SILENT, "node-1"),
+            stage.api.when("DELETE", f"/pods/{APP}", lambda: stage.heal("node-1")),
+        ),
+    ),
+    Fault(
+        "MIG Manager hangs in pending until it is helped",
+        "waiting for the operands failed; they stay paused: the node has no GPU (gpu-operator#2833, mig-parted#485)",
+        outcome=Outcome.GOES_ON,
+        touched=POOL,
+        reads=("node-1: paused operands were let back and MIG Manager was started over (not settled)",),
+        rollout={"wedged_s": 1},
+        **on_one(NodeFault.MANAGER_WEDGED),
+    ),
+    Fault(
+        "MIG Manager hangs in pending for good",
+        "the same, and a new pod hangs again",
+        outcome=Outcome.HALTED,
+        touched=FIRST,
+        closed=FIRST,
+        reads=("not settled: node-1: MIG Manager's state is 'pending'", "paused operands were let back"),
+        cure="the operands that do not leave are mended",
+        rollout={"wedged_s": 1, "timeout_s": 4},
+        **on_one(NodeFault.MANAGER_STUCK_PENDING),
+    ),
+    Fault(
+        "MIG Manager is slower than the deadline",
+        "it may wait five minutes for each operand before it touches a GPU (mig-parted reconfigure.go)",
+        outcome=Outcome.HALTED,
+        touched=FIRST,
+        closed=FIRST,
+        reads=("not settled: node-1: MIG Manager's state is 'pending'",),
+        rollout={"timeout_s": 1},
+        play=lambda stage: stage.inject(NodeFault.MANAGER_STUCK_PENDING, *FIRST),
+        cure="time passes, or `rollout.timeout` is raised",
+        end=lambda stage: (
+            stage.heal(*FIRST),
+            stage.ground.start_over(APP, "node-1"),
+            stage.ground.start_over(APP, "node-2"),
+        ),
+    ),
+    Fault(
+        "success without a single slice",
+        "MIG Manager does not look after an apply; unknown profiles end like this (mig-parted v0.15.0, measured)",
+        outcome=Outcome.HALTED,
+        touched=FIRST,
+        closed=FIRST,
+        reads=("layout lost: node-1: GPU 0: expected 2x 3g.40gb, found no slices",),
+        cure="MIG Manager is mended",
+        **on_one(NodeFault.MANAGER_CREATES_NOTHING),
+    ),
+    Fault(
+        "success with one slice too few",
+        "one instance could not be created, and MIG Manager does not look (mig-parted reconfigure.go)",
+        outcome=Outcome.HALTED,
+        touched=FIRST,
+        closed=FIRST,
+        reads=("slice destroyed: node-1: GPU", "expected 2x 3g.40gb, found 3g.40gb"),
+        cure="MIG Manager is mended",
+        **on_one(NodeFault.MANAGER_ONE_SLICE_SHORT),
+    ),
+    Fault(
+        "MIG Manager is at work on something else",
+        "somebody labelled the node a moment ago; its end would look like the end of our change",
+        at_work,
+        Outcome.GOES_ON,
+        touched=POOL,
+        end=lambda stage: stage.heal("node-1"),
+    ),
+    Fault(
+        "the operator is upgraded in the middle",
+        "every MIG Manager pod is replaced right after the label; a new one applies what it finds (gpu-operator#1310)",
+        lambda stage: stage.at(LABEL, "node-1", lambda: upgrade(stage)),
+        Outcome.GOES_ON,
+        touched=POOL,
+    ),
+    Fault(
+        "a slice is destroyed between two updates",
+        "somebody's `nvidia-smi mig -dgi`",
+        lambda stage: seen_by_probe(stage, lambda driver: driver.gpus[0].destroy(driver.gpus[0].instances[0].id)),
+        Outcome.GOES_ON,
+        touched=("node-1",),
+        reads=("drift: slice destroyed: node-1: GPU 0: expected 7x 1g.10gb, found 6x 1g.10gb", "was started over"),
+        target=OLD,
+    ),
+    Fault(
+        "a foreign slice is there",
+        "somebody's `nvidia-smi mig -cgi` on a GPU that was cut anew by hand",
+        lambda stage: seen_by_probe(stage, foreign_slice),
+        Outcome.GOES_ON,
+        touched=("node-1",),
+        reads=("drift: foreign slice: node-1: GPU 1: expected 7x 1g.10gb, found 3g.40gb", "was started over"),
+        target=OLD,
+    ),
+    Fault(
+        "a wrong node that nobody may help",
+        "`recovery: false`; a slice was destroyed by hand",
+        lambda stage: seen_by_probe(stage, lambda driver: driver.gpus[0].destroy(driver.gpus[0].instances[0].id)),
+        Outcome.FAILED,
+        touched=(),
+        reads=("slice destroyed: node-1: GPU 0: expected 7x 1g.10gb, found 6x 1g.10gb",),
+        rollout={"recovery": False},
+        target=OLD,
+        cure="MIG Manager's pod on the node is deleted by hand; its next one applies the config again",
+        end=lambda stage: (
+            stage.ground.start_over(APP, "node-1"),
+            stage.until_at("node-1", OLD),
+        ),
+    ),
+    Fault(
+        "the kubelet offers what is no longer there",
+        "a cache of the device plugin's or the kubelet's (k8s-device-plugin#214, gpu-operator#637)",
+        outcome=Outcome.HALTED,
+        touched=FIRST,
+        closed=FIRST,
+        reads=("allocatable stale: node-1: nvidia.com/mig-3g.40gb: expected 4", "the device plugin was started over"),
+        cure="the kubelet is restarted",
+        **on_one(NodeFault.STALE_ALLOCATABLE),
+    ),
+    Fault(
+        "the device plugin registers what it knew before",
+        "it looks at the GPUs once, when it starts; a restart helps (k8s-device-plugin#214)",
+        outcome=Outcome.GOES_ON,
+        touched=POOL,
+        reads=("node-1: the device plugin was started over (allocatable stale)",),
+        **on_one(NodeFault.PLUGIN_STALE),
+    ),
+    Fault(
+        "GPU Feature Discovery writes no new labels",
+        "nothing tells it of a change, and its pod hangs",
+        outcome=Outcome.HALTED,
+        touched=FIRST,
+        closed=FIRST,
+        reads=("GFD labels stale: node-1: nvidia.com/mig-3g.40gb.count: expected '4'",),
+        cure="its pod is started over",
+        **on_one(NodeFault.GFD_STALE),
+    ),
+    Fault(
+        "GPU Feature Discovery is late",
+        "its interval is a minute by default, ten of the simulator's here",
+        outcome=Outcome.GOES_ON,
+        touched=POOL,
+        **on_both(NodeFault.GFD_SLOW),
+    ),
+]

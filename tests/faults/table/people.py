@@ -1,0 +1,113 @@
+"""Other people and other tools at the same nodes."""
+
+from mig import labels, parted
+from simulator import Fault as NodeFault
+from tests.faults.fault import Fault, Outcome
+from tests.faults.ground import FILE as LAYOUTS
+from tests.faults.ground import FIRST, NAMESPACE, OLD, POOL, layout_file
+from tests.faults.stage import CLOSE, LABEL, Stage
+
+CONFIG_MAP = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{labels.LAYOUTS_CONFIG_MAP}"
+EDITED = LAYOUTS.replace('"1g.10gb": 7', '"1g.10gb": 6', 1)
+
+
+def relabelled(stage: Stage, node: str) -> None:
+    stage.label(node, **{"mig.config": labels.ALL_DISABLED})
+
+
+def open_by_hand(stage: Stage) -> None:
+    for node in FIRST:
+        stage.patch(node, {"spec": {"taints": None}})
+
+
+def rewritten(stage: Stage, text: str) -> None:
+    stage.fleet.call("patch", CONFIG_MAP, layout_file(text))
+
+
+def left_closed(stage: Stage) -> None:
+    taint = {"key": labels.TAINT, "value": "train-wave-00", "effect": "NoSchedule"}
+    stage.patch("node-1", {"spec": {"taints": [taint]}})
+
+
+PEOPLE = [
+    Fault(
+        "somebody relabels a node in the middle",
+        "an administrator, or another tool, sets nvidia.com/mig.config by hand",
+        lambda stage: (
+            stage.inject(NodeFault.MANAGER_SLOW, *FIRST),
+            stage.after(LABEL, "node-1", lambda: [relabelled(stage, node) for node in FIRST]),
+        ),
+        Outcome.HALTED,
+        touched=FIRST,
+        closed=FIRST,
+        reads=("label changed: node-1: carries config 'all-disabled', expected 'training-",),
+        end=lambda stage: stage.heal(*FIRST),
+    ),
+    Fault(
+        "somebody relabelled a node between two updates",
+        "the same, when nobody was looking",
+        lambda stage: (
+            relabelled(stage, "node-1"),
+            stage.ground.site.settled("node-1", labels.ALL_DISABLED),
+        ),
+        Outcome.GOES_ON,
+        touched=("node-1",),
+        reads=("drift: label changed: node-1 carries 'all-disabled', expected 'notebooks-",),
+        target=OLD,
+    ),
+    Fault(
+        "somebody takes our taint off in the middle",
+        "`kubectl taint nodes node-1 node-2 mig-fleet.dev/reconfiguring-` while the wave is under way",
+        lambda stage: stage.at(LABEL, "node-1", lambda: open_by_hand(stage)),
+        Outcome.GOES_ON,
+        touched=POOL,
+    ),
+    Fault(
+        "a node was left closed",
+        "somebody ended an update and tells nobody",
+        left_closed,
+        Outcome.GOES_ON,
+        touched=("node-1",),
+        reads=("drift: left closed: node-1: is as declared, but still closed to new pods",),
+        target=OLD,
+    ),
+    Fault(
+        "somebody edits the layout file",
+        "`kubectl edit configmap mig-fleet-layouts`; it would act at the next restart of MIG Manager",
+        lambda stage: rewritten(stage, EDITED),
+        Outcome.GOES_ON,
+        touched=(),
+        reads=("drift: ConfigMap edited: config 'notebooks-",),
+        target=OLD,
+    ),
+    Fault(
+        "somebody deletes the layout file",
+        "`kubectl delete configmap mig-fleet-layouts`",
+        lambda stage: stage.fleet.call("delete", CONFIG_MAP),
+        Outcome.GOES_ON,
+        touched=(),
+        reads=("drift: ConfigMap gone: mig-fleet-layouts is missing",),
+        target=OLD,
+    ),
+    Fault(
+        "the config is not in the layout file",
+        "another tool put its own file back right after we wrote ours (gpu-operator#384: operator-owned names)",
+        lambda stage: stage.at(CLOSE, "node-1", lambda: rewritten(stage, parted.dump([OLD]))),
+        Outcome.REFUSED,
+        touched=FIRST,
+        reads=("MIG Manager on node-1, node-2 does not see config 'training-", "open again: node-1, node-2"),
+        cure="the other tool is stopped",
+    ),
+    Fault(
+        "the layout file reaches the nodes late",
+        "kubelets project a ConfigMap in their own time; a label that is faster ends in failed (gpu-operator#891)",
+        lambda stage: (
+            rewritten(stage, parted.dump([OLD])),
+            stage.settle(),
+            stage.inject(NodeFault.CONFIG_MAP_LATE, *FIRST),
+        ),
+        Outcome.GOES_ON,
+        touched=POOL,
+        end=lambda stage: stage.heal(*FIRST),
+    ),
+]
