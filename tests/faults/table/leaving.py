@@ -47,17 +47,6 @@ LEAVING = [
         healed=lambda stage: left_as(stage, labels.ALL_DISABLED),
     ),
     Fault(
-        "a pool leaves and lets go of nodes that are in use",
-        "`onDelete: retain`, the default: the GPUs stay as they are, only our marks go",
-        lambda stage: stage.run("node-1", owner="Deployment"),
-        Outcome.GOES_ON,
-        touched=POOL,
-        rollout={"on_delete": "retain"},
-        target=None,
-        end=clear,
-        healed=lambda stage: left_as(stage, OLD.config_name),
-    ),
-    Fault(
         "a pool leaves whose node is gone",
         "the machine was deleted before",
         lambda stage: stage.fleet.remove_node("node-2"),

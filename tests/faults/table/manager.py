@@ -10,11 +10,6 @@ from tests.faults.stage import LABEL, Stage
 OTHERS_WORK = "all-disabled"
 
 
-def on_both(fault: NodeFault) -> dict:
-    """The fault on both nodes of the first wave, until somebody mends it."""
-    return {"play": lambda stage: stage.inject(fault, *FIRST), "end": lambda stage: stage.heal(*FIRST)}
-
-
 def on_one(fault: NodeFault) -> dict:
     return {"play": lambda stage: stage.inject(fault, "node-1"), "end": lambda stage: stage.heal("node-1")}
 
@@ -92,22 +87,6 @@ MANAGER = [
         **on_one(NodeFault.MANAGER_STUCK_PENDING),
     ),
     Fault(
-        "MIG Manager is slower than the deadline",
-        "it may wait five minutes for each operand before it touches a GPU (mig-parted reconfigure.go)",
-        outcome=Outcome.HALTED,
-        touched=FIRST,
-        closed=FIRST,
-        reads=("not settled: node-1: MIG Manager's state is 'pending'",),
-        rollout={"timeout_s": 1},
-        play=lambda stage: stage.inject(NodeFault.MANAGER_STUCK_PENDING, *FIRST),
-        cure="time passes, or `rollout.timeout` is raised",
-        end=lambda stage: (
-            stage.heal(*FIRST),
-            stage.ground.start_over(APP, "node-1"),
-            stage.ground.start_over(APP, "node-2"),
-        ),
-    ),
-    Fault(
         "success without a single slice",
         "MIG Manager does not look after an apply; unknown profiles end like this (mig-parted v0.15.0, measured)",
         outcome=Outcome.HALTED,
@@ -161,21 +140,6 @@ MANAGER = [
         target=OLD,
     ),
     Fault(
-        "a wrong node that nobody may help",
-        "`recovery: false`; a slice was destroyed by hand",
-        lambda stage: seen_by_probe(stage, lambda driver: driver.gpus[0].destroy(driver.gpus[0].instances[0].id)),
-        Outcome.FAILED,
-        touched=(),
-        reads=("slice destroyed: node-1: GPU 0: expected 7x 1g.10gb, found 6x 1g.10gb",),
-        rollout={"recovery": False},
-        target=OLD,
-        cure="MIG Manager's pod on the node is deleted by hand; its next one applies the config again",
-        end=lambda stage: (
-            stage.ground.start_over(APP, "node-1"),
-            stage.until_at("node-1", OLD),
-        ),
-    ),
-    Fault(
         "the kubelet offers what is no longer there",
         "a cache of the device plugin's or the kubelet's (k8s-device-plugin#214, gpu-operator#637)",
         outcome=Outcome.HALTED,
@@ -202,12 +166,5 @@ MANAGER = [
         reads=("GFD labels stale: node-1: nvidia.com/mig-3g.40gb.count: expected '4'",),
         cure="its pod is started over",
         **on_one(NodeFault.GFD_STALE),
-    ),
-    Fault(
-        "GPU Feature Discovery is late",
-        "its interval is a minute by default, ten of the simulator's here",
-        outcome=Outcome.GOES_ON,
-        touched=POOL,
-        **on_both(NodeFault.GFD_SLOW),
     ),
 ]

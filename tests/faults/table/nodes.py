@@ -52,15 +52,6 @@ def with_manager(stage: Stage) -> None:
     stage.until_at("node-1", OLD)
 
 
-def rebooting(stage: Stage) -> None:
-    stage.label("node-1", **{"mig.config.state": "rebooting"})
-
-
-def back_from_reboot(stage: Stage) -> None:
-    stage.label("node-1", **{"mig.config.state": "success"})
-    stage.until_at("node-1", OLD)
-
-
 def their_cordon(stage: Stage) -> None:
     stage.patch("node-1", {"spec": {"unschedulable": True}})
 
@@ -71,11 +62,6 @@ def still_cordoned(stage: Stage) -> None:
 
 def their_taint(stage: Stage, effect: str) -> None:
     stage.patch("node-1", {"spec": {"taints": [{"key": THEIRS, "value": "disk", "effect": effect}]}})
-
-
-def still_tainted(stage: Stage) -> None:
-    taints = stage.ground.site.node("node-1")["spec"].get("taints") or []
-    assert [(t["key"], t["value"]) for t in taints] == [(THEIRS, "disk")], "their taint is theirs to lift"
 
 
 def gone(stage: Stage) -> None:
@@ -89,13 +75,6 @@ def joined(stage: Stage) -> None:
 def replaced(stage: Stage) -> None:
     gone(stage)
     joined(stage)
-
-
-def rebooted(stage: Stage) -> None:
-    stage.inject(NodeFault.MANAGER_SILENT, "node-1")
-    stage.fleet.reboot("node-1")
-    stage.until_reported("node-1", lambda report: report.counts() == (None, None))
-    stage.api.when("DELETE", f"/pods/{MANAGER}", lambda: stage.heal("node-1"))
 
 
 def unowned(stage: Stage) -> None:
@@ -138,17 +117,6 @@ NODES = [
         reads=("node 'node-1' waits for a GPU reset or a reboot: the MIG mode of GPU 0",),
         cure="the node is rebooted",
         end=lambda stage: pending_mode(stage, mode=True),
-        target=RENAMED,
-    ),
-    Fault(
-        "a node is rebooting",
-        "MIG Manager with WITH_REBOOT=true reboots nodes for a change of the mode (mig-parted reconfigure.go)",
-        rebooting,
-        Outcome.REFUSED,
-        touched=(),
-        reads=("node 'node-1' is rebooting for a change of its MIG mode",),
-        cure="the node is back",
-        end=back_from_reboot,
         target=RENAMED,
     ),
     Fault(
@@ -206,14 +174,6 @@ NODES = [
         target=RENAMED,
     ),
     Fault(
-        "a node that somebody else tainted",
-        "maintenance is announced with a taint of effect PreferNoSchedule",
-        lambda stage: their_taint(stage, "PreferNoSchedule"),
-        Outcome.GOES_ON,
-        touched=POOL,
-        healed=still_tainted,
-    ),
-    Fault(
         "a foreign taint that NVIDIA's operands do not tolerate",
         "effect NoSchedule: the device plugin that MIG Manager paused cannot come back to the node",
         lambda stage: their_taint(stage, "NoSchedule"),
@@ -230,25 +190,6 @@ NODES = [
         lambda stage: stage.at(LABEL, "node-1", lambda: stage.reboot("node-1")),
         Outcome.GOES_ON,
         touched=POOL,
-    ),
-    Fault(
-        "a node rebooted between two updates",
-        "instances do not survive it, and MIG Manager's pod did not look (k8s-device-plugin#225, gpu-operator#2600)",
-        rebooted,
-        Outcome.GOES_ON,
-        touched=("node-1",),
-        reads=("drift: layout lost: node-1: GPU 0: expected 7x 1g.10gb, found MIG off", "MIG Manager was started over"),
-        target=OLD,
-    ),
-    Fault(
-        "a node is gone before the change",
-        "it was deleted from the cluster, but not from the stack",
-        gone,
-        Outcome.REFUSED,
-        touched=(),
-        reads=("node 'node-2' is not in the cluster; check the pool's nodes",),
-        cure="a machine of that name joins again",
-        end=joined,
     ),
     Fault(
         "a node is deleted in the middle",
@@ -283,14 +224,6 @@ NODES = [
         "a node's clock is an hour ahead",
         "no time service runs there; how old a report is, the API server's clock tells",
         lambda stage: stage.inject(NodeFault.CLOCK_AHEAD, "node-1"),
-        Outcome.GOES_ON,
-        touched=POOL,
-        target=RENAMED,
-    ),
-    Fault(
-        "a node's clock is an hour behind",
-        "the same in the other direction: its reports are not taken for stale ones",
-        lambda stage: stage.inject(NodeFault.CLOCK_BEHIND, "node-1"),
         Outcome.GOES_ON,
         touched=POOL,
         target=RENAMED,

@@ -19,11 +19,6 @@ def vanished(stage: Stage) -> None:
     stage.fleet.call("delete", REPORT)
 
 
-def of_another_release(stage: Stage) -> None:
-    silenced(stage)
-    stage.fleet.call("patch", REPORT, {"data": {"report.json": '{"version": 99, "node": "node-1"}'}})
-
-
 def probe_runs(stage: Stage) -> None:
     """What crashes is started again later and later; a new pod begins anew."""
     stage.heal("node-1")
@@ -51,17 +46,6 @@ PROBES = [
         closed=FIRST,
         reads=("report missing: node-1: its probe has not reported since the last change",),
         cure="the probe runs",
-        end=probe_runs,
-    ),
-    Fault(
-        "a report of another release",
-        "a probe of a newer mig-fleet still runs on the node",
-        of_another_release,
-        Outcome.HALTED,
-        touched=FIRST,
-        closed=FIRST,
-        reads=("report missing: node-1",),
-        cure="the probe of this release runs",
         end=probe_runs,
     ),
     Fault(
