@@ -26,7 +26,8 @@ from components.look import Look, look
 from components.rollout.change import how_to_open, reopen
 from components.rollout.gate import agreement, compare, stays
 from components.rollout.order import Order, Refused, WaveArgs
-from components.rollout.recovery import Recovery
+from components.rollout.preflight import MANAGER_APP
+from components.rollout.recovery import WRONG, Recovery
 from components.rollout.rollback import roll_back
 from mig import labels
 from mig.pictures import indices_text
@@ -158,7 +159,19 @@ def _after_failure(order: Order, props: Props) -> str:
             return f"The wave was {back}. The next update tries {props['expected']['config']} again."
         except (Refused, ClusterError) as exc:
             lead = f"The wave could not be rolled back: {exc}\n"
-    return lead + _left(order, props["nodes"])
+    return lead + _left(order, props["nodes"]) + _by_hand(order, props)
+
+
+def _by_hand(order: Order, props: Props) -> str:
+    """What an update alone does not do where recovery is off, because MIG Manager never retries."""
+    if props.get("recovery", True):
+        return ""
+    try:
+        wrong = sorted({d.node for d in compare(order.look(), _expected(props)) if d.kind in WRONG})
+    except ClusterError:
+        return ""
+    pods = f"kubectl -n {order.namespace} delete pods -l app={MANAGER_APP} --field-selector spec.nodeName="
+    return "".join(f"\nRecovery is off, so start MIG Manager over first: `{pods}{name}`" for name in wrong)
 
 
 def _left(order: Order, nodes: Iterable[str]) -> str:

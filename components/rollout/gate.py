@@ -9,7 +9,7 @@ from components.comparison import Difference, Expected, Kind, differences
 from components.look import Look
 from components.rollout.order import POLL_S, Order, Refused
 from components.rollout.preflight import MANAGER_APP
-from components.rollout.recovery import WRONG, Recovery
+from components.rollout.recovery import PLUGIN_APP, Recovery
 from mig import labels
 
 T = TypeVar("T")
@@ -23,7 +23,15 @@ UNSEEN = frozenset({Kind.UNREPORTED, Kind.SILENT, Kind.UNREADABLE})
 LAGGING = UNSEEN | {Kind.ALLOCATABLE, Kind.FEATURES}
 """What follows the slices by itself, a little later."""
 
-PROBE_PODS = f"app.kubernetes.io/name={labels.PROBE}"
+GFD_APP = "gpu-feature-discovery"
+"""Label ``app`` of GPU Feature Discovery's pods (gpu-operator v26.7.0)."""
+
+WITNESSES = {
+    **dict.fromkeys(UNSEEN, ("the probe's", f"app.kubernetes.io/name={labels.PROBE}")),
+    Kind.ALLOCATABLE: ("the device plugin's", f"app={PLUGIN_APP}"),
+    Kind.FEATURES: ("GPU Feature Discovery's", f"app={GFD_APP}"),
+}
+"""Whose log knows more, and their pods; of all other kinds MIG Manager's does."""
 
 CONVERGENCE_S = 120.0
 """GFD looks once a minute (its default interval), so labels and allocatable may lag this long behind NVML."""
@@ -113,21 +121,9 @@ def explained(order: Order, found: Iterable[Difference], expected: Mapping[str, 
     lines = [f"{len(nodes)} of {len(expected)} nodes of {order.wave} are not as the stack says:"]
     lines += [f"  {d}" for d in found]
     lines += [f"  {name}: {recovery.tried[name]}" for name in nodes if name in recovery.tried]
-    if not recovery.allowed:
-        lines += [f"  {name}: {_by_hand(order, name)}" for name in nodes if any(_wrong(d, name) for d in found)]
     waited = time.monotonic() - order.started
     lines.append(f"  waited {waited:.0f} s of at most {order.timeout_s:.0f} s")
     return "\n".join([*lines, *_where_to_look(order, found)])
-
-
-def _wrong(difference: Difference, node: str) -> bool:
-    return difference.node == node and difference.kind in WRONG
-
-
-def _by_hand(order: Order, node: str) -> str:
-    """MIG Manager never retries, so an update alone would change nothing."""
-    pods = f"-l app={MANAGER_APP} --field-selector spec.nodeName={node}"
-    return f"recovery is off; start MIG Manager over with `kubectl -n {order.namespace} delete pods {pods}`"
 
 
 def _where_to_look(order: Order, found: Iterable[Difference]) -> list[str]:
@@ -135,9 +131,8 @@ def _where_to_look(order: Order, found: Iterable[Difference]) -> list[str]:
     for difference in found:
         if difference.kind in FINAL:
             continue
-        probe = difference.kind in UNSEEN
-        kubectl = f"kubectl -n {order.reports if probe else order.namespace}"
-        who, selector = ("the probe's", PROBE_PODS) if probe else ("MIG Manager's", f"app={MANAGER_APP}")
+        who, selector = WITNESSES.get(difference.kind, ("MIG Manager's", f"app={MANAGER_APP}"))
+        kubectl = f"kubectl -n {order.reports if difference.kind in UNSEEN else order.namespace}"
         pods = f"{kubectl} get pods -o name -l {selector} --field-selector spec.nodeName={difference.node}"
         return [f"Look at {who} log: {kubectl} logs $({pods})"]
     return []

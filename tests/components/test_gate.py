@@ -154,9 +154,11 @@ def test_a_failure_of_nodes_that_are_open_says_what_they_carry(fleet: Fleet) -> 
     wave = a_wave("n1", recovery=False)
     roll_out(wave)
     fleet.cut("n1", [{}, {}])
-    assert failure(wave)[-1] == (
-        f"The nodes keep config {DENSE.config_name}; once the cause is gone, run `pulumi up` again."
-    )
+    assert failure(wave)[-2:] == [
+        f"The nodes keep config {DENSE.config_name}; once the cause is gone, run `pulumi up` again.",
+        "Recovery is off, so start MIG Manager over first: `kubectl -n gpu-operator delete pods "
+        "-l app=nvidia-mig-manager --field-selector spec.nodeName=n1`",
+    ]
 
 
 def test_a_refresh_records_what_the_nodes_have_now(fleet: Fleet) -> None:
