@@ -8,7 +8,7 @@ from tests.faults.outcome import Played
 
 OUTCOMES = {
     Outcome.GOES_ON: "the update goes on",
-    Outcome.REFUSED: "refused, nothing changed",
+    Outcome.REFUSED: "refused, no GPU touched",
     Outcome.HALTED: "halted",
     Outcome.FAILED: "failed",
 }
@@ -89,9 +89,7 @@ def _left(fault: Fault, seen: Played) -> str:
 
 def _next(fault: Fault) -> str:
     if fault.outcome is Outcome.GOES_ON:
-        return (
-            "Next update: nothing to do." if fault.target else "Next update: the nodes are no business of it any more."
-        )
+        return f"Next update: {fault.then}."
     if fault.cure == "nothing":
         return "Next update: heals, without anybody's help."
     return f"Next update: heals, once {fault.cure}."

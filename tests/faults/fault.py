@@ -47,6 +47,8 @@ class Fault:
     """What a human does before the next update, after the words "Before it:"."""
     end: Act = nothing
     """The cure."""
+    then: str = "nothing to do"
+    """What the next update does, where this one went on."""
     rollout: Mapping[str, Any] = field(default_factory=dict)
     pool: Mapping[str, Any] = field(default_factory=dict)
     """Arguments of the pool that differ while the fault is there."""

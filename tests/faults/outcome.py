@@ -11,6 +11,8 @@ from tests.faults.stage import Stage
 
 REPLACED = {
     r"https://127\.0\.0\.1:\d+": "https://cluster:6443",
+    r"host='127\.0\.0\.1', port=\d+": "host='cluster', port=6443",
+    r"read timeout=[\d.]+": "read timeout=N",
     r"\b\d+(\.\d+)? s\b": "N s",
     r"-[0-9a-f]{8,10}-[a-z0-9]{5}\b": "-7d4b9c6f5-x2x7k",
     r"\b(node-agent)-[bcdfghjklmnpqrstvwxz2456789]{5}\b": r"\1-x2x7k",

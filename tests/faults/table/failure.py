@@ -55,7 +55,10 @@ FAILURE = [
         Outcome.HALTED,
         touched=FIRST,
         closed=FIRST,
-        reads=("could not be rolled back: no layout was ever verified on node-2", "recovery is off; start MIG Manager"),
+        reads=(
+            "could not be rolled back: no layout was ever verified on node-2",
+            "Recovery is off, so start MIG Manager over first",
+        ),
         rollout=ROLLBACK,
         cure="MIG Manager is mended and started over on both nodes",
         end=lambda stage: (stage.heal(*FIRST), [stage.ground.start_over(MANAGER, node) for node in FIRST]),
@@ -90,5 +93,6 @@ FAILURE = [
         Outcome.GOES_ON,
         touched=FIRST,
         pool={"most_waves": 1},
+        then="changes the second wave",
     ),
 ]

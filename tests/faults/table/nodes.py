@@ -159,7 +159,7 @@ NODES = [
         Outcome.REFUSED,
         touched=(),
         reads=("node 'node-1' has no MIG Manager pod", "gpu.deploy.mig-manager is 'false', not 'true'"),
-        cure="`kubectl label node node-1 --overwrite nvidia.com/gpu.deploy.mig-manager=true`",
+        cure="its deploy label is `true` again",
         end=with_manager,
         target=RENAMED,
     ),
