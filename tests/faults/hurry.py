@@ -16,12 +16,12 @@ from components.rollout import barrier, change, drain, gate, order, recovery
 CHANGES: dict[ModuleType, dict[str, Any]] = {
     order: {"POLL_S": 0.15},
     assignment: {"POLL_S": 0.15},
-    gate: {"POLL_S": 0.15, "CONVERGENCE_S": 2.0},
+    gate: {"POLL_S": 0.15, "CONVERGENCE_S": 3.5},
     change: {"POLL_S": 0.15, "WEDGED_S": 3.0},
     drain: {"POLL_S": 0.15, "ASK_AGAIN_S": 0.2},
     barrier: {"POLL_S": 0.15, "WITHIN_S": 2.0, "BLIND_S": 0.5},
-    recovery: {"STALE_S": 0.8, "UNHEARD_S": 1.0},
-    connection: {"CALL_TIMEOUT_S": 1.0, "FIRST_PAUSE_S": 0.05},
+    recovery: {"STALE_S": 1.5, "UNHEARD_S": 2.5},
+    connection: {"CALL_TIMEOUT_S": 2.0, "FIRST_PAUSE_S": 0.05},
     # A kubeconfig is read for every look; in C that takes a tenth of the time.
     yaml: {"safe_load": partial(yaml.load, Loader=yaml.CSafeLoader)},
 }

@@ -72,7 +72,7 @@ MANAGER = [
         outcome=Outcome.GOES_ON,
         touched=POOL,
         reads=("node-1: paused operands were let back and MIG Manager was started over (not settled)",),
-        rollout={"wedged_s": 1},
+        rollout={"wedged_s": 2},
         **on_one(NodeFault.MANAGER_WEDGED),
     ),
     Fault(
@@ -83,7 +83,7 @@ MANAGER = [
         closed=FIRST,
         reads=("not settled: node-1: MIG Manager's state is 'pending'", "paused operands were let back"),
         cure="the operands that do not leave are mended",
-        rollout={"wedged_s": 1, "timeout_s": 4},
+        rollout={"wedged_s": 2, "timeout_s": 6},
         **on_one(NodeFault.MANAGER_STUCK_PENDING),
     ),
     Fault(
