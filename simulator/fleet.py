@@ -98,9 +98,13 @@ class Fleet:
         self._annotate(node, {faults.ANNOTATION: faults.write(self.faults(node) | {fault})})
 
     def nvml_error(self, node: str, call: str, code: int) -> None:
-        """Let a function of the NVML library fail with a code, by its name in the library, until :meth:`heal`."""
+        """Let a function of the NVML library fail with a code, by its name in the library, until :meth:`heal`.
+
+        Returns when it does.
+        """
         errors = faults.listed_nvml_errors(self._annotations(node))
         self._annotate(node, {faults.NVML_ERRORS: faults.write_nvml_errors({**errors, call: code})})
+        until(lambda: self.driver(node).errors.get(call) == code, f"{call} fails on {node}")
 
     def heal(self, node: str, fault: Fault | None = None) -> None:
         """End one fault of a node, or all of them and every NVML error."""

@@ -83,14 +83,21 @@ class Operator(Closed):
     timeout: Duration = 600
 
 
+STOCK_PYTHON = (
+    "docker.io/library/python:3.13.14-slim"
+    "@sha256:9662417aace5ae7b8e2609cce472b72a8958e134ba372808abe9cc1a0c0125e6"
+)
+"""The index of all platforms, amd64 and arm64 among them (docker-library/repo-info, commit 2986dca3,
+``repos/python/remote/3.13-slim-trixie.md``)."""
+
+
 class Probe(Closed):
     """What runs on the GPU nodes to read NVML."""
 
     namespace: str = "mig-fleet"
     """Of its own, so that what probes may write is nobody's configuration."""
-    image: str = "docker.io/library/python:3.13-slim"
-    """Any stock Python from 3.11 on. Name it by digest, ``…/python:3.13-slim@sha256:…``, so that it stays the image
-    that was reviewed: ``docker buildx imagetools inspect python:3.13-slim`` prints the digest."""
+    image: str = STOCK_PYTHON
+    """Any stock Python from 3.11 on, by digest, so that it stays the image that was reviewed."""
     runtime_class: str | None = "nvidia"
     interval: Duration = 15
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.probe import component, zipapp
+from stacks import settings
 
 CONFIG_MAP_LIMIT_BYTES = 1024 * 1024  # Kubernetes, core/v1 ConfigMap: data and binaryData together
 
@@ -39,6 +40,7 @@ def test_it_runs_on_a_bare_python_and_says_why_there_is_no_nvml(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("image", "pinned"),
     [
+        (settings.Probe().image, True),
         ("docker.io/library/python:3.13-slim", False),
         ("python", False),
         ("python:3.13-slim@sha256:" + "0f" * 32, True),
