@@ -1,6 +1,7 @@
 """A connection to a user's cluster: bounded requests, plain JSON answers, and errors that say what was asked.
 
-Answers are plain JSON dictionaries: the client's typed models cost seconds for a thousand nodes and buy nothing here.
+Answers are plain JSON dictionaries, or the few fields of them that are asked for: the client's typed models cost
+seconds for a thousand nodes and buy nothing here.
 The client library is imported when a connection is opened, never with this module, which the Pulumi program imports
 too.
 
@@ -15,7 +16,6 @@ too.
 """
 
 import contextlib
-import json
 import os
 import threading
 import time
@@ -23,8 +23,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Self, TypedDict
+from typing import Any, Self, TypedDict, TypeVar
 
+import msgspec
+
+T = TypeVar("T")
 Json = dict[str, Any]
 
 CALL_TIMEOUT_S = 10
@@ -97,6 +100,10 @@ class Connection:
         """Any object or list by its path."""
         return self.call("GET", path, query)
 
+    def read(self, path: str, shape: type[T], query: Mapping[str, str] | None = None) -> T:
+        """As much of an object or list as ``shape`` has fields for."""
+        return self._shaped(f"GET {path}", self._answer("GET", path, query), shape)
+
     def call(
         self,
         method: str,
@@ -110,6 +117,18 @@ class Connection:
 
         ``tries`` is how often in all, by default :data:`TRIES` for the method.
         """
+        answer = self._answer(method, path, query, body, content_type, tries)
+        return self._shaped(f"{method} {path}", answer, dict[str, Any])
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        content_type: str = "application/json",
+        tries: int | None = None,
+    ) -> bytes:
         pause = FIRST_PAUSE_S
         for left in reversed(range(tries or TRIES.get(method, MOST_TRIES))):
             try:
@@ -124,13 +143,12 @@ class Connection:
             pause *= 2
         if status >= 400:
             raise _refusal(f"{method} {path}", status, answer)
-        return self._object(f"{method} {path}", answer)
+        return answer
 
-    def _object(self, request: str, answer: bytes) -> Json:
+    def _shaped(self, request: str, answer: bytes, shape: type[T]) -> T:
         """A login page of a proxy comes with status 200, too."""
-        with contextlib.suppress(ValueError):
-            if isinstance(data := json.loads(answer), dict):
-                return data
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            return msgspec.json.decode(answer, type=shape)
         start = answer[:60].decode(errors="replace").strip()
         raise ClusterUnreachable(f"what answers at {self.server} is no API server: {request} gave {start!r}")
 
@@ -206,8 +224,8 @@ def _opened(where: Mapping[str, str]) -> tuple[Any, Any]:
 
 def _refusal(request: str, status: int, answer: bytes) -> ClusterError:
     try:
-        message = json.loads(answer)["message"]
-    except (ValueError, KeyError, TypeError):
+        message = msgspec.json.decode(answer)["message"]
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
         message = answer[:200].decode(errors="replace")
     if status in (401, 403):
         return ClusterUnreachable(f"the cluster refuses {request}: {message}")

@@ -9,11 +9,11 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
-from components.cluster import Cluster, ClusterArgs, ClusterError, Json
+from components.cluster import Cluster, ClusterArgs, ClusterError
 from components.quantity import whole
 from components.reports import Heard, heard
+from components.wire import NodeObject, NodeObjects
 from mig import labels
 from mig.report import Report
 
@@ -98,22 +98,22 @@ def forget() -> None:
 def _look(args: ClusterArgs, namespace: str) -> Look:
     cluster = Cluster(args)
     with ThreadPoolExecutor(1) as meanwhile:
-        nodes = meanwhile.submit(cluster.nodes)
+        nodes = meanwhile.submit(cluster.read, "/api/v1/nodes", NodeObjects)
         reports = heard(cluster, namespace)
-        return Look({name: _node(name, item, reports.get(name)) for name, item in nodes.result().items()})
+        return Look({it.metadata.name: _node(it, reports.get(it.metadata.name)) for it in nodes.result().items})
 
 
-def _node(name: str, item: Json, said: Heard | None) -> Node:
-    metadata: Json = item["metadata"]
-    offered: dict[str, Any] = item["status"].get("allocatable") or {}
+def _node(it: NodeObject, said: Heard | None) -> Node:
+    metadata, spec, status = it.metadata, it.spec, it.status
+    offered = status.allocatable or {}
     return Node(
-        name=name,
-        labels=metadata.get("labels") or {},
-        annotations=metadata.get("annotations") or {},
+        name=metadata.name,
+        labels=metadata.labels or {},
+        annotations=metadata.annotations or {},
         allocatable={key: whole(n) for key, n in offered.items() if key.startswith("nvidia.com/") and whole(n)},
         report=said.report if said else None,
         silent_s=said.silent_s if said else None,
-        ready=any(c["type"] == "Ready" and c["status"] == "True" for c in item["status"].get("conditions") or []),
-        taints=frozenset(taint["key"] for taint in item.get("spec", {}).get("taints") or []),
-        cordoned=bool(item.get("spec", {}).get("unschedulable")),
+        ready=any(each.type == "Ready" and each.status == "True" for each in status.conditions or ()),
+        taints=frozenset(taint.key for taint in spec.taints or ()),
+        cordoned=bool(spec.unschedulable),
     )

@@ -7,17 +7,12 @@ moves by itself: no clock, no utilisation.
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from functools import lru_cache
-from types import NoneType
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass
 
 from mig.errors import InvalidProfile, InvalidReport
 from mig.gpus import by_pci
 from mig.profiles import Profile
 from mig.reading import Reader
-
-T = TypeVar("T")
 
 VERSION = 1
 
@@ -109,10 +104,7 @@ class Report:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise InvalidReport("", f"it is not JSON: {error}") from None
-        try:
-            return _quickly(data)
-        except (KeyError, TypeError):
-            top = Reader("", data, InvalidReport)  # says what is odd, and where
+        top = Reader("", data, InvalidReport)
         if (version := top.take("version", int)) != VERSION:
             raise InvalidReport(
                 "version", f"found {version}, this release reads {VERSION}; is the probe of the same release?"
@@ -128,6 +120,12 @@ class Report:
                 attempt=top.take_nullable("attempt", str),
             )
         )
+
+
+def instances_from_json(text: str | bytes) -> tuple[Instance, ...]:
+    """The ``instances`` of one GPU, as strictly. Raises InvalidReport."""
+    data = {"instances": json.loads(text)}
+    return tuple(_instance(item) for item in Reader("", data, InvalidReport).each("instances"))
 
 
 def in_words(profiles: Mapping[str, int] | None) -> str:
@@ -156,76 +154,6 @@ def profile_name(pci_id: str, nvml_profile_id: int, nvml_name: str | None = None
         model = by_pci(pci_id)
         row = model.by_nvml_id(nvml_profile_id) if model else None
         return row.name if row else f"unknown({nvml_profile_id})"
-
-
-# A look at a thousand nodes reads a thousand reports, of slices that are the same everywhere. What follows makes of a
-# report without a fault what the strict reader makes of it, in a third of the time; of any other it raises KeyError or
-# TypeError.
-
-_TYPES: dict[type, tuple[tuple[type, ...], ...]] = {
-    ComputeInstance: ((int,), (str,), (int,)),
-    Instance: ((int,), (str,), (int,), (int,), (tuple,)),
-    Gpu: (
-        (int,),
-        (str,),
-        (str,),
-        (str,),
-        (int, NoneType),
-        (bool, NoneType),
-        (bool, NoneType),
-        (tuple,),
-        (str, NoneType),
-    ),
-    Report: ((str,), (str,), (str, NoneType), (str, NoneType), (tuple,), (tuple,), (str, NoneType)),
-}
-"""Each dataclass's fields in their order."""
-
-_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in _TYPES}
-
-
-def _quickly(data: Any) -> Report:
-    gpus, errors, version = data["gpus"], data["errors"], data["version"]
-    if type(gpus) is not list or type(errors) is not list or type(version) is not int or version != VERSION:
-        raise TypeError
-    if any(type(error) is not str for error in errors):
-        raise TypeError
-    row = {**data, "gpus": tuple(map(_quick_gpu, gpus)), "errors": tuple(errors)}
-    del row["version"]
-    return _checked(Report, *_values(Report, row))
-
-
-def _quick_gpu(data: Any) -> Gpu:
-    *facts, instances, model = _values(Gpu, data)
-    if type(instances) is not list:
-        raise TypeError
-    return _checked(Gpu, *facts, tuple(map(_quick_instance, instances)), model)
-
-
-def _quick_instance(data: Any) -> Instance:
-    *facts, compute = _values(Instance, data)
-    if type(compute) is not list:
-        raise TypeError
-    inside = tuple([_shared(ComputeInstance, *_values(ComputeInstance, each)) for each in compute])
-    instance: Instance = _shared(Instance, *facts, inside)
-    return instance
-
-
-def _values(kind: type, row: Any) -> list[Any]:
-    names = _NAMES[kind]
-    if len(row) != len(names):
-        raise KeyError
-    return [row[name] for name in names]
-
-
-def _checked(kind: type[T], *values: Any) -> T:
-    for value, types in zip(values, _TYPES[kind], strict=True):
-        if type(value) not in types or (type(value) is int and value < 0):
-            raise TypeError
-    return kind(*values)
-
-
-# `typed` keeps 1, 1.0 and true apart.
-_shared = lru_cache(maxsize=8192, typed=True)(_checked)
 
 
 def _gpu(data: Reader) -> Gpu:

@@ -1,13 +1,19 @@
 """What is made of the probes' ConfigMaps, and how old they are by the API server's clock."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components.reports import heard
 from mig import labels
+from mig.errors import InvalidReport
 from mig.report import Report
+from tests.mig.reports import reports
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -18,12 +24,12 @@ class Cluster:
     def __init__(self, *items: dict[str, Any], server_time: datetime | None = NOW) -> None:
         self.items, self.server_time = list(items), server_time
 
-    def get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+    def read(self, path: str, shape: Any, query: dict[str, str]) -> Any:
         assert (path, query) == (
             "/api/v1/namespaces/mig-fleet/configmaps",
             {"labelSelector": "mig-fleet.dev/report=true"},
         )
-        return {"items": self.items}
+        return msgspec.convert({"items": self.items}, shape)
 
 
 def a_config_map(node: str = "n1", text: str | None = None, **metadata: Any) -> dict[str, Any]:
@@ -85,3 +91,32 @@ def test_an_unreadable_report_is_as_good_as_none(text: str) -> None:
 
 def test_a_report_speaks_only_for_the_node_it_is_named_after() -> None:
     assert silence(a_config_map("n1", name="mig-report-n2")) == {}
+
+
+VALUES = st.none() | st.booleans() | st.integers(-1, 2) | st.just(1.0) | st.text(max_size=2) | st.just([]) | st.just({})
+
+
+def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of everything in a document, itself included."""
+    inside = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [path, *(place for key, value in inside for place in places(value, (*path, key)))]
+
+
+@given(reports, st.data())
+def test_what_is_heard_is_what_the_strict_reader_reads(report: Report, data: st.DataObject) -> None:
+    document = [json.loads(report.to_json())]
+    *steps, last = data.draw(st.sampled_from(places(document)[1:]))
+    target: Any = document
+    for step in steps:
+        target = target[step]
+    target[last] = data.draw(VALUES)
+    if isinstance(target, dict) and data.draw(st.booleans()):
+        target[data.draw(st.text(max_size=2))] = 1
+    text = json.dumps(document[0])
+    try:
+        strict: Report | None = Report.from_json(text)
+    except InvalidReport:
+        strict = None
+    node = strict.node if strict else report.node
+    found = heard(Cluster(a_config_map(node, text)), "mig-fleet").get(node)  # type: ignore[arg-type]
+    assert repr(found.report if found else None) == repr(strict), "1, 1.0 and true are equal, and not the same"

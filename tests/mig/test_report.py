@@ -6,24 +6,11 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from mig import Layout, Report
 from mig.errors import InvalidReport
-from mig.report import ComputeInstance, Gpu, Instance, profile_name
-
-
-def an_instance(number: int, profile: str, start: int, size: int, devices: tuple[str, ...] | None = None) -> Instance:
-    names = devices if devices is not None else (profile,)
-    return Instance(number, profile, start, size, tuple(ComputeInstance(i, name, 1) for i, name in enumerate(names)))
-
-
-def a_gpu(index: int, *instances: Instance, mig: bool | None = True) -> Gpu:
-    return Gpu(index, f"GPU-{index}", "0x233010DE", "NVIDIA H100 80GB HBM3", 81559, mig, mig, instances, "H100-80GB")
-
-
-def a_report(*gpus: Gpu) -> Report:
-    return Report("gpu-node-1", "580.126.09", "dense-255390f5", "success", gpus)
+from mig.report import profile_name
+from tests.mig.reports import a_gpu, a_report, an_instance, reports
 
 
 def test_counts_have_the_shape_of_a_layout() -> None:
@@ -49,23 +36,6 @@ def test_parts_of_an_instance_are_counted_as_mig_parted_counts_them() -> None:
 
 def test_a_gpu_that_cannot_do_mig_has_no_counts() -> None:
     assert a_report(a_gpu(0, mig=None)).counts() == (None,)
-
-
-reports = st.builds(
-    Report,
-    st.text(),
-    st.text(),
-    st.none() | st.text(),
-    st.none() | st.text(),
-    st.lists(
-        st.builds(
-            a_gpu, st.integers(0, 7), st.builds(an_instance, st.integers(0, 9), st.text(), st.just(0), st.just(1))
-        ),
-        max_size=3,
-    ).map(tuple),
-    st.lists(st.text()).map(tuple),
-    st.none() | st.text(),
-)
 
 
 @given(reports)
@@ -114,40 +84,6 @@ def test_a_report_that_is_not_ours_is_refused_at_its_place(text: str, says: str)
         Report.from_json(text)
     assert says in str(refused.value)
     assert pickle.loads(pickle.dumps(refused.value)).path == refused.value.path
-
-
-VALUES = st.none() | st.booleans() | st.integers(-1, 2) | st.just(1.0) | st.text(max_size=2) | st.just([]) | st.just({})
-
-
-def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path of everything in a document, itself included."""
-    inside = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    return [path, *(place for key, value in inside for place in places(value, (*path, key)))]
-
-
-@given(reports, st.data())
-def test_the_quick_way_to_read_a_report_and_the_strict_one_never_disagree(report: Report, data: st.DataObject) -> None:
-    document = [json.loads(report.to_json())]
-    *steps, last = data.draw(st.sampled_from(places(document)[1:]))
-    target: Any = document
-    for step in steps:
-        target = target[step]
-    target[last] = data.draw(VALUES)
-    if isinstance(target, dict) and data.draw(st.booleans()):
-        target[data.draw(st.text(max_size=2))] = 1
-    text = json.dumps(document[0])
-
-    def verdict() -> object:
-        try:
-            return Report.from_json(text)
-        except InvalidReport as refused:
-            return str(refused)
-
-    quick = verdict()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mig.report._quickly", lambda document: document["no such key"])
-        strict = verdict()
-    assert repr(quick) == repr(strict), "1, 1.0 and true are equal, and not the same"
 
 
 @pytest.mark.parametrize(

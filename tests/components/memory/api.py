@@ -7,11 +7,15 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from components.cluster import Cluster
 from components.connection import ClusterError, Conflict, Json, NotFound
 from mig import labels
+
+T = TypeVar("T")
 
 
 class Api:
@@ -156,6 +160,9 @@ class MemoryCluster(Cluster):
 
     def call(self, method: str, path: str, query: Any = None, body: Any = None, *_: object, **__: object) -> Json:
         return self.api.call(method, path, query, json.loads(json.dumps(body)))
+
+    def read(self, path: str, shape: type[T], query: Any = None) -> T:
+        return msgspec.convert(self.call("GET", path, query), shape)
 
     def execute(self, namespace: str, pod: str, command: list[str]) -> tuple[int, str]:
         return self.api.execute(namespace, pod, command)

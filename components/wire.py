@@ -1,0 +1,63 @@
+"""What a look reads of Kubernetes' objects, and nothing else: a thousand nodes come with fifty thousand images.
+
+Decoded straight into these shapes, a LIST costs a tenth of what its dictionaries would (benchmarks/preview.py).
+"""
+
+from msgspec import Struct, field
+
+
+class _Part(Struct, rename="camel"):
+    """A part of an object; keys it does not name are passed over."""
+
+
+class Manager(_Part):
+    """One entry of ``managedFields``: who wrote, and when by the API server's clock (RFC 3339)."""
+
+    manager: str = ""
+    time: str | None = None
+
+
+class Metadata(_Part):
+    name: str
+    creation_timestamp: str | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    managed_fields: list[Manager] | None = None
+
+
+class Taint(_Part):
+    key: str
+
+
+class NodeSpec(_Part):
+    taints: list[Taint] | None = None
+    unschedulable: bool | None = None
+
+
+class Condition(_Part):
+    type: str
+    status: str
+
+
+class NodeStatus(_Part):
+    allocatable: dict[str, str] | None = None
+    conditions: list[Condition] | None = None
+
+
+class NodeObject(_Part):
+    metadata: Metadata
+    spec: NodeSpec = field(default_factory=NodeSpec)
+    status: NodeStatus = field(default_factory=NodeStatus)
+
+
+class NodeObjects(_Part):
+    items: list[NodeObject]
+
+
+class ConfigMapObject(_Part):
+    metadata: Metadata
+    data: dict[str, str] | None = None
+
+
+class ConfigMapObjects(_Part):
+    items: list[ConfigMapObject]
