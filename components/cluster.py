@@ -141,14 +141,28 @@ class Cluster(Connection):
             return None
 
     def write_config_map(self, namespace: str, name: str, data: Mapping[str, str]) -> None:
-        """Create it, or merge ``data`` into it in place."""
+        """Create it, or merge ``data`` into it in place.
+
+        One that is there although it was not a moment ago is ours where it holds ``data``: the answer to our first
+        request was lost. Any other is left alone; raises :class:`Conflict`.
+        """
         path = f"/api/v1/namespaces/{namespace}/configmaps"
         metadata = {"name": name, "labels": {"app.kubernetes.io/managed-by": labels.FIELD_MANAGER}}
         body: Json = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
         try:
             self._patch(f"{path}/{name}", body)
         except NotFound:
+            self._create_config_map(path, name, body)
+
+    def _create_config_map(self, path: str, name: str, body: Json) -> None:
+        try:
             self.call("POST", path, OWNER, body)
+        except Conflict:
+            if self.get(f"{path}/{name}").get("data") != body["data"]:
+                raise Conflict(
+                    f"ConfigMap {name} was made by somebody else while we made it, and was left alone; run the update "
+                    "again to write into it"
+                ) from None
 
     def delete_config_map(self, namespace: str, name: str) -> None:
         """Delete it; one that is gone already is no error."""
