@@ -22,7 +22,8 @@ from components.clean_error import CleanError, one_clean_error
 from components.comparison import Kind
 from components.drift import address, checked, lasting, reports_of
 from components.look import Look, Node, look
-from components.rollout.change import how_to_open, recut
+from components.rollout.change import recut
+from components.rollout.closing import how_to_open
 from components.rollout.disruption import foreseen
 from components.rollout.holders import holders
 from components.rollout.order import POLL_S, Order, WaveArgs
@@ -189,8 +190,8 @@ def _settled(order: Order, targets: Mapping[str, str]) -> None:
         failed = [n for n in waiting if nodes[n].state == "failed"]
         if failed or order.late:
             names = ", ".join(failed or waiting)
-            closed = [n for n in sorted(targets) if n in nodes and nodes[n].closed]
-            way_out = f"; still closed, open with `{how_to_open(closed, order.isolation)}`" if closed else ""
+            closed = [nodes[n] for n in sorted(targets) if n in nodes and nodes[n].closed]
+            way_out = f"; still closed, open with `{how_to_open(closed)}`" if closed else ""
             raise AssignmentFailed(
                 f"MIG Manager did not bring {names} to {targets[(failed or waiting)[0]]!r}; look at its log there: "
                 f"kubectl -n {order.namespace} logs -l app=nvidia-mig-manager{way_out}"

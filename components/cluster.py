@@ -80,9 +80,11 @@ class Cluster(Connection):
 
         self._rewrite(name, cordoned)
 
-    def open(self, name: str) -> None:
-        """Take our taints, and a cordon of ours, off a node; one that has neither is left alone."""
-        self._rewrite(name, _opened)
+    def open(self, name: str) -> bool:
+        """Take our taints, and a cordon of ours, off a node; whether it is schedulable then. One that has neither is
+        left alone.
+        """
+        return not self._rewrite(name, _opened)["spec"].get("unschedulable")
 
     def let_go(self, name: str, wave: str) -> None:
         """Open a node and take our marks off, in one write; one that is gone or another wave's by now is left alone."""
@@ -104,17 +106,20 @@ class Cluster(Connection):
         except NotFound:
             raise NodeMissing(name) from None
 
-    def _rewrite(self, name: str, change: Callable[[Json], Json | None]) -> None:
-        """Read, change, write, and again if somebody came in between; ``None`` is no change."""
-        for left in reversed(range(REWRITES)):
+    def _rewrite(self, name: str, change: Callable[[Json], Json | None]) -> Json:
+        """Read, change, write, and again if somebody came in between; ``None`` is no change. The node as it is then."""
+        left = REWRITES
+        while True:
+            left -= 1
             node = self.node(name)
             body = change(node)
             if body is None:
-                return
+                return node
             version = {"resourceVersion": node["metadata"]["resourceVersion"]}
             try:
-                self._patch(f"/api/v1/nodes/{name}", {**body, "metadata": {**body.get("metadata", {}), **version}})
-                return
+                return self._patch(
+                    f"/api/v1/nodes/{name}", {**body, "metadata": {**body.get("metadata", {}), **version}}
+                )
             except NotFound:
                 raise NodeMissing(name) from None
             except Conflict:

@@ -23,7 +23,7 @@ from components.cluster import ClusterError
 from components.comparison import Difference, Expected, Kind
 from components.drift import address, checked, lasting, reports_of
 from components.look import Look, look
-from components.rollout.change import how_to_open, reopen
+from components.rollout.closing import how_to_open, reopen
 from components.rollout.gate import agreement, compare, stays
 from components.rollout.order import Order, Refused, WaveArgs
 from components.rollout.preflight import MANAGER_APP
@@ -139,11 +139,11 @@ def _accept(order: Order, seen: Look, props: Props) -> None:
     config = props["expected"]["config"]
     new = [n for n in sorted(props["nodes"]) if seen.nodes[n].annotations.get(labels.VERIFIED_CONFIG) != config]
     _, unmarked = order.each(new, lambda cluster, name: cluster.patch_node(name, {}, {labels.VERIFIED_CONFIG: config}))
-    closed = reopen(order, [name for name in sorted(props["nodes"]) if seen.nodes[name].closed])
+    _, closed = reopen(order, [name for name in sorted(props["nodes"]) if seen.nodes[name].closed])
     if unmarked or closed:
         reasons = [f"{name} is not marked as verified: {text}" for name, text in sorted(unmarked.items())]
         reasons += [f"{name} may still be closed: {text}" for name, text in sorted(closed.items())]
-        way_out = f", or open with `{how_to_open(closed, order.isolation)}`" if closed else ""
+        way_out = f", or open with `{how_to_open(seen.nodes[name] for name in closed)}`" if closed else ""
         raise VerificationFailed(
             f"all nodes of {order.wave} are as declared, but {'; '.join(reasons)}\nRun the update again{way_out}"
         )
@@ -181,18 +181,18 @@ def _left(order: Order, nodes: Iterable[str]) -> str:
     except ClusterError:
         return f"{', '.join(sorted(nodes))} may still be closed; run the update again once the cluster answers."
     there = [seen[name] for name in sorted(nodes) if name in seen]
-    closed = [node.name for node in there if node.closed]
+    closed = [node for node in there if node.closed]
     if not closed:
         kept = " and ".join(sorted({node.config for node in there if node.config}))
         keep = f"The nodes keep config {kept}; once" if kept else "Once"
         return f"{keep} the cause is gone, run `pulumi up` again."
     carried: dict[str, list[str]] = {}
-    for name in closed:
-        carried.setdefault(seen[name].config or "none", []).append(name)
+    for node in closed:
+        carried.setdefault(node.config or "none", []).append(node.name)
     words = "; ".join(f"with config {config}: {', '.join(names)}" for config, names in sorted(carried.items()))
     return (
         f"Still closed to new pods, {words}. Once the cause is gone, run `pulumi up` again; to open them as they are: "
-        f"`{how_to_open(closed, order.isolation)}`"
+        f"`{how_to_open(closed)}`"
     )
 
 

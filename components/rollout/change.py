@@ -5,11 +5,12 @@ before opens what was closed; a failure after leaves the nodes closed and says s
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from components.cluster import ClusterError
 from components.look import Look
 from components.rollout.barrier import await_projection
+from components.rollout.closing import close, how_to_open, reopen, told
 from components.rollout.drain import drain
 from components.rollout.order import POLL_S, Order, Refused
 from components.rollout.preflight import problems
@@ -27,11 +28,11 @@ def recut(order: Order, targets: Mapping[str, str], marks: Marks) -> None:
     """Give each node its target config; raises :class:`Refused` with all reasons, and what state the nodes are in."""
     if not targets:
         return
-    seen = order.look()
-    found = problems(order, seen, order.cluster().pods(), targets)
+    before = order.look()
+    found = problems(order, before, order.cluster().pods(), targets)
     if found:
         raise Refused("nothing was changed:\n  " + "\n  ".join(found))
-    newly = [name for name in sorted(targets) if not seen.nodes[name].closed]
+    newly = [name for name in sorted(targets) if not before.nodes[name].closed]
     try:
         _claim(order, {name: marks[name] for name in targets if name in marks})
         close(order, newly)
@@ -42,17 +43,8 @@ def recut(order: Order, targets: Mapping[str, str], marks: Marks) -> None:
         await_projection(order, targets)
         seen = order.look()
     except (ClusterError, Refused) as exc:
-        raise Refused(f"no node was relabelled: {exc}\n{_reopened(order, newly)}") from None
+        raise Refused(f"no node was relabelled: {exc}\n{_reopened(order, before, newly)}") from None
     _label(order, seen, targets, marks)
-
-
-def close(order: Order, nodes: Iterable[str]) -> None:
-    """Nothing new starts on the nodes; raises :class:`Refused` when one cannot be closed."""
-    _, failed = order.each(
-        nodes, lambda cluster, name: cluster.cordon(name) if order.isolation == "cordon" else cluster.close(name)
-    )
-    if failed:
-        raise Refused("; ".join(f"{name} could not be closed: {text}" for name, text in sorted(failed.items())))
 
 
 def _claim(order: Order, marks: Marks) -> None:
@@ -62,23 +54,12 @@ def _claim(order: Order, marks: Marks) -> None:
         raise Refused("; ".join(f"{name} could not be marked: {text}" for name, text in sorted(failed.items())))
 
 
-def reopen(order: Order, nodes: Iterable[str]) -> dict[str, str]:
-    """Take our taint and our cordon off; the nodes where that failed, and why."""
-    _, failed = order.each(nodes, lambda cluster, name: cluster.open(name))
-    return failed
-
-
-def how_to_open(nodes: Iterable[str], isolation: str) -> str:
-    """The command that opens closed nodes by hand."""
-    names = " ".join(sorted(nodes))
-    return f"kubectl uncordon {names}" if isolation == "cordon" else f"kubectl taint nodes {names} {labels.TAINT}-"
-
-
-def _reopened(order: Order, nodes: list[str]) -> str:
-    failed = reopen(order, nodes)
-    if failed:
-        return f"still closed: {', '.join(sorted(failed))}; open with `{how_to_open(failed, order.isolation)}`"
-    return f"open again: {', '.join(nodes)}" if nodes else "the nodes were closed before and still are"
+def _reopened(order: Order, seen: Look, nodes: list[str]) -> str:
+    opened, failed = reopen(order, nodes)
+    if not failed:
+        return told(opened) or "the nodes were closed before and still are"
+    way_out = how_to_open((seen.nodes[name] for name in failed), order.isolation)
+    return f"still closed: {', '.join(sorted(failed))}" + (f"; open with `{way_out}`" if way_out else "")
 
 
 def _settled(order: Order, targets: Mapping[str, str]) -> None:
@@ -108,9 +89,11 @@ def _label(order: Order, seen: Look, targets: Mapping[str, str], marks: Marks) -
         ),
     )
     if failed:
+        closed = [node for name in sorted(targets) if (node := seen.nodes.get(name)) is not None and node.closed]
+        state = f"; closed: {', '.join(node.name for node in closed)}" if closed else ""
+        way_out = f", or open them with `{how_to_open(closed)}`" if closed else ""
         reasons = "\n  ".join(f"{name}: {text}" for name, text in sorted(failed.items()))
         raise Refused(
             f"{len(failed)} of {len(targets)} nodes could not be labelled:\n  {reasons}\n"
-            f"relabelled: {', '.join(sorted(done)) or 'none'}; closed: {', '.join(sorted(targets))}. Run the update "
-            f"again to go on, or open them with `{how_to_open(targets, order.isolation)}`"
+            f"relabelled: {', '.join(sorted(done)) or 'none'}{state}. Run the update again to go on{way_out}"
         )

@@ -6,7 +6,8 @@ import yaml
 
 from components.comparison import Expected
 from components.look import Look, Node
-from components.rollout.change import recut, reopen
+from components.rollout.change import recut
+from components.rollout.closing import reopen, told
 from components.rollout.gate import agreement
 from components.rollout.order import Order, Refused
 from components.rollout.recovery import Recovery
@@ -35,11 +36,11 @@ def roll_back(order: Order, nodes: Iterable[str], strategy: str, recovery: Recov
     expected = _expected(order, seen, targets, strategy)
     recut(order, changed, {})
     agreement(order, expected, recovery)
-    still_closed = reopen(order, targets)
+    opened, still_closed = reopen(order, targets)
     if still_closed:
         raise Refused(f"back at the last verified layout, but still closed: {'; '.join(sorted(still_closed.values()))}")
     configs = sorted({f"{config!r}" for config in targets.values()})
-    return f"rolled back to {', '.join(configs)}, read back and open again: {', '.join(targets)}"
+    return f"rolled back to {', '.join(configs)}, read back and {told(opened)}"
 
 
 def _expected(order: Order, seen: Look, targets: Mapping[str, str], strategy: str) -> dict[str, Expected]:

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from components.assignment import AssignmentFailed
-from components.connection import Conflict
-from components.look import forget
-from components.rollout.change import how_to_open
+from components.connection import ClusterError, Conflict
+from components.look import Node, forget
+from components.rollout.closing import how_to_open
+from components.verification import VerificationFailed
 from mig import labels
 from tests.components.memory.api import MemoryCluster
-from tests.components.memory.fleet import WIDE, Fleet
+from tests.components.memory.fleet import FAILS, WIDE, Fleet
 from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, a_wave, roll_out
 
 FOREIGN = "node.kubernetes.io/maintenance"
@@ -109,9 +110,78 @@ def test_how_a_node_was_closed_before_does_not_matter_to_the_opening(fleet: Flee
     assert fleet.taints("n1") == []
 
 
-def test_the_way_out_is_a_command_that_fits_the_way_in(fleet: Fleet) -> None:
-    assert how_to_open(["n2", "n1"], "taint") == "kubectl taint nodes n1 n2 mig-fleet.dev/reconfiguring-"
-    assert how_to_open(["n2", "n1"], "cordon") == "kubectl uncordon n1 n2"
+def a_closed_node(name: str, *taints: str, cordoned: bool = False, ours: bool = True) -> Node:
+    notes = {labels.CORDONED: "true"} if cordoned and ours else {}
+    return Node(name, {}, notes, {}, None, taints=frozenset(taints), cordoned=cordoned)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "command"),
+    [
+        (
+            [a_closed_node("n2", labels.TAINT), a_closed_node("n1", labels.TAINT, FOREIGN)],
+            "kubectl taint nodes n1 n2 mig-fleet.dev/reconfiguring-",
+        ),
+        ([a_closed_node("n1", labels.STARTUP_TAINT)], "kubectl taint nodes n1 mig-fleet.dev/startup-"),
+        (
+            [a_closed_node("n1", *labels.OUR_TAINTS)],
+            "kubectl taint nodes n1 mig-fleet.dev/reconfiguring- mig-fleet.dev/startup-",
+        ),
+        (
+            [a_closed_node("n1", labels.TAINT), a_closed_node("n2", labels.STARTUP_TAINT)],
+            "kubectl taint nodes n1 mig-fleet.dev/reconfiguring- && kubectl taint nodes n2 mig-fleet.dev/startup-",
+        ),
+        ([a_closed_node("n2", cordoned=True), a_closed_node("n1", cordoned=True)], "kubectl uncordon n1 n2"),
+        (
+            [a_closed_node("n1", labels.TAINT, cordoned=True, ours=False)],
+            "kubectl taint nodes n1 mig-fleet.dev/reconfiguring-",
+        ),
+    ],
+    ids=["our taint", "the pool's own", "both", "one each", "our cordon", "our taint and a cordon of others"],
+)
+def test_the_way_out_is_a_command_that_takes_off_what_is_there_and_ours(nodes: list[Node], command: str) -> None:
+    assert how_to_open(nodes) == command
+
+
+@pytest.mark.parametrize(
+    ("isolation", "command"),
+    [("taint", "kubectl taint nodes n1 mig-fleet.dev/reconfiguring-"), ("cordon", "kubectl uncordon n1")],
+)
+def test_a_node_that_was_open_when_it_was_seen_is_opened_from_what_we_closed_it_with(
+    isolation: str, command: str
+) -> None:
+    assert how_to_open([a_closed_node("n1")], isolation) == command
+
+
+def test_a_node_that_only_its_pools_template_closed_is_opened_by_the_printed_command(fleet: Fleet) -> None:
+    fleet.taint("n1", labels.STARTUP_TAINT)
+    fleet.manager["n1"] = [FAILS]
+    with pytest.raises(VerificationFailed) as failed:
+        roll_out(a_wave("n1"))
+    assert "open them as they are: `kubectl taint nodes n1 mig-fleet.dev/startup-`" in str(failed.value)
+
+
+@pytest.mark.parametrize("isolation", ["taint", "cordon"])
+def test_a_node_that_somebody_else_cordoned_before_is_not_said_to_be_open(fleet: Fleet, isolation: str) -> None:
+    fleet.patch("n2", {"spec": {"unschedulable": True}})
+    fleet.answer("GET", "/pods$", ClusterError("the server has a bad day"), skip=1)
+    with pytest.raises(AssignmentFailed) as failed:
+        ASSIGNMENT.create(a_wave("n1", "n2", isolation=isolation))
+    assert str(failed.value) == (
+        "no node was relabelled: the server has a bad day\nopen again: n1; cordoned by somebody else, and still is: n2"
+    )
+    assert fleet.nodes["n2"]["spec"]["unschedulable"] is True
+
+
+def test_where_all_nodes_are_cordoned_by_somebody_else_no_command_undoes_that(fleet: Fleet) -> None:
+    fleet.patch("n1", {"spec": {"unschedulable": True}})
+    fleet.answer("PATCH", "nodes/n1", ClusterError("the server has a bad day"), skip=1)
+    with pytest.raises(AssignmentFailed) as failed:
+        ASSIGNMENT.create(a_wave("n1", isolation="cordon"))
+    assert str(failed.value) == (
+        "1 of 1 nodes could not be labelled:\n  n1: the server has a bad day\n"
+        "relabelled: none. Run the update again to go on"
+    )
 
 
 def test_a_node_that_cannot_be_closed_is_not_cut(fleet: Fleet) -> None:
