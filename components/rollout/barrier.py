@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 
-from components.cluster import Cluster, ClusterError
+from components.cluster import Cluster, ClusterError, NodeMissing
 from components.connection import Json
 from components.rollout.order import POLL_S, Order, Refused
 from components.rollout.preflight import manager_pods
@@ -40,6 +40,7 @@ def await_projection(order: Order, targets: Mapping[str, str]) -> None:
         waited = time.monotonic() - started
         if not waiting:
             return
+        _refuse_the_gone(order, waiting)
         if waited > BLIND_S and silent.keys() == waiting.keys():
             first = min(silent)
             order.say(
@@ -52,6 +53,13 @@ def await_projection(order: Order, targets: Mapping[str, str]) -> None:
         nudged |= waiting.keys()
         order.say(f"waits for MIG Manager on {len(waiting)} node(s) to see the config: {min(waiting)}")
         time.sleep(POLL_S)
+
+
+def _refuse_the_gone(order: Order, waiting: Mapping[str, str]) -> None:
+    """No waiting brings back a node that left the cluster, though its pods may stay listed for a while."""
+    gone = sorted(waiting.keys() - order.look().nodes.keys())
+    if gone:
+        raise Refused("; ".join(str(NodeMissing(name)) for name in gone))
 
 
 def _asked(

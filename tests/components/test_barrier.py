@@ -98,3 +98,25 @@ def test_a_program_that_is_not_there_is_no_answer(fleet: Fleet, status: int) -> 
     fleet.execute = lambda *_: (status, "no such file")  # type: ignore[method-assign]
     ASSIGNMENT.create(a_wave("n1"))
     assert fleet.clock.slept == pytest.approx(BLIND_S, abs=2)
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["its pod still listed", "its pod gone, too"])
+def test_a_node_that_leaves_the_cluster_ends_the_wait_at_once_and_is_named(fleet: Fleet, listed: bool) -> None:
+    fleet.sees_after_s |= {"n1": 1000.0, "n2": 1000.0}
+    fleet.answer("PATCH", f"/pods/{MANAGER}", ClusterError("may not"), times=99)
+
+    def leaves() -> None:
+        pods = dict(fleet.pods)
+        fleet.remove("n2")
+        if listed:
+            fleet.pods = pods
+
+    fleet.clock.after(10, leaves)
+    with pytest.raises(AssignmentFailed) as failed:
+        ASSIGNMENT.create(a_wave("n1", "n2"))
+    assert str(failed.value) == (
+        "no node was relabelled: node 'n2' is not in the cluster; check the pool's nodes, or `kubectl get nodes`\n"
+        "open again: n1; not in the cluster any more: n2"
+    )
+    assert fleet.clock.slept <= 12
+    assert fleet.closed() == []
