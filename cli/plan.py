@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mig import pictures
+from mig.wording import indices_text
 from stacks import fleet as fleets
 from stacks import summary
 from stacks.documents import DocumentError
@@ -46,9 +47,7 @@ def show(declared: fleets.Fleet, console: Console) -> None:
         console.print(Text.assemble((pool.name, "bold"), f"  {pool.layout.config_name}"))
         console.print(Text(f"  {nodes}: {pool.settings.gpus_per_node}x {pool.settings.gpu}", overflow="fold"))
         for picture, indices in _pictures(pool).items():
-            console.print(
-                Text(f"  GPU {pictures.indices_text(indices):>5}  {picture}", no_wrap=True, overflow="ignore")
-            )
+            console.print(Text(f"  GPU {indices_text(indices):>5}  {picture}", no_wrap=True, overflow="ignore"))
     console.print(
         "\nCapacity: " + (", ".join(f"{n} {r}" for r, n in summary.capacity(declared).items()) or "none"),
         soft_wrap=True,

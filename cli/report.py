@@ -12,6 +12,7 @@ from rich.console import Console
 import toolchain
 from cli import tables
 from cli.building import shown_on
+from mig.wording import cuts_by_gpus
 
 
 @click.command()
@@ -33,7 +34,9 @@ def show(workspace: toolchain.Workspace, stack: str, console: Console) -> None:
     """The table, then capacity and cost."""
     found = outputs(workspace, stack)
     table = tables.ruled("node", "pool, config", "GPUs", "slices on each", title=f"Stack {stack}, as NVML counted it")
-    pools = {node: (pool, gpus) for pool, nodes in found["realized"].items() for node, gpus in nodes.items()}
+    pools = {
+        node: (pool, cuts_by_gpus(text)) for pool, nodes in found["realized"].items() for node, text in nodes.items()
+    }
     for node, (pool, gpus) in sorted(pools.items()):
         # Line by line, so that GPUs and slices stay side by side where a cell is folded.
         lines = zip_longest((node,), (pool, found["configs"][pool]), gpus, gpus.values(), fillvalue="")

@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import TypedDict
 
 from components.look import Node
-from mig.report import SILENT_AFTER_S, in_words
+from mig.report import SILENT_AFTER_S
+from mig.wording import in_words
 
 
 class Expected(TypedDict):

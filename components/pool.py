@@ -60,8 +60,8 @@ class PoolArgs(TypedDict):
 class Pool(pulumi.ComponentResource):
     """Nodes that share one MIG layout, changed wave by wave and read back."""
 
-    realized: pulumi.Output[dict[str, dict[str, str]]]
-    """Node → GPU indices (``0-7``) → the slices that NVML counted on each of them."""
+    realized: pulumi.Output[dict[str, str]]
+    """Node → the slices that NVML counted on its GPUs, ``GPU 0-7: 7x 1g.10gb``."""
 
     def __init__(self, name: str, args: PoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         refuse_the_impossible(name, args)
@@ -72,6 +72,7 @@ class Pool(pulumi.ComponentResource):
         held = held_back(members, args.get("ready", ()), args.get("most_waves"))
         if held:
             pulumi.log.info(f"{len(held)} of {len(members)} waves wait for a later update: {', '.join(held)}", self)
+        staying = sorted(node for wave in held for node in members[wave])
         gates: list[Verification] = []
         blocked = pulumi.Output.from_input(False)
         for wave, nodes in members.items():
@@ -91,7 +92,12 @@ class Pool(pulumi.ComponentResource):
             }
             assigned = Assignment(
                 f"{name}-{wave}-assigned",
-                {**common, "config": expected["config"], "on_delete": rollout.get("on_delete", "retain")},
+                {
+                    **common,
+                    "config": expected["config"],
+                    "on_delete": rollout.get("on_delete", "retain"),
+                    "staying": [] if wave in held else staying,
+                },
                 self._after(gates[-1] if gates else None),
             )
             gate = Verification(
@@ -108,9 +114,9 @@ class Pool(pulumi.ComponentResource):
             )
             blocked = _or_failed(_or_failed(blocked, assigned), gate)
             gates.append(gate)
-        read_back = [gate.realized.recover(lambda _: {}) for gate in gates]
+        read_back = [gate.counted.recover(lambda _: {}) for gate in gates]
         self.realized = pulumi.Output.all(*read_back).apply(
-            lambda parts: {node: gpus for part in parts for node, gpus in sorted((part or {}).items())}
+            lambda parts: {node: text for part in parts for node, text in sorted((part or {}).items())}
         )
         self.register_outputs({"realized": self.realized})
 

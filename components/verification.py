@@ -30,8 +30,7 @@ from components.rollout.preflight import MANAGER_APP
 from components.rollout.recovery import WRONG, Recovery
 from components.rollout.rollback import roll_back
 from mig import labels
-from mig.pictures import indices_text
-from mig.report import in_words
+from mig.wording import cuts_in_words
 
 Props = dict[str, Any]
 ROLLBACK = "rollback"
@@ -71,26 +70,26 @@ class VerificationProvider(ResourceProvider):
         return CreateResult(props["wave"], verify(props))
 
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
-        return UpdateResult(verify({**news, "realized": olds.get("realized")} if news.get("held") else news))
+        return UpdateResult(verify({**news, "counted": olds.get("counted")} if news.get("held") else news))
 
     def read(self, id_: str, props: Props) -> ReadResult:
         """Called by `pulumi refresh`: what the nodes have now becomes what the state says they have."""
         with one_clean_error(VerificationFailed):
             seen = _look(props)
-            realized = {name: _realized(seen, name) for name in sorted(props["nodes"]) if name in seen.nodes}
-            return ReadResult(id_, {**props, "realized": realized})
+            return ReadResult(id_, {**props, "counted": _counted(seen, props["nodes"])})
 
 
 class Verification(Resource, module="mig", name="Verification"):
     """A wave whose slices were read back."""
 
-    realized: pulumi.Output[dict[str, dict[str, str]]]
-    """Node → GPU indices (``0-7``) → the slices that NVML counted on each of them."""
+    counted: pulumi.Output[dict[str, str]]
+    """Node → the slices that NVML counted on its GPUs, ``GPU 0-7: 7x 1g.10gb``. One text: the SDK spends a tenth of a
+    second on two hundred mappings (benchmarks/preview.py)."""
     recovered: pulumi.Output[list[str]]
     """What had to be done for single nodes in the last update, one sentence each."""
 
     def __init__(self, name: str, args: VerificationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        props = {"timeout_s": 2700, **args, "realized": None, "recovered": None}
+        props = {"timeout_s": 2700, **args, "counted": None, "recovered": None}
         super().__init__(VerificationProvider(), name, dict(props), opts)
 
 
@@ -122,8 +121,7 @@ def verify(props: Props) -> Props:
         except (Refused, ClusterError) as exc:
             raise VerificationFailed(f"{exc}\n{_after_failure(order, props)}") from None
         _accept(order, seen, props)
-        realized = {name: _realized(seen, name) for name in sorted(expected)}
-        return {**lasting(props), "realized": realized, "recovered": recovery.helped}
+        return {**lasting(props), "counted": _counted(seen, expected), "recovered": recovery.helped}
 
 
 def _recovery(order: Order, props: Props) -> Recovery:
@@ -200,13 +198,10 @@ def _look(props: Mapping[str, Any]) -> Look:
     return look(props["cluster"], reports_of(props))
 
 
-def _realized(seen: Look, name: str) -> dict[str, str]:
-    """GPUs that look alike, as ``0-7`` or ``0,2``, and what NVML counted on each."""
-    report = seen.nodes[name].report
-    groups: dict[str, list[int]] = {}
-    for gpu in report.gpus if report else ():
-        groups.setdefault(in_words(gpu.counts()), []).append(gpu.index)
-    return {indices_text(indices): text for text, indices in groups.items()}
+def _counted(seen: Look, nodes: Iterable[str]) -> dict[str, str]:
+    """Nodes that are gone have nothing, and of one without a report nothing is known."""
+    there = [seen.nodes[name] for name in sorted(nodes) if name in seen.nodes]
+    return {node.name: cuts_in_words(node.report.cuts()) if node.report else "no report" for node in there}
 
 
 def _wish(props: Mapping[str, Any]) -> tuple[Any, ...]:

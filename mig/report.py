@@ -89,7 +89,11 @@ class Report:
 
     def counts(self) -> tuple[Mapping[str, int] | None, ...]:
         """MIG devices per GPU in the order of their indexes, the shape of ``Layout.per_gpu``."""
-        return tuple(gpu.counts() for gpu in sorted(self.gpus, key=lambda gpu: gpu.index))
+        return tuple(counts for _, counts in sorted(self.cuts().items()))
+
+    def cuts(self) -> dict[int, Mapping[str, int] | None]:
+        """MIG devices by GPU index."""
+        return {gpu.index: gpu.counts() for gpu in self.gpus}
 
     def to_json(self) -> str:
         """Sorted, compact, one line."""
@@ -126,18 +130,6 @@ def instances_from_json(text: str | bytes) -> tuple[Instance, ...]:
     """The ``instances`` of one GPU, as strictly. Raises InvalidReport."""
     data = {"instances": json.loads(text)}
     return tuple(_instance(item) for item in Reader("", data, InvalidReport).each("instances"))
-
-
-def in_words(profiles: Mapping[str, int] | None) -> str:
-    """One GPU's MIG devices: ``3g.40gb + 2x 1g.10gb``, ``no slices``, ``MIG off``.
-
-    >>> in_words({"1g.10gb": 7})
-    '7x 1g.10gb'
-    """
-    if profiles is None:
-        return "MIG off"
-    parts = [f"{int(n)}x {name}" if n != 1 else name for name, n in sorted(profiles.items(), reverse=True) if n]
-    return " + ".join(parts) or "no slices"
 
 
 def profile_name(pci_id: str, nvml_profile_id: int, nvml_name: str | None = None) -> str:

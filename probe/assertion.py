@@ -17,7 +17,8 @@ from mig.gpus import by_pci
 from mig.parted import Entry, PartedFile
 from mig.parted.lint import ADVICE, Trap, lint
 from mig.profiles import Profile
-from mig.report import Gpu, Report, in_words
+from mig.report import Gpu, Report
+from mig.wording import in_words
 
 AS_DECLARED, DIFFERENT, BAD_USAGE, UNKNOWN = 0, 1, 2, 3
 MOST_BYTES = 1024 * 1024

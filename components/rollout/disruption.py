@@ -1,21 +1,24 @@
 """What a planned change will do, before it is done: for the reviewer of a preview. Pure, sorted and without clocks."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from components.comparison import Expected
 from components.look import Look, Node
 from components.rollout.holders import Holder
 from mig import gpus, labels
-from mig.pictures import indices_text
-from mig.report import in_words
+from mig.wording import cuts_in_words, indices_text
 
 MOST_LINES = 20
 """A preview is read by people; what is more is counted."""
 
 
-def foreseen(seen: Look, held: Iterable[Holder], nodes: Iterable[str], expected: Expected) -> dict[str, list[str]]:
+def foreseen(
+    seen: Look, held: Iterable[Holder], nodes: Iterable[str], expected: Expected, staying: Iterable[str] = ()
+) -> dict[str, list[str]]:
     """By kind of news, what a reviewer should know about the nodes that are to be cut anew; empty kinds left out.
+
+    ``staying`` are the pool's nodes that keep what they offer, because their waves wait for a later update.
 
     ``changes``: nodes, old → new layout · ``disrupts``: pods that lose their slices, and their owners · ``strands``:
     pods that ask for a resource that nothing in the pool will offer any more · ``needs``: resets of GPUs ·
@@ -27,7 +30,7 @@ def foreseen(seen: Look, held: Iterable[Holder], nodes: Iterable[str], expected:
     news = {
         "changes": _changes(affected, expected),
         "disrupts": _disrupts(affected, held),
-        "strands": _strands(affected, held, expected),
+        "strands": _strands(affected, held, expected, [seen.nodes[name] for name in staying if name in seen.nodes]),
         "needs": _needs(affected, expected),
         "capacity": _capacity(affected, expected),
     }
@@ -36,11 +39,12 @@ def foreseen(seen: Look, held: Iterable[Holder], nodes: Iterable[str], expected:
 
 def _changes(affected: Iterable[Node], expected: Expected) -> list[str]:
     """One line for all nodes that change in the same way."""
-    new = _picture([None if g is None else {k: int(n) for k, n in g.items()} for g in expected["gpus"]])
+    wanted = [None if g is None else {k: int(n) for k, n in g.items()} for g in expected["gpus"]]
+    new = cuts_in_words(dict(enumerate(wanted)))
     alike: dict[str, list[str]] = {}
     for node in affected:
         known = node.report is not None and not node.report.errors
-        old = _picture(node.report.counts()) if known and node.report else f"config {node.config or 'none'!r}"
+        old = cuts_in_words(node.report.cuts()) if known and node.report else f"config {node.config or 'none'!r}"
         alike.setdefault(f"{old} → {new}", []).append(node.name)
     return sorted(f"{', '.join(names)}: {change}" for change, names in alike.items())
 
@@ -50,11 +54,15 @@ def _disrupts(affected: Iterable[Node], held: Iterable[Holder]) -> list[str]:
     return [f"{holder.node}: {holder}" for holder in held if holder.node in names]
 
 
-def _strands(affected: Iterable[Node], held: Iterable[Holder], expected: Expected) -> list[str]:
-    """Pods on the nodes, and pods that wait for a node, whose resource is offered now and will not be afterwards."""
+def _strands(
+    affected: Iterable[Node], held: Iterable[Holder], expected: Expected, staying: Iterable[Node]
+) -> list[str]:
+    """Pods on the nodes, and pods that wait for a node, whose resource is offered now and will not be afterwards.
+
+    All waves of a pool go to one layout, so that what is left of the old one is what the waiting waves offer.
+    """
     names = {node.name for node in affected}
-    now = {name for node in affected for name, n in node.allocatable.items() if n}
-    gone = now - {name for name, n in expected["allocatable"].items() if n}
+    gone = _offered(affected) - {name for name, n in expected["allocatable"].items() if n} - _offered(staying)
     found = []
     for holder in held:
         lost = sorted(gone & holder.resources.keys())
@@ -63,6 +71,10 @@ def _strands(affected: Iterable[Node], held: Iterable[Holder], expected: Expecte
             state = f"runs on {holder.node}" if holder.node else "waits for a node"
             found.append(f"{holder.namespace}/{holder.name} ({holder.owner or 'no owner'}) {state} and asks for {asks}")
     return found
+
+
+def _offered(nodes: Iterable[Node]) -> set[str]:
+    return {name for node in nodes for name, n in node.allocatable.items() if n}
 
 
 def _needs(affected: Iterable[Node], expected: Expected) -> list[str]:
@@ -91,14 +103,6 @@ def _capacity(affected: Iterable[Node], expected: Expected) -> list[str]:
     after = {name: int(n) * len(affected) for name, n in expected["allocatable"].items()}
     names = sorted(name for name in before.keys() | after.keys() if before[name] != after.get(name, 0))
     return [f"{name}: {before[name]} → {after.get(name, 0)}" for name in names]
-
-
-def _picture(cuts: Iterable[Mapping[str, int] | None]) -> str:
-    """``GPU 0-7: 7x 1g.10gb``, GPUs that look alike together."""
-    alike: dict[str, list[int]] = {}
-    for index, profiles in enumerate(cuts):
-        alike.setdefault(in_words(profiles), []).append(index)
-    return "; ".join(f"GPU {indices_text(indices)}: {text}" for text, indices in alike.items()) or "no GPUs"
 
 
 def _few(lines: list[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """A cut GPU, drawn as its row of memory slices: for the terminal and as SVG. Readable without colour."""
 
 from mig.pictures.svg import svg
-from mig.pictures.text import CONFIDENCE, indices_text, row, short
+from mig.pictures.text import CONFIDENCE, row, short
 
-__all__ = ["CONFIDENCE", "indices_text", "row", "short", "svg"]
+__all__ = ["CONFIDENCE", "row", "short", "svg"]

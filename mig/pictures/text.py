@@ -47,14 +47,3 @@ def _draw(labels: Mapping[Placement, str], slices: int, width: int) -> str:
         position = placement.start + placement.size
     cells += ["·".center(width)] * (slices - position)
     return "".join(cells)
-
-
-def indices_text(indices: list[int]) -> str:
-    """GPU indices in words, sorted: ``0-7`` where they are unbroken, else ``0,2``.
-
-    >>> indices_text([0, 1, 2]), indices_text([0, 2])
-    ('0-2', '0,2')
-    """
-    first, last = indices[0], indices[-1]
-    unbroken = len(indices) > 1 and last - first == len(indices) - 1
-    return f"{first}-{last}" if unbroken else ",".join(map(str, indices))

@@ -39,7 +39,7 @@ def test_a_narrow_terminal_gets_folded_cells_and_every_letter(kind: Callable[...
 
 
 OUTPUTS = {
-    "realized": {"training": {"a-node-with-a-name-as-long-as-clouds-make-them": {"0-1": "2x 3g.40gb", "2-3": "off"}}},
+    "realized": {"training": {"a-node-with-a-name-as-long-as-clouds-make-them": "GPU 0-1: 2x 3g.40gb; GPU 2-3: off"}},
     "configs": {"training": "training-and-inference-7fed796b"},
     "capacity": {"nvidia.com/mig-3g.40gb": 4},
 }

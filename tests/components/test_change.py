@@ -12,7 +12,7 @@ from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, a_wave, roll_
 
 def test_a_wave_is_cut_read_back_and_open_again(fleet: Fleet) -> None:
     outs = roll_out(a_wave("n1", "n2"))
-    assert outs["realized"] == {"n1": {"0-1": "7x 1g.10gb"}, "n2": {"0-1": "7x 1g.10gb"}}
+    assert outs["counted"] == {"n1": "GPU 0-1: 7x 1g.10gb", "n2": "GPU 0-1: 7x 1g.10gb"}
     assert outs["recovered"] == []
     assert fleet.configs() == {"n1": DENSE.config_name, "n2": DENSE.config_name}
     assert fleet.closed() == []

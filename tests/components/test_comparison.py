@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from components.comparison import Expected, Kind, differences
 from components.look import Node
-from mig.report import ComputeInstance, Instance, in_words
+from mig.report import ComputeInstance, Instance
+from mig.wording import in_words
 
 
 def kinds(expected: Expected, node: Node | None) -> list[Kind]:

@@ -79,7 +79,7 @@ def test_a_driver_that_recovers_within_two_minutes_is_no_failure(fleet: Fleet) -
     fleet.clock.sleep(10)
     fleet.report("n1", gpus=(), errors=("nvmlInit: Driver Not Loaded",))
     fleet.clock.after(60, lambda: fleet.report("n1"))
-    assert VERIFICATION.create(wave).outs["realized"] == {"n1": {"0-1": "7x 1g.10gb"}}
+    assert VERIFICATION.create(wave).outs["counted"] == {"n1": "GPU 0-1: 7x 1g.10gb"}
 
 
 def test_a_node_that_left_ends_the_wait_at_once(fleet: Fleet) -> None:
@@ -116,7 +116,7 @@ def test_an_api_server_that_is_away_for_a_while_is_waited_for(fleet: Fleet) -> N
     wave = a_wave("n1")
     ASSIGNMENT.create(wave)
     fleet.answer("GET", "/nodes$", AWAY, times=100)
-    assert VERIFICATION.create(wave).outs["realized"] == {"n1": {"0-1": "7x 1g.10gb"}}
+    assert VERIFICATION.create(wave).outs["counted"] == {"n1": "GPU 0-1: 7x 1g.10gb"}
     assert fleet.clock.slept == pytest.approx(100, abs=2)
 
 
@@ -167,7 +167,7 @@ def test_a_refresh_records_what_the_nodes_have_now(fleet: Fleet) -> None:
     fleet.cut("n1", [{}, {"1g.10gb": 7}])
     fleet.remove("n2")
     read = VERIFICATION.read("pool-wave-0", {**outs, "__provider": "kept"}).outs
-    assert read == {**outs, "__provider": "kept", "realized": {"n1": {"0": "no slices", "1": "7x 1g.10gb"}}}
+    assert read == {**outs, "__provider": "kept", "counted": {"n1": "GPU 0: no slices; GPU 1: 7x 1g.10gb"}}
 
 
 def test_a_refresh_without_a_cluster_is_one_sentence(fleet: Fleet) -> None:

@@ -51,11 +51,11 @@ def test_those_beyond_the_bound_wait_and_done_ones_do_not_count(
 
 
 def test_a_new_wave_that_is_held_takes_its_nodes_over_and_cuts_nothing(fleet: Fleet) -> None:
-    outs = roll_out(a_wave("n1", "n2", held=True, realized=None))
+    outs = roll_out(a_wave("n1", "n2", held=True, counted=None))
     assert fleet.labelled() == []
     assert fleet.closed() == []
     assert fleet.marks("n1") == {"wave": "pool-wave-0", "previous-config": "all-disabled"}
-    assert outs["realized"] is None
+    assert outs["counted"] is None
 
 
 def test_a_held_wave_says_nothing_of_its_nodes(fleet: Fleet) -> None:
@@ -103,7 +103,7 @@ def test_a_new_wave_that_was_held_is_cut_once_its_turn_comes(fleet: Fleet) -> No
     turn = ASSIGNMENT.check(waiting, a_wave("n1")).inputs
     assert ASSIGNMENT.diff("id", waiting, turn).changes is True
     ASSIGNMENT.update("id", waiting, turn)
-    assert VERIFICATION.update("id", waiting, a_wave("n1")).outs["realized"] == {"n1": {"0-1": "7x 1g.10gb"}}
+    assert VERIFICATION.update("id", waiting, a_wave("n1")).outs["counted"] == {"n1": "GPU 0-1: 7x 1g.10gb"}
 
 
 def test_a_wave_that_splits_while_its_halves_wait_leaves_every_node_as_it_was(fleet: Fleet) -> None:

@@ -44,7 +44,7 @@ def test_a_node_that_went_wrong_is_started_over_once_and_that_is_recorded(fleet:
     outs = roll_out(a_wave("n1", "n2"))
     assert fleet.started_over() == [f"{MANAGER} on n1"]
     assert outs["recovered"] == [f"n1: MIG Manager was started over ({WRONG[outcome]})"]
-    assert outs["realized"]["n1"] == {"0-1": "7x 1g.10gb"}
+    assert outs["counted"]["n1"] == "GPU 0-1: 7x 1g.10gb"
     assert fleet.marks("n1")["attempt"] == "2", "a report from before the remedy proves nothing"
     assert fleet.labelled() == [("n1", DENSE.config_name), ("n2", DENSE.config_name)], "the config stayed what it was"
 

@@ -27,7 +27,7 @@ TYPE_TOKENS = {
 OUTPUTS = {
     Assignment: {"config": "Output[str]", "nodes": "Output[list[str]]"},
     LayoutFile: {},
-    Verification: {"realized": "Output[dict[str, dict[str, str]]]", "recovered": "Output[list[str]]"},
+    Verification: {"counted": "Output[dict[str, str]]", "recovered": "Output[list[str]]"},
 }
 """An output whose shape changes stops the program of every stack that holds the old one: give it a new name."""
 

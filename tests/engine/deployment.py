@@ -15,8 +15,7 @@ import yaml
 from components.cluster import Cluster
 from components.reports import heard
 from mig import labels
-from mig.pictures import indices_text
-from mig.report import in_words
+from mig.wording import cuts_by_gpus, cuts_in_words
 from simulator import Fleet
 
 ROOT = Path(__file__).parents[2]
@@ -129,15 +128,13 @@ class Deployment:
 
     def realized(self) -> dict[str, dict[str, str]]:
         """Node → GPU indices → slices, as the last update read them back."""
-        return {node: gpus for nodes in self.outputs()["realized"].values() for node, gpus in nodes.items()}
+        pools = self.outputs()["realized"].values()
+        return {node: cuts_by_gpus(text) for nodes in pools for node, text in nodes.items()}
 
     def realized_on(self, node: str) -> dict[str, str]:
         """GPU indices → slices of one node, from its probe's report as it is now."""
         report = heard(Cluster({"kubeconfig": str(self.fleet.kubeconfig)}), REPORTS)[node].report
-        groups: dict[str, list[int]] = {}
-        for index, profiles in enumerate(report.counts()):
-            groups.setdefault(in_words(profiles), []).append(index)
-        return {indices_text(indices): text for text, indices in groups.items()}
+        return cuts_by_gpus(cuts_in_words(report.cuts()))
 
     def nodes(self) -> dict[str, dict[str, Any]]:
         """The nodes as the API server has them."""
