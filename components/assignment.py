@@ -42,6 +42,8 @@ class AssignmentArgs(WaveArgs):
 
     config: str
     """The config name that the nodes shall carry."""
+    staying: NotRequired[list[str]]
+    """The pool's nodes that keep what they offer in this update; read by each preview, and kept in no state."""
     on_delete: NotRequired[str]
     """``retain`` the label (default), ``disable`` MIG, or ``restore`` the config from before our first write."""
 
@@ -55,7 +57,10 @@ class AssignmentProvider(ResourceProvider):
         """Called for every wave in each preview and each up. Adds ``drift`` when someone else changed a label, and what
         a planned change will do to whom.
         """
-        return checked(olds, news, _wish, lambda wave: relabelled(_look(wave), wave), _foreseen)
+        staying, news = news.get("staying") or [], {key: value for key, value in news.items() if key != "staying"}
+        return checked(
+            olds, news, _wish, lambda wave: relabelled(_look(wave), wave), lambda wave: _foreseen(wave, staying)
+        )
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update when the wish differs or `check` saw drift; never a replacement, the nodes survive it."""
@@ -204,12 +209,13 @@ def _look(props: Mapping[str, Any]) -> Look:
     return look(props["cluster"], reports_of(props))
 
 
-def _foreseen(props: Props) -> dict[str, list[str]]:
+def _foreseen(props: Props, staying: Iterable[str]) -> dict[str, list[str]]:
     """Whom a planned change disturbs; pods are asked for only when there is one."""
     order, seen = Order.of(props), _look(props)
     if all(name in seen.nodes and seen.nodes[name].config == props["config"] for name in props["nodes"]):
         return {}
-    return foreseen(seen, holders(order.cluster().pods(), order.namespace), props["nodes"], props["expected"])
+    held = holders(order.cluster().pods(), order.namespace)
+    return foreseen(seen, held, props["nodes"], props["expected"], staying)
 
 
 def _wish(props: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -80,6 +80,18 @@ def test_waves_beyond_the_bound_are_registered_as_waiting(deploy: Callable[[Reco
     assert held == {name: name != "p-canary-assigned" for name in held}
 
 
+def test_a_wave_that_goes_knows_the_nodes_that_keep_what_they_have(
+    deploy: Callable[[Recording, PoolArgs], list[str]],
+) -> None:
+    engine = Recording()
+    deploy(engine, a_pool(most_waves=1))
+    (canary,) = engine.created["p-canary-assigned"]["nodes"]
+    assert engine.created["p-canary-assigned"]["staying"] == [node for node in NODES if node != canary]
+    unbounded = Recording()
+    deploy(unbounded, a_pool())
+    assert unbounded.created["p-canary-assigned"]["staying"] == []
+
+
 def test_a_pool_without_nodes_waits_for_its_first_one(deploy: Callable[[Recording, PoolArgs], list[str]]) -> None:
     assert deploy(Recording(), a_pool(nodes=[])) == ["p"]
 

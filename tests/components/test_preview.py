@@ -55,6 +55,33 @@ def test_a_pod_whose_slices_the_new_layout_offers_too_is_moved_and_not_stranded(
     assert "strands" not in found
 
 
+def test_a_pod_whose_slices_a_waiting_wave_goes_on_offering_is_not_stranded(fleet: Fleet) -> None:
+    roll_out(a_wave("n1"))
+    roll_out(a_wave("n2", wave="pool-wave-1"))
+    fleet.pod("web", "n1")
+    fleet.pod("queue")
+    found = news(a_wave("n1", layout=WIDE, staying=["n2", "gone"]), a_wave("n1"))
+    assert "strands" not in found
+    assert found["disrupts"] == ["n1: team/web (Deployment web) holds 1x mig-1g.10gb"]
+    assert len(news(a_wave("n1", layout=WIDE, staying=["gone"]), a_wave("n1"))["strands"]) == 2
+
+
+def test_what_a_waiting_wave_does_not_offer_is_stranded_all_the_same(fleet: Fleet) -> None:
+    roll_out(a_wave("n1"))
+    fleet.pod("queue")
+    found = news(a_wave("n1", layout=WIDE, staying=["n2"]), a_wave("n1"))
+    assert found["strands"] == ["team/queue (Deployment queue) waits for a node and asks for mig-1g.10gb"]
+
+
+def test_who_waits_is_no_wish_and_is_kept_in_no_state(fleet: Fleet) -> None:
+    old = a_wave("n1", "n2")
+    roll_out(old)
+    forget()
+    found = ASSIGNMENT.check(old, {**old, "staying": ["n3"]}).inputs
+    assert found == old, "a later preview shows no difference"
+    assert ASSIGNMENT.diff("id", old, found).changes is False
+
+
 def test_nodes_that_are_right_already_are_no_part_of_the_change(fleet: Fleet) -> None:
     fleet.add("n1", DENSE.config_name)
     fleet.pod("web", "n1")
