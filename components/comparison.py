@@ -44,6 +44,7 @@ class Kind(StrEnum):
     ALLOCATABLE = "allocatable stale"
     FEATURES = "GFD labels stale"
     CLOSED = "left closed"
+    UNNOTED = "not noted"
     LEFT = "node left"
 
 

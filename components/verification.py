@@ -94,15 +94,20 @@ class Verification(Resource, module="mig", name="Verification"):
 
 
 def drifted(seen: Look, props: Mapping[str, Any]) -> list[Difference]:
-    """Every difference of a wave, and nodes that are right but still closed.
+    """Every difference of a wave, and nodes that are right but still closed, or not noted as verified.
 
     What has not settled counts, too: the update in which the assignment heals a label asks here whether there is
-    anything to verify, while MIG Manager is at work.
+    anything to verify, while MIG Manager is at work. What is noted on the node is what a rollback returns to, and what
+    a rollout that is bounded by updates counts.
     """
-    found = compare(seen, _expected(props))
+    found, expected = compare(seen, _expected(props)), props["expected"]
     differing = {difference.node for difference in found}
-    closed = [name for name in props["nodes"] if name not in differing and seen.nodes[name].closed]
-    return [*found, *(Difference(Kind.CLOSED, name, "is as declared, but still closed to new pods") for name in closed)]
+    for node in (seen.nodes[name] for name in props["nodes"] if name not in differing):
+        if node.closed:
+            found.append(Difference(Kind.CLOSED, node.name, "is as declared, but still closed to new pods"))
+        if node.annotations.get(labels.VERIFIED_CONFIG) != expected["config"]:
+            found.append(Difference(Kind.UNNOTED, node.name, "is as declared, but not noted as verified"))
+    return found
 
 
 def verify(props: Props) -> Props:

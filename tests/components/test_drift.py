@@ -129,6 +129,11 @@ def joined_again(fleet: Fleet) -> None:
             "left closed: n1: is as declared, but still closed to new pods",
             None,
         ),
+        (
+            lambda fleet: fleet.patch("n1", {"metadata": {"annotations": {labels.VERIFIED_CONFIG: None}}}),
+            "not noted: n1: is as declared, but not noted as verified",
+            None,
+        ),
     ],
 )
 def test_each_class_of_drift_has_its_words(
@@ -137,6 +142,20 @@ def test_each_class_of_drift_has_its_words(
     broken(fleet)
     assert drift(VERIFICATION, wave) == [verified]
     assert drift(ASSIGNMENT, wave) == ([assigned] if assigned else [])
+
+
+def test_a_node_that_lost_the_note_of_its_verification_gets_it_again_and_nothing_else(
+    fleet: Fleet, wave: Props
+) -> None:
+    """Without it a rollout that is bounded by updates would count its wave as open for ever."""
+    fleet.patch("n1", {"metadata": {"annotations": {labels.VERIFIED_CONFIG: None}}})
+    before = fleet.marks("n2")
+    drift(VERIFICATION, wave)
+    VERIFICATION.update("id", wave, wave)
+    assert fleet.marks("n1")["verified-config"] == DENSE.config_name
+    assert fleet.written() == ["PATCH /api/v1/nodes/n1"]
+    assert fleet.marks("n2") == before
+    assert drift(VERIFICATION, wave) == []
 
 
 def test_a_reboot_takes_the_slices_of_every_gpu(fleet: Fleet, wave: Props) -> None:
