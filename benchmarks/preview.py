@@ -1,15 +1,17 @@
-"""A no-op `pulumi preview` of a stack with pools over 1,000 nodes, beside that of an empty program, in the same run.
+"""A no-op `pulumi preview` of pools over 1,000 nodes, beside those of two programs without any, in the same run.
 
     python benchmarks/preview.py [--nodes 1000] [--pools 1] [--runs 5]
 
 The control plane is real (API server and etcd), the nodes are objects on it: as GPU Feature Discovery, MIG Manager, the
-kubelet and the probe leave nodes of eight H100 that are cut as declared. Two programs take turns: one that only imports
-Pulumi, and one with four pools of five waves. Both are deployed first; what is timed is a preview that finds nothing to
-do, which for the pools means to look at every node and every report. Beside the time on the clock stands that of the
+kubelet and the probe leave nodes of eight H100 that are cut as declared. Three programs take turns: one that only
+imports Pulumi (empty); one with as many dynamic resources as a pool has, each behind the one before, that do nothing
+(idle); and the pools, of five waves each. All are deployed first; what is timed is a preview that finds nothing to do,
+which for the pools means to look at every node and every report. Beside the time on the clock stands that of the
 processors, which what else runs on the machine does not change.
 
-Exits 1 when the median preview takes more than 1.5 times that of the empty program, or when Pulumi's state holds more
-than 1 KB per node.
+What Pulumi takes for dynamic resources that do nothing is in the second figure, and nothing here can be faster than it.
+Exits 1 when the median preview of the pools takes more than 1.5 times that of the empty program, or when Pulumi's state
+holds more than 1 KB per node.
 """
 
 import argparse
@@ -43,6 +45,21 @@ AT_ONCE = 32
 PATIENCE_S = 900
 
 EMPTY = "import pulumi\n"
+IDLE = """
+import pulumi
+from pulumi.dynamic import CreateResult, Resource, ResourceProvider
+
+class Idle(ResourceProvider):
+    def create(self, props):
+        return CreateResult("idle", props)
+
+class Nothing(Resource, module="idle", name="Nothing"):
+    pass
+
+before = []
+for number in range(10):
+    before = [Nothing(Idle(), f"idle-{number}", {}, pulumi.ResourceOptions(depends_on=before))]
+"""
 POOLED = """
 import json
 import pulumi
@@ -175,12 +192,12 @@ async def populate(directory: Path, names: list[str]) -> None:
         await asyncio.gather(*map(one, names))
 
 
-async def measure(folder: Path, names: list[str], count: int, runs: int) -> tuple[Project, Project]:
-    """Deploy both programs, then let their previews take turns."""
+async def measure(folder: Path, names: list[str], count: int, runs: int) -> tuple[Project, Project, Project]:
+    """Deploy the programs, then let their previews take turns."""
     work = await asyncio.to_thread(toolchain.workspace, ROOT)
     plane = ControlPlane(folder / "cluster", work.bin)
     plane.directory.mkdir()
-    empty, pooled = Project(folder / "empty"), Project(folder / "pools")
+    empty, idle, pooled = projects = Project(folder / "empty"), Project(folder / "idle"), Project(folder / "pools")
     try:
         await plane.start()
         await populate(plane.directory, names)
@@ -188,15 +205,16 @@ async def measure(folder: Path, names: list[str], count: int, runs: int) -> tupl
         pools = {f"pool-{n}": names[n * size : (n + 1) * size] for n in range(count)}
         program = POOLED.format(kubeconfig=plane.kubeconfig, reports=REPORTS, gpus=GPUS)
         empty.create(EMPTY, work)
+        idle.create(IDLE, work)
         pooled.create(program, work)
         (pooled.folder / "pools.json").write_text(json.dumps({name: nodes for name, nodes in pools.items() if nodes}))
-        for project in (empty, pooled):
+        for project in projects:
             seconds = await asyncio.to_thread(project.run, "up", "--yes", "--skip-preview")
             print(f"{project.folder.name}: deployed in {seconds:.1f} s", flush=True)
         for _ in range(runs):
-            for project in (empty, pooled):
+            for project in projects:
                 await asyncio.to_thread(project.preview)
-        return empty, pooled
+        return projects
     finally:
         plane.stop()
 
@@ -209,13 +227,17 @@ def main() -> int:
     chosen = parser.parse_args()
     names = [f"gpu-node-{n:04d}" for n in range(chosen.nodes)]
     with tempfile.TemporaryDirectory() as folder:
-        empty, pooled = asyncio.run(measure(Path(folder), names, chosen.pools, chosen.runs))
+        empty, idle, pooled = asyncio.run(measure(Path(folder), names, chosen.pools, chosen.runs))
         growth = pooled.state_bytes() - empty.state_bytes()
     ratio = median(pooled.seconds) / median(empty.seconds)
+    floor = median(idle.seconds) / median(empty.seconds)
     per_node = growth / chosen.nodes
     print(f"empty program: {told(empty)}")
+    print(f"idle dynamic resources: {told(idle)}")
     print(f"{chosen.nodes} nodes in {chosen.pools} pool(s): {told(pooled)}")
-    print(f"preview: {ratio:.2f} times an empty program's (bound {MOST_TIMES_EMPTY})")
+    print(
+        f"preview: {ratio:.2f} times an empty program's (bound {MOST_TIMES_EMPTY}); idle resources: {floor:.2f} times"
+    )
     print(f"processor: {median(pooled.busy) / median(empty.busy):.2f} times an empty program's")
     print(f"state: {per_node:.0f} bytes per node (bound {MOST_BYTES_PER_NODE})")
     return 0 if ratio <= MOST_TIMES_EMPTY and per_node <= MOST_BYTES_PER_NODE else 1
