@@ -84,7 +84,10 @@ class BadApi:
         skip: int = 0,
         body: str = "",
     ) -> None:
-        """Call ``do`` in a thread before such a request goes on its way; it waits until ``do`` is done."""
+        """Call ``do`` in a thread before such a request goes on its way; it waits until ``do`` is done.
+
+        So does a client that gave up meanwhile and asks again: ``do`` is done before anything of that kind is.
+        """
         self._add(Rule(method, re.compile(path), re.compile(body), skip, times, do=do))
 
     def well(self) -> None:
@@ -133,10 +136,11 @@ class BadApi:
         call = Call(request.method, request.path, body=body)
         with self._lock:
             self._calls.append(call)
-            errands = [rule.do for rule in self._rules if rule.do is not None and rule.applies(call)]
+            errands = [errand for rule in self._rules if (errand := _errand(rule, call)) is not None]
             trouble = next((rule for rule in self._rules if rule.trouble is not None and rule.applies(call)), None)
         for errand in errands:
-            await asyncio.to_thread(errand)
+            # A client that goes away ends its handler, not what was begun.
+            await asyncio.shield(errand)
         try:
             response = await self._answered(request, trouble)
         except aiohttp.ClientError:
@@ -159,6 +163,15 @@ class BadApi:
         if rule.trouble == "lost":
             await passing.on(request, self._session, unheard=True)
         return None
+
+
+def _errand(rule: Rule, call: Call) -> asyncio.Future[object] | None:
+    """What the request waits for: it is begun by this one, or by one like it before and still under way."""
+    if rule.do is not None and rule.applies(call):
+        rule.under_way = asyncio.ensure_future(asyncio.to_thread(rule.do))
+        return rule.under_way
+    waits = rule.under_way is not None and not rule.under_way.done() and rule.is_about(call)
+    return rule.under_way if waits else None
 
 
 def _broken(request: web.BaseRequest) -> web.Response:

@@ -1,5 +1,6 @@
 """Which requests get into trouble, and into which."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,12 +54,17 @@ class Rule:
     retry_after: int | None = None
     do: Callable[[], object] | None = None
     """Called before the request goes on its way."""
+    under_way: asyncio.Future[object] | None = None
+    """The call of ``do``, from its beginning; requests like the one that began it wait for it as well."""
+
+    def is_about(self, call: Call) -> bool:
+        """Whether this is a request of its kind."""
+        of_method = self.method in (None, call.method)
+        return of_method and bool(self.path.search(call.path) and self.body.search(call.body))
 
     def applies(self, call: Call) -> bool:
         """Whether it is this request's turn; counts."""
-        if self.times == 0 or self.method not in (None, call.method):
-            return False
-        if not self.path.search(call.path) or not self.body.search(call.body):
+        if self.times == 0 or not self.is_about(call):
             return False
         if self.skip:
             self.skip -= 1

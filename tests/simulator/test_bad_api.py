@@ -100,6 +100,22 @@ def test_something_can_happen_just_before_a_request_arrives(site, api, core):
     site.patch_labels("hopper-1", {"by-hand": None})
 
 
+def test_what_happens_before_a_request_also_happens_before_its_repetition(site, api, core):
+    annotate(core, "before")
+    seen = []
+
+    def slow():
+        time.sleep(2.5)
+        seen.append(note(site))
+
+    api.when("PATCH", NODE, slow)
+    with pytest.raises(HTTPError, match="timed out"):
+        annotate(core, "given up")
+    annotate(core, "asked again")
+    assert seen == ["before"], "neither of the two was passed on meanwhile"
+    assert note(site) == "asked again"
+
+
 def test_only_its_own_clients_notice_and_the_fleet_goes_on(site, api):
     api.answer(None, ".", 500)
     site.assign("hopper-1", "dense")
