@@ -132,7 +132,9 @@ def assign(props: Props) -> Props:
         unmarked = [name for name in settled if not _carries(seen.nodes[name], marks[name])]
         _, failed = order.each(unmarked, lambda cluster, name: cluster.patch_node(name, {}, marks[name]))
         if failed:
-            raise AssignmentFailed("; ".join(f"{name}: {text}" for name, text in sorted(failed.items())))
+            reasons = "; ".join(f"{name} could not be marked: {text}" for name, text in sorted(failed.items()))
+            closed = f"\nrelabelled and closed to new pods: {', '.join(differing)}" if differing else ""
+            raise AssignmentFailed(f"{reasons}{closed}\nRun the update again to go on")
     return lasting(props)
 
 

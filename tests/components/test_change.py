@@ -118,6 +118,20 @@ def test_a_label_that_fails_on_one_node_names_those_that_have_it_and_all_that_ar
     assert fleet.closed() == []
 
 
+def test_a_mark_that_fails_after_the_label_names_the_nodes_that_are_closed_by_now(fleet: Fleet) -> None:
+    fleet.add("n1", DENSE.config_name)
+    fleet.answer("PATCH", "nodes/n1", ClusterError("the server has a bad day"))
+    with pytest.raises(AssignmentFailed) as failed:
+        ASSIGNMENT.create(a_wave("n1", "n2"))
+    assert str(failed.value) == (
+        "n1 could not be marked: the server has a bad day\nrelabelled and closed to new pods: n2\n"
+        "Run the update again to go on"
+    )
+    assert fleet.closed() == ["n2"]
+    roll_out(a_wave("n1", "n2"))
+    assert fleet.closed() == []
+
+
 def test_an_opening_that_fails_at_the_end_names_the_command(fleet: Fleet) -> None:
     wave = a_wave("n1", "n2")
     ASSIGNMENT.create(wave)
