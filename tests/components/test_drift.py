@@ -150,7 +150,7 @@ def test_a_node_that_lost_the_note_of_its_verification_gets_it_again_and_nothing
     """Without it a rollout that is bounded by updates would count its wave as open for ever."""
     fleet.patch("n1", {"metadata": {"annotations": {labels.VERIFIED_CONFIG: None}}})
     before = fleet.marks("n2")
-    drift(VERIFICATION, wave)
+    assert drift(VERIFICATION, wave) != []
     VERIFICATION.update("id", wave, wave)
     assert fleet.marks("n1")["verified-config"] == DENSE.config_name
     assert fleet.written() == ["PATCH /api/v1/nodes/n1"]
