@@ -21,6 +21,15 @@ def never_verified(stage: Stage) -> None:
     stage.patch("node-2", {"metadata": {"annotations": {labels.VERIFIED_CONFIG: None}}})
 
 
+def started_over(stage: Stage) -> None:
+    """Until its new pod is at work, a node's label still says what the old one came to."""
+    stage.heal(*FIRST)
+    for node in FIRST:
+        stage.ground.start_over(MANAGER, node)
+    for node in FIRST:
+        stage.until_at(node, NEW)
+
+
 def destroyed_in_the_soak(stage: Stage) -> None:
     """At a look behind the first that finds the wave right: a look lists the reports first, so that it still agrees."""
     right = False
@@ -61,7 +70,7 @@ FAILURE = [
         ),
         rollout=ROLLBACK,
         cure="MIG Manager is mended and started over on both nodes",
-        end=lambda stage: (stage.heal(*FIRST), [stage.ground.start_over(MANAGER, node) for node in FIRST]),
+        end=started_over,
     ),
     Fault(
         "a rollback that fails as well",

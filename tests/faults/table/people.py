@@ -92,7 +92,7 @@ PEOPLE = [
     Fault(
         "the config is not in the layout file",
         "another tool put its own file back right after we wrote ours (gpu-operator#384: operator-owned names)",
-        lambda stage: stage.at(CLOSE, "node-1", lambda: rewritten(stage, parted.dump([OLD]))),
+        lambda stage: stage.at(CLOSE, "node-1", lambda: (rewritten(stage, parted.dump([OLD])), stage.settle())),
         Outcome.REFUSED,
         touched=FIRST,
         reads=("MIG Manager on node-1, node-2 does not see config 'training-", "open again: node-1, node-2"),
