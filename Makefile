@@ -38,12 +38,12 @@ test-fast: $(READY) ## the tests that need no engine (seconds)
 	@$(BIN)/python -m pytest -m "not engine and not slow"
 
 benchmark: $(READY) ## what proofs and readings cost; fails where a bound is broken (half a minute)
-	@$(BIN)/python benchmarks/proofs.py
-	@$(BIN)/python benchmarks/probe_read.py
+	@$(BIN)/python -m benchmarks.proofs
+	@$(BIN)/python -m benchmarks.probe_read
 
 benchmark-preview: $(READY) ## a preview over a thousand nodes beside that of an empty program (minutes)
 	@$(BIN)/mig-fleet toolchain engine kube etcd
-	@$(BIN)/python benchmarks/preview.py
+	@$(BIN)/python -m benchmarks.preview
 
 fault-table: $(READY) ## docs/faults.md anew, from faults played on simulated nodes (minutes)
 	@MIG_FLEET_WRITE_FAULTS=yes $(BIN)/python -m pytest -q tests/faults/test_faults.py tests/faults/test_document.py

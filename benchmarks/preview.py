@@ -1,6 +1,6 @@
 """A no-op `pulumi preview` of pools over 1,000 nodes, beside those of two programs without any, in the same run.
 
-    python benchmarks/preview.py [--nodes 1000] [--pools 1] [--runs 5]
+    python -m benchmarks.preview [--nodes 1000] [--pools 1] [--runs 5]
 
 The control plane is real (API server and etcd), the nodes are objects on it: as GPU Feature Discovery, MIG Manager, the
 kubelet and the probe leave nodes of eight H100 that are cut as declared. Three programs take turns: one that only
@@ -17,17 +17,13 @@ holds more than 1 KB per node.
 import argparse
 import asyncio
 import json
-import resource
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import toolchain
+from benchmarks.project import ROOT, Cost, Project
 from mig import labels
 from mig.layouts import Layout
 from mig.report import ComputeInstance, Gpu, Instance, Report
@@ -35,14 +31,12 @@ from mig.strategy import Strategy
 from simulator.api import Api, Json
 from simulator.control_plane import ControlPlane
 
-ROOT = Path(__file__).resolve().parents[1]
 MOST_TIMES_EMPTY = 1.5
 MOST_BYTES_PER_NODE = 1024
 GPUS = 8
 LAYOUT = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
 REPORTS = "mig-fleet"
 AT_ONCE = 32
-PATIENCE_S = 900
 
 EMPTY = "import pulumi\n"
 IDLE = """
@@ -82,64 +76,6 @@ for name, nodes in json.loads(Path("pools.json").read_text()).items():
     }})
     pulumi.export(name, pool.realized)
 """
-
-
-@dataclass
-class Project:
-    """A program with a backend of its own."""
-
-    folder: Path
-    seconds: list[float] = field(default_factory=list)
-    busy: list[float] = field(default_factory=list)
-    """Processor seconds of the same runs, in all processes."""
-
-    def create(self, program: str, work: toolchain.Workspace) -> None:
-        self.folder.mkdir()
-        (self.folder / "state").mkdir()
-        (self.folder / "__main__.py").write_text(program)
-        options = f"{{toolchain: pip, virtualenv: {sys.prefix}}}"
-        text = f"name: {self.folder.name}\nruntime: {{name: python, options: {options}}}\n"
-        (self.folder / "Pulumi.yaml").write_text(text)
-        self._environment = {
-            **work.environment(),
-            "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
-            "PYTHONPATH": str(ROOT),
-        }
-        self._pulumi = work.pulumi
-        self.run("stack", "init", "--secrets-provider", "passphrase")
-
-    def run(self, *arguments: str) -> float:
-        """Seconds it took; ends the benchmark with the engine's words when it fails."""
-        started = time.perf_counter()
-        done = subprocess.run(
-            [self._pulumi, *arguments, "--stack", "bench", "--non-interactive", "--color", "never"],
-            cwd=self.folder,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-        if done.returncode != 0:
-            sys.exit(f"pulumi {arguments[0]} of {self.folder.name} failed:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
-        return time.perf_counter() - started
-
-    def preview(self) -> None:
-        before = children()
-        self.seconds.append(self.run("preview", "--expect-no-changes"))
-        self.busy.append(children() - before)
-
-    def state_bytes(self) -> int:
-        """The checkpoint as the backend keeps it, without the white space that only files have."""
-        (path,) = (self.folder / "state" / ".pulumi" / "stacks" / self.folder.name).glob("bench.json")
-        return len(json.dumps(json.loads(path.read_text()), separators=(",", ":")))
-
-
-def children() -> float:
-    """Processor seconds of every process that was waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def a_node(name: str) -> Json:
@@ -192,29 +128,29 @@ async def populate(directory: Path, names: list[str]) -> None:
         await asyncio.gather(*map(one, names))
 
 
-async def measure(folder: Path, names: list[str], count: int, runs: int) -> tuple[Project, Project, Project]:
-    """Deploy the programs, then let their previews take turns."""
+async def measure(folder: Path, names: list[str], count: int, runs: int) -> tuple[list[list[Cost]], float]:
+    """The previews of each program, in their order, and bytes of state per node."""
     work = await asyncio.to_thread(toolchain.workspace, ROOT)
     plane = ControlPlane(folder / "cluster", work.bin)
     plane.directory.mkdir()
-    empty, idle, pooled = projects = Project(folder / "empty"), Project(folder / "idle"), Project(folder / "pools")
     try:
         await plane.start()
         await populate(plane.directory, names)
         size = -(-len(names) // count)
         pools = {f"pool-{n}": names[n * size : (n + 1) * size] for n in range(count)}
         program = POOLED.format(kubeconfig=plane.kubeconfig, reports=REPORTS, gpus=GPUS)
-        empty.create(EMPTY, work)
-        idle.create(IDLE, work)
-        pooled.create(program, work)
+        programs = {"empty": EMPTY, "idle": IDLE, "pools": program}
+        projects = [Project(folder / name, text, work) for name, text in programs.items()]
+        pooled = projects[-1]
         (pooled.folder / "pools.json").write_text(json.dumps({name: nodes for name, nodes in pools.items() if nodes}))
         for project in projects:
-            seconds = await asyncio.to_thread(project.run, "up", "--yes", "--skip-preview")
-            print(f"{project.folder.name}: deployed in {seconds:.1f} s", flush=True)
+            cost = await asyncio.to_thread(project.run, "up", "--yes", "--skip-preview")
+            print(f"{project.folder.name}: deployed in {cost.seconds:.1f} s", flush=True)
+        costs: list[list[Cost]] = [[] for _ in projects]
         for _ in range(runs):
-            for project in projects:
-                await asyncio.to_thread(project.preview)
-        return projects
+            for project, paid in zip(projects, costs, strict=True):
+                paid.append(await asyncio.to_thread(project.run, "preview", "--expect-no-changes"))
+        return costs, pooled.state_bytes("dynamic/mig:") / len(names)
     finally:
         plane.stop()
 
@@ -227,26 +163,22 @@ def main() -> int:
     chosen = parser.parse_args()
     names = [f"gpu-node-{n:04d}" for n in range(chosen.nodes)]
     with tempfile.TemporaryDirectory() as folder:
-        empty, idle, pooled = asyncio.run(measure(Path(folder), names, chosen.pools, chosen.runs))
-        growth = pooled.state_bytes() - empty.state_bytes()
-    ratio = median(pooled.seconds) / median(empty.seconds)
-    floor = median(idle.seconds) / median(empty.seconds)
-    per_node = growth / chosen.nodes
-    print(f"empty program: {told(empty)}")
-    print(f"idle dynamic resources: {told(idle)}")
-    print(f"{chosen.nodes} nodes in {chosen.pools} pool(s): {told(pooled)}")
-    print(
-        f"preview: {ratio:.2f} times an empty program's (bound {MOST_TIMES_EMPTY}); idle resources: {floor:.2f} times"
-    )
-    print(f"processor: {median(pooled.busy) / median(empty.busy):.2f} times an empty program's")
+        costs, per_node = asyncio.run(measure(Path(folder), names, chosen.pools, chosen.runs))
+    empty, idle, pooled = (median(cost.seconds for cost in paid) for paid in costs)
+    for what, paid in zip(("empty", "idle", f"{chosen.nodes} nodes in {chosen.pools} pool(s)"), costs, strict=True):
+        print(f"{what}: {told(paid)}")
+    times = pooled / empty
+    print(f"preview: {times:.2f} times an empty program's (bound {MOST_TIMES_EMPTY}); idle: {idle / empty:.2f} times")
     print(f"state: {per_node:.0f} bytes per node (bound {MOST_BYTES_PER_NODE})")
-    return 0 if ratio <= MOST_TIMES_EMPTY and per_node <= MOST_BYTES_PER_NODE else 1
+    return 0 if times <= MOST_TIMES_EMPTY and per_node <= MOST_BYTES_PER_NODE else 1
 
 
-def told(project: Project) -> str:
-    times: list[Any] = sorted(project.seconds)
-    span = f"{times[0]:.2f} to {times[-1]:.2f}"
-    return f"median {median(times):.2f} s of {len(times)} previews ({span}), {median(project.busy):.2f} s of processor"
+def told(paid: list[Cost]) -> str:
+    times = sorted(cost.seconds for cost in paid)
+    busy = median(cost.processor_s for cost in paid)
+    return (
+        f"median {median(times):.2f} s of {len(times)} ({times[0]:.2f} to {times[-1]:.2f}), {busy:.2f} s of processor"
+    )
 
 
 if __name__ == "__main__":

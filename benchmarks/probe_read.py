@@ -1,6 +1,6 @@
 """What one reading of the probe costs a node: 8 GPUs with 7 slices each, through the simulated NVML library.
 
-    python benchmarks/probe_read.py [--runs 200]
+    python -m benchmarks.probe_read [--runs 200]
 
 The packed program is measured as a node runs it, on a bare Python: the time from opening NVML to the finished report,
 and the resident memory of the process that does it. An idle Python of the same machine stands beside it. A real driver

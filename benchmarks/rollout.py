@@ -1,14 +1,15 @@
 """A change of layout on hundreds of simulated nodes: labelled, cut, read back, opened; beside an Ansible loop.
 
-    python benchmarks/rollout.py [--nodes 200] [--waves 1] [--ansible PATH/TO/ansible-playbook]
+    python -m benchmarks.rollout [--nodes 50 200 1000] [--waves 1 4] [--ansible PATH/TO/ansible-playbook]
 
 The control plane, the engine and the providers are real; the nodes are simulated (two H100 each, short timings) and all
 share this machine's cores with what is measured, so that most of the time is theirs. Timed is one `pulumi up` that
-changes the layout of every node, wave by wave, from the engine's start to the last verified node. The Ansible loop
-(`kubernetes.core.k8s`, one patch per node) only writes the label, and waits for nothing.
+changes the layout of every node, wave by wave, from the engine's start to the last verified node; beside it stand the
+processor's seconds of the engine, the program and the providers alone, and what it takes the providers to write the
+labels. The Ansible loop (`kubernetes.core.k8s`, one patch per node) only writes the label, and waits for nothing.
 
-Prints seconds, the largest process's memory, bytes of state and requests per node; with Ansible, how many times longer
-its loop took. Exits 1 when that is less than 50 times the labelling alone, or when an update fails.
+Prints a table, a line per number of nodes and of waves. Exits 1 when an Ansible loop took less than 50 times the
+labelling alone, or when an update fails.
 """
 
 import argparse
@@ -19,23 +20,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 import toolchain
+from benchmarks.project import PATIENCE_S, ROOT, STACK, Cost, Project
 from components.connection import Connection
 from components.rollout.order import Order
 from mig import labels
 from simulator import CHARTS, Fleet
 
-ROOT = Path(__file__).resolve().parents[1]
-SEVEN, THREE = {"1g.10gb": 7}, {"2g.20gb": 3}
+LAYOUTS = {"1g.10gb": 7}, {"2g.20gb": 3}
 GPUS = 2
 LEAST_TIMES_FASTER = 50
-PATIENCE_S = 1800
+ROW = "{:>6} {:>6} {:>9} {:>8} {:>11} {:>12} {:>10} {:>9} {:>10} {:>7}"
+HEAD = ("nodes", "waves", "change s", "ms/node", "processor s", "ms/node", "labels s", "MiB", "state B", "B/node")
 
 PLAYBOOK = """
 - hosts: localhost
@@ -53,68 +55,34 @@ PLAYBOOK = """
 """
 
 
-@dataclass
-class Stack:
-    """The product's own program in a folder of its own."""
+def a_stack(folder: Path, work: toolchain.Workspace) -> Project:
+    """The product's own program."""
+    (folder / "mig-fleet" / "stacks").mkdir(parents=True)
+    program = (ROOT / "__main__.py").read_text()
+    return Project(folder / "mig-fleet", program, work, stackConfigDir="stacks")
 
-    folder: Path
-    fleet: Fleet
-    nodes: list[str]
-    waves: int
 
-    def __post_init__(self) -> None:
-        work = toolchain.workspace(ROOT)
-        self.pulumi = work.pulumi
-        (self.folder / "stacks").mkdir(parents=True)
-        (self.folder / "state").mkdir()
-        for name in ("Pulumi.yaml", "__main__.py"):
-            (self.folder / name).write_text((ROOT / name).read_text())
-        (self.folder / ".venv").symlink_to(sys.prefix)
-        self.environment = {**work.environment(), "PULUMI_BACKEND_URL": (self.folder / "state").as_uri()}
-        self.run("stack", "init", "--secrets-provider", "passphrase")
-
-    def up(self, profiles: dict[str, int]) -> float:
-        """Seconds of one update to this layout."""
-        config = {
-            "cluster": {"kubeconfig": str(self.fleet.kubeconfig)},
-            "operator": {"chart": str(CHARTS / "gpu-operator"), "repository": None, "timeout": "10m"},
-            "layouts": {"bench": {"gpu": "H100-80GB", "all": profiles}},
-            "pools": {
-                "bench": {
-                    "gpu": "H100-80GB",
-                    "gpusPerNode": GPUS,
-                    "nodes": self.nodes,
-                    "layout": "bench",
-                    "rollout": {"maxUnavailable": -(-len(self.nodes) // self.waves), "timeout": "30m"},
-                }
-            },
-        }
-        file = self.folder / "stacks" / "Pulumi.bench.yaml"
-        kept = yaml.safe_load(file.read_text())
-        settings = {f"mig-fleet:{key}": value for key, value in config.items()}
-        file.write_text(yaml.safe_dump({**kept, "config": settings}))
-        started = time.perf_counter()
-        self.run("up", "--yes", "--skip-preview")
-        return time.perf_counter() - started
-
-    def state_bytes(self) -> int:
-        """The state as the engine exports it, without white space."""
-        return len(json.dumps(json.loads(self.run("stack", "export")), separators=(",", ":")))
-
-    def run(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [self.pulumi, *arguments, "--stack", "bench", "--non-interactive", "--color", "never"],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-        if done.returncode:
-            sys.exit(f"pulumi {arguments[0]} failed:\n{done.stdout[-4000:]}{done.stderr[-1000:]}")
-        return done.stdout
+def update(stack: Project, fleet: Fleet, nodes: list[str], waves: int, profiles: dict[str, int]) -> Cost:
+    """One update of every node to this layout, in at least so many waves."""
+    config = {
+        "cluster": {"kubeconfig": str(fleet.kubeconfig)},
+        "operator": {"chart": str(CHARTS / "gpu-operator"), "repository": None, "timeout": "10m"},
+        "layouts": {"bench": {"gpu": "H100-80GB", "all": profiles}},
+        "pools": {
+            "bench": {
+                "gpu": "H100-80GB",
+                "gpusPerNode": GPUS,
+                "nodes": nodes,
+                "layout": "bench",
+                "rollout": {"maxUnavailable": -(-len(nodes) // waves), "timeout": "30m"},
+            }
+        },
+    }
+    file = stack.folder / "stacks" / f"Pulumi.{STACK}.yaml"
+    kept = yaml.safe_load(file.read_text())
+    settings = {f"mig-fleet:{key}": value for key, value in config.items()}
+    file.write_text(yaml.safe_dump({**kept, "config": settings}))
+    return stack.run("up", "--yes", "--skip-preview")
 
 
 def fleet_file(folder: Path, nodes: list[str]) -> Path:
@@ -162,43 +130,65 @@ def ansible(program: Path, folder: Path, fleet: Fleet, nodes: list[str]) -> floa
     return time.perf_counter() - started
 
 
-def measure(count: int, waves: int, program: Path | None, folder: Path) -> dict[str, Any]:
+def measure(count: int, waves: list[int], program: Path | None, folder: Path) -> Iterator[dict[str, Any]]:
+    """What a change costs, for each number of waves; the last has Ansible's seconds, too."""
     nodes = [f"gpu-node-{n:04d}" for n in range(count)]
     fleet = Fleet(folder / "fleet")
     try:
-        started = time.perf_counter()
-        fleet.up(toolchain.workspace(ROOT).bin, fleet_file(folder, nodes), attached=True)
-        print(f"{count} simulated nodes are up after {time.perf_counter() - started:.1f} s", flush=True)
-        stack = Stack(folder / "project", fleet, nodes, waves)
-        print(f"first update: {stack.up(SEVEN):.1f} s", flush=True)
-        found: dict[str, Any] = {"change_s": stack.up(THREE), "label_s": label(fleet, nodes)}
-        found["state_bytes"] = stack.state_bytes()
-        found["largest_process_mib"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        if program is not None:
-            found["ansible_s"] = ansible(program, folder, fleet, nodes)
-        return found
+        work = toolchain.workspace(ROOT)
+        fleet.up(work.bin, fleet_file(folder, nodes), attached=True)
+        stack = a_stack(folder, work)
+        update(stack, fleet, nodes, waves[0], LAYOUTS[0])
+        for turn, at_least in enumerate(waves, start=1):
+            cost = update(stack, fleet, nodes, at_least, LAYOUTS[turn % 2])
+            found = {"nodes": count, "cost": cost, "label_s": label(fleet, nodes)}
+            found["state_bytes"] = stack.state_bytes("dynamic/mig:")
+            found["waves"] = stack.resources("dynamic/mig:Verification")
+            found["largest_process_mib"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+            if program is not None and turn == len(waves):
+                found["ansible_s"] = ansible(program, folder, fleet, nodes)
+            yield found
     finally:
         fleet.down()
 
 
+def row(found: dict[str, Any]) -> str:
+    nodes, cost, state = found["nodes"], found["cost"], found["state_bytes"]
+    return ROW.format(
+        nodes,
+        found["waves"],
+        f"{cost.seconds:.1f}",
+        f"{1000 * cost.seconds / nodes:.0f}",
+        f"{cost.processor_s:.1f}",
+        f"{1000 * cost.processor_s / nodes:.0f}",
+        f"{found['label_s']:.2f}",
+        f"{found['largest_process_mib']:.0f}",
+        state,
+        f"{state / nodes:.0f}",
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nodes", type=int, default=200, help="simulated nodes (default: %(default)s)")
-    parser.add_argument("--waves", type=int, default=1, help="at least so many waves (default: %(default)s)")
+    parser.add_argument("--nodes", type=int, nargs="+", default=[50, 200], help="simulated nodes (default: 50 200)")
+    parser.add_argument("--waves", type=int, nargs="+", default=[1, 4], help="at least so many waves (default: 1 4)")
     parser.add_argument("--ansible", type=Path, help="ansible-playbook of an environment with kubernetes.core")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="rollout-") as folder:
-        found = measure(chosen.nodes, chosen.waves, chosen.ansible, Path(folder))
-    print(f"change of layout:  {found['change_s']:.1f} s, {1000 * found['change_s'] / chosen.nodes:.0f} ms a node")
-    print(f"labelling alone:   {found['label_s']:.2f} s, {1000 * found['label_s'] / chosen.nodes:.1f} ms a node")
-    print(f"state:             {found['state_bytes']} bytes, {found['state_bytes'] / chosen.nodes:.0f} a node")
-    print(f"largest process:   {found['largest_process_mib']:.0f} MiB")
-    if "ansible_s" not in found:
-        return 0
-    faster, whole = found["ansible_s"] / found["label_s"], found["ansible_s"] / found["change_s"]
-    print(f"the Ansible loop:  {found['ansible_s']:.1f} s for the labels alone")
-    print(f"ratio:             {faster:.0f} times our labelling, {whole:.1f} times our whole verified change")
-    return 0 if faster >= LEAST_TIMES_FASTER else 1
+    slowest = float("inf")
+    print(ROW.format(*HEAD), flush=True)
+    for count in chosen.nodes:
+        with tempfile.TemporaryDirectory(prefix="rollout-") as folder:
+            for found in measure(count, chosen.waves, chosen.ansible, Path(folder)):
+                print(row(found), flush=True)
+                if "ansible_s" in found:
+                    faster, whole = found["ansible_s"] / found["label_s"], found["ansible_s"] / found["cost"].seconds
+                    slowest = min(slowest, faster)
+                    print(
+                        f"the Ansible loop over {count} nodes: {found['ansible_s']:.1f} s for the labels alone, "
+                        f"{faster:.0f} times our labelling, {whole:.1f} times our whole verified change",
+                        flush=True,
+                    )
+    return 0 if slowest >= LEAST_TIMES_FASTER else 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,75 @@
+"""A Pulumi project with a stack and a backend of its own, and what the engine's commands on it cost."""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import toolchain
+
+ROOT = Path(__file__).resolve().parents[1]
+STACK = "bench"
+PATIENCE_S = 3600
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one command of the engine took, in all its processes."""
+
+    seconds: float
+    processor_s: float
+
+
+class Project:
+    """A folder with a program; it runs in this environment."""
+
+    def __init__(self, folder: Path, program: str, work: toolchain.Workspace, **settings: Any) -> None:
+        self.folder, self._pulumi = folder, work.pulumi
+        (folder / "state").mkdir(parents=True)
+        (folder / "__main__.py").write_text(program)
+        runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
+        # What is JSON is YAML.
+        (folder / "Pulumi.yaml").write_text(json.dumps({"name": folder.name, "runtime": runtime, **settings}))
+        backend = {"PULUMI_BACKEND_URL": (folder / "state").as_uri(), "PYTHONPATH": str(ROOT)}
+        self._environment = {**work.environment(), **backend}
+        self.run("stack", "init", "--secrets-provider", "passphrase")
+
+    def run(self, *arguments: str) -> Cost:
+        """Ends the benchmark with the engine's words when it fails."""
+        started, before = time.perf_counter(), _children()
+        done = subprocess.run(
+            [self._pulumi, *arguments, "--stack", STACK, "--non-interactive", "--color", "never"],
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        if done.returncode:
+            sys.exit(f"pulumi {arguments[0]} of {self.folder.name} failed:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
+        return Cost(time.perf_counter() - started, _children() - before)
+
+    def resources(self, of: str) -> int:
+        """How many of them have this in their type."""
+        return len(self._state(of))
+
+    def state_bytes(self, of: str) -> int:
+        """The state of such resources, without the white space that only files have."""
+        return len(json.dumps(self._state(of), separators=(",", ":")))
+
+    def _state(self, of: str) -> list[Any]:
+        (path,) = (self.folder / "state" / ".pulumi" / "stacks").glob(f"*/{STACK}.json")
+        resources = json.loads(path.read_text())["checkpoint"]["latest"]["resources"]
+        return [each for each in resources if of in each["type"]]
+
+
+def _children() -> float:
+    """Processor seconds of every process that was waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
