@@ -139,6 +139,13 @@ def test_an_update_that_is_interrupted_in_a_wave_is_finished_by_the_next_one(
 
 def test_a_rollout_may_take_several_updates(one_by_one: Deployment) -> None:
     cut_anew(one_by_one, maxWavesPerUpdate=1)
+    one_by_one.fleet.run_pod(CANARY, {"nvidia.com/mig-1g.10gb": 1}, name="web", owner="Deployment")
+    try:
+        seen = one_by_one.preview("--diff")
+    finally:
+        one_by_one.fleet.user_pods.clear()
+    assert "(Deployment web) holds 1x mig-1g.10gb" in seen, seen.text
+    assert "asks for mig-1g.10gb" not in seen, "the waves that wait go on offering it"
     for done, waiting in ((1, "wave-010, wave-011"), (2, "wave-011")):
         outcome = one_by_one.up()
         assert outcome.status == 0, outcome.text
@@ -146,6 +153,9 @@ def test_a_rollout_may_take_several_updates(one_by_one: Deployment) -> None:
         assert [one_by_one.realized_on(n)["0-7"] for n in (CANARY, THIRD, SECOND)].count("3x 2g.20gb") == done
     assert one_by_one.up().status == 0
     assert {one_by_one.realized_on(name)["0-7"] for name in (CANARY, SECOND, THIRD)} == {"3x 2g.20gb"}
+    assert one_by_one.up().status == 0, "takes the old layout out of MIG Manager's file"
+    quiet = one_by_one.preview("--expect-no-changes")
+    assert quiet.status == 0, quiet.text
 
 
 def test_a_renamed_pool_and_a_node_that_changes_pools_are_not_cut_anew(one_by_one: Deployment) -> None:
