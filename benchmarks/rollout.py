@@ -15,7 +15,6 @@ labelling alone, or when an update fails.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from typing import Any
 import yaml
 
 import toolchain
-from benchmarks.project import PATIENCE_S, ROOT, STACK, Cost, Project
+from benchmarks.project import ROOT, STACK, Cost, Project
 from components.connection import Connection
 from components.rollout.order import Order
 from mig import labels
@@ -36,6 +35,7 @@ from simulator import CHARTS, Fleet
 LAYOUTS = {"1g.10gb": 7}, {"2g.20gb": 3}
 GPUS = 2
 LEAST_TIMES_FASTER = 50
+PATIENCE_S = 3600
 ROW = "{:>6} {:>6} {:>9} {:>8} {:>11} {:>12} {:>10} {:>9} {:>10} {:>7}"
 HEAD = ("nodes", "waves", "change s", "ms/node", "processor s", "ms/node", "labels s", "MiB", "state B", "B/node")
 
@@ -144,7 +144,6 @@ def measure(count: int, waves: list[int], program: Path | None, folder: Path) ->
             found = {"nodes": count, "cost": cost, "label_s": label(fleet, nodes)}
             found["state_bytes"] = stack.state_bytes("dynamic/mig:")
             found["waves"] = stack.resources("dynamic/mig:Verification")
-            found["largest_process_mib"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
             if program is not None and turn == len(waves):
                 found["ansible_s"] = ansible(program, folder, fleet, nodes)
             yield found
@@ -162,7 +161,7 @@ def row(found: dict[str, Any]) -> str:
         f"{cost.processor_s:.1f}",
         f"{1000 * cost.processor_s / nodes:.0f}",
         f"{found['label_s']:.2f}",
-        f"{found['largest_process_mib']:.0f}",
+        f"{cost.largest_process_mib:.0f}",
         state,
         f"{state / nodes:.0f}",
     )
