@@ -14,6 +14,7 @@ from components.connection import (
     NotFound,
     TooManyRequests,
 )
+from components.deadline import within
 from mig import labels
 
 __all__ = ["Cluster", "ClusterArgs", "ClusterError", "ClusterUnreachable", "Json", "NodeMissing"]
@@ -22,6 +23,7 @@ REWRITES = 5
 """A node's taints are a list, so a change of them is read, changed and written; somebody may come in between."""
 
 EXEC_TIMEOUT_S = 20
+"""A command in a pod, from the first byte to the last: a server that accepts and stays silent is not waited for."""
 
 OWNER = {"fieldManager": labels.FIELD_MANAGER}
 
@@ -199,24 +201,33 @@ class Cluster(Connection):
 
         Raises :class:`ClusterError` where that is not allowed or the pod has no such program.
         """
-        from kubernetes import client
         from kubernetes.client import ApiException
-        from kubernetes.stream import stream
         from urllib3.exceptions import HTTPError
         from websocket import WebSocketException
+
+        try:
+            return within(EXEC_TIMEOUT_S, lambda: self._talk(namespace, pod, command))
+        except TimeoutError:
+            text = f"{command[0]} in pod {namespace}/{pod} gave no answer within {EXEC_TIMEOUT_S} s"
+            raise ClusterError(text) from None
+        except (ApiException, HTTPError, WebSocketException, OSError, ValueError, TypeError, LookupError) as exc:
+            reason = getattr(exc, "reason", None) or exc
+            raise ClusterError(f"{command[0]} could not be run in pod {namespace}/{pod}: {reason}") from None
+
+    def _talk(self, namespace: str, pod: str, command: list[str]) -> tuple[int, str]:
+        """The library opens a WebSocket without any bound (kubernetes 37, ws_client.create_websocket)."""
+        from kubernetes import client
+        from kubernetes.stream import stream
 
         # A client of its own: the library swaps the client's transport for a WebSocket while it talks.
         api = client.CoreV1Api(client.ApiClient(self.settings))
         wanted = {"command": command, "stderr": True, "stdin": False, "stdout": True, "tty": False}
-        try:
-            talk = stream(api.connect_get_namespaced_pod_exec, pod, namespace, **wanted, _preload_content=False)
+        talk = stream(api.connect_get_namespaced_pod_exec, pod, namespace, **wanted, _preload_content=False)
+        with contextlib.closing(talk):
             talk.run_forever(timeout=EXEC_TIMEOUT_S)
             if talk.returncode is None:
-                raise ClusterError(f"{command[0]} in pod {namespace}/{pod} did not end within {EXEC_TIMEOUT_S} s")
+                raise TimeoutError
             return int(talk.returncode), f"{talk.read_stdout()}{talk.read_stderr()}".strip()
-        except (ApiException, HTTPError, WebSocketException, OSError, ValueError, TypeError, LookupError) as exc:
-            reason = getattr(exc, "reason", None) or exc
-            raise ClusterError(f"{command[0]} could not be run in pod {namespace}/{pod}: {reason}") from None
 
     def _patch(self, path: str, body: Json) -> Json:
         return self.call("PATCH", path, OWNER, body, "application/merge-patch+json")
