@@ -56,9 +56,8 @@ class Conflict:
 def conflicts(
     pools: Iterable[PoolFacts], strategy: Strategy | None = None, config_map: str = LAYOUTS_CONFIG_MAP
 ) -> tuple[Conflict, ...]:
-    """Every conflict of every pool; empty when all is well. ``strategy`` None is the one that the layouts lead to."""
-    pools = list(pools)
-    chosen = strategy or strategies.derive(pool.layout.per_gpu(pool.gpus_per_node) for pool in pools)
+    """Every conflict of every pool; empty when all is well. ``strategy`` None is the default."""
+    chosen = strategy or strategies.DEFAULT
     found = []
     for pool in pools:
         found += [*layout_fits(pool), *model_matches(pool), *every_gpu_covered(pool), *strategy_serves(pool, chosen)]

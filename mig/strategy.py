@@ -12,8 +12,9 @@ Source: k8s-device-plugin internal/rm and internal/lm; one failing device takes 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Final
 
 from mig.labels import GPU_RESOURCE
 from mig.profiles import Profile
@@ -30,13 +31,11 @@ class Strategy(StrEnum):
     MIXED = "mixed"
 
 
-def derive(nodes: Iterable[Cuts]) -> Strategy:
-    """The strategy for nodes that are cut like this: none without MIG, else mixed, which tells every profile apart.
-
-    Single is never derived: it hides the profile from the scheduler. It is accepted when a user asks for it and every
-    node allows it.
-    """
-    return Strategy.MIXED if any(cut is not None for node in nodes for cut in node) else Strategy.NONE
+DEFAULT: Final = Strategy.MIXED
+"""It tells every profile apart, hands out whole GPUs as they are, and does not depend on the layouts. One that followed
+them would reach the nodes before their waves do: with the last layout gone, ``none`` would hand out GPUs that are still
+cut, of which CUDA sees one slice each. Single hides the profile from the scheduler, so a user has to ask for it.
+"""
 
 
 def conflicts(strategy: Strategy, cuts: Cuts) -> tuple[str, ...]:

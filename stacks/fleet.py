@@ -12,7 +12,7 @@ from mig.errors import InvalidLayout, MigError
 from mig.layouts import Layout
 from mig.placement import Verdict
 from mig.rules import PoolFacts, conflicts
-from mig.strategy import Strategy, derive
+from mig.strategy import DEFAULT, Strategy
 from stacks.documents import Document, open_document
 from stacks.problems import InvalidSettings, Problem, did_you_mean, from_pydantic
 from stacks.settings import Pool, Settings, raw_from_document, raw_from_pulumi
@@ -78,13 +78,12 @@ def parse(raw: Mapping[str, Any], source: str) -> Fleet:
     if settings.probe.namespace == settings.operator.namespace:
         text = f"{settings.probe.namespace!r} holds MIG Manager's layout file; give the probes a namespace of their own"
         problems.append(Problem("probe.namespace", text))
-    strategy = derive(pool.layout.per_gpu(pool.settings.gpus_per_node) for pool in pools)
-    for conflict in conflicts([_facts(pool) for pool in pools], strategy):
+    for conflict in conflicts([_facts(pool) for pool in pools], DEFAULT):
         path = f"pools.{conflict.subject}" if conflict.subject else "pools"
         problems.append(Problem(path, conflict.text, conflict.unproven))
     if problems:
         raise InvalidSettings(source, problems)
-    return Fleet(settings, layouts, pools, strategy, prices)
+    return Fleet(settings, layouts, pools, DEFAULT, prices)
 
 
 def _named(raw: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:

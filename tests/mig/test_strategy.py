@@ -5,16 +5,17 @@ from collections import Counter
 import pytest
 
 from mig import Layout, Strategy, gfd, gpus
-from mig.strategy import Cuts, allocatable, conflicts, derive
+from mig.strategy import DEFAULT, Cuts, allocatable, conflicts
 
 DENSE: Cuts = [{"1g.10gb": 7}] * 8
 OFF: Cuts = [None] * 8
 
 
-def test_without_mig_no_strategy_is_needed_and_with_it_mixed_tells_profiles_apart() -> None:
-    assert derive([OFF, OFF]) is Strategy.NONE
-    assert derive([OFF, DENSE]) is Strategy.MIXED
-    assert derive([]) is Strategy.NONE
+def test_the_default_serves_nodes_before_while_and_after_they_are_cut() -> None:
+    for cuts in (OFF, DENSE, [*DENSE[:4], *OFF[:4]]):
+        assert conflicts(DEFAULT, cuts) == ()
+    assert allocatable(DEFAULT, OFF) == {"nvidia.com/gpu": 8}
+    assert allocatable(DEFAULT, DENSE) == {"nvidia.com/mig-1g.10gb": 56}
 
 
 @pytest.mark.parametrize(

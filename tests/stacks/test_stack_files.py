@@ -131,10 +131,9 @@ def test_a_layout_that_no_device_filter_could_bind_to_its_gpus_is_refused() -> N
     assert found.startswith("layouts.thor.gpu: Thor iGPU (Jetson T5000) has no PCI device id")
 
 
-def test_a_fleet_of_whole_gpus_expects_no_label_that_gfd_never_writes() -> None:
+def test_the_last_layout_that_goes_takes_no_strategy_with_it_from_nodes_that_are_still_cut() -> None:
     whole = fleet.parse(a_stack(layouts={"dense": {"gpu": "H100-80GB", "disabled": True}}), "x")
-    assert whole.strategy == "none"
-    assert whole.pools[0].layout.gfd_labels(8, whole.strategy) == {"nvidia.com/gpu.count": "8"}
+    assert whole.strategy == fleet.parse(a_stack(), "x").strategy == "mixed"
 
 
 def test_probes_do_not_write_where_mig_managers_layout_file_lies() -> None:
