@@ -3,6 +3,7 @@
 Pure: a function from wish and look to differences, shared by drift (`check`) and by the gate (`update`).
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +12,9 @@ from typing import TypedDict
 from components.look import Node
 from mig.report import SILENT_AFTER_S
 from mig.wording import in_words
+
+SLICE_COUNT = re.compile(r"nvidia\.com/mig-.+\.count")
+"""Labels of GPU Feature Discovery under strategy mixed: how many slices of one profile a node has."""
 
 
 class Expected(TypedDict):
@@ -143,10 +147,12 @@ def _allocatable(expected: Mapping[str, int], node: Node) -> list[str]:
 
 
 def _labels(expected: Mapping[str, str], node: Node) -> list[str]:
+    """Those that should be there, and counts of slices that should not: of a GFD that stopped looking."""
+    left = {key for key in node.labels if SLICE_COUNT.fullmatch(key)} - expected.keys()
     return [
-        f"{key}: expected {value!r}, found {node.labels.get(key, 'none')!r}"
-        for key, value in sorted(expected.items())
-        if node.labels.get(key) != value
+        f"{key}: expected {expected.get(key, 'none')!r}, found {node.labels.get(key, 'none')!r}"
+        for key in sorted(expected.keys() | left)
+        if node.labels.get(key) != expected.get(key)
     ]
 
 

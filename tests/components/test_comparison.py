@@ -124,3 +124,12 @@ def test_a_gpu_is_put_into_words() -> None:
     assert in_words({"1g.10gb": 2, "3g.40gb": 1}) == "3g.40gb + 2x 1g.10gb"
     assert in_words({}) == "no slices"
     assert in_words(None) == "MIG off"
+
+
+def test_slices_that_feature_discovery_still_shows_and_nobody_declared_are_stale_labels(
+    expected: Expected, a_node: Callable[..., Node]
+) -> None:
+    left = {"nvidia.com/mig-3g.40gb.count": "2", "nvidia.com/mig-3g.40gb.product": "NVIDIA-H100-80GB-HBM3-MIG-3g.40gb"}
+    node = a_node()
+    (found,) = differences(expected, "n1", replace(node, labels={**node.labels, **left}))
+    assert str(found) == "GFD labels stale: n1: nvidia.com/mig-3g.40gb.count: expected 'none', found '2'"
