@@ -1,5 +1,7 @@
 """Probes that do not say what NVML has."""
 
+from datetime import UTC, datetime, timedelta
+
 from simulator import Fault as NodeFault
 from tests.faults.fault import Fault, Outcome
 from tests.faults.ground import FIRST, REPORTS
@@ -17,6 +19,17 @@ def silenced(stage: Stage) -> None:
 def vanished(stage: Stage) -> None:
     silenced(stage)
     stage.fleet.call("delete", REPORT)
+
+
+def fell_silent(stage: Stage) -> None:
+    """The probe ends, and the API server's stamps say that it was twenty minutes ago. A write of stamps alone is
+    dropped (apimachinery, IgnoreManagedFieldsTimestampsTransformer), hence the annotation.
+    """
+    silenced(stage)
+    long_ago = (datetime.now(UTC) - timedelta(minutes=20)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    entries = stage.fleet.call("get", REPORT)["metadata"]["managedFields"]
+    aged = {"managedFields": [{**entry, "time": long_ago} for entry in entries], "annotations": {"aged": long_ago}}
+    stage.fleet.call("patch", REPORT, {"metadata": aged})
 
 
 def probe_runs(stage: Stage) -> None:
@@ -45,6 +58,17 @@ PROBES = [
         touched=FIRST,
         closed=FIRST,
         reads=("report missing: node-1: its probe has not reported since the last change",),
+        cure="the probe runs",
+        end=probe_runs,
+    ),
+    Fault(
+        "a probe that fell silent long ago",
+        "the probe's pod was deleted with its DaemonSet paused: nobody renews the report",
+        fell_silent,
+        Outcome.HALTED,
+        touched=FIRST,
+        closed=FIRST,
+        reads=("report stale: node-1: its probe has been silent for more than 15 minutes",),
         cure="the probe runs",
         end=probe_runs,
     ),
