@@ -22,11 +22,11 @@ from components.clean_error import CleanError, one_clean_error
 from components.comparison import Kind
 from components.drift import address, checked, lasting, reports_of
 from components.look import Look, Node, look
-from components.rollout.change import recut
+from components.rollout.change import Marks, claim, recut
 from components.rollout.closing import how_to_open
 from components.rollout.disruption import foreseen
 from components.rollout.holders import holders
-from components.rollout.order import POLL_S, Order, WaveArgs
+from components.rollout.order import POLL_S, Order, Refused, WaveArgs
 from mig import labels
 
 Props = dict[str, Any]
@@ -71,14 +71,13 @@ class AssignmentProvider(ResourceProvider):
 
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
         """Nodes that are taken out now are released by a later update: in this one another wave may take them over, and
-        cut them only once. Those of an earlier one go first: where they cannot, nothing of this change was begun.
+        cut them only once. Those of an earlier one go first: where they cannot, nothing was cut.
         """
-        release(news, {*_members(news), *_members(olds)})
-        return UpdateResult(assign(news))
+        return UpdateResult(assign(news, olds))
 
     def delete(self, _id: str, props: Props) -> None:
         """Called when a wave leaves the stack, and on destroy, while MIG Manager still runs."""
-        release(props, ())
+        release(props)
 
 
 class Assignment(Resource, module="mig", name="Assignment"):
@@ -93,7 +92,9 @@ class Assignment(Resource, module="mig", name="Assignment"):
 
 
 def relabelled(seen: Look, props: Mapping[str, Any]) -> list[str]:
-    """A sentence for each node that is gone, carries another config than we gave it, or was taken out of the pool."""
+    """A sentence for each node that is gone, carries another wave's mark or another config than we gave it, or was
+    taken out of the pool.
+    """
     found = []
     for name in props["nodes"]:
         node = seen.nodes.get(name)
@@ -101,6 +102,9 @@ def relabelled(seen: Look, props: Mapping[str, Any]) -> list[str]:
             found.append(f"{Kind.GONE}: {name} is no longer in the cluster")
         elif node.annotations.get(labels.WAVE) is None:
             found.append(f"{Kind.REPLACED}: {name} is another node of that name, without the marks of our last update")
+        elif _is_others(node, props):
+            has = f"carries the mark of {node.annotations[labels.WAVE]}"
+            found.append(f"{Kind.TAKEN}: {name} {has}, expected that of {props['wave']}")
         elif node.config != props["config"]:
             found.append(
                 f"{Kind.RELABELLED}: {name} carries {node.config or 'no config'!r}, expected {props['config']!r}"
@@ -116,42 +120,58 @@ def relabelled(seen: Look, props: Mapping[str, Any]) -> list[str]:
     return sorted(found)
 
 
-def assign(props: Props) -> Props:
+def assign(props: Props, olds: Props | None = None) -> Props:
     """Give the nodes that differ their config, and mark all as this wave's own; returns the outputs.
 
-    A wave that is held back for a later update only takes its nodes over from the wave they were in.
+    Nodes of other waves are taken over first, and stay so when the rest is refused: under `--continue-on-error` the
+    wave that they leave goes all the same, and would do to them what its delete policy says. A wave that is held back
+    for a later update does no more than that. ``olds`` is what an update replaces: what left before that is released.
     """
     with one_clean_error(AssignmentFailed):
         order = Order.of(props)
         seen = order.look()
         marks = {name: _marks(seen.nodes.get(name), props) for name in _members(props)}
+        taken = [name for name in marks if name in seen.nodes and _is_others(seen.nodes[name], props)]
+        _mark(order, {name: marks.pop(name) for name in taken})
+        if olds is not None and (left := _own(seen, props, {*_members(props), *_members(olds)})):
+            _let_go(order, left, props)
+            order = Order.of(props)
+            seen = order.look()
         changing = [] if props.get("held") else sorted(props["nodes"])
         differing = [name for name in changing if not _has(seen, name, props["config"])]
         recut(order, dict.fromkeys(differing, str(props["config"])), marks)
         settled = [name for name in marks if name in seen.nodes and name not in differing]
         unmarked = [name for name in settled if not _carries(seen.nodes[name], marks[name])]
-        _, failed = order.each(unmarked, lambda cluster, name: cluster.patch_node(name, {}, marks[name]))
-        if failed:
-            reasons = "; ".join(f"{name} could not be marked: {text}" for name, text in sorted(failed.items()))
-            closed = f"\nrelabelled and closed to new pods: {', '.join(differing)}" if differing else ""
-            raise AssignmentFailed(f"{reasons}{closed}\nRun the update again to go on")
+        _mark(order, {name: marks[name] for name in unmarked}, differing)
     return lasting(props)
 
 
-def release(props: Props, stay: Iterable[str]) -> None:
-    """What the delete policy says, for this wave's own nodes but those that stay; safe to repeat.
+def release(props: Props) -> None:
+    """What the delete policy says, for this wave's own nodes; safe to repeat.
 
     Whose a node is stands on the node, so that one which another wave has taken over, or which left, is not touched.
     """
     with one_clean_error(AssignmentFailed):
         order = Order.of(props)
-        own = _own(order.look(), props, stay)
-        targets = {name: target for name, node in own.items() if (target := _target(node, props)) is not None}
-        recut(order, {name: target for name, target in targets.items() if own[name].config != target}, {})
-        _settled(order, targets)
-        _, failed = order.each(own, lambda cluster, name: cluster.let_go(name, order.wave))
-        if failed:
-            raise AssignmentFailed("; ".join(f"{name}: {text}" for name, text in sorted(failed.items())))
+        _let_go(order, _own(order.look(), props, ()), props)
+
+
+def _let_go(order: Order, own: Mapping[str, Node], props: Props) -> None:
+    targets = {name: target for name, node in own.items() if (target := _target(node, props)) is not None}
+    recut(order, {name: target for name, target in targets.items() if own[name].config != target}, {})
+    _settled(order, targets)
+    _, failed = order.each(own, lambda cluster, name: cluster.let_go(name, order.wave))
+    if failed:
+        raise AssignmentFailed("; ".join(f"{name}: {text}" for name, text in sorted(failed.items())))
+
+
+def _mark(order: Order, marks: Marks, relabelled: Iterable[str] = ()) -> None:
+    try:
+        claim(order, marks)
+    except Refused as exc:
+        names = ", ".join(relabelled)
+        state = f"relabelled and closed to new pods: {names}" if names else "no node was relabelled"
+        raise AssignmentFailed(f"{exc}\n{state}\nRun the update again to go on") from None
 
 
 def _members(props: Mapping[str, Any]) -> list[str]:
@@ -164,6 +184,11 @@ def _own(seen: Look, props: Mapping[str, Any], stay: Iterable[str]) -> dict[str,
     kept = set(stay)
     marked = (node for node in seen.nodes.values() if node.annotations.get(labels.WAVE) == props["wave"])
     return {node.name: node for node in sorted(marked, key=lambda node: node.name) if node.name not in kept}
+
+
+def _is_others(node: Node, props: Mapping[str, Any]) -> bool:
+    """Whether another wave has marked the node as its own."""
+    return node.annotations.get(labels.WAVE) not in (None, props["wave"])
 
 
 def _has(seen: Look, name: str, config: str) -> bool:

@@ -35,6 +35,7 @@ class Kind(StrEnum):
 
     GONE = "node gone"
     REPLACED = "node replaced"
+    TAKEN = "node taken over"
     RELABELLED = "label changed"
     UNSETTLED = "not settled"
     FAILED = "MIG Manager failed"

@@ -34,7 +34,7 @@ def recut(order: Order, targets: Mapping[str, str], marks: Marks) -> None:
         raise Refused("nothing was changed:\n  " + "\n  ".join(found))
     newly = [name for name in sorted(targets) if not before.nodes[name].closed]
     try:
-        _claim(order, {name: marks[name] for name in targets if name in marks})
+        claim(order, {name: marks[name] for name in targets if name in marks})
         close(order, newly)
         evicted = drain(order, targets)
         if evicted:
@@ -47,8 +47,8 @@ def recut(order: Order, targets: Mapping[str, str], marks: Marks) -> None:
     _label(order, seen, targets, marks)
 
 
-def _claim(order: Order, marks: Marks) -> None:
-    """Before the first node is closed: a wave that the nodes leave in the same update then leaves them alone."""
+def claim(order: Order, marks: Marks) -> None:
+    """Mark nodes as this wave's own, so that no other one does anything to them any more; raises :class:`Refused`."""
     _, failed = order.each(marks, lambda cluster, name: cluster.patch_node(name, {}, marks[name]))
     if failed:
         raise Refused("; ".join(f"{name} could not be marked: {text}" for name, text in sorted(failed.items())))

@@ -3,8 +3,11 @@
 import pytest
 
 from components.assignment import AssignmentFailed
+from components.connection import ClusterError
+from components.look import forget
+from components.verification import VerificationFailed
 from mig import labels
-from tests.components.memory.fleet import DENSE, FAILS, WIDE, Fleet
+from tests.components.memory.fleet import DENSE, FAILS, SUCCEEDS, WIDE, Fleet
 from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out
 
 
@@ -203,3 +206,111 @@ def test_a_release_that_failed_says_what_is_still_closed_and_is_not_forgotten(fl
     fleet.label("n1", labels.STATE, "success")
     ASSIGNMENT.delete("pool-wave-0", wave)
     assert fleet.closed() == []
+
+
+@pytest.fixture
+def half_done(fleet: Fleet) -> tuple[Props, Props]:
+    """A node joined, so the wave split; its half was assigned and failed; now the stack is as it was before."""
+    old = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
+    fleet.add("n3")
+    fleet.manager["n3"] = [FAILS]
+    half = a_wave("n1", "n3", wave="pool-wave-00", on_delete="disable")
+    ASSIGNMENT.create(half)
+    with pytest.raises(VerificationFailed):
+        VERIFICATION.create(half)
+    fleet.manager["n3"] = [SUCCEEDS]
+    fleet.forget_requests()
+    return old, half
+
+
+def updated(wave: Props) -> None:
+    """What Pulumi does with a wave whose wish is the one in the state: nothing, unless `check` sees drift."""
+    forget()
+    seen = ASSIGNMENT.check(wave, wave).inputs
+    if ASSIGNMENT.diff("id", wave, seen).changes:
+        ASSIGNMENT.update("id", wave, seen)
+
+
+def test_a_node_that_another_wave_took_over_is_drift_of_the_wave_that_declares_it(
+    fleet: Fleet, half_done: tuple[Props, Props]
+) -> None:
+    old, _ = half_done
+    forget()
+    assert ASSIGNMENT.check(old, old).inputs["drift"] == [
+        "node taken over: n1 carries the mark of pool-wave-00, expected that of pool-wave-0"
+    ]
+    updated(old)
+    assert fleet.written() == ["PATCH /api/v1/nodes/n1"], "its mark, and nothing else"
+    forget()
+    assert "drift" not in ASSIGNMENT.check(old, old).inputs
+
+
+@pytest.mark.parametrize("policy", ["retain", "disable", "restore"])
+def test_taking_back_a_half_done_update_cuts_no_node_that_the_stack_declares(
+    fleet: Fleet, half_done: tuple[Props, Props], policy: str
+) -> None:
+    old, half = half_done
+    updated({**old, "on_delete": policy})
+    ASSIGNMENT.delete("pool-wave-00", {**half, "on_delete": policy})
+    assert {node for node, _ in fleet.labelled()} <= {"n3"}
+    assert fleet.marks("n1")["wave"] == fleet.marks("n2")["wave"] == "pool-wave-0"
+    assert fleet.marks("n3") == {}
+
+
+def test_a_pool_whose_new_name_is_taken_back_keeps_its_nodes(fleet: Fleet) -> None:
+    old = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
+    renamed = a_wave("n1", "n2", wave="new-wave-0", on_delete="disable")
+    ASSIGNMENT.create(renamed)
+    updated(old)
+    ASSIGNMENT.delete("new-wave-0", renamed)
+    assert fleet.labelled() == []
+    assert fleet.marks("n1")["wave"] == fleet.marks("n2")["wave"] == "pool-wave-0"
+
+
+@pytest.mark.parametrize("bad", ["not Ready", "in use"])
+def test_a_wave_that_is_refused_has_taken_its_nodes_over_before_the_old_one_goes(fleet: Fleet, bad: str) -> None:
+    """`pulumi up --continue-on-error` deletes the old wave although the new one was refused."""
+    old = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
+    fleet.add("n3")
+    if bad == "in use":
+        fleet.pod("web", "n3")
+    else:
+        fleet.patch("n3", {"status": {"conditions": [{"type": "Ready", "status": "False"}]}})
+    with pytest.raises(AssignmentFailed, match=r"^nothing was changed:\n  node 'n3' is "):
+        ASSIGNMENT.create(a_wave("n1", "n2", "n3", wave="pool-wave-00", on_delete="disable"))
+    assert fleet.written() == ["PATCH /api/v1/nodes/n1", "PATCH /api/v1/nodes/n2"], "one mark each"
+    ASSIGNMENT.delete("pool-wave-0", old)
+    assert fleet.labelled() == []
+    assert fleet.marks("n1")["wave"] == fleet.marks("n2")["wave"] == "pool-wave-00"
+    assert fleet.marks("n3") == {}, "nobody could cut it, and nothing was done about it"
+
+
+def test_a_wave_takes_nodes_over_even_where_it_cannot_release_another(fleet: Fleet) -> None:
+    old = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
+    fleet.add("n3")
+    leaving = rolled_out(fleet, a_wave("n3", wave="pool-wave-1", on_delete="disable"))
+    shrunk = a_wave("n1", on_delete="disable")
+    ASSIGNMENT.update("pool-wave-0", old, shrunk)
+    fleet.pod("web", "n2")
+    with pytest.raises(AssignmentFailed, match=r"^nothing was changed:\n  node 'n2' is in use"):
+        ASSIGNMENT.update("pool-wave-0", shrunk, a_wave("n1", "n3", on_delete="disable"))
+    ASSIGNMENT.delete("pool-wave-1", leaving)
+    assert fleet.labelled() == []
+    assert fleet.marks("n3")["wave"] == "pool-wave-0"
+
+
+def test_a_node_that_is_taken_over_and_cut_is_marked_once(fleet: Fleet) -> None:
+    rolled_out(fleet, a_wave("n1", "n2"))
+    ASSIGNMENT.create(a_wave("n1", wave="b-wave-0", layout=WIDE))
+    assert fleet.written() == ["PATCH /api/v1/nodes/n1"] * 3, "mark, close, label"
+
+
+def test_a_node_that_cannot_be_taken_over_is_named_and_no_node_is_cut(fleet: Fleet) -> None:
+    rolled_out(fleet, a_wave("n1", "n2"))
+    fleet.answer("PATCH", "nodes/n2", ClusterError("the server has a bad day"))
+    with pytest.raises(AssignmentFailed) as failed:
+        ASSIGNMENT.create(a_wave("n1", "n2", wave="b-wave-0", layout=WIDE))
+    assert str(failed.value) == (
+        "n2 could not be marked: the server has a bad day\nno node was relabelled\nRun the update again to go on"
+    )
+    assert (fleet.labelled(), fleet.closed()) == ([], [])
