@@ -20,6 +20,7 @@ from pulumi.dynamic import (
 
 from components.clean_error import CleanError, one_clean_error
 from components.comparison import Kind
+from components.connection import ClusterError
 from components.drift import address, checked, lasting, reports_of
 from components.look import Look, Node, look
 from components.rollout.change import Marks, claim, recut
@@ -31,6 +32,8 @@ from mig import labels
 
 Props = dict[str, Any]
 RETAIN, DISABLE, RESTORE = "retain", "disable", "restore"
+READ_ONLY = ("staying", "declared")
+"""Inputs that only `check` reads."""
 
 
 class AssignmentFailed(CleanError):
@@ -44,6 +47,9 @@ class AssignmentArgs(WaveArgs):
     """The config name that the nodes shall carry."""
     staying: NotRequired[list[str]]
     """The pool's nodes that keep what they offer in this update; read by each preview, and kept in no state."""
+    declared: NotRequired[str]
+    """Every node of the stack's pools, with blanks between: the SDK is slow at lists (benchmarks/preview.py). Read and
+    kept like ``staying``."""
     on_delete: NotRequired[str]
     """``retain`` the label (default), ``disable`` MIG, or ``restore`` the config from before our first write."""
 
@@ -57,10 +63,16 @@ class AssignmentProvider(ResourceProvider):
         """Called for every wave in each preview and each up. Adds ``drift`` when someone else changed a label, and what
         a planned change will do to whom.
         """
-        staying, news = news.get("staying") or [], {key: value for key, value in news.items() if key != "staying"}
-        return checked(
-            olds, news, _wish, lambda wave: relabelled(_look(wave), wave), lambda wave: _foreseen(wave, staying)
+        staying, declared = news.get("staying") or [], (news.get("declared") or "").split()
+        found = checked(
+            olds,
+            {key: value for key, value in news.items() if key not in READ_ONLY},
+            _wish,
+            lambda wave: relabelled(_look(wave), wave, declared),
+            lambda wave: _foreseen(wave, staying),
         )
+        spared = _spared(olds, found, declared)
+        return CheckResult({**found.inputs, "spared": spared}, found.failures) if spared else found
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update when the wish differs or `check` saw drift; never a replacement, the nodes survive it."""
@@ -91,9 +103,9 @@ class Assignment(Resource, module="mig", name="Assignment"):
         super().__init__(AssignmentProvider(), name, dict(props), opts)
 
 
-def relabelled(seen: Look, props: Mapping[str, Any]) -> list[str]:
+def relabelled(seen: Look, props: Mapping[str, Any], declared: Iterable[str] = ()) -> list[str]:
     """A sentence for each node that is gone, carries another wave's mark or another config than we gave it, or was
-    taken out of the pool.
+    taken out of the pool and is not declared elsewhere.
     """
     found = []
     for name in props["nodes"]:
@@ -109,7 +121,7 @@ def relabelled(seen: Look, props: Mapping[str, Any]) -> list[str]:
             found.append(
                 f"{Kind.RELABELLED}: {name} carries {node.config or 'no config'!r}, expected {props['config']!r}"
             )
-    for name, node in _own(seen, props, _members(props)).items():
+    for name, node in _own(seen, props, {*_members(props), *declared}).items():
         if props["on_delete"] != RETAIN:
             waits = f"waits for `onDelete: {props['on_delete']}`"
         elif node.closed:
@@ -133,7 +145,8 @@ def assign(props: Props, olds: Props | None = None) -> Props:
         marks = {name: _marks(seen.nodes.get(name), props) for name in _members(props)}
         taken = [name for name in marks if name in seen.nodes and _is_others(seen.nodes[name], props)]
         _mark(order, {name: marks.pop(name) for name in taken})
-        if olds is not None and (left := _own(seen, props, {*_members(props), *_members(olds)})):
+        stay = {*_members(props), *_members(olds or props), *(props.get("spared") or ())}
+        if olds is not None and (left := _own(seen, props, stay)):
             _let_go(order, left, props)
             order = Order.of(props)
             seen = order.look()
@@ -189,6 +202,19 @@ def _own(seen: Look, props: Mapping[str, Any], stay: Iterable[str]) -> dict[str,
 def _is_others(node: Node, props: Mapping[str, Any]) -> bool:
     """Whether another wave has marked the node as its own."""
     return node.annotations.get(labels.WAVE) not in (None, props["wave"])
+
+
+def _spared(olds: Props, found: CheckResult, declared: Iterable[str]) -> list[str]:
+    """Nodes with this wave's mark that another one declares, as after a move that was taken back: an update does not
+    release them, whichever of the two waves comes first.
+    """
+    props, others = found.inputs, set(declared)
+    if not olds or not others or found.failures or pulumi.runtime.rpc.contains_unknowns(props):
+        return []
+    try:
+        return sorted(others & _own(_look(props), props, {*_members(props), *_members(olds)}).keys())
+    except ClusterError:
+        return []
 
 
 def _has(seen: Look, name: str, config: str) -> bool:

@@ -19,7 +19,7 @@ ADDRESS = ("cluster", "namespace", "reports", "wave", "timeout_s")
 """Inputs that say where and how, not what: a change of them is an update that writes to no node that is right, so that
 the state never keeps a kubeconfig's path from before a move."""
 
-NEWS = ("drift", "prunes", "changes", "disrupts", "strands", "needs", "capacity")
+NEWS = ("drift", "prunes", "changes", "disrupts", "strands", "needs", "capacity", "spared")
 """Inputs that `check` adds."""
 
 

@@ -51,6 +51,8 @@ class PoolArgs(TypedDict):
     layout: Layout
     strategy: Strategy
     rollout: NotRequired[RolloutArgs]
+    declared: NotRequired[Collection[str]]
+    """The nodes of all pools of the stack (default: those of this one)."""
     ready: NotRequired[Collection[str]]
     """The nodes that are done; needed only with ``most_waves``."""
     most_waves: NotRequired[int | None]
@@ -73,6 +75,7 @@ class Pool(pulumi.ComponentResource):
         if held:
             pulumi.log.info(f"{len(held)} of {len(members)} waves wait for a later update: {', '.join(held)}", self)
         staying = sorted(node for wave in held for node in members[wave])
+        declared = " ".join(sorted(args.get("declared", args["nodes"])))
         gates: list[Verification] = []
         blocked = pulumi.Output.from_input(False)
         for wave, nodes in members.items():
@@ -97,6 +100,7 @@ class Pool(pulumi.ComponentResource):
                     "config": expected["config"],
                     "on_delete": rollout.get("on_delete", "retain"),
                     "staying": [] if wave in held else staying,
+                    "declared": declared,
                 },
                 self._after(gates[-1] if gates else None),
             )

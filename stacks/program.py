@@ -113,6 +113,7 @@ def _pool(pool: FleetPool, fleet: Fleet, opts: pulumi.ResourceOptions) -> Pool:
             "gpu": pool.settings.gpu,
             "gpus_per_node": pool.settings.gpus_per_node,
             "nodes": list(pool.nodes),
+            "declared": [node for each in fleet.pools for node in each.nodes],
             "layout": pool.layout,
             "strategy": fleet.strategy,
             "rollout": {

@@ -92,6 +92,14 @@ def test_a_wave_that_goes_knows_the_nodes_that_keep_what_they_have(
     assert unbounded.created["p-canary-assigned"]["staying"] == []
 
 
+def test_every_wave_knows_what_the_stack_declares(deploy: Callable[[Recording, PoolArgs], list[str]]) -> None:
+    alone, among_others = Recording(), Recording()
+    deploy(alone, a_pool())
+    deploy(among_others, a_pool(declared=["z", *NODES]))
+    assert alone.created["p-canary-assigned"]["declared"] == " ".join(sorted(NODES))
+    assert among_others.created["p-canary-assigned"]["declared"] == " ".join([*sorted(NODES), "z"])
+
+
 def test_a_pool_without_nodes_waits_for_its_first_one(deploy: Callable[[Recording, PoolArgs], list[str]]) -> None:
     assert deploy(Recording(), a_pool(nodes=[])) == ["p"]
 

@@ -314,3 +314,47 @@ def test_a_node_that_cannot_be_taken_over_is_named_and_no_node_is_cut(fleet: Fle
         "n2 could not be marked: the server has a bad day\nno node was relabelled\nRun the update again to go on"
     )
     assert (fleet.labelled(), fleet.closed()) == ([], [])
+
+
+def test_a_move_that_was_refused_and_taken_back_leaves_the_node_where_it_is_declared(fleet: Fleet) -> None:
+    """The wave that marked it comes first, so it has to know that the node is another one's, not nobody's."""
+    canary = rolled_out(fleet, a_wave("n1", wave="pool-canary", on_delete="disable"))
+    rest = rolled_out(fleet, a_wave("n2", on_delete="disable"))
+    fleet.pod("web", "n2")
+    with pytest.raises(AssignmentFailed):
+        ASSIGNMENT.update("pool-canary", canary, a_wave("n2", wave="pool-canary", layout=WIDE, on_delete="disable"))
+    fleet.pods.pop(("team", "web"))
+    fleet.forget_requests()
+    for wave in (canary, rest):
+        updated({**wave, "declared": "n1 n2"})
+    assert fleet.labelled() == []
+    assert (fleet.marks("n1")["wave"], fleet.marks("n2")["wave"]) == ("pool-canary", "pool-wave-0")
+
+
+def test_a_wave_that_changes_otherwise_does_not_release_what_another_one_declares(fleet: Fleet) -> None:
+    wave = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
+    shrunk = a_wave("n1", on_delete="disable")
+    ASSIGNMENT.update("pool-wave-0", wave, shrunk)
+    forget()
+    planned = ASSIGNMENT.check(shrunk, a_wave("n1", on_delete="disable", layout=WIDE, declared="n1 n2")).inputs
+    assert planned["spared"] == ["n2"]
+    outs = ASSIGNMENT.update("pool-wave-0", shrunk, planned).outs
+    assert {node for node, _ in fleet.labelled()} == {"n1"}
+    assert not {"spared", "declared"} & outs.keys(), "the state keeps neither"
+
+
+def test_a_node_that_another_pool_declares_by_now_is_not_released_by_the_pool_that_it_left(fleet: Fleet) -> None:
+    """It left in an earlier update; both pools change in this one, and either may come first."""
+    wave = rolled_out(fleet, a_wave("n1", "n2", wave="a-wave-0", on_delete="disable"))
+    shrunk = a_wave("n1", wave="a-wave-0", on_delete="disable")
+    ASSIGNMENT.update("a-wave-0", wave, shrunk)
+    updated({**shrunk, "declared": "n1 n2"})
+    assert fleet.labelled() == []
+    updated({**shrunk, "declared": "n1"})
+    assert fleet.labelled() == [("n2", "all-disabled")], "nobody declares it any more"
+
+
+def test_what_the_stack_declares_is_no_input_of_a_wave_that_is_as_declared(fleet: Fleet) -> None:
+    wave = rolled_out(fleet, a_wave("n1", "n2"))
+    forget()
+    assert ASSIGNMENT.check(wave, {**wave, "declared": "n1 n2 n3"}).inputs == wave
