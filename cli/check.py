@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from cli.judged import Judged, Level, judge
+from components.documents import DocumentError, open_document
 from mig import Proof, Verdict, gpus, pictures, prove
 from mig.errors import MigError
-from stacks.documents import DocumentError, open_document
 
 EXIT = {Verdict.FEASIBLE: 0, Verdict.IMPOSSIBLE: 1, Verdict.UNPROVEN: 3}
 EXIT_USAGE = 2

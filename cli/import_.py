@@ -8,11 +8,11 @@ from urllib.parse import quote
 import click
 
 from cli import sources
+from components.documents import DocumentError, open_document
 from mig import gpus
 from mig.errors import MigError
 from mig.imports import Imported, carried_by, import_nodes, import_parted, stack_file
 from mig.layouts import Layout
-from stacks.documents import DocumentError, open_document
 
 
 @click.command(name="import")

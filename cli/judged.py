@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from components.documents import Document, DocumentError, parse
 from mig import parted
 from mig.errors import InvalidPartedFile
 from mig.parted.lint import ADVICE, Trap, lint
 from stacks import fleet, problems
-from stacks.documents import Document, DocumentError, parse
 
 
 class Level(StrEnum):

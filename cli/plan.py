@@ -7,11 +7,11 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from components.documents import DocumentError
 from mig import pictures
 from mig.wording import indices_text
 from stacks import fleet as fleets
 from stacks import summary
-from stacks.documents import DocumentError
 from stacks.problems import InvalidSettings
 
 EXIT_INVALID = 1

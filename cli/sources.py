@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cli.judged import config_map
+from components.documents import Document, DocumentError, parse
 from mig import labels, parted
 from mig.errors import InvalidPartedFile
 from mig.imports import NodeFacts
 from mig.parted import PartedFile
-from stacks.documents import Document, DocumentError, parse
 
 NAMES = ("name", "node", "host", "hostname", "inventory_hostname")
 CONFIGS = ("config", "mig_config", "layout", "profile", "mig_profile", "label")

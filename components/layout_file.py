@@ -24,6 +24,7 @@ from pulumi.dynamic import (
 
 from components.clean_error import CleanError, one_clean_error
 from components.cluster import Cluster, ClusterArgs, ClusterError
+from components.documents import DocumentError, parse
 from components.drift import unseen
 from mig import labels
 
@@ -102,6 +103,12 @@ def write(props: Props) -> Props:
         return {key: value for key, value in props.items() if key not in ("drift", "prunes")}
 
 
+def live_file(config_map: Mapping[str, Any]) -> Any:
+    """What others may have edited, as mig-parted reads it; raises :class:`~components.documents.DocumentError`."""
+    text: str = (config_map.get("data") or {}).get(labels.LAYOUTS_KEY, "")
+    return parse(labels.LAYOUTS_CONFIG_MAP, text.encode()).data
+
+
 def union(file: str, live: Configs, carried: set[str]) -> str:
     """The stack's file, and behind it those live configs that nodes carry and the stack no longer has."""
     document = yaml.safe_load(file)
@@ -146,11 +153,11 @@ def _configs(config_map: dict[str, Any] | None) -> Configs | None:
     if config_map is None:
         return None
     try:
-        document = yaml.safe_load((config_map.get("data") or {}).get(labels.LAYOUTS_KEY, ""))
-    except yaml.YAMLError:
+        configs = live_file(config_map).get("mig-configs")
+    except (DocumentError, AttributeError):
         return None
-    configs = document.get("mig-configs") if isinstance(document, dict) else None
-    return configs if isinstance(configs, dict) else None
+    # A key that is no text makes mig-parted refuse the file.
+    return configs if isinstance(configs, dict) and all(isinstance(name, str) for name in configs) else None
 
 
 def _indented(text: str) -> str:

@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from components.documents import Document, open_document
 from mig import gpus
 from mig.errors import InvalidLayout, MigError
 from mig.layouts import Layout
 from mig.placement import Verdict
 from mig.rules import PoolFacts, conflicts
 from mig.strategy import DEFAULT, Strategy
-from stacks.documents import Document, open_document
 from stacks.problems import InvalidSettings, Problem, did_you_mean, from_pydantic
 from stacks.settings import Pool, Settings, raw_from_document, raw_from_pulumi
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from stacks.documents import Document, DocumentError
+from components.documents import Document, DocumentError
 
 PROJECT = "mig-fleet"
 
@@ -84,8 +84,7 @@ class Operator(Closed):
 
 
 STOCK_PYTHON = (
-    "docker.io/library/python:3.13.14-slim"
-    "@sha256:9662417aace5ae7b8e2609cce472b72a8958e134ba372808abe9cc1a0c0125e6"
+    "docker.io/library/python:3.13.14-slim@sha256:9662417aace5ae7b8e2609cce472b72a8958e134ba372808abe9cc1a0c0125e6"
 )
 """The index of all platforms, amd64 and arm64 among them (docker-library/repo-info, commit 2986dca3,
 ``repos/python/remote/3.13-slim-trixie.md``)."""

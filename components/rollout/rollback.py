@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-import yaml
-
 from components.comparison import Expected
+from components.documents import DocumentError
+from components.layout_file import live_file
 from components.look import Look, Node
 from components.rollout.change import recut
 from components.rollout.closing import reopen, told
@@ -47,11 +47,11 @@ def _expected(order: Order, seen: Look, targets: Mapping[str, str], strategy: st
     """What the live layout file says that each node's GPUs look like under its target."""
     config_map = order.cluster().config_map(order.namespace, labels.LAYOUTS_CONFIG_MAP) or {}
     try:
-        file = parted.read(yaml.safe_load((config_map.get("data") or {}).get(labels.LAYOUTS_KEY, "")))
+        file = parted.read(live_file(config_map))
         return {
             name: _of_config(file, config, seen.nodes[name], Strategy(strategy)) for name, config in targets.items()
         }
-    except (MigError, yaml.YAMLError) as exc:
+    except (MigError, DocumentError) as exc:
         raise Refused(f"the layout file in the cluster does not say what the last layout was: {exc}") from None
 
 

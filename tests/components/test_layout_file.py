@@ -67,3 +67,35 @@ def test_an_unreachable_cluster_fails_the_preview_unless_the_stack_says_otherwis
     assert found.inputs == props
     assert [failure.reason for failure in found.failures] == ([] if lenient else ["the cluster does not answer"])
     assert warned == (["mig-fleet-layouts: nobody looked for drift: the cluster does not answer"] if lenient else [])
+
+@pytest.mark.parametrize(
+    ("text", "drift"),
+    [
+        ("mig-configs: {a: 2020-99-99}", "ConfigMap edited: config 'all-disabled' is missing"),
+        ("mig-configs: {on: [], x: []}", "ConfigMap edited: config 'all-disabled' is missing"),
+        ("mig-configs: {~: [], x: []}", "ConfigMap gone: mig-fleet-layouts is missing or is no mig-parted file"),
+        ("mig-configs: {[]: []}", "ConfigMap gone: mig-fleet-layouts is missing or is no mig-parted file"),
+        ("a: " + "[" * 5000, "ConfigMap gone: mig-fleet-layouts is missing or is no mig-parted file"),
+        ("- mig-configs", "ConfigMap gone: mig-fleet-layouts is missing or is no mig-parted file"),
+    ],
+    ids=["an impossible date", "a truth value and a text as keys", "no key", "a list as key", "deep", "a list"],
+)
+def test_whatever_others_wrote_into_the_file_is_drift_and_no_crash(
+    monkeypatch: pytest.MonkeyPatch, text: str, drift: str
+) -> None:
+    class Edited:
+        def __init__(self, _args: object) -> None: ...
+
+        def config_map(self, _namespace: str, _name: str) -> dict[str, object]:
+            return {"data": {"config.yaml": text}}
+
+        def nodes(self) -> dict[str, dict[str, object]]:
+            return {"n1": {"metadata": {"labels": {"nvidia.com/mig.config": "x"}}}}
+
+        def write_config_map(self, _namespace: str, _name: str, data: dict[str, str]) -> None:
+            assert configs(data["config.yaml"]).keys() >= configs(BEFORE).keys()
+
+    monkeypatch.setattr(layout_file, "Cluster", Edited)
+    props = {"cluster": {}, "namespace": "gpu-operator", "file": BEFORE}
+    assert drift in LayoutFileProvider().check(props, props).inputs["drift"]
+    assert LayoutFileProvider().update("id", props, props).outs == props

@@ -142,7 +142,10 @@ def test_a_layout_that_the_file_does_not_hold_any_more_cannot_be_returned_to(den
     assert DENSE.config_name in text
 
 
-@pytest.mark.parametrize("file", [{}, {"config.yaml": "{"}, {"config.yaml": "version: v2"}])
+EDITED = "version: v1\nmig-configs: {by-hand: 2020-99-99}"
+
+
+@pytest.mark.parametrize("file", [{}, {"config.yaml": "{"}, {"config.yaml": "version: v2"}, {"config.yaml": EDITED}])
 def test_a_layout_file_that_says_nothing_is_a_reason_and_no_traceback(dense: Fleet, file: dict[str, str]) -> None:
     dense.meanwhile("DELETE", MANAGER, lambda: None)
     wave = a_wave("n1", "n2", layout=WIDE, on_failure="rollback", recovery=False)

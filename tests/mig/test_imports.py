@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.documents import parse
 from mig import Cut, Layout, gpus, parted
 from mig.imports import Imported, NodeFacts, carried_by, import_nodes, import_parted, stack_file
 from mig.imports.pools import stock
 from mig.labels import ALL_DISABLED
 from mig.placement import feasible
-from stacks.documents import parse
 
 ESTABLISHED = [model for model in gpus.all_models() if feasible(model) and model.pci_device_ids]
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.documents import parse
 from mig import Cut, Layout, gpus, parted
 from mig.errors import InvalidPartedFile, UnknownConfig
 from mig.labels import ALL_DISABLED
 from mig.parted.lint import Trap, lint
 from mig.placement import feasible
-from stacks.documents import parse
 
 ESTABLISHED = [model for model in gpus.all_models() if feasible(model)]
 

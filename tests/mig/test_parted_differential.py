@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from components.documents import DocumentError, parse
 from mig import Cut, Layout, gpus, parted
 from mig.errors import InvalidPartedFile
 from mig.labels import ALL_DISABLED
-from stacks.documents import DocumentError, parse
 from tests.mig.parted_files import SEED, files, layouts
 
 FILES = int(os.environ.get("MIG_FLEET_DIFFERENTIAL", "2000"))

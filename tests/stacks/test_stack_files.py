@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from components.documents import DocumentError, parse
 from stacks import fleet, summary
-from stacks.documents import DocumentError, parse
 from stacks.problems import InvalidSettings
 
 STACKS = Path("stacks")

@@ -1,8 +1,8 @@
 """From YAML events to values.
 
-Two readers of YAML stand behind the files: go-yaml v2 reads mig-parted files (:mod:`stacks.documents.scalars`), go-yaml
-v3 the stack files of Pulumi. They differ in words (``on`` is a truth value to the first only) and in merge keys; all
-that stands under a top-level ``config:`` is read as the second does.
+Two readers of YAML stand behind the files: go-yaml v2 reads mig-parted files (:mod:`components.documents.scalars`),
+go-yaml v3 the stack files of Pulumi. They differ in words (``on`` is a truth value to the first only) and in merge
+keys; all that stands under a top-level ``config:`` is read as the second does.
 """
 
 import base64
@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import yaml
 
+from components.documents.document import Document, DocumentError, Spot
+from components.documents.scalars import Dialect, resolve
 from mig.parted import key_text
-from stacks.documents.document import Document, DocumentError, Spot
-from stacks.documents.scalars import Dialect, resolve
 
 MOST_VALUES: Final = 100_000
 DEEPEST: Final = 64

@@ -5,8 +5,8 @@ from typing import Final
 
 import yaml
 
-from stacks.documents.builder import Builder
-from stacks.documents.document import Document, DocumentError
+from components.documents.builder import Builder
+from components.documents.document import Document, DocumentError
 
 LARGEST_BYTES: Final = 1 << 20
 """A ConfigMap holds no more, so no stack or mig-parted file needs more."""
