@@ -5,10 +5,12 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 
+import msgspec
 import pytest
 
 from components.cluster import Cluster
 from components.reports import heard, written_at
+from components.wire import Metadata
 from mig import labels
 from mig.report import Report
 from probe.watch import config_map
@@ -47,8 +49,9 @@ def _cluster(fleet: Fleet) -> Cluster:
     return Cluster({"kubeconfig": str(fleet.kubeconfig)})
 
 
-def stamp(fleet: Fleet) -> datetime:
-    return written_at(fleet.call("get", f"{COLLECTION}/{labels.REPORT_PREFIX}{NODE}")["metadata"])
+def stamp(fleet: Fleet) -> datetime | None:
+    report = fleet.call("get", f"{COLLECTION}/{labels.REPORT_PREFIX}{NODE}")
+    return written_at(msgspec.convert(report["metadata"], Metadata))
 
 
 def test_a_heartbeat_is_stamped_although_nothing_changed_and_a_strangers_write_is_not(fleet: Fleet, body: Json) -> None:
