@@ -18,6 +18,8 @@ from probe.kubernetes import Api, ApiError
 
 BUSY = ("pending", "rebooting")
 MOST_BACKOFF_S = 60.0
+BUSY_PAUSE_S = 2.0
+"""Until the next look at the labels of a node that is being cut: a whole wave waits for the last report."""
 
 
 class Watch:
@@ -29,9 +31,15 @@ class Watch:
         self._published: Report | None = None
         self._heard_at = 0.0
 
-    def round(self) -> None:
-        """Look once, and publish what changed, or what was said before when a heartbeat is due; raises ApiError."""
+    def round(self) -> bool:
+        """Look once, and publish what changed, or what was said before when a heartbeat is due; whether MIG Manager is
+        at work. Raises ApiError.
+        """
         node = self._api.node(self._node)
+        self._say(node)
+        return seen(node)[1] in BUSY
+
+    def _say(self, node: dict[str, Any]) -> None:
         report = self._look(node) or self._published
         due = time.monotonic() - self._heard_at >= self._heartbeat_s
         if report is None or (report == self._published and not due):
@@ -59,16 +67,15 @@ def watch(node: str, interval_s: float, heartbeat_s: float) -> None:
     failures = 0
     while True:
         try:
-            life.round()
-            failures = 0
+            busy, failures = life.round(), 0
         except ApiError as exc:
-            failures += 1
+            busy, failures = False, failures + 1
             say(str(exc))
         except Exception as exc:
             # Nobody is helped by a probe that crashes in a loop.
-            failures += 1
+            busy, failures = False, failures + 1
             say(f"{type(exc).__name__}: {exc}; this is a bug in mig-fleet, please report it")
-        time.sleep(pause(interval_s, failures))
+        time.sleep(min(interval_s, BUSY_PAUSE_S) if busy else pause(interval_s, failures))
 
 
 def pause(interval_s: float, failures: int) -> float:

@@ -20,6 +20,7 @@ from simulator.node.context import Context
 from simulator.node.node import SimulatedNode
 
 BUSY: Final = ("pending", "rebooting")
+BUSY_PAUSE_S: Final = 2.0
 DEFAULTS: Final = {"--interval": 15.0, "--heartbeat": HEARTBEAT_S}
 """Flags of the real probe's command line, in seconds."""
 
@@ -42,7 +43,8 @@ async def run(context: Context) -> int:
             except ApiError as exc:
                 context.say(str(exc))
                 seen = None
-        await asyncio.sleep(interval_s)
+        busy = node.labels.get(labels.STATE) in BUSY
+        await asyncio.sleep(min(interval_s, BUSY_PAUSE_S) if busy else interval_s)
     return 1
 
 

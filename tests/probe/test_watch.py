@@ -1,6 +1,6 @@
 """When the probe opens NVML, when it publishes, and what it survives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -198,7 +198,7 @@ def test_whatever_goes_wrong_the_probe_says_so_and_goes_on_at_growing_intervals(
 def test_after_a_failure_the_pace_is_the_usual_one_again(
     server: Server, nvml: Nvml, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers: list[Callable[[], None]] = [lambda: None, refuse, refuse, lambda: None]
+    answers: list[Callable[[], bool]] = [lambda: False, refuse, refuse, lambda: False]
     monkeypatch.setattr(Watch, "round", lambda _: answers.pop(0)())
     clock.last = 4
     with pytest.raises(Enough):
@@ -206,8 +206,24 @@ def test_after_a_failure_the_pace_is_the_usual_one_again(
     assert clock.slept == [15, 30, 60, 15]
 
 
-def refuse() -> None:
+def refuse() -> bool:
     raise ApiError("GET /api/v1/nodes/n1", 500, "etcd is away")
+
+
+def test_a_node_that_is_being_cut_is_looked_at_every_two_seconds_until_it_is_done(
+    server: Server, nvml: Nvml, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = iter(["success", "pending", "rebooting", "success"])
+    monkeypatch.setattr(server, "node", lambda _: {"metadata": {"name": "n1", "uid": "1", "labels": a_state(states)}})
+    monkeypatch.setattr(Watch, "_look", lambda *_: None)
+    clock.last = 4
+    with pytest.raises(Enough):
+        watch.watch("n1", 15, 300)
+    assert clock.slept == [15, 2, 2, 15]
+
+
+def a_state(states: Iterator[str]) -> dict[str, str]:
+    return {**SETTLED, labels.STATE: next(states)}
 
 
 def test_an_interval_longer_than_a_minute_is_never_shortened_by_failures() -> None:
