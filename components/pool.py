@@ -8,7 +8,7 @@ import pulumi
 from components.assignment import Assignment
 from components.cluster import ClusterArgs
 from components.comparison import Expected
-from components.rollout.order import WaveArgs
+from components.rollout.order import WEDGED_S, WaveArgs
 from components.rollout.waves import Pace, waves
 from components.verification import Verification
 from mig.layouts import Layout
@@ -88,6 +88,7 @@ class Pool(pulumi.ComponentResource):
                 "expected": expected,
                 "isolation": rollout.get("isolation", "taint"),
                 "timeout_s": rollout.get("timeout_s", 2700),
+                "wedged_s": rollout.get("wedged_s", WEDGED_S),
                 # A rollback is a change like any other: it meets the users' pods, too.
                 "on_user_pods": rollout.get("on_user_pods", "refuse"),
                 "held": wave in held,
@@ -110,7 +111,6 @@ class Pool(pulumi.ComponentResource):
                     **common,
                     "soak_s": rollout.get("soak_s", 0),
                     "recovery": rollout.get("recovery", True),
-                    "wedged_s": rollout.get("wedged_s", 1800),
                     "on_failure": rollout.get("on_failure", "halt"),
                     "blocked": _or_failed(blocked, assigned),
                 },

@@ -47,8 +47,6 @@ class VerificationArgs(WaveArgs):
     """How long a changed wave must stay as declared before its nodes are opened again."""
     recovery: NotRequired[bool]
     """Whether a node that went wrong may be helped (default); see `components.rollout.recovery`."""
-    wedged_s: NotRequired[int]
-    """How long `pending` may last before it counts as stuck."""
     on_failure: NotRequired[str]
     """``halt`` (default): the wave stays closed · ``rollback``: back to the layout that was last verified."""
 
@@ -130,7 +128,7 @@ def verify(props: Props) -> Props:
 
 
 def _recovery(order: Order, props: Props) -> Recovery:
-    return Recovery(order, bool(props.get("recovery", True)), float(props.get("wedged_s", 1800)))
+    return Recovery(order, bool(props.get("recovery", True)))
 
 
 def _expected(props: Mapping[str, Any]) -> dict[str, Expected]:

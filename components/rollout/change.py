@@ -5,7 +5,7 @@ before opens what was closed; a failure after leaves the nodes closed and says s
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from components.cluster import ClusterError
 from components.look import Look
@@ -15,10 +15,6 @@ from components.rollout.drain import drain
 from components.rollout.order import POLL_S, Order, Refused
 from components.rollout.preflight import problems
 from mig import labels
-
-WEDGED_S = 1800.0
-"""A `pending` that is older is not worked on any more: MIG Manager waits five minutes for each of at most five operands
-before it touches a GPU (mig-parted v0.15.0 reconfigure.go), and takes a new label value in any case."""
 
 Marks = Mapping[str, Mapping[str, str | None]]
 """Node → annotations that make it a wave's own."""
@@ -31,7 +27,9 @@ def recut(order: Order, targets: Mapping[str, str], marks: Marks) -> None:
     before = order.look()
     found = problems(order, before, order.cluster().pods(), targets)
     if found:
-        raise Refused("nothing was changed:\n  " + "\n  ".join(found))
+        raise Refused(
+            "\n".join(["nothing was changed:", *(f"  {reason}" for reason in found), *_as_before(before, targets)])
+        )
     newly = [name for name in sorted(targets) if not before.nodes[name].closed]
     try:
         claim(order, {name: marks[name] for name in targets if name in marks})
@@ -43,7 +41,7 @@ def recut(order: Order, targets: Mapping[str, str], marks: Marks) -> None:
         await_projection(order, targets)
         seen = order.look()
     except (ClusterError, Refused) as exc:
-        raise Refused(f"no node was relabelled: {exc}\n{_reopened(order, before, newly)}") from None
+        raise Refused(f"no node was relabelled: {exc}\n{_reopened(order, before, targets)}") from None
     _label(order, seen, targets, marks)
 
 
@@ -54,20 +52,32 @@ def claim(order: Order, marks: Marks) -> None:
         raise Refused("; ".join(f"{name} could not be marked: {text}" for name, text in sorted(failed.items())))
 
 
-def _reopened(order: Order, seen: Look, nodes: list[str]) -> str:
-    opened, failed = reopen(order, nodes)
-    if not failed:
-        return told(opened) or "the nodes were closed before and still are"
-    way_out = how_to_open((seen.nodes[name] for name in failed), order.isolation)
-    return f"still closed: {', '.join(sorted(failed))}" + (f"; open with `{way_out}`" if way_out else "")
+def _reopened(order: Order, before: Look, nodes: Iterable[str]) -> str:
+    """Opens those that were open before; which those are, and which stay closed, with the commands."""
+    opened, failed = reopen(order, [name for name in nodes if not before.nodes[name].closed])
+    lines = [told(opened)] if opened and not failed else []
+    if failed:
+        way_out = how_to_open((before.nodes[name] for name in failed), order.isolation)
+        lines = [f"still closed: {', '.join(sorted(failed))}" + (f"; open with `{way_out}`" if way_out else "")]
+    return "\n".join([*lines, *_as_before(before, nodes)])
+
+
+def _as_before(seen: Look, nodes: Iterable[str]) -> list[str]:
+    """A line about those that were closed already, as after an update that failed."""
+    closed = [seen.nodes[name] for name in sorted(nodes) if name in seen.nodes and seen.nodes[name].closed]
+    if not closed:
+        return []
+    return [f"still closed as before: {', '.join(node.name for node in closed)}; open with `{how_to_open(closed)}`"]
 
 
 def _settled(order: Order, targets: Mapping[str, str]) -> None:
-    """A manager in the middle of another config would report that one's end as the new one's."""
+    """A manager in the middle of another config would report that one's end as the new one's; a stuck one has no end."""
+    since: dict[str, float] = {}
     while True:
-        seen = order.look()
-        working = [n for n in sorted(targets) if n in seen.nodes and seen.nodes[n].state == "pending"]
-        if not working or time.monotonic() - order.started > WEDGED_S:
+        seen, now = order.look(), time.monotonic()
+        pending = [n for n in sorted(targets) if n in seen.nodes and seen.nodes[n].state == "pending"]
+        working = [n for n in pending if now - since.setdefault(n, now) <= order.wedged_s]
+        if not working:
             return
         if order.late:
             raise Refused(

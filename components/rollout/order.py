@@ -19,6 +19,10 @@ AT_ONCE = 16
 
 POLL_S = 1.0
 
+WEDGED_S = 1800
+"""A `pending` that is older is not worked on any more: MIG Manager waits five minutes for each of at most five operands
+before it touches a GPU (mig-parted v0.15.0 reconfigure.go), and takes a new label value in any case."""
+
 
 class WaveArgs(TypedDict):
     """What both providers of a wave need to know. Everything is known at preview, so that policies and reviewers see
@@ -41,6 +45,8 @@ class WaveArgs(TypedDict):
     """Something before this failed; nothing is done, nothing is looked for, and the state keeps what it has."""
     held: NotRequired[bool]
     """The wave waits for a later update; nothing is done now."""
+    wedged_s: NotRequired[int]
+    """How long `pending` may last before it counts as stuck."""
     timeout_s: NotRequired[int]
     """For the whole wave. MIG Manager alone may need 25 minutes before it touches a GPU (mig-parted reconfigure.go)."""
 
@@ -65,6 +71,8 @@ class Order:
     gpu: str = ""
     gpus_per_node: int = 0
     timeout_s: float = 2700
+    wedged_s: float = WEDGED_S
+    """How long `pending` may last before it counts as stuck, in seconds."""
     _told: str = ""
 
     @classmethod
@@ -82,6 +90,7 @@ class Order:
             gpu=expected.get("gpu") or "",
             gpus_per_node=len(expected.get("gpus") or ()),
             timeout_s=float(props["timeout_s"]),
+            wedged_s=float(props.get("wedged_s") or WEDGED_S),
         )
 
     def cluster(self) -> Cluster:

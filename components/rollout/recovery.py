@@ -1,5 +1,7 @@
 """What may be done for a node that NVIDIA's tools left wrong: one remedy per node, one node at a time, or none at all.
 
+A rollback is a change of its own, to another config, and may help each node once more.
+
 ==========================  =======================================  ============================================
 what was seen               remedy                                   why it is needed
 ==========================  =======================================  ============================================
@@ -57,8 +59,6 @@ class Recovery:
 
     order: Order
     allowed: bool = True
-    wedged_s: float = 1800.0
-    """How long `pending` may last before it counts as stuck, in seconds."""
     tried: dict[str, str] = field(default_factory=dict)
     """Node → what was done for it, or why nothing was."""
     helped: list[str] = field(default_factory=list)
@@ -102,7 +102,7 @@ class Recovery:
         if Kind.UNSETTLED in kinds and not node.state:
             return Remedy.START_OVER if self._lasted(node.name, "unheard") > UNHEARD_S else None
         if Kind.UNSETTLED in kinds and node.state == "pending":
-            return Remedy.RESTORE if self._lasted(node.name, "pending") > self.wedged_s else None
+            return Remedy.RESTORE if self._lasted(node.name, "pending") > self.order.wedged_s else None
         if Kind.ALLOCATABLE in kinds:
             return Remedy.PLUGIN if self._lasted(node.name, "stale") > STALE_S else None
         self._since.pop(node.name, None)

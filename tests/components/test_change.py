@@ -95,12 +95,34 @@ def test_a_node_that_could_not_be_opened_again_is_named_with_the_command_that_do
     assert fleet.closed() == ["n1"]
 
 
-def test_a_failure_leaves_closed_what_was_closed_before(fleet: Fleet) -> None:
+@pytest.mark.parametrize(
+    ("nodes", "opened"), [(["n1"], []), (["n1", "n2"], ["open again: n2"])], ids=["all were", "one was"]
+)
+def test_a_failure_leaves_closed_what_was_closed_before_and_says_how_to_open_it(
+    fleet: Fleet, nodes: list[str], opened: list[str]
+) -> None:
     fleet.taint("n1", labels.TAINT)
     fleet.answer("GET", "/pods$", ClusterError("the server has a bad day"), skip=1)
-    with pytest.raises(AssignmentFailed, match=r"the nodes were closed before and still are$"):
-        ASSIGNMENT.create(a_wave("n1"))
+    with pytest.raises(AssignmentFailed) as failed:
+        ASSIGNMENT.create(a_wave(*nodes))
+    assert str(failed.value) == "\n".join(
+        [
+            "no node was relabelled: the server has a bad day",
+            *opened,
+            "still closed as before: n1; open with `kubectl taint nodes n1 mig-fleet.dev/reconfiguring-`",
+        ]
+    )
     assert fleet.closed() == ["n1"]
+
+
+def test_a_change_that_is_refused_names_what_was_closed_before_and_how_to_open_it(fleet: Fleet) -> None:
+    fleet.taint("n1", labels.STARTUP_TAINT)
+    fleet.label("n2", labels.CAPABLE, "false")
+    with pytest.raises(AssignmentFailed, match=r"^nothing was changed:\n  node 'n2' is not MIG-capable") as failed:
+        ASSIGNMENT.create(a_wave("n1", "n2"))
+    assert str(failed.value).splitlines()[2:] == [
+        "still closed as before: n1; open with `kubectl taint nodes n1 mig-fleet.dev/startup-`"
+    ]
 
 
 def test_a_label_that_fails_on_one_node_names_those_that_have_it_and_all_that_are_closed(fleet: Fleet) -> None:
@@ -157,14 +179,31 @@ def test_a_manager_in_the_middle_of_something_else_is_waited_for(fleet: Fleet) -
 def test_a_manager_that_never_ends_something_else_is_named_and_the_node_is_open(fleet: Fleet) -> None:
     fleet.label("n1", labels.STATE, "pending")
     with pytest.raises(AssignmentFailed, match=r"MIG Manager is still at work on n1 after 600 s.*\nopen again: n1$"):
-        ASSIGNMENT.create(a_wave("n1"))
+        ASSIGNMENT.create(a_wave("n1", wedged_s=1800.0))
     assert fleet.closed() == []
 
 
-def test_a_pending_that_is_too_old_to_be_work_does_not_stop_a_new_config(fleet: Fleet) -> None:
+def test_a_pending_that_is_older_than_the_user_allows_does_not_stop_a_new_config(fleet: Fleet) -> None:
     fleet.label("n1", labels.STATE, "pending")
-    roll_out(a_wave("n1", timeout_s=7200.0))
+    ASSIGNMENT.create(a_wave("n1", wedged_s=400.0))
     assert fleet.configs()["n1"] == DENSE.config_name
+    assert 400 <= fleet.clock.slept < 410
+
+
+def test_a_state_from_before_that_wish_was_kept_means_half_an_hour(fleet: Fleet) -> None:
+    fleet.label("n1", labels.STATE, "pending")
+    wave = {key: value for key, value in a_wave("n1", timeout_s=7200.0).items() if key != "wedged_s"}
+    ASSIGNMENT.create(wave)
+    assert 1800 <= fleet.clock.slept < 1810
+
+
+def test_the_age_of_a_pending_does_not_begin_while_users_pods_are_waited_for(fleet: Fleet) -> None:
+    fleet.pod("web", "n1")
+    fleet.clock.after(2000, lambda: fleet.pods.pop(("team", "web")))
+    fleet.clock.after(1990, lambda: fleet.label("n1", labels.STATE, "pending"))
+    fleet.clock.after(2090, lambda: fleet.label("n1", labels.STATE, "success"))
+    ASSIGNMENT.create(a_wave("n1", on_user_pods="wait", wedged_s=1800.0, timeout_s=7200.0))
+    assert 2090 <= fleet.clock.slept < 2100, "MIG Manager was let finish what it had begun"
 
 
 def test_a_node_that_vanishes_while_its_wave_is_closed_is_named_and_the_rest_is_told(fleet: Fleet) -> None:

@@ -17,7 +17,7 @@ CHANGES: dict[ModuleType, dict[str, Any]] = {
     order: {"POLL_S": 0.15},
     assignment: {"POLL_S": 0.15},
     gate: {"POLL_S": 0.15, "CONVERGENCE_S": 3.5},
-    change: {"POLL_S": 0.15, "WEDGED_S": 3.0},
+    change: {"POLL_S": 0.15},
     drain: {"POLL_S": 0.15, "ASK_AGAIN_S": 0.2},
     barrier: {"POLL_S": 0.15, "WITHIN_S": 2.0, "BLIND_S": 0.5},
     recovery: {"STALE_S": 1.5, "UNHEARD_S": 2.5},
