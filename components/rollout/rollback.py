@@ -7,7 +7,7 @@ from components.documents import DocumentError
 from components.layout_file import live_file
 from components.look import Look, Node
 from components.rollout.change import recut
-from components.rollout.closing import reopen, told
+from components.rollout.closing import how_to_open, reopen, told
 from components.rollout.gate import agreement
 from components.rollout.order import Order, Refused
 from components.rollout.recovery import Recovery
@@ -35,10 +35,12 @@ def roll_back(order: Order, nodes: Iterable[str], strategy: str, recovery: Recov
         raise Refused("the layout that failed is the one that was last verified, so there is none to return to")
     expected = _expected(order, seen, targets, strategy)
     recut(order, changed, {})
-    agreement(order, expected, recovery)
+    back = agreement(order, expected, recovery).nodes
     opened, still_closed = reopen(order, targets)
     if still_closed:
-        raise Refused(f"back at the last verified layout, but still closed: {'; '.join(sorted(still_closed.values()))}")
+        reasons = "; ".join(f"{name} ({text})" for name, text in sorted(still_closed.items()))
+        way_out = how_to_open((back[name] for name in still_closed), order.isolation)
+        raise Refused(f"back at the last verified layout, but still closed: {reasons}; open with `{way_out}`")
     configs = sorted({f"{config!r}" for config in targets.values()})
     return f"rolled back to {', '.join(configs)}, read back and {told(opened)}"
 

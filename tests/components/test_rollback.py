@@ -100,6 +100,14 @@ def test_a_rollback_that_fails_leaves_the_wave_closed_and_tells_both_reasons(den
     assert dense.closed() == ["n1", "n2"]
 
 
+def test_a_node_that_was_helped_in_vain_may_be_helped_once_more_on_its_way_back(dense: Fleet) -> None:
+    dense.manager["n1"] = [FAILS, FAILS, FAILS, SUCCEEDS]
+    _, text = failed_update(dense)
+    assert dense.started_over() == [f"{MANAGER} on n1"] * 2
+    assert "rolled back to" in text
+    assert dense.closed() == []
+
+
 def test_a_rollback_keeps_to_the_stacks_word_on_recovery(dense: Fleet) -> None:
     dense.manager["n1"] = [FAILS]
     failed_update(dense, recovery=False)
@@ -118,7 +126,7 @@ def test_a_rollback_meets_the_users_pods_as_any_change_does(dense: Fleet) -> Non
 
 def test_a_rollback_has_a_deadline_of_its_own(dense: Fleet) -> None:
     dense.manager["n1"] = ["stays pending", SUCCEEDS]
-    _, text = failed_update(dense, wedged_s=7200.0, timeout_s=2400.0)
+    _, text = failed_update(dense, recovery=False, wedged_s=1800.0, timeout_s=2400.0)
     assert "waited 2401 s of at most 2400 s" in text
     assert "rolled back to" in text
 
@@ -172,5 +180,8 @@ def test_a_rollback_that_cannot_open_a_node_says_that_it_is_back_and_closed(dens
         lambda: dense.answer("PATCH", "nodes/n2", ClusterError("the server has a bad day"), skip=1),
     )
     _, text = failed_update(dense)
-    assert "back at the last verified layout, but still closed: the server has a bad day" in text
+    assert (
+        "back at the last verified layout, but still closed: n2 (the server has a bad day); open with "
+        "`kubectl taint nodes n2 mig-fleet.dev/reconfiguring-`"
+    ) in text
     assert f"Still closed to new pods, with config {DENSE.config_name}: n2." in text
