@@ -137,7 +137,8 @@ def assign(props: Props, olds: Props | None = None) -> Props:
 
     Nodes of other waves are taken over first, and stay so when the rest is refused: under `--continue-on-error` the
     wave that they leave goes all the same, and would do to them what its delete policy says. A wave that is held back
-    for a later update does no more than that. ``olds`` is what an update replaces: what left before that is released.
+    for a later update, or is behind a failed one, does no more than that. ``olds`` is what an update replaces: nodes
+    that left before it are released.
     """
     with one_clean_error(AssignmentFailed):
         order = Order.of(props)
@@ -146,11 +147,11 @@ def assign(props: Props, olds: Props | None = None) -> Props:
         taken = [name for name in marks if name in seen.nodes and _is_others(seen.nodes[name], props)]
         _mark(order, {name: marks.pop(name) for name in taken})
         stay = {*_members(props), *_members(olds or props), *(props.get("spared") or ())}
-        if olds is not None and (left := _own(seen, props, stay)):
+        if olds is not None and not props.get("blocked") and (left := _own(seen, props, stay)):
             _let_go(order, left, props)
             order = Order.of(props)
             seen = order.look()
-        changing = [] if props.get("held") else sorted(props["nodes"])
+        changing = [] if props.get("held") or props.get("blocked") else sorted(props["nodes"])
         differing = [name for name in changing if not _has(seen, name, props["config"])]
         recut(order, dict.fromkeys(differing, str(props["config"])), marks)
         settled = [name for name in marks if name in seen.nodes and name not in differing]

@@ -34,8 +34,8 @@ def reports_of(props: Mapping[str, Any]) -> str:
 
 
 def lasting(props: Mapping[str, Any]) -> Props:
-    """The properties without what `check` adds."""
-    return {key: value for key, value in props.items() if key not in NEWS}
+    """The properties without what `check` adds, and without ``blocked``, which is of one update."""
+    return {key: value for key, value in props.items() if key not in (*NEWS, "blocked")}
 
 
 def unseen(news: Props, who: str, reason: ClusterError) -> CheckResult:
@@ -56,13 +56,15 @@ def checked(
     """The new inputs, with ``drift`` where `find` has sentences, or with what `foresee` says of a planned change.
 
     A planned change is not drift, so one of the two is asked. A wave that is held back keeps its old inputs, for those
-    of its nodes that are still in it; new ones are ``joining``. One behind a failure keeps all of them, and nobody
-    looks for drift: a second error about the layout it was to leave would hide the first. Nothing is looked for while
+    of its nodes that are still in it; new ones are ``joining``. One behind a failure keeps all of them, takes over
+    nodes that join it, and nobody looks for drift: a second error about the layout it was to leave would hide the
+    first. Nothing is looked for while
     an input is unknown. A cluster that does not answer fails the check, unless the stack says ``onUnreachable: warn``.
     """
+    blocked = news.get("blocked") is True
     news, olds = lasting(news), lasting(olds)
-    if news.pop("blocked", False) is True:
-        return CheckResult(olds or {**news, "held": True}, [])
+    if blocked:
+        return CheckResult(_behind(olds, news["nodes"]) if olds else {**news, "held": True}, [])
     if news.get("held") and olds and not olds.get("held"):
         news = _waiting(olds, news["nodes"])
     if pulumi.runtime.rpc.contains_unknowns(news) or news.get("held"):
@@ -73,6 +75,14 @@ def checked(
     except ClusterError as exc:
         return unseen(news, str(news.get("wave")), exc)
     return CheckResult({**news, **{key: lines for key, lines in found.items() if lines}}, [])
+
+
+def _behind(olds: Props, nodes: list[str]) -> Props:
+    """The old inputs of a wave behind a failed one. Where other nodes than before are ``joining``, it is ``blocked``;
+    the update that follows from that leaves its old nodes as they are.
+    """
+    joining = [name for name in nodes if name not in olds["nodes"]]
+    return olds if joining == (olds.get("joining") or []) else {**olds, "joining": joining, "blocked": True}
 
 
 def _waiting(olds: Props, nodes: list[str]) -> Props:

@@ -71,7 +71,7 @@ def _as_before(seen: Look, nodes: Iterable[str]) -> list[str]:
 
 
 def _settled(order: Order, targets: Mapping[str, str]) -> None:
-    """A manager in the middle of another config would report that one's end as the new one's; a stuck one has no end."""
+    """A manager in the middle of another config would report its end as the new one's; a stuck one never ends."""
     since: dict[str, float] = {}
     while True:
         seen, now = order.look(), time.monotonic()

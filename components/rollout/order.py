@@ -42,9 +42,10 @@ class WaveArgs(TypedDict):
     isolation: NotRequired[str]
     """``taint`` (default) the nodes during a change, or ``cordon`` them."""
     blocked: NotRequired[pulumi.Input[bool]]
-    """Something before this failed; nothing is done, nothing is looked for, and the state keeps what it has."""
+    """Something before this failed: nothing is cut and nothing is looked for. The state keeps what it has; nodes that
+    are new to the wave are marked as its own, so that the wave they were in does nothing to them when it goes."""
     held: NotRequired[bool]
-    """The wave waits for a later update; nothing is done now."""
+    """The wave waits for a later update; nodes that are new to it are marked as its own, nothing else is done now."""
     wedged_s: NotRequired[int]
     """How long `pending` may last before it counts as stuck."""
     timeout_s: NotRequired[int]

@@ -4,6 +4,7 @@ import pytest
 
 from components.look import forget
 from components.pool import held_back
+from mig import labels
 from tests.components.memory.fleet import DENSE, WIDE, Fleet
 from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out
 
@@ -186,3 +187,45 @@ def test_a_wave_behind_a_failed_one_keeps_what_it_has_and_says_nothing(fleet: Fl
         assert (found.inputs, found.failures) == (old, [])
         created = provider.check({}, {**old, "blocked": True})
         assert created.inputs == {**old, "held": True}, "what was never done is left for the next update"
+
+
+@pytest.mark.parametrize("held_before", [False, True])
+def test_a_wave_behind_a_failed_one_takes_over_who_joins_it_and_does_nothing_else(
+    fleet: Fleet, held_before: bool
+) -> None:
+    """The wave that they come from is deleted in the same update, if that goes on behind errors."""
+    old, gone = (
+        a_wave("n1", on_delete="disable", held=held_before),
+        a_wave("n2", wave="pool-wave-1", on_delete="disable"),
+    )
+    roll_out(old)
+    roll_out(gone)
+    fleet.label("n1", labels.CONFIG, "their-own")
+    fleet.clock.sleep(10)
+    fleet.forget_requests()
+    grown = a_wave("n1", "n2", layout=WIDE, on_delete="disable")
+    kept = ASSIGNMENT.check(old, {**grown, "blocked": True}).inputs
+    assert ASSIGNMENT.diff("id", old, kept).changes is True
+    outs = ASSIGNMENT.update("id", old, kept).outs
+    assert {key: outs[key] for key in old} == old, "what it has is what it had"
+    ASSIGNMENT.delete("pool-wave-1", gone)
+    assert fleet.written() == ["PATCH /api/v1/nodes/n2"], "its mark"
+    assert fleet.marks("n2")["wave"] == "pool-wave-0"
+    again = ASSIGNMENT.check(kept, {**grown, "blocked": True}).inputs
+    assert ASSIGNMENT.diff("id", kept, again).changes is False, "while it stays behind"
+    alone = ASSIGNMENT.check(kept, {**old, "held": False, "blocked": True}).inputs
+    ASSIGNMENT.update("id", kept, alone)
+    assert fleet.labelled() == [], "nor when they leave again"
+    forget()
+    turn = ASSIGNMENT.check(again, grown).inputs
+    assert ASSIGNMENT.diff("id", again, turn).changes is True
+    ASSIGNMENT.update("id", again, turn)
+    assert fleet.configs() == {"n1": WIDE.config_name, "n2": WIDE.config_name}
+
+
+def test_the_verification_behind_a_failed_assignment_has_nothing_to_do_with_who_joins(fleet: Fleet) -> None:
+    old = a_wave("n1")
+    roll_out(old)
+    kept = VERIFICATION.check(old, {**a_wave("n1", "n2"), "blocked": True}).inputs
+    assert VERIFICATION.diff("id", old, kept).changes is False
+    assert VERIFICATION.diff("id", kept, VERIFICATION.check(kept, a_wave("n1", "n2")).inputs).changes is True
