@@ -25,6 +25,7 @@ class Rule(StrEnum):
     COVERED = "mig-every-gpu-covered"
     STRATEGY = "mig-strategy-serves-pools"
     CONFIG_MAP = "mig-config-map-is-ours"
+    FILE = "mig-layout-file-is-sound"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,15 @@
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 
-from policy import config_map_is_ours, layout_fits_gpu, strategy_serves_pools
+from policy import config_map_is_ours, layout_file_is_sound, layout_fits_gpu, strategy_serves_pools
 
 PolicyPack(
     "mig-fleet",
     enforcement_level=EnforcementLevel.MANDATORY,
-    policies=[layout_fits_gpu.policy, strategy_serves_pools.policy, config_map_is_ours.policy],
+    policies=[
+        layout_fits_gpu.policy,
+        strategy_serves_pools.policy,
+        config_map_is_ours.policy,
+        layout_file_is_sound.policy,
+    ],
 )

@@ -8,18 +8,23 @@ from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationA
 from mig.rules import Rule, config_map_is_ours
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
+CLUSTER_POLICY = "kubernetes:nvidia.com/v1:ClusterPolicy"
+WHERE = {RELEASE: "values", CLUSTER_POLICY: "spec"}
+"""Under which key a release's values, or what a chart made of them, name MIG Manager's ConfigMap."""
 
 
 def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
     """Called for every resource of a preview and an update."""
-    name = _layout_file(args.props) if args.resource_type == RELEASE else None
+    where = WHERE.get(args.resource_type)
+    name = _layout_file(args.props, where) if where else None
     for conflict in config_map_is_ours(name) if isinstance(name, str) else ():
-        report(f"Release '{args.name}' must name a ConfigMap of its own: {conflict.text}.", args.urn)
+        kind = args.resource_type.rpartition(":")[2]
+        report(f"{kind} '{args.name}' must name a ConfigMap of its own: {conflict.text}.", args.urn)
 
 
-def _layout_file(props: Mapping[str, Any]) -> object:
+def _layout_file(props: Mapping[str, Any], where: str) -> object:
     here: Any = props
-    for key in ("values", "migManager", "config", "name"):
+    for key in (where, "migManager", "config", "name"):
         here = here.get(key) if isinstance(here, Mapping) else None
     return here
 

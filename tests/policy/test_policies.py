@@ -9,11 +9,12 @@ import pytest
 from pulumi_policy import EnforcementLevel
 
 import policy
-from policy.config_map_is_ours import RELEASE
+from policy.config_map_is_ours import CLUSTER_POLICY, RELEASE
 from policy.waves import VERIFICATION
 
 POLICIES = {
     "mig-config-map-is-ours": EnforcementLevel.MANDATORY,
+    "mig-layout-file-is-sound": EnforcementLevel.MANDATORY,
     "mig-layout-fits-gpu": EnforcementLevel.MANDATORY,
     "mig-strategy-serves-pools": EnforcementLevel.MANDATORY,
 }
@@ -70,7 +71,44 @@ def test_two_profiles_under_strategy_single_are_denied() -> None:
     assert "strategy single needs one profile per node" in said
 
 
-def test_the_operators_own_config_map_is_denied() -> None:
+@pytest.mark.parametrize(
+    ("kind", "where", "who"), [(RELEASE, "values", "Release"), (CLUSTER_POLICY, "spec", "ClusterPolicy")]
+)
+def test_the_operators_own_config_map_is_denied(kind: str, where: str, who: str) -> None:
     values = {"migManager": {"config": {"name": "default-mig-parted-config"}}}
-    (said,) = violations("mig-config-map-is-ours", RELEASE, {"values": values})
-    assert "Release 'x' must name a ConfigMap of its own" in said
+    (said,) = violations("mig-config-map-is-ours", kind, {where: values})
+    assert f"{who} 'x' must name a ConfigMap of its own" in said
+
+
+FILE = """
+version: v1
+mig-configs:
+  all-disabled: [{{devices: all, mig-enabled: false}}]
+  dense: [{{device-filter: "0x233010DE", devices: all, mig-enabled: true, mig-devices: {{{profiles}}}}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            FILE.format(profiles='"3g.40gb": 2, "1g.10gb": 1'),
+            "cannot be on H100-80GB: 3g.40gb ×2",
+        ),
+        (FILE.format(profiles='"1g.5gb": 7'), "mig-configs.dense[0]"),
+        (FILE.format(profiles='"1g.10gb": 7').replace("all-disabled", "off"), "no config all-disabled"),
+        ("version: v2\nmig-configs: {}\n", "not a mig-parted file: version: must be v1, found 'v2'"),
+        ("mig-configs: [\n", "while parsing a flow"),
+    ],
+)
+def test_a_layout_file_by_hand_that_would_be_misread_is_denied(text: str, says: str) -> None:
+    (said,) = violations("mig-layout-file-is-sound", "kubernetes:core/v1:ConfigMap", {"data": {"config.yaml": text}})
+    assert said.startswith("ConfigMap 'x' must hold a layout file that does what it says: config.yaml: ")
+    assert says in said
+
+
+@pytest.mark.parametrize(
+    "data", [{"config.yaml": FILE.format(profiles='"1g.10gb": 7')}, {"a": "mig-configs"}, {}, None]
+)
+def test_a_sound_layout_file_and_any_other_config_map_are_let_through(data: dict[str, str] | None) -> None:
+    assert violations("mig-layout-file-is-sound", "kubernetes:core/v1:ConfigMap", {"data": data}) == []

@@ -1,0 +1,45 @@
+"""mig-layout-file-is-sound: a layout file that somebody wrote by hand must not hold what NVIDIA's tools misread."""
+
+from collections.abc import Iterator, Mapping
+
+import yaml
+from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
+
+from mig import parted
+from mig.errors import InvalidPartedFile
+from mig.parted.lint import ADVICE, lint
+from mig.rules import Rule
+
+CONFIG_MAPS = ("kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:ConfigMapPatch")
+MARK = "mig-configs"
+"""The key that makes a document a layout file (mig-parted api/spec/v1)."""
+
+
+def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+    """Called for every resource of a preview and an update."""
+    data = args.props.get("data") if args.resource_type in CONFIG_MAPS else None
+    for key, text in data.items() if isinstance(data, Mapping) else ():
+        for sentence in _traps(text) if isinstance(text, str) and MARK in text else ():
+            report(
+                f"ConfigMap '{args.name}' must hold a layout file that does what it says: {key}: {sentence}.", args.urn
+            )
+
+
+def _traps(text: str) -> Iterator[str]:
+    """What depends on the nodes is left out: of them a ConfigMap says nothing."""
+    try:
+        document = yaml.safe_load(text)
+        if isinstance(document, Mapping) and MARK in document:
+            found = lint(parted.read(document))
+            yield from (f"{finding.path}: {finding.text}" for finding in found if finding.trap not in ADVICE)
+    except (yaml.YAMLError, ValueError, InvalidPartedFile) as exc:
+        yield " ".join(str(exc).split())
+
+
+policy = ResourceValidationPolicy(
+    name=str(Rule.FILE),
+    description="A ConfigMap with mig-configs must not hold what mig-parted accepts and then misreads: a device filter "
+    "that matches no GPU, a profile or a layout that no such GPU has, no config all-disabled.",
+    validate=validate,
+    enforcement_level=EnforcementLevel.MANDATORY,
+)
