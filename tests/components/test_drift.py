@@ -262,6 +262,14 @@ def test_numbers_that_come_back_from_pulumi_as_floats_change_nothing(
     assert provider.diff("id", stored, provider.check(stored, wave).inputs).changes is False
 
 
+@EACH_PROVIDER
+def test_what_a_state_of_before_does_not_know_is_no_diff(fleet: Fleet, wave: Props, provider: ResourceProvider) -> None:
+    stored = {key: value for key, value in wave.items() if key != "wedged_s"}
+    found = provider.check(stored, {**wave, "declared": "n1 n2 n3"}).inputs
+    assert "drift" not in found
+    assert provider.diff("id", stored, found).changes is False
+
+
 def test_all_waves_of_a_preview_share_one_look(fleet: Fleet, wave: Props) -> None:
     forget()
     for number in range(20):
