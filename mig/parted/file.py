@@ -36,6 +36,16 @@ class Entry:
         """Whether the device filter lets GPUs of this id in, whatever their index."""
         return not self.device_filter or any(_matches(word, pci_device_id, subsystem_id) for word in self.device_filter)
 
+    def may_match(self, pci_device_id: str, index: int) -> bool:
+        """Whether mig-parted applies this entry to the GPU of this index and id on some board at least."""
+        return self.may_select(pci_device_id) and (self.devices is None or index in self.devices)
+
+    def may_select(self, pci_device_id: str) -> bool:
+        """Whether the device filter lets GPUs of this id in on some board at least: one with the subsystem that it
+        names.
+        """
+        return not self.device_filter or any(_names(word, pci_device_id) for word in self.device_filter)
+
 
 @dataclass(frozen=True, slots=True)
 class PartedFile:
@@ -52,6 +62,8 @@ class PartedFile:
     def for_gpu(self, name: str, pci_device_id: str, index: int) -> Entry | None:
         """What a config makes of one GPU: the last entry that matches, or None where none does. Raises
         UnknownConfig.
+
+        An entry that wants a certain board matches nothing here: of those, :meth:`Entry.may_match` knows.
         """
         return next((entry for entry in reversed(self.select(name)) if entry.matches(pci_device_id, index)), None)
 
@@ -69,10 +81,22 @@ def device_id(text: str) -> int:
     return value & 0xFFFFFFFF if -(1 << 31) <= value < 1 << 31 else 0
 
 
-def _matches(word: str, pci_device_id: str, subsystem_id: str | None) -> bool:
-    # mig-parted v0.15.0 reads "<device>:<subsystem>" too.
+def filter_ids(word: str) -> tuple[int, int | None]:
+    """The device and, where one is named, the subsystem of a filter (``0x233010DE:0x16C110DE``, from mig-parted
+    v0.15.0); a 0 in either is what cannot be read, and a filter with one matches nothing.
+    """
     device, colon, subsystem = word.partition(":")
-    wanted = device_id(device)
-    if not wanted or wanted != device_id(pci_device_id):
-        return False
-    return not colon or (subsystem_id is not None and device_id(subsystem) == device_id(subsystem_id) != 0)
+    return device_id(device), device_id(subsystem) if colon else None
+
+
+def _matches(word: str, pci_device_id: str, subsystem_id: str | None) -> bool:
+    _, board = filter_ids(word)
+    return _names(word, pci_device_id) and (
+        board is None or (subsystem_id is not None and board == device_id(subsystem_id))
+    )
+
+
+def _names(word: str, pci_device_id: str) -> bool:
+    """Whether a filter names this device, on whatever board."""
+    device, board = filter_ids(word)
+    return 0 not in (device, board) and device == device_id(pci_device_id)

@@ -12,7 +12,7 @@ from itertools import islice
 from mig.errors import shown
 from mig.gpus import GpuModel, all_models, by_pci
 from mig.labels import ALL_DISABLED
-from mig.parted.file import Entry, PartedFile, device_id
+from mig.parted.file import Entry, PartedFile, filter_ids
 from mig.placement import Verdict, prove
 from mig.profiles import Profile
 
@@ -68,6 +68,11 @@ def models_of(entry: Entry) -> tuple[GpuModel, ...]:
     return tuple(model for model in all_models() if any(map(entry.selects, model.pci_device_ids)))
 
 
+def _concerned(entry: Entry) -> tuple[GpuModel, ...]:
+    """The models that an entry's filter selects on one board at least: what a chip cannot do, no board of it can."""
+    return tuple(model for model in all_models() if any(map(entry.may_select, model.pci_device_ids)))
+
+
 def _entry(path: str, entry: Entry) -> Iterable[Finding]:
     yield from _filters(f"{path}.device-filter", entry)
     if entry.devices is not None and all(index < 0 for index in entry.devices):
@@ -94,9 +99,9 @@ def _entry(path: str, entry: Entry) -> Iterable[Finding]:
 
 def _filters(path: str, entry: Entry) -> Iterable[Finding]:
     for word in entry.device_filter:
-        number = device_id(word.partition(":")[0])
+        number, board = filter_ids(word)
         vendor = number & 0xFFFF
-        if number and vendor == 0x10DE:
+        if vendor == 0x10DE and board != 0:
             if by_pci(f"0x{number:08X}") is None:
                 text = f"{word} is no GPU that does MIG according to the catalog; nothing can be proven about it"
                 yield Finding(path, Trap.UNPROVEN, text)
@@ -119,7 +124,7 @@ def _remedy(word: str) -> str:
 
 
 def _profiles(path: str, entry: Entry) -> Iterable[Finding]:
-    selected = models_of(entry)
+    selected = _concerned(entry)
     wanted = {name: count for name, count in entry.mig_devices.items() if count}
     if not selected:
         return

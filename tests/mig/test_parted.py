@@ -107,6 +107,14 @@ def test_a_subsystem_narrows_a_filter() -> None:
     (entry,) = parted.read(a_file(an_entry(device_filter="0x233010DE:0x16C110DE"))).select("dense")
     assert entry.matches("0x233010DE", 0, "0x16C110DE")
     assert not entry.matches("0x233010DE", 0, "0x16C010DE")
+    assert entry.may_match("0x233010DE", 0), "where the board is not known, it may be this one"
+    assert not entry.may_match("0x20B210DE", 0)
+
+
+@pytest.mark.parametrize("subsystem", ["", "H100", "0x16C110DE:0x16C110DE", "0"])
+def test_a_subsystem_that_cannot_be_read_spoils_its_filter(subsystem: str) -> None:
+    (entry,) = parted.read(a_file(an_entry(device_filter=f"0x233010DE:{subsystem}"))).select("dense")
+    assert not entry.may_match("0x233010DE", 0)
 
 
 def test_an_empty_filter_matches_every_gpu_and_the_last_entry_wins() -> None:
@@ -173,6 +181,7 @@ def test_nothing_that_we_write_is_silently_misread(chosen: list[Layout]) -> None
         (an_entry(device_filter="0x2330"), Trap.FILTER, 'write "0x233010DE"'),
         (an_entry(device_filter="0x10DE2330"), Trap.FILTER, 'write "0x233010DE"'),
         (an_entry(device_filter="H200"), Trap.FILTER, 'write "0x233510DE", "0x233B10DE"'),
+        (an_entry(device_filter="0x233010DE:board"), Trap.FILTER, 'write "0x233010DE"'),
         (an_entry(device_filter="Voodoo"), Trap.FILTER, 'ids look like "0x233010DE"'),
         (an_entry(device_filter="0x123410DE"), Trap.UNPROVEN, "is no GPU that does MIG according to the catalog"),
         (an_entry(device_filter="0x20B210DE", mig_devices={"1g.5gb": 7}), Trap.PROFILE, "A100-80GB lacks this"),
@@ -200,6 +209,16 @@ def test_nothing_that_we_write_is_silently_misread(chosen: list[Layout]) -> None
         (an_entry(devices=[-1]), Trap.UNCOVERED, "selects no GPU"),
         (an_entry(devices=[2**62]), Trap.UNCOVERED, "14, 15 and more is in no entry"),
         (an_entry(device_filter="0x233010DE", mig_devices={"4g.40gb": 2}), Trap.IMPOSSIBLE, "need 8 compute slices"),
+        (
+            an_entry(device_filter="0x233010DE:0x16C110DE", mig_devices={"9g.999gb": 100}),
+            Trap.PROFILE,
+            "H100-80GB lacks this",
+        ),
+        (
+            an_entry(device_filter="0x233010DE:0x16C110DE", mig_devices={"3g.40gb": 2, "1g.10gb": 1}),
+            Trap.IMPOSSIBLE,
+            "cannot be on H100-80GB",
+        ),
         (an_entry(mig_devices={"4g.40gb": 2}), Trap.IMPOSSIBLE, "need 8 compute slices"),
         (an_entry(device_filter="0x31C210DE", mig_devices={"1g.35gb": 3}), Trap.UNPROVEN, "no proof for GB300"),
     ],
@@ -210,7 +229,8 @@ def test_a_trap_is_found_with_its_remedy(entry: dict[str, Any], trap: Trap, says
 
 
 def test_a_sound_file_has_no_finding() -> None:
-    assert lint(parted.read(a_file(an_entry(device_filter="0x233010DE")))) == ()
+    for word in ("0x233010DE", "0x233010DE:0x16C110DE"):
+        assert lint(parted.read(a_file(an_entry(device_filter=word)))) == ()
 
 
 def test_a_file_without_all_disabled_is_found() -> None:
