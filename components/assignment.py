@@ -19,10 +19,10 @@ from pulumi.dynamic import (
 )
 
 from components.clean_error import CleanError, one_clean_error
-from components.comparison import Kind
 from components.connection import ClusterError
 from components.drift import address, checked, lasting, reports_of
 from components.look import Look, Node, look
+from components.ownership import DISABLE, RESTORE, RETAIN, is_others, members, own, relabelled, spared, taken
 from components.rollout.change import Marks, claim, recut
 from components.rollout.closing import how_to_open
 from components.rollout.disruption import foreseen
@@ -31,7 +31,6 @@ from components.rollout.order import POLL_S, Order, Refused, WaveArgs
 from mig import labels
 
 Props = dict[str, Any]
-RETAIN, DISABLE, RESTORE = "retain", "disable", "restore"
 READ_ONLY = ("staying", "declared")
 """Inputs that only `check` reads."""
 
@@ -71,8 +70,10 @@ class AssignmentProvider(ResourceProvider):
             lambda wave: relabelled(_look(wave), wave, declared),
             lambda wave: _foreseen(wave, staying),
         )
-        spared = _spared(olds, found, declared)
-        return CheckResult({**found.inputs, "spared": spared}, found.failures) if spared else found
+        try:
+            return CheckResult({**found.inputs, **_disputed(olds, news, found.inputs)}, found.failures)
+        except ClusterError:
+            return found
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update when the wish differs or `check` saw drift; never a replacement, the nodes survive it."""
@@ -103,35 +104,6 @@ class Assignment(Resource, module="mig", name="Assignment"):
         super().__init__(AssignmentProvider(), name, dict(props), opts)
 
 
-def relabelled(seen: Look, props: Mapping[str, Any], declared: Iterable[str] = ()) -> list[str]:
-    """A sentence for each node that is gone, carries another wave's mark or another config than we gave it, or was
-    taken out of the pool and is not declared elsewhere.
-    """
-    found = []
-    for name in props["nodes"]:
-        node = seen.nodes.get(name)
-        if node is None:
-            found.append(f"{Kind.GONE}: {name} is no longer in the cluster")
-        elif node.annotations.get(labels.WAVE) is None:
-            found.append(f"{Kind.REPLACED}: {name} is another node of that name, without the marks of our last update")
-        elif _is_others(node, props):
-            has = f"carries the mark of {node.annotations[labels.WAVE]}"
-            found.append(f"{Kind.TAKEN}: {name} {has}, expected that of {props['wave']}")
-        elif node.config != props["config"]:
-            found.append(
-                f"{Kind.RELABELLED}: {name} carries {node.config or 'no config'!r}, expected {props['config']!r}"
-            )
-    for name, node in _own(seen, props, {*_members(props), *declared}).items():
-        if props["on_delete"] != RETAIN:
-            waits = f"waits for `onDelete: {props['on_delete']}`"
-        elif node.closed:
-            waits = "is still closed to new pods"
-        else:
-            continue
-        found.append(f"{Kind.LEFT}: {name} was taken out of the pool and {waits}")
-    return sorted(found)
-
-
 def assign(props: Props, olds: Props | None = None) -> Props:
     """Give the nodes that differ their config, and mark all as this wave's own; returns the outputs.
 
@@ -143,11 +115,11 @@ def assign(props: Props, olds: Props | None = None) -> Props:
     with one_clean_error(AssignmentFailed):
         order = Order.of(props)
         seen = order.look()
-        marks = {name: _marks(seen.nodes.get(name), props) for name in _members(props)}
-        taken = [name for name in marks if name in seen.nodes and _is_others(seen.nodes[name], props)]
-        _mark(order, {name: marks.pop(name) for name in taken})
-        stay = {*_members(props), *_members(olds or props), *(props.get("spared") or ())}
-        if olds is not None and not props.get("blocked") and (left := _own(seen, props, stay)):
+        marks = {name: _marks(seen.nodes.get(name), props) for name in members(props)}
+        others = [name for name in marks if name in seen.nodes and is_others(seen.nodes[name], props)]
+        _mark(order, {name: marks.pop(name) for name in others})
+        stay = {*members(props), *members(olds or props), *(props.get("spared") or ())}
+        if olds is not None and not props.get("blocked") and (left := own(seen, props, stay)):
             _let_go(order, left, props)
             order = Order.of(props)
             seen = order.look()
@@ -167,55 +139,42 @@ def release(props: Props) -> None:
     """
     with one_clean_error(AssignmentFailed):
         order = Order.of(props)
-        _let_go(order, _own(order.look(), props, ()), props)
+        _let_go(order, own(order.look(), props, ()), props)
 
 
-def _let_go(order: Order, own: Mapping[str, Node], props: Props) -> None:
-    targets = {name: target for name, node in own.items() if (target := _target(node, props)) is not None}
-    recut(order, {name: target for name, target in targets.items() if own[name].config != target}, {})
+def _let_go(order: Order, left: Mapping[str, Node], props: Props) -> None:
+    targets = {name: target for name, node in left.items() if (target := _target(node, props)) is not None}
+    recut(order, {name: target for name, target in targets.items() if left[name].config != target}, {})
     _settled(order, targets)
-    _, failed = order.each(own, lambda cluster, name: cluster.let_go(name, order.wave))
+    _, failed = order.each(left, lambda cluster, name: cluster.let_go(name, order.wave))
     if failed:
         raise AssignmentFailed("; ".join(f"{name}: {text}" for name, text in sorted(failed.items())))
 
 
-def _mark(order: Order, marks: Marks, relabelled: Iterable[str] = ()) -> None:
+def _mark(order: Order, marks: Marks, done: Iterable[str] = ()) -> None:
     try:
         claim(order, marks)
     except Refused as exc:
-        names = ", ".join(relabelled)
+        names = ", ".join(done)
         state = f"relabelled and closed to new pods: {names}" if names else "no node was relabelled"
         raise AssignmentFailed(f"{exc}\n{state}\nRun the update again to go on") from None
 
 
-def _members(props: Mapping[str, Any]) -> list[str]:
-    """The wave's nodes, and those that `check` found to join it while it waits."""
-    return sorted({*props["nodes"], *(props.get("joining") or ())})
+def _disputed(olds: Props, news: Props, props: Props) -> Props:
+    """What is to be known of nodes whose mark is not that of the wave which declares them (`components.ownership`).
 
-
-def _own(seen: Look, props: Mapping[str, Any], stay: Iterable[str]) -> dict[str, Node]:
-    """The nodes that carry this wave's mark, but those that stay."""
-    kept = set(stay)
-    marked = (node for node in seen.nodes.values() if node.annotations.get(labels.WAVE) == props["wave"])
-    return {node.name: node for node in sorted(marked, key=lambda node: node.name) if node.name not in kept}
-
-
-def _is_others(node: Node, props: Mapping[str, Any]) -> bool:
-    """Whether another wave has marked the node as its own."""
-    return node.annotations.get(labels.WAVE) not in (None, props["wave"])
-
-
-def _spared(olds: Props, found: CheckResult, declared: Iterable[str]) -> list[str]:
-    """Nodes with this wave's mark that another one declares, as after a move that was taken back: an update does not
-    release them, whichever of the two waves comes first.
+    A wave that waits takes its own back even where nothing else makes it an update: the wave that has them may be
+    deleted in this one.
     """
-    props, others = found.inputs, set(declared)
-    if not olds or not others or found.failures or pulumi.runtime.rpc.contains_unknowns(props):
-        return []
-    try:
-        return sorted(others & _own(_look(props), props, {*_members(props), *_members(olds)}).keys())
-    except ClusterError:
-        return []
+    if not olds or pulumi.runtime.rpc.contains_unknowns(props):
+        return {}
+    waits = bool(news.get("held")) or news.get("blocked") is True
+    if waits and "drift" not in props and _wish(olds) == _wish(props):
+        lines = taken(_look(props), props, news["nodes"])
+        return {"drift": lines, "blocked": True} if lines else {}
+    declared = (news.get("declared") or "").split()
+    names = spared(_look(props), props, olds, declared) if declared else []
+    return {"spared": names} if names else {}
 
 
 def _has(seen: Look, name: str, config: str) -> bool:

@@ -58,7 +58,7 @@ def checked(
     A planned change is not drift, so one of the two is asked. A wave that is held back keeps its old inputs, for those
     of its nodes that are still in it; new ones are ``joining``. One behind a failure keeps all of them, takes over
     nodes that join it, and nobody looks for drift: a second error about the layout it was to leave would hide the
-    first. Nothing is looked for while
+    first (nodes that another wave has marked are taken back, see `components.assignment`). Nothing is looked for while
     an input is unknown. A cluster that does not answer fails the check, unless the stack says ``onUnreachable: warn``.
     """
     blocked = news.get("blocked") is True

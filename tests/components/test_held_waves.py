@@ -229,3 +229,35 @@ def test_the_verification_behind_a_failed_assignment_has_nothing_to_do_with_who_
     kept = VERIFICATION.check(old, {**a_wave("n1", "n2"), "blocked": True}).inputs
     assert VERIFICATION.diff("id", old, kept).changes is False
     assert VERIFICATION.diff("id", kept, VERIFICATION.check(kept, a_wave("n1", "n2")).inputs).changes is True
+
+
+@pytest.mark.parametrize(
+    "waits", [{"blocked": True}, {"held": True}], ids=["behind a failed one", "held since it began"]
+)
+def test_a_wave_that_waits_takes_back_what_a_reverted_update_took_and_does_nothing_else(
+    fleet: Fleet, waits: Props
+) -> None:
+    old = a_wave("n1", "n2", on_delete="disable", held="held" in waits)
+    roll_out({**old, "held": False})
+    half = a_wave("n1", wave="pool-wave-00", on_delete="disable")
+    ASSIGNMENT.create(half)
+    fleet.label("n2", labels.CONFIG, "their-own")
+    fleet.clock.sleep(10)
+    fleet.forget_requests()
+    forget()
+    kept = ASSIGNMENT.check(old, {**old, **waits}).inputs
+    assert kept["drift"] == ["node taken over: n1 carries the mark of pool-wave-00, expected that of pool-wave-0"]
+    assert ASSIGNMENT.diff("id", old, kept).changes is True
+    assert ASSIGNMENT.update("id", old, kept).outs == old
+    ASSIGNMENT.delete("pool-wave-00", half)
+    assert fleet.written() == ["PATCH /api/v1/nodes/n1"], "its mark"
+    forget()
+    assert ASSIGNMENT.check(kept, {**old, **waits}).inputs == old
+
+
+def test_a_wave_behind_a_failed_one_leaves_it_a_node_that_moved_there(fleet: Fleet) -> None:
+    old = a_wave("n1", "n2")
+    roll_out(old)
+    roll_out(a_wave("n1", wave="pool-canary"))
+    forget()
+    assert ASSIGNMENT.check(old, {**a_wave("n2"), "blocked": True}).inputs == old
