@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
             "tell for each what was expected and what was found. Besides, it names what mig-parted passes over in "
             "silence: filters that match nothing, profiles that the GPU lacks, counts of 0, GPUs that no entry covers."
         ),
-        epilog="Exit status: 0 as the config says, 1 not so, 2 bad usage, 3 cannot be told (NVML does not answer).",
+        epilog="Exit status: 0 as the config says, 1 not so, 2 bad usage, 3 cannot be told (NVML does not answer, or a filter names a board).",
     )
     told.add_argument("file", metavar="FILE", help="a mig-parted file in YAML or JSON; - is standard input")
     told.add_argument("config", metavar="CONFIG", nargs="?", help="a config of the file; needed where it holds several")

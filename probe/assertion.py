@@ -8,8 +8,9 @@ that no such GPU has (S2), a count of 0 or an alias that its comparison never fi
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mig import parted
 from mig.errors import InvalidPartedFile, MigError, UnknownConfig
@@ -19,6 +20,9 @@ from mig.parted.lint import ADVICE, Trap, lint
 from mig.profiles import Profile
 from mig.report import Gpu, Report
 from mig.wording import in_words
+
+if TYPE_CHECKING:
+    import yaml
 
 AS_DECLARED, DIFFERENT, BAD_USAGE, UNKNOWN = 0, 1, 2, 3
 MOST_BYTES = 1024 * 1024
@@ -50,13 +54,36 @@ def judge(path: str, config: str | None, read: Callable[[], Report]) -> int:
     if not report.gpus:
         print("mig-probe: this machine has no GPU, so nothing can be said", file=sys.stderr)
         return UNKNOWN
-    wrong = 0
+    wrong = unsure = 0
     for gpu in report.gpus:
-        difference = compare(gpu, file.for_gpu(name, gpu.pci_id, gpu.index))
+        doubt = undecided(gpu, entries)
+        difference = None if doubt else compare(gpu, file.for_gpu(name, gpu.pci_id, gpu.index))
+        unsure += doubt is not None
         wrong += difference is not None
-        print(f"GPU {gpu.index}: {difference or in_words(gpu.counts())}")
-    print(f"{name}: {f'{wrong} of {len(report.gpus)} GPUs differ' if wrong else 'every GPU is as declared'}")
-    return DIFFERENT if wrong else AS_DECLARED
+        print(f"GPU {gpu.index}: {doubt or difference or in_words(gpu.counts())}")
+    print(f"{name}: {_summary(wrong, unsure, len(report.gpus))}")
+    return DIFFERENT if wrong else UNKNOWN if unsure else AS_DECLARED
+
+
+def _summary(wrong: int, unsure: int, gpus: int) -> str:
+    if wrong:
+        return f"{wrong} of {gpus} GPUs differ" + (f", and {unsure} cannot be told" if unsure else "")
+    return f"{unsure} of {gpus} GPUs cannot be told" if unsure else "every GPU is as declared"
+
+
+def undecided(gpu: Gpu, entries: tuple[Entry, ...]) -> str | None:
+    """Why it cannot be told which entry is this GPU's, the last one that matches; ``None`` where it can.
+
+    A report holds no subsystem id, so whether a filter with one matches is not known.
+    """
+    for entry in reversed(entries):
+        if entry.matches(gpu.pci_id, gpu.index):
+            return None
+        if entry.may_match(gpu.pci_id, gpu.index):
+            words = ", ".join(entry.device_filter)
+            why = f"the device filter {words} wants a certain board, and which one this is, a reading does not hold"
+            return f"cannot be told, for {why}; nvidia-mig-parted assert knows it"
+    return None
 
 
 def compare(gpu: Gpu, entry: Entry | None) -> str | None:
@@ -109,7 +136,6 @@ def read_file(path: str) -> PartedFile:
         raise Unusable(f"is larger than {MOST_BYTES} bytes, the most that a ConfigMap holds")
     try:
         document = _document(content.decode())
-        _bounded(document)
     except UnicodeDecodeError:
         raise Unusable("is not text in UTF-8") from None
     except RecursionError:
@@ -133,24 +159,32 @@ def _document(text: str) -> object:
     except ModuleNotFoundError:
         raise Unusable("is not JSON, and this Python has no PyYAML to read YAML with: pip install pyyaml") from None
     try:
-        return yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _bounded(root)
+        return loader.construct_document(root)
     except (yaml.YAMLError, ValueError) as exc:
         raise Unusable(f"is not YAML: {' '.join(str(exc).split())}") from None
+    except (LookupError, AttributeError):
+        # So PyYAML ends on `!!int ""`, `!!bool foo` and `!!timestamp foo`.
+        raise Unusable("holds a value that is not what its tag (!!int, !!bool and the like) says") from None
 
 
-def _bounded(document: object) -> None:
-    """Raises Unusable for a document that grows beyond reason once its aliases are followed."""
-    left = [document]
+def _bounded(root: "yaml.Node") -> None:
+    """Raises Unusable for a document that grows beyond reason once its aliases are followed. Asked before any value is
+    built: merge keys (``<<``) multiply while they are.
+    """
+    left = [root]
     seen = 0
     while left:
         seen += 1
         if seen + len(left) > MOST_VALUES:
             raise Unusable(f"holds more than {MOST_VALUES} values once its aliases are followed")
-        value = left.pop()
-        if isinstance(value, Mapping):
-            left.extend(value.values())
-        elif isinstance(value, list):
-            left.extend(value)
+        below = left.pop().value
+        if isinstance(below, list):
+            left.extend(node for item in below for node in (item if isinstance(item, tuple) else (item,)))
 
 
 def _exists(profile: str, gpu: Gpu) -> bool:

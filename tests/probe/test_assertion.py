@@ -57,6 +57,25 @@ def test_the_last_entry_that_covers_a_gpu_counts(verdict: Any, a_driver: ADriver
     assert verdict(an_entry(), off, driver=driver)[0] == 0
 
 
+def test_whether_an_entry_for_a_certain_board_is_meant_cannot_be_told_unless_a_later_entry_decides(
+    verdict: Any, a_driver: ADriver
+) -> None:
+    word = f"{H100}:0x16C110DE"
+    board = an_entry(**{"device-filter": word})
+    off = {"device-filter": H100, "devices": "all", "mig-enabled": False}
+    unsure = f"GPU 0: cannot be told, for the device filter {word} wants a certain board, and which one this is"
+    for entries in ([board], [off, board]):
+        status, told, _ = verdict(*entries, driver=a_driver(mig=False))
+        assert status == 3, told
+        assert told.startswith(unsure) and told.endswith("dense: 1 of 1 GPUs cannot be told\n")
+    assert verdict(board, off, driver=a_driver(mig=False))[0] == 0, "the last entry that matches counts"
+    other = an_entry(**{"device-filter": "0x20B210DE:0x16C110DE"})
+    assert verdict(off, other, driver=a_driver(mig=False))[0] == 0, "another chip's boards do not matter"
+    seven = an_entry(devices=[1], **{"device-filter": H100})
+    status, told, _ = verdict(board, seven, driver=a_driver(gpus=2))
+    assert (status, told.splitlines()[-1]) == (1, "dense: 1 of 2 GPUs differ, and 1 cannot be told")
+
+
 @pytest.mark.parametrize(
     ("entry", "status", "told", "noted"),
     [
@@ -156,6 +175,13 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 
 
+MERGE_BOMB = "a: &a {x: 1}\n" + "".join(
+    f"{name}: &{name} {{<<: [{', '.join([f'*{before}'] * 10)}]}}\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+"""Its values are few once it is read, but reading it handles a hundred million."""
+
+
 @pytest.mark.parametrize(
     ("content", "arguments", "said"),
     [
@@ -166,12 +192,19 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("a: [", [], "is not YAML: while parsing a flow"),
         ("\0", [], "is not YAML: unacceptable character"),
         (BOMB, [], "holds more than 100000 values once its aliases are followed"),
+        (MERGE_BOMB, [], "holds more than 100000 values once its aliases are followed"),
+        ("a: &a [*a]", [], "holds more than 100000 values once its aliases are followed"),
+        ('version: !!int ""', [], "holds a value that is not what its tag (!!int, !!bool and the like) says"),
+        ("version: !!bool foo", [], "holds a value that is not what its tag (!!int, !!bool and the like) says"),
+        ("version: !!timestamp foo", [], "holds a value that is not what its tag (!!int, !!bool and the like) says"),
+        ("version: !!python/name:os.system x", [], "is not YAML: could not determine a constructor"),
         ("[" * 5000, [], "is nested too deeply"),
         ("9" * 5000, [], "is not YAML"),
         ("#" * (1024 * 1024 + 1), [], "is larger than 1048576 bytes"),
     ],
-    ids=["no name", "a wrong name", "a wrong version", "nothing", "no YAML", "no text", "an alias bomb", "a tower",
-         "a number", "a megabyte"],
+    ids=["no name", "a wrong name", "a wrong version", "nothing", "no YAML", "no text", "an alias bomb",
+         "a merge bomb", "a circle", "no number", "no truth value", "no time", "no plain value", "a tower", "a number",
+         "a megabyte"],
 )  # fmt: skip
 def test_a_file_that_is_no_use_is_one_sentence_and_exit_status_2(
     a_driver: ADriver, run: Run, tmp_path: Path, content: str, arguments: list[str], said: str
