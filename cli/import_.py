@@ -10,7 +10,7 @@ import click
 from cli import sources
 from components.documents import DocumentError, open_document
 from mig import gpus
-from mig.errors import MigError
+from mig.errors import MigError, shown
 from mig.imports import Imported, carried_by, import_nodes, import_parted, stack_file
 from mig.layouts import Layout
 
@@ -20,7 +20,7 @@ from mig.layouts import Layout
 @click.option("--cluster", is_flag=True, help="Read nodes and ConfigMaps of the cluster that kubectl would talk to.")
 @click.option("--context", help="Another context of the kubeconfig; implies --cluster.")
 @click.option("--namespace", default="gpu-operator", show_default=True, help="Where the operator's ConfigMaps are.")
-@click.option("--gpu", help="The GPU model where a source does not say it.")
+@click.option("--gpu", help="The GPU model where neither a node nor a device filter says it.")
 @click.option("--gpus-per-node", type=click.IntRange(1, 64), help="GPUs of a node where a source does not say it.")
 def import_(
     files: tuple[str, ...],
@@ -65,12 +65,18 @@ def _together(parts: list[Imported], left: list[str]) -> Imported:
     notes = list(left)
     for part in parts:
         notes += part.left
+        own: dict[str, str] = {}
         for key, layout in part.configs.items():
-            if layouts.setdefault(layout.name, layout) != layout:
+            if layouts.setdefault(layout.name, layout) == layout:
+                configs[key] = layout
+                own.setdefault(layout.name, key[0])
+            elif layout.name in own:
+                text = f"layout {layout.name} came of config {shown(own[layout.name])} of the same file and differs"
+                notes.append(f"{key[0]}: {text}; that one was taken, this one was not")
+            else:
                 notes.append(f"{key[0]}: another source defines {layout.name} differently; that one was taken")
-                continue
-            configs[key] = layout
-    return Imported(tuple(layouts.values()), configs, tuple(notes))
+    defined = frozenset[str]().union(*(part.defined for part in parts))
+    return Imported(tuple(layouts.values()), configs, defined, tuple(notes))
 
 
 def _cluster(context: str | None, namespace: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

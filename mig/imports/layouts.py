@@ -22,12 +22,13 @@ _HASHED = re.compile(r"(.+)-[0-9a-f]{8}")
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """``configs`` says which layout a config became for a GPU model; ``left`` tells, in sentences, what is lost or
-    changed.
+    """``configs`` says which layout a config became for a GPU model; ``defined`` names the configs that a file gives a
+    meaning, those without a layout among them; ``left`` tells, in sentences, what is lost or changed.
     """
 
     layouts: tuple[Layout, ...] = ()
     configs: Mapping[tuple[str, str], Layout] = field(default_factory=dict)
+    defined: frozenset[str] = frozenset()
     left: tuple[str, ...] = ()
 
 
@@ -37,31 +38,37 @@ def import_parted(
     gpus_per_node: int | None = None,
     carried: Mapping[str, Sequence[GpuModel]] | None = None,
 ) -> Imported:
-    """``gpu`` imports for this model alone; ``carried`` says, by config, which models the nodes with it have, for
-    entries without a device filter; ``gpus_per_node`` resolves "all, but GPU 3 otherwise".
+    """``carried`` says, by config, which models the nodes with it have, for entries without a device filter; where no
+    node says it, ``gpu`` does. ``gpus_per_node`` resolves "all, but GPU 3 otherwise".
     """
     configs: dict[tuple[str, str], Layout] = {}
+    defined: set[str] = set()
     left: list[str] = []
     for name, entries in file.configs.items():
         if name == ALL_DISABLED:
+            if not _switches_off(entries):
+                defined.add(name)
+                left.append(f"{name}: is not MIG off on every GPU, and no other layout can have this name")
             continue
+        defined.add(name)
         models = _models(name, entries, gpu, (carried or {}).get(name, ()), left)
         for model in models:
             layout = _layout(name, model, entries, len(models) > 1, gpus_per_node, left)
             if layout is not None:
                 configs[name, model.name] = layout
-    return Imported(tuple(configs.values()), configs, tuple(left))
+    return Imported(tuple(configs.values()), configs, frozenset(defined), tuple(left))
+
+
+def _switches_off(entries: Sequence[Entry]) -> bool:
+    """Whether this is the one meaning that ``all-disabled`` has with us, and in NVIDIA's file."""
+    everyone = any(entry.devices is None and not entry.device_filter for entry in entries)
+    return everyone and not any(entry.mig_enabled for entry in entries)
 
 
 def _models(
     name: str, entries: Sequence[Entry], gpu: GpuModel | None, carriers: Sequence[GpuModel], left: list[str]
 ) -> list[GpuModel]:
     """The models that a config is meant for."""
-    if gpu is not None:
-        if any(_reaches(entry, gpu) for entry in entries):
-            return [gpu]
-        left.append(f"{name}: none of its device filters selects {gpu.name}")
-        return []
     found: dict[str, GpuModel] = {}
     for entry in entries:
         if entry.device_filter:
@@ -71,7 +78,7 @@ def _models(
                 words = ", ".join(map(shown, entry.device_filter))
                 left.append(f"{name}: the device filter {words} selects no GPU of the catalog")
     if any(not entry.device_filter for entry in entries):
-        found |= {model.name: model for model in carriers}
+        found |= {model.name: model for model in carriers or filter(None, [gpu])}
         if not found:
             left.append(f"{name}: has no device filter, so any GPU could be meant; say which with --gpu")
     return list(found.values())
@@ -127,7 +134,10 @@ def _cuts(where: str, entries: Sequence[Entry], gpus_per_node: int | None, left:
             single.clear()
         else:
             single |= dict.fromkeys(entry.devices, profiles)
-    if has_everyone and not single:
+    if not has_everyone and not single:
+        left.append(f"{where}: its lists of devices name no GPU")
+        return []
+    if not single:
         return [Cut(None, everyone)]
     if has_everyone:
         if gpus_per_node is None:

@@ -59,7 +59,7 @@ def import_nodes(
     nodes: Iterable[NodeFacts], known: Imported, gpu: GpuModel | None = None, gpus_per_node: int | None = None
 ) -> tuple[tuple[ImportedPool, ...], Imported]:
     """One pool per GPU model, node size and config. ``gpu`` and ``gpus_per_node`` fill in what the source does not
-    say.
+    say. A config has NVIDIA's meaning of its name only where no file defines it.
     """
     left = list(known.left)
     configs = dict(known.configs)
@@ -77,7 +77,12 @@ def import_nodes(
             left.append(f"node {node.name}: carries no config")
             continue
         try:
-            layout = configs.get((node.config, model.name)) or stock(node.config, model)
+            layout = configs.get((node.config, model.name))
+            if layout is None and node.config in known.defined:
+                text = f"a given file defines config {shown(node.config)}, but no layout for {model.name} came of it"
+                left.append(f"node {node.name}: {text}")
+                continue
+            layout = layout or stock(node.config, model)
         except InvalidLayout as error:
             left += [f"node {node.name}: {problem.text}" for problem in error.problems]
             continue
@@ -101,7 +106,7 @@ def import_nodes(
         layout = configs[config, model_name]
         pools.append(ImportedPool(_free(layout.name, taken), model_name, size, layout.name, tuple(names)))
     layouts = tuple(dict.fromkeys((*known.layouts, *configs.values())))
-    return tuple(pools), Imported(layouts, configs, tuple(left))
+    return tuple(pools), Imported(layouts, configs, known.defined, tuple(left))
 
 
 def stock(config: str, gpu: GpuModel) -> Layout | None:
@@ -137,6 +142,8 @@ def _model(node: NodeFacts, gpu: GpuModel | None, left: list[str]) -> GpuModel |
     except (UnknownGpu, AmbiguousGpu) as error:
         if gpu is None:
             left.append(f"node {node.name}: {error}")
+        elif isinstance(error, UnknownGpu) or gpu.short not in error.candidates:
+            left.append(f"node {node.name}: {error}; it was taken for {gpu.name}, as --gpu says")
         return gpu
 
 

@@ -93,6 +93,58 @@ def test_an_entry_without_a_filter_is_meant_for_the_gpus_of_the_nodes_that_carry
     assert {pool.nodes: pool.layout for pool in pools} == {("a",): "dense-a100-80gb", ("h",): "dense-h100-80gb"}
 
 
+def test_a_given_model_is_for_entries_without_a_filter_and_takes_no_other_entry_away() -> None:
+    small = an_entry(device_filter="0x20B510DE", mig_devices={"1g.10gb": 4})
+    file = a_file(an_entry(), small, an_entry(device_filter=None, devices=[0], mig_enabled=False, mig_devices=None))
+    imported = import_parted(file, gpus.find("H200"), 2)
+    assert {layout.gpu for layout in imported.layouts} == {"H100-80GB", "A100-80GB", "H200-141GB"}
+    told = import_parted(file, gpus.find("H200"), 2, {"dense": [gpus.find("A100-80GB")]})
+    assert {layout.gpu for layout in told.layouts} == {"H100-80GB", "A100-80GB"}, "the nodes say it better"
+
+
+APART = (an_entry(device_filter=None), an_entry(device_filter=None, devices=[0], mig_enabled=False, mig_devices=None))
+
+
+@pytest.mark.parametrize(
+    ("name", "entries"),
+    [
+        ("all-1g.10gb", APART),
+        ("all-balanced", [an_entry(device_filter="0x20B510DE")]),
+        ("all-1g.10gb", [an_entry(mig_devices={"1g.5gb": 7})]),
+        (ALL_DISABLED, [an_entry()]),
+        (ALL_DISABLED, [an_entry(devices=[0], mig_enabled=False, mig_devices=None)]),
+    ],
+    ids=["GPUs apart", "another model's filter", "no such profile", "no disabling", "not every GPU"],
+)
+def test_a_config_of_a_given_file_never_gets_nvidias_meaning_of_its_name(name: str, entries: list[object]) -> None:
+    node = NodeFacts("n1", name, "H100-80GB", gpu_count=8)
+    known = import_parted(a_file(*entries, name=name), carried=carried_by([node]))  # type: ignore[arg-type]
+    pools, imported = import_nodes([node], known)
+    assert pools == ()
+    assert [layout for layout in imported.layouts if layout.gpu == "H100-80GB"] == []
+    said = f"node n1: a given file defines config '{name}', but no layout for H100-80GB came of it"
+    assert imported.left[-1] == said
+
+
+def test_each_model_gets_its_own_entry_also_when_a_model_is_given() -> None:
+    entries = [an_entry(), an_entry(device_filter=["0x20B210DE", "0x20B510DE"], mig_devices={"1g.10gb": 6})]
+    nodes = [NodeFacts("a", "all-balanced", "A100-80GB", 8), NodeFacts("h", "all-balanced", None, 8)]
+    h100 = gpus.find("H100-80GB")
+    known = import_parted(a_file(*entries, name="all-balanced"), h100, carried=carried_by(nodes, h100))
+    pools, imported = import_nodes(nodes, known, h100)
+    meant = {layout.name: layout.cuts[0].profiles for layout in imported.layouts}
+    assert {pool.nodes: meant[pool.layout] for pool in pools} == {("a",): {"1g.10gb": 6}, ("h",): {"1g.10gb": 7}}
+
+
+def test_a_model_that_nobody_knows_is_told_when_the_given_one_stands_in_for_it() -> None:
+    nodes = [NodeFacts("a", "all-1g.10gb", "H300", 8), NodeFacts("b", "all-1g.10gb", "H100", 8)]
+    (pool,), imported = import_nodes(nodes, Imported(), gpus.find("H100-80GB"))
+    assert pool.nodes == ("a", "b")
+    (note,) = imported.left
+    assert note.startswith("node a: unknown GPU model 'H300'")
+    assert note.endswith("it was taken for H100-80GB, as --gpu says")
+
+
 def test_the_last_entry_wins_gpu_by_gpu() -> None:
     file = a_file(an_entry(), an_entry(devices=[1], mig_enabled=False, mig_devices=None))
     assert "--gpus-per-node" in import_parted(file).left[0]
@@ -108,6 +160,7 @@ def test_the_last_entry_wins_gpu_by_gpu() -> None:
         (an_entry(mig_devices={"1c.1g.10gb": 7}), "1c.1g.10gb is written 1g.10gb now", True),
         (an_entry(mig_devices={"1g.10gb": 7, "3g.40gb": 0}), "0 × 3g.40gb says nothing", True),
         (an_entry(mig_devices={}), "MIG on without any instance", False),
+        (an_entry(devices=[]), "dense: its lists of devices name no GPU", False),
         (an_entry(mig_devices={"1g.5gb": 7}), "unknown MIG profile '1g.5gb'", False),
         (an_entry(mig_devices={"4g.40gb": 2}), "cannot be on H100-80GB", False),
         (an_entry(device_filter="0x31C210DE", mig_devices={"1g.35gb": 3}), "cannot be proven", True),
