@@ -6,8 +6,8 @@ from typing import Any
 
 from cli.judged import config_map
 from components.documents import Document, DocumentError, parse
-from mig import labels, parted
-from mig.errors import InvalidPartedFile
+from mig import labels, parted, strategy
+from mig.errors import InvalidPartedFile, shown
 from mig.imports import NodeFacts
 from mig.parted import PartedFile
 
@@ -31,13 +31,15 @@ class Found:
 
 def read(document: Document, found: Found) -> None:
     """Adds what a document holds. Raises DocumentError for one that holds nothing to import, or is broken."""
+    found.left += map(str, document.overlooked)
     inner = config_map(document) or document
+    if inner is not document:
+        found.left += map(str, inner.overlooked)
     if isinstance(inner.data, Mapping) and "mig-configs" in inner.data:
         try:
             found.files.append(parted.read(inner.data))
         except InvalidPartedFile as exc:
             raise DocumentError(inner.at(exc.path), str(exc)) from None
-        found.left += map(str, inner.overlooked)
         return
     lists = list(_lists(document.data))
     if not lists:
@@ -91,10 +93,28 @@ def read_cluster(nodes: list[dict[str, Any]], config_maps: list[dict[str, Any]],
                 read(parse(name, text.encode()), found)
             except DocumentError as exc:
                 found.left.append(str(exc))
+    strategies: dict[str, list[str]] = {}
     for node in nodes:
-        marks = node["metadata"].get("labels") or {}
+        name, marks = node["metadata"]["name"], node["metadata"].get("labels") or {}
         if marks.get(labels.CAPABLE) == "true":
-            found.nodes.append(node_facts(node["metadata"]["name"], marks))
+            found.nodes.append(node_facts(name, marks))
+            # GFD names the strategies single and mixed only (k8s-device-plugin internal/lm).
+            strategies.setdefault(marks.get(labels.STRATEGY, str(strategy.Strategy.NONE)), []).append(name)
+        elif labels.CONFIG in marks:
+            why = f"has a config, but no label {labels.CAPABLE}=true; does GPU Feature Discovery run there?"
+            found.left.append(f"node {name}: {why}")
+    found.left += [_other_strategy(*item) for item in sorted(strategies.items()) if item[0] != strategy.DEFAULT]
+
+
+def _other_strategy(name: str, nodes: list[str]) -> str:
+    """What becomes of pods when a cluster of this strategy is run by a stack."""
+    some = ", ".join(nodes[:3]) + (f" and {len(nodes) - 3} more" if len(nodes) > 3 else "")
+    return (
+        f"strategy {shown(name)} of {some}: every stack runs strategy {strategy.DEFAULT}, under which each slice is a "
+        f"resource of its own, such as {labels.RESOURCE_PREFIX}1g.10gb; a pod that asks for {labels.GPU_RESOURCE} then "
+        "gets a whole GPU, or stays Pending where there is none, so change what such pods ask for before the first "
+        "update"
+    )
 
 
 def node_facts(name: str, marks: Mapping[str, str]) -> NodeFacts:

@@ -109,6 +109,82 @@ def test_a_cluster_tells_by_its_labels_and_config_maps() -> None:
     assert "ConfigMap broken" in found.left[0]
 
 
+def in_a_cluster(marks: dict[str, str], name: str = "gpu") -> dict[str, object]:
+    return {"metadata": {"name": name, "labels": marks}}
+
+
+def test_a_node_with_a_config_that_discovery_does_not_call_capable_is_told() -> None:
+    found = sources.Found()
+    sources.read_cluster([in_a_cluster({"nvidia.com/mig.config": "all-1g.10gb"})], [], found)
+    assert found.nodes == []
+    (note,) = found.left
+    assert note.startswith("node gpu: has a config, but no label nvidia.com/mig.capable=true")
+
+
+@pytest.mark.parametrize("strategy", [Strategy.SINGLE, Strategy.NONE])
+def test_a_cluster_of_another_strategy_hears_what_changes_for_its_pods(strategy: Strategy) -> None:
+    layout = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
+    marks = layout.gfd_labels(8, strategy) | {"nvidia.com/mig.capable": "true"}
+    found = sources.Found()
+    sources.read_cluster([in_a_cluster(marks, f"gpu-{number}") for number in range(5)], [], found)
+    assert len(found.nodes) == 5
+    (note,) = found.left
+    assert note.startswith(f"strategy '{strategy}' of gpu-0, gpu-1, gpu-2 and 2 more: every stack runs strategy mixed")
+    assert "asks for nvidia.com/gpu then gets a whole GPU, or stays Pending" in note
+
+
+MIG_PARTED = "version: v1\nmig-configs: {dense: [{devices: all, mig-enabled: true, mig-devices: {1g.10gb: 7}}]}\n"
+CONFIG_MAP = f"kind: ConfigMap\ndata:\n  config.yaml: |\n    {MIG_PARTED.replace(chr(10), chr(10) + '    ')}\n"
+NODE = "[{name: a, config: all-1g.10gb}]\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (f"mig_nodes: {NODE}---\nmig_nodes: {NODE}", "what stands behind --- is ignored"),
+        (f"mig_nodes: {NODE}mig_nodes: {NODE}", "source.yaml:2: mig_nodes stands there twice"),
+        (f"{CONFIG_MAP}---\n{CONFIG_MAP}", "what stands behind --- is ignored"),
+        (f"{MIG_PARTED}---\n{MIG_PARTED}", "what stands behind --- is ignored"),
+    ],
+    ids=["two playbooks", "two lists", "two ConfigMaps", "two mig-parted files"],
+)
+def test_what_a_source_says_twice_and_only_one_is_read_is_told_once(content: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "source.yaml").write_text(content)
+    result = run(tmp_path / "source.yaml", "--gpu", "H100-80GB", "--gpus-per-node", 8)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count(says) == 1, result.stderr
+    assert says in result.stdout
+
+
+def two_files(tmp_path: Path, first: dict[str, int], second: dict[str, int]) -> list[Path]:
+    """A mig-parted file for each: config number n gives an H100 so many slices."""
+    paths = []
+    for number, configs in enumerate((first, second)):
+        text = "version: v1\nmig-configs:\n"
+        for name, count in configs.items():
+            text += f"  {name}: [{{devices: all, mig-enabled: true, mig-devices: {{1g.10gb: {count}}}}}]\n"
+        paths.append(tmp_path / f"{number}.yaml")
+        paths[-1].write_text(text)
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        ({"foo": 7, "Foo": 6}, {"bar": 1}, "Foo: layout foo came of config 'foo' of the same file and differs"),
+        ({"foo": 7}, {"Foo": 6}, "Foo: another source defines foo differently; that one was taken"),
+        ({"foo": 7}, {"foo": 6}, "foo: another source defines foo differently; that one was taken"),
+    ],
+)
+def test_of_two_layouts_of_one_name_the_note_says_where_the_other_is(
+    first: dict[str, int], second: dict[str, int], says: str, tmp_path: Path
+) -> None:
+    result = run(*two_files(tmp_path, first, second), "--gpu", "H100-80GB")
+    assert says in result.stderr
+    assert result.stderr.count("differ") == 1
+    assert yaml.safe_load(result.stdout)["config"]["mig-fleet:layouts"]["foo"]["all"] == {"1g.10gb": 7}
+
+
 def test_a_cluster_that_is_not_there_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     result = run("--cluster")
