@@ -1,11 +1,22 @@
 """What a fleet offers and costs, in plain data: for the stack's outputs and for the command line."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from mig.capacity import of as capacity_of
 from mig.cost import shares
 from stacks.fleet import Fleet, FleetPool
+
+
+def of_named_nodes(fleet: Fleet) -> Fleet:
+    """Without the pools whose nodes a selector finds: before the cluster was asked, nothing counts them."""
+    return replace(fleet, pools=tuple(pool for pool in fleet.pools if pool.settings.selector is None))
+
+
+def of_one_node(pool: FleetPool, fleet: Fleet) -> Fleet:
+    """What each node of a pool adds to the fleet, however many a selector finds."""
+    return replace(fleet, pools=(replace(pool, nodes=("each",)),))
 
 
 def capacity(fleet: Fleet) -> dict[str, int]:

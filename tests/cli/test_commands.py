@@ -32,6 +32,41 @@ def test_the_plan_of_a_stack_names_each_pool_its_config_and_its_cost(run: CliRun
         assert words in result.output
 
 
+def a_stack(*pools: str) -> str:
+    """A stack file with a price, and a pool of 2 GPUs for each way to find nodes."""
+    text = "config:\n  mig-fleet:layouts: {dense: {gpu: H100-80GB, all: {1g.10gb: 7}}}\n"
+    text += "  mig-fleet:prices: {H100-80GB: 2.5}\n  mig-fleet:pools:\n"
+    for number, nodes in enumerate(pools):
+        text += f"    pool-{number}: {{gpu: H100-80GB, gpusPerNode: 2, layout: dense, {nodes}}}\n"
+    return text
+
+
+NAMED, CHOSEN = "nodes: [a, b]", "selector: {matchLabels: {kind: gpu}}"
+
+
+@pytest.mark.parametrize(
+    ("pools", "capacity", "cost"),
+    [
+        ([NAMED, CHOSEN], "28 nvidia.com/mig-1g.10gb, without pool-1 (only", "$10.00 per hour, without pool-1 (only"),
+        ([CHOSEN], "per node (only the cluster knows", "per node (only the cluster knows"),
+    ],
+)
+def test_nodes_that_only_the_cluster_knows_are_left_out_of_the_sums_and_told(
+    pools: list[str], capacity: str, cost: str, run: CliRunner, tmp_path: Path
+) -> None:
+    path = tmp_path / "Pulumi.new.yaml"
+    path.write_text(a_stack(*pools))
+    result = run.invoke(main, ["plan", "--file", str(path)])
+    assert result.exit_code == 0, result.output
+    assert f"Capacity: {capacity}" in result.output
+    assert f"Cost:     {cost}" in result.output
+    name = f"pool-{len(pools) - 1}"
+    assert f"  {name}: 14 nvidia.com/mig-1g.10gb per node\n" in result.output
+    assert f"  {name}: $5.00 per hour and node; $0.357 for 1g.10gb\n" in result.output
+    assert "none" not in result.output
+    assert "$0.00" not in result.output
+
+
 def test_a_broken_stack_file_exits_1_with_every_mistake(run: CliRunner, tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.broken.yaml"
     path.write_text("config: {mig-fleet:layouts: {a: {gpu: H100-80GB, all: {1g.1gb: 7}}}, mig-fleet:pool: {}}\n")
