@@ -1,4 +1,4 @@
-"""`mig-fleet report`: what the last update read back, node by node."""
+"""`mig-fleet report`: what was counted on each node when its wave was last verified."""
 
 import json
 import subprocess
@@ -16,10 +16,19 @@ from mig.wording import cuts_by_gpus
 
 
 @click.command()
-@click.option("--stack", default="local", show_default=True)
+@click.option(
+    "--stack",
+    default="local",
+    show_default=True,
+    help="A stack of the project's own file backend, which `mig-fleet pulumi` works on; no other backend is asked.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The stack's outputs as JSON.")
 def report(stack: str, as_json: bool) -> None:
-    """Show each node's layout and the slices that NVML counted when the last update verified it."""
+    """Show each node's layout and the slices that NVML counted when its wave was last verified.
+
+    It is read from the stack's outputs; no node is asked. An update that fails leaves them as they were;
+    `mig-fleet pulumi preview --stack STACK` compares with the nodes as they are.
+    """
     try:
         workspace = toolchain.workspace(Path.cwd(), progress=shown_on(Console(stderr=True)))
     except toolchain.ToolchainError as exc:
@@ -33,7 +42,8 @@ def report(stack: str, as_json: bool) -> None:
 def show(workspace: toolchain.Workspace, stack: str, console: Console) -> None:
     """The table, then capacity and cost."""
     found = outputs(workspace, stack)
-    table = tables.ruled("node", "pool, config", "GPUs", "slices on each", title=f"Stack {stack}, as NVML counted it")
+    title = f"Stack {stack}, as NVML counted it when each wave was last verified"
+    table = tables.ruled("node", "pool, config", "GPUs", "slices on each", title=title)
     pools = {
         node: (pool, cuts_by_gpus(text)) for pool, nodes in found["realized"].items() for node, text in nodes.items()
     }
@@ -60,8 +70,18 @@ def outputs(workspace: toolchain.Workspace, stack: str) -> dict[str, Any]:
         text=True,
     )
     if done.returncode:
-        raise click.ClickException(f"stack '{stack}' has no outputs: {done.stderr.strip()}")
+        why = f"stack '{stack}' has no outputs in {workspace.state}, the only backend that is asked"
+        raise click.ClickException(f"{why}: {done.stderr.strip()}\n{_remedy(stack)}")
     found: dict[str, Any] = json.loads(done.stdout)
     if "realized" not in found:
-        raise click.ClickException(f"stack '{stack}' has not been deployed; run `make up` first")
+        raise click.ClickException(f"stack '{stack}' has not been deployed in {workspace.state}\n{_remedy(stack)}")
     return found
+
+
+def _remedy(stack: str) -> str:
+    if stack == "local":
+        return "run `make up` first"
+    return (
+        f"`make up` deploys stack local alone; deploy '{stack}' there with `mig-fleet pulumi stack select {stack} "
+        f"--create` and `mig-fleet pulumi up`, or ask the backend that holds it: `pulumi stack output --stack {stack}`"
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 from rich.console import Console
 from rich.table import Table
@@ -58,7 +59,33 @@ def test_the_report_keeps_gpus_and_slices_side_by_side(terminal: bool, monkeypat
     for gpus, slices in (("0-1", "2x"), ("2-3", "off")):
         assert any(gpus in line and slices in line for line in lines), printed(console)
     if not terminal:
+        assert lines[0].strip() == "Stack local, as NVML counted it when each wave was last verified"
         assert any("as-long-as-clouds-make-them   training " in line for line in lines), printed(console)
+
+
+@pytest.mark.parametrize(
+    ("stack", "rc", "says"),
+    [
+        ("local", 255, "the only backend that is asked: no stack named 'local' found\nrun `make up` first"),
+        (
+            "prod",
+            255,
+            "`make up` deploys stack local alone; deploy 'prod' there with `mig-fleet pulumi stack select prod",
+        ),
+        ("prod", 0, "'prod' has not been deployed in state\n`make up` deploys stack local alone"),
+    ],
+)
+def test_a_report_that_is_not_there_says_where_it_was_looked_for_and_what_would_work(
+    stack: str, rc: int, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answered(*_words: object, **_options: object) -> "subprocess.CompletedProcess[str]":
+        return subprocess.CompletedProcess([], rc, "{}", f"no stack named '{stack}' found\n")
+
+    monkeypatch.setattr(subprocess, "run", answered)
+    workspace: Any = SimpleNamespace(pulumi=Path("pulumi"), state=Path("state"), environment=dict)
+    with pytest.raises(click.ClickException) as refused:
+        report.outputs(workspace, stack)
+    assert says in refused.value.message
 
 
 def printed(console: Console) -> str:
