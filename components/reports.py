@@ -58,7 +58,7 @@ def written_at(metadata: Metadata) -> datetime | None:
 def _report(text: str) -> Report | None:
     try:
         return _quickly(text)
-    except (msgspec.DecodeError, InvalidReport):
+    except (msgspec.DecodeError, InvalidReport, RecursionError, UnicodeEncodeError):
         pass  # whether it is a report all the same, the strict reader decides
     try:
         return Report.from_json(text)

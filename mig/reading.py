@@ -48,6 +48,12 @@ class Reader:
         values = self.take_optional(key, list) or []
         return tuple(self._checked(f"{key}[{position}]", value, kind) for position, value in enumerate(values))
 
+    def take_texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts that must be there."""
+        if key not in self._data:
+            raise self.error(key, f"is missing; it must be {_WORDS[list]}")
+        return self.take_list(key, str)
+
     def each(self, key: str) -> list["Reader"]:
         """A list of mappings that must be there."""
         return [self._inner(f"{key}[{position}]", item) for position, item in enumerate(self.take(key, list))]

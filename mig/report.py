@@ -6,13 +6,16 @@ moves by itself: no clock, no utilisation.
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 from mig.errors import InvalidProfile, InvalidReport
 from mig.gpus import by_pci
 from mig.profiles import Profile
 from mig.reading import Reader
+
+T = TypeVar("T")
 
 VERSION = 1
 
@@ -104,10 +107,10 @@ class Report:
     @classmethod
     def from_json(cls, text: str | bytes) -> "Report":
         """Strict: a missing, unknown or mistyped key is refused with its path. Raises InvalidReport."""
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise InvalidReport("", f"it is not JSON: {error}") from None
+        return _read(text, cls._of)
+
+    @classmethod
+    def _of(cls, data: object) -> "Report":
         top = Reader("", data, InvalidReport)
         if (version := top.take("version", int)) != VERSION:
             raise InvalidReport(
@@ -120,7 +123,7 @@ class Report:
                 config=top.take_nullable("config", str),
                 state=top.take_nullable("state", str),
                 gpus=tuple(_gpu(item) for item in top.each("gpus")),
-                errors=top.take_list("errors", str),
+                errors=top.take_texts("errors"),
                 attempt=top.take_nullable("attempt", str),
             )
         )
@@ -128,19 +131,34 @@ class Report:
 
 def instances_from_json(text: str | bytes) -> tuple[Instance, ...]:
     """The ``instances`` of one GPU, as strictly. Raises InvalidReport."""
-    data = {"instances": json.loads(text)}
-    return tuple(_instance(item) for item in Reader("", data, InvalidReport).each("instances"))
+    return _read(
+        text,
+        lambda data: tuple(
+            _instance(item) for item in Reader("", {"instances": data}, InvalidReport).each("instances")
+        ),
+    )
+
+
+def _read(text: str | bytes, read: Callable[[object], T]) -> T:
+    """What ``read`` makes of a JSON text. Raises InvalidReport, also for one that is nested too deeply to be looked
+    at.
+    """
+    try:
+        return read(json.loads(text))
+    except RecursionError:
+        raise InvalidReport("", "it is nested too deeply") from None
+    except ValueError as error:
+        raise InvalidReport("", f"it is not JSON: {error}") from None
 
 
 def profile_name(pci_id: str, nvml_profile_id: int, nvml_name: str | None = None) -> str:
-    """The profile of a GPU instance, from the id that NVML reports and the catalog; else from NVML's own name; else
-    ``unknown(19)``.
+    """The profile of a GPU instance: NVML's own name for it, ``MIG 1g.10gb``; else the catalog's for the id that NVML
+    reports; else ``unknown(19)``.
 
-    NVML's name, ``MIG 1g.10gb``, comes with drivers from R510 on.
+    The driver's word wins, because the same id has different names on different boards and drivers (GB200, GB300).
+    Drivers before R510 tell no name.
     """
     try:
-        # The driver's word wins: the same profile id has different names on different boards and drivers (GB200,
-        # GB300).
         return str(Profile.parse((nvml_name or "").removeprefix("MIG ").strip()).whole)
     except InvalidProfile:
         model = by_pci(pci_id)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from components.reports import heard
 from mig import labels
 from mig.errors import InvalidReport
-from mig.report import Report
+from mig.report import Gpu, Report
 from tests.mig.reports import reports
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -84,7 +84,18 @@ def test_a_server_whose_answer_is_a_second_behind_its_own_stamp_makes_no_negativ
     assert silence(a_config_map(managedFields=[{"manager": "mig-probe", "time": "2026-11-23T12:00:01Z"}])) == {"n1": 0}
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}", '{"version": 2}', "[]"], ids=repr)
+def a_tower(levels: int) -> str:
+    """A report with one GPU whose instances are nothing but depth."""
+    report = json.loads(Report("n1", "", None, None, (Gpu(0, "", "", "", None, None, None, ()),)).to_json())
+    report["gpus"][0]["instances"] = "TOWER"
+    return json.dumps(report).replace('"TOWER"', "[" * levels + "]" * levels)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "{}", '{"version": 2}', "[]", *map(a_tower, (600, 900, 60_000)), "\ud800"],
+    ids=lambda text: repr(text[:20]),
+)
 def test_an_unreadable_report_is_as_good_as_none(text: str) -> None:
     assert silence(a_config_map(text=text), a_config_map("n2")) == {"n2": 60.0}
 

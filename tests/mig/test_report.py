@@ -9,7 +9,7 @@ from hypothesis import given
 
 from mig import Layout, Report
 from mig.errors import InvalidReport
-from mig.report import profile_name
+from mig.report import instances_from_json, profile_name
 from tests.mig.reports import a_gpu, a_report, an_instance, reports
 
 
@@ -65,7 +65,7 @@ def broken(**changes: Any) -> str:
     ("text", "says"),
     [
         ("", "it is not JSON"),
-        ("[" * 100_000, "it is not JSON"),
+        ("[" * 100_000, "it is nested too deeply"),
         ("[]", "must be a mapping"),
         (broken(version=2), "version: found 2, this release reads 1; is the probe of the same release?"),
         (broken(version=True), "version: must be a whole number, found True"),
@@ -77,6 +77,7 @@ def broken(**changes: Any) -> str:
         (broken(gpus__0__instances__0__start=...), "gpus[0].instances[0].start: is missing"),
         (broken(gpus__0__instances__0__compute_instances__0__slices=None), "compute_instances[0].slices: must be"),
         (broken(errors=[1]), "errors[0]: must be a text, found 1"),
+        (broken(errors=...), "errors: is missing; it must be a list"),
     ],
 )
 def test_a_report_that_is_not_ours_is_refused_at_its_place(text: str, says: str) -> None:
@@ -84,6 +85,22 @@ def test_a_report_that_is_not_ours_is_refused_at_its_place(text: str, says: str)
         Report.from_json(text)
     assert says in str(refused.value)
     assert pickle.loads(pickle.dumps(refused.value)).path == refused.value.path
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[", "it is not JSON"),
+        (b"\xff", "it is not JSON"),
+        ("[" * 100_000, "it is nested too deeply"),
+        ("{}", "instances: must be a list"),
+        ("[{}]", "instances[0].gpu_instance_id: is missing"),
+    ],
+)
+def test_instances_that_are_not_ours_are_refused_at_their_place(text: str | bytes, says: str) -> None:
+    with pytest.raises(InvalidReport) as refused:
+        instances_from_json(text)
+    assert says in str(refused.value)
 
 
 @pytest.mark.parametrize(
