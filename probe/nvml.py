@@ -6,6 +6,7 @@ can stand in MIG Manager's way ("In use by another client"), and a driver that h
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from typing import Any
 
 import pynvml
@@ -106,7 +107,7 @@ def _instances(gpu: Any, pci_id: str) -> list[Instance]:
         handles = _listed(pynvml.nvmlDeviceGetGpuInstances, gpu, profile.id, pynvml.c_nvmlGpuInstance_t)
         if not handles:
             continue
-        name = profile_name(pci_id, profile.id, profile.name)
+        name = profile_name(pci_id, profile.id, getattr(profile, "name", None))
         # What a profile may be split into is the same for each of its instances.
         splits = _splits(handles[0])
         for handle in handles:
@@ -140,11 +141,26 @@ def _compute_instances(
 
 def _profiles(count: int, ask: Callable[..., Any], owner: Any, *engines: int) -> list[Any]:
     """What NVML knows of each profile that there is; that there is none at all cannot be."""
-    answers = [_ask(ask, owner, enum, *engines, absent=NO_SUCH_PROFILE) for enum in range(count)]
+    answers = [_ask(_in_either_form(ask), owner, enum, *engines, absent=NO_SUCH_PROFILE) for enum in range(count)]
     profiles = [profile for profile in answers if profile is not None]
     if not profiles:
         raise NvmlError(f"{ask.__name__}: MIG is on, and yet the driver knows no profile")
     return profiles
+
+
+def _in_either_form(ask: Callable[..., Any]) -> Callable[..., Any]:
+    """With the profile's name, or without it from a driver before R510, which lacks the newer form of the call."""
+
+    @wraps(ask)
+    def answer(*args: Any) -> Any:
+        try:
+            return ask(*args)
+        except pynvml.NVMLError as exc:
+            if exc.value != pynvml.NVML_ERROR_FUNCTION_NOT_FOUND:
+                raise
+            return ask(*args, version=1)
+
+    return answer
 
 
 def _listed(ask: Callable[..., Any], owner: Any, profile_id: int, kind: Any) -> list[Any]:

@@ -22,9 +22,15 @@ CODES = sorted(
 )
 """Every code NVML has, but for the one that its bindings make up where there is no library."""
 
+SINCE_R510 = ("nvmlDeviceGetGpuInstanceProfileInfoV", "nvmlGpuInstanceGetComputeInstanceProfileInfoV")
+
 LEFT_OUT = {
     ("nvmlDeviceGetMigMode", pynvml.NVML_ERROR_NOT_SUPPORTED): "a GPU that cannot do MIG",
     ("nvmlDeviceGetMemoryInfo", pynvml.NVML_ERROR_NOT_SUPPORTED): "a GPU without memory of its own",
+    **{
+        (call, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND): "a driver before R510, which is asked again"
+        for call in SINCE_R510
+    },
     **{("nvmlShutdown", code): "what was read before stays true" for code in CODES},
 }
 """The only errors that are answers."""
@@ -133,7 +139,19 @@ def test_every_error_at_every_call_ends_in_the_report(a_driver: ADriver, run: Ru
     incapable = silent["nvmlDeviceGetMigMode", pynvml.NVML_ERROR_NOT_SUPPORTED]
     assert (incapable.gpus[0].mig_mode_current, incapable.counts()) == (None, (None,))
     assert silent["nvmlDeviceGetMemoryInfo", pynvml.NVML_ERROR_NOT_SUPPORTED].gpus[0].memory_mib is None
+    for call in SINCE_R510:
+        assert silent[call, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND].counts() == ({"1g.10gb": 1, "3g.40gb": 1},)
     assert silent["nvmlShutdown", pynvml.NVML_ERROR_UNKNOWN].counts() == ({"1g.10gb": 1, "3g.40gb": 1},)
+
+
+def test_a_driver_that_tells_no_profile_names_is_read_as_whole_as_one_that_does(a_driver: ADriver, run: Run) -> None:
+    driver = a_driver("1g.5gb", "1g.5gb+me", gpu="A100-40GB")
+    split = driver.gpus[0].create("3g.20gb", 1)
+    driver.gpus[0].split(split.id, 2)
+    today = run(driver, "-m", "probe", "read", "--node", "n1")
+    driver.errors |= dict.fromkeys(SINCE_R510, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+    before_r510 = run(driver, "-m", "probe", "read", "--node", "n1")
+    assert (before_r510.returncode, before_r510.stdout) == (0, today.stdout)
 
 
 def error_names(call: str, error: str) -> bool:
