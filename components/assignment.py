@@ -47,8 +47,8 @@ class AssignmentArgs(WaveArgs):
     staying: NotRequired[list[str]]
     """The pool's nodes that keep what they offer in this update; read by each preview, and kept in no state."""
     declared: NotRequired[str]
-    """Every node of the stack's pools, with blanks between: the SDK is slow at lists (benchmarks/preview.py). Read and
-    kept like ``staying``."""
+    """Every node of the stack's pools, with blanks between: one text, because each wave is told. Read and kept like
+    ``staying``."""
     on_delete: NotRequired[str]
     """``retain`` the label (default), ``disable`` MIG, or ``restore`` the config from before our first write."""
 
