@@ -1,6 +1,6 @@
 """What NVML says about this machine's GPUs and their MIG slices.
 
-  mig-probe read                      the report as JSON, the same that a node publishes
+  mig-probe read                      the report as JSON; one that a node publishes names its config and state, too
   mig-probe assert layouts.yaml NAME  does every GPU have what config NAME of a mig-parted file says?
   mig-probe watch                     publish the node's report while it lives; for the DaemonSet
 
@@ -25,15 +25,15 @@ def main() -> int:
         if not (chosen.node or os.environ.get("NODE_NAME")):
             say(f"NODE_NAME is not set, so this machine's name {node!r} has to do for the node's")
         watch(node, chosen.interval, chosen.heartbeat)
-    from probe.apart import Apart
+    from probe.apart import Apart, leave
 
     if chosen.command == "assert":
         from probe.assertion import judge
 
-        return judge(chosen.file, chosen.config, lambda: Apart().read(node))
+        return leave(judge(chosen.file, chosen.config, lambda: Apart().read(node)))
     report = Apart().read(node)
     sys.stdout.write(report.to_json() + "\n")
-    return 1 if report.errors else 0
+    return leave(1 if report.errors else 0)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,7 +60,10 @@ def _parser() -> argparse.ArgumentParser:
             "tell for each what was expected and what was found. Besides, it names what mig-parted passes over in "
             "silence: filters that match nothing, profiles that the GPU lacks, counts of 0, GPUs that no entry covers."
         ),
-        epilog="Exit status: 0 as the config says, 1 not so, 2 bad usage, 3 cannot be told (NVML does not answer, or a filter names a board).",
+        epilog=(
+            "Exit status: 0 as the config says, 1 not so, 2 bad usage, 3 cannot be told (NVML does not answer, or a "
+            "device filter wants a certain board)."
+        ),
     )
     told.add_argument("file", metavar="FILE", help="a mig-parted file in YAML or JSON; - is standard input")
     told.add_argument("config", metavar="CONFIG", nargs="?", help="a config of the file; needed where it holds several")
@@ -79,7 +82,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"should be a number of seconds, found {text!r}") from None
     if not 0 < seconds <= 86400:
         raise argparse.ArgumentTypeError(f"should be more than 0 and at most 86400 seconds, found {text}")
     return seconds

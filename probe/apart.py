@@ -4,7 +4,10 @@ The process is a fork: the probe's modules are loaded once, and a reading costs 
 """
 
 import multiprocessing
+import os
 import signal
+import sys
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkContext, ForkProcess
 
@@ -57,6 +60,21 @@ class Apart:
             self._stuck = child if child.is_alive() else None
 
 
+def leave(status: int) -> int:
+    """``status``, to end with; but where a reading still hangs in the driver, the process ends here and now, because
+    Python would wait for that reading first, and it never ends.
+    """
+    stuck = multiprocessing.active_children()
+    if not stuck:
+        return status
+    for child in stuck:
+        child.kill()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(status)
+
+
 def failed(node: str, reason: str) -> Report:
     """A report of nothing but the reason why there is none."""
     return Report(node=node, driver_version="", config=None, state=None, gpus=(), errors=(reason,))
@@ -64,6 +82,10 @@ def failed(node: str, reason: str) -> Report:
 
 def _answer(answer: Connection, node: str) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Whoever reads what the probe prints waits until nobody can write there any more, a reading that hangs included.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
     try:
         report = nvml.read(node)
     except Exception as exc:

@@ -2,6 +2,8 @@
 
 Call this in a process of its own: pynvml caches the library per process, an open NVML makes the process a client that
 can stand in MIG Manager's way ("In use by another client"), and a driver that hangs or crashes takes the process along.
+
+The oldest driver that has every call is R460: ``nvmlComputeInstanceGetInfo_v2`` came with CUDA 11.2.
 """
 
 from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from typing import Any
 
 from mig import labels
 from mig.report import Report
-from probe.apart import Apart
+from probe.apart import Apart, leave
 from probe.kubernetes import Api, ApiError
 
 BUSY = ("pending", "rebooting")
@@ -62,7 +62,7 @@ class Watch:
 def watch(node: str, interval_s: float, heartbeat_s: float) -> None:
     """Never returns, whatever happens; what goes wrong is printed, and tried again at growing intervals."""
     # As a container's first process it would not even hear of a signal that it does not handle.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(leave(0)))
     life = Watch(node, heartbeat_s)
     failures = 0
     while True:

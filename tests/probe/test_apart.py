@@ -2,7 +2,11 @@
 
 import faulthandler
 import os
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,29 @@ import pytest
 from mig.report import Report
 from probe import apart
 from probe.apart import Apart
+
+ROOT = Path(__file__).parents[2]
+
+STUCK_IN_THE_KERNEL = """
+import os, signal, sys, time
+from multiprocessing.context import ForkProcess
+from pathlib import Path
+from probe import __main__ as command, apart
+
+PID = sys.argv.pop()
+
+def hang(node):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Path(PID).write_text(str(os.getpid()))
+    time.sleep(300)
+
+# No process can ignore SIGKILL, but one in the kernel does not hear of it either: here nobody sends it.
+ForkProcess.kill = lambda child: None
+apart.LEAVE_S = 0.1
+apart.Apart.__init__.__defaults__ = (2.0,)
+apart.nvml.read = hang
+sys.exit(command.main())
+"""
 
 
 def a_report(node: str) -> Report:
@@ -73,6 +100,40 @@ def test_no_second_reading_starts_while_one_cannot_even_be_killed(monkeypatch: p
     reading(monkeypatch, a_report)
     (error,) = reader.read("n1").errors
     assert error == "an earlier reading of NVML still hangs in the driver; the node needs a reboot"
+
+
+@pytest.fixture
+def stuck(tmp_path: Path) -> Iterator[Path]:
+    """Where a reading that hangs writes its process id; it is ended after the test."""
+    pid = tmp_path / "pid"
+    yield pid
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (["read"], 1, "reading NVML took longer than 2 s; the driver hangs"),
+        (["assert", "-", "dense"], 3, "mig-probe: reading NVML took longer than 2 s; the driver hangs"),
+    ],
+    ids=["read", "assert"],
+)
+def test_a_reading_that_cannot_be_ended_is_told_and_not_waited_for(
+    stuck: Path, arguments: list[str], status: int, told: str
+) -> None:
+    layouts = '{"version": "v1", "mig-configs": {"dense": [{"devices": "all", "mig-enabled": false}]}}'
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK_IN_THE_KERNEL, *arguments, "--node", "n1", str(stuck)],
+        cwd=ROOT,
+        input=layouts,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    assert told in done.stdout + done.stderr
+    os.kill(int(stuck.read_text()), 0)  # it is still there, and whoever reads our output waits for its end no more
 
 
 def test_a_node_without_room_for_another_process_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,13 @@ def test_bad_usage_is_exit_status_2_and_a_sentence(
     assert "mig-probe" in capsys.readouterr().err
 
 
+def test_seconds_that_are_none_are_told_as_such(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call(monkeypatch, "watch", "--interval", "abc")
+    assert "argument --interval: should be a number of seconds, found 'abc'" in capsys.readouterr().err
+
+
 def test_help_names_every_command_and_what_it_never_does(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
