@@ -215,9 +215,11 @@ def _opened(where: Mapping[str, str]) -> tuple[Any, Any]:
             persist_config=False,
         )
     except (ConfigException, OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError) as exc:
+        place = where.get("kubeconfig") or "the default place"
+        if "\n" in place:  # the contents of one: nothing of it is repeated
+            raise ClusterUnreachable("no usable kubeconfig: should be a path, not its contents") from None
         raise ClusterUnreachable(
-            f"no usable kubeconfig at {where.get('kubeconfig') or 'the default place'}"
-            f"{' for context ' + where['context'] if 'context' in where else ''}: {exc}"
+            f"no usable kubeconfig at {place}{' for context ' + where['context'] if 'context' in where else ''}: {exc}"
         ) from None
     return settings, client.ApiClient(settings)
 

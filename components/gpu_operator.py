@@ -1,28 +1,12 @@
-"""NVIDIA's GPU Operator as one Helm release whose values follow from the layouts."""
+"""NVIDIA's GPU Operator as one Helm release with the values that mig-fleet needs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from mig import labels
-
-Values = dict[str, Any]
-
-
-class ContradictingValue(ValueError):
-    """A chart value of the user's says something else than the one that follows from the layouts."""
-
-    def __init__(self, path: str, derived: object, given: object) -> None:
-        super().__init__(path, derived, given)
-        self.path, self.derived, self.given = path, derived, given
-
-    def __str__(self) -> str:
-        return (
-            f"operator.values.{self.path} is {self.given!r}, but the layouts need {self.derived!r}; "
-            "remove the value, or change the layouts that lead to it"
-        )
+from components.chart_values import derived_values, merged
 
 
 class GpuOperatorArgs(TypedDict):
@@ -34,11 +18,14 @@ class GpuOperatorArgs(TypedDict):
     version: NotRequired[str | None]
     repository: NotRequired[str | None]
     strategy: str
-    """``none``, ``single`` or ``mixed``, derived from the layouts in use."""
+    """``none``, ``single`` or ``mixed``."""
     metrics: pulumi.Input[str]
     """The name of the ConfigMap with dcgm-exporter's metrics list."""
     values: NotRequired[Mapping[str, Any]]
-    """The user's own chart values; merged, never silently overruled."""
+    """The user's own chart values; merged, never silently overruled. Raises
+    :class:`~components.chart_values.ContradictingValue`."""
+    secret: NotRequired[bool]
+    """Whether the user's values or the repository hold secrets; then all of them are kept and shown as one."""
     timeout_s: NotRequired[int]
 
 
@@ -50,48 +37,16 @@ class GpuOperator(pulumi.ComponentResource):
     def __init__(self, name: str, args: GpuOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mig-fleet:index:GpuOperator", name, {}, opts)
         repository = args.get("repository")
+        kept: Callable[[Any], Any] = pulumi.Output.secret if args.get("secret") else lambda value: value
         self.release = k8s.helm.v3.Release(
             f"{name}-release",
             name="gpu-operator",
             namespace=args["namespace"],
             chart=args["chart"],
             version=args.get("version"),
-            repository_opts=k8s.helm.v3.RepositoryOptsArgs(repo=repository) if repository else None,
-            values=merged(derived_values(args["strategy"], args["metrics"]), args.get("values", {})),
+            repository_opts=k8s.helm.v3.RepositoryOptsArgs(repo=kept(repository)) if repository else None,
+            values=kept(merged(derived_values(args["strategy"], args["metrics"]), args.get("values", {}))),
             timeout=args.get("timeout_s", 600),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({"release": self.release.name})
-
-
-def derived_values(strategy: str, metrics: pulumi.Input[str]) -> Values:
-    """The chart values that follow from the layouts (gpu-operator v26.7.0, values.yaml)."""
-    return {
-        "mig": {"strategy": strategy},
-        "migManager": {
-            "enabled": True,
-            "config": {"create": False, "name": labels.LAYOUTS_CONFIG_MAP, "default": labels.ALL_DISABLED},
-        },
-        "dcgmExporter": {"config": {"create": False, "name": metrics}},
-        # Without ours the device plugin would never return to a node tainted for a change, nor come to a new one.
-        "daemonsets": {
-            "tolerations": [
-                {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
-                *({"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in labels.OUR_TAINTS),
-            ]
-        },
-    }
-
-
-def merged(derived: Values, given: Mapping[str, Any], path: str = "") -> Values:
-    """Both trees in one; raises :class:`ContradictingValue` where they meet in different leaves."""
-    result = dict(derived)
-    for key, value in given.items():
-        here = f"{path}.{key}" if path else key
-        if key not in derived:
-            result[key] = value
-        elif isinstance(derived[key], dict) and isinstance(value, Mapping):
-            result[key] = merged(derived[key], value, here)
-        elif derived[key] != value:
-            raise ContradictingValue(here, derived[key], value)
-    return result

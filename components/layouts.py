@@ -1,20 +1,8 @@
 """Every layout of the stack under its config name, where MIG Manager reads it."""
 
-from typing import TypedDict
-
 import pulumi
 
-from components.cluster import ClusterArgs
-from components.layout_file import LayoutFile
-
-
-class MigLayoutsArgs(TypedDict):
-    """Where the file goes and what it says."""
-
-    cluster: ClusterArgs
-    namespace: pulumi.Input[str]
-    file: str
-    """The mig-parted file, as :func:`mig.parted.dump` writes it."""
+from components.layout_file import LayoutFile, LayoutFileArgs
 
 
 class MigLayouts(pulumi.ComponentResource):
@@ -26,7 +14,7 @@ class MigLayouts(pulumi.ComponentResource):
 
     file: LayoutFile
 
-    def __init__(self, name: str, args: MigLayoutsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: LayoutFileArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mig-fleet:index:MigLayouts", name, {}, opts)
         self.file = LayoutFile(f"{name}-file", args, pulumi.ResourceOptions(parent=self))
         self.register_outputs({"file": self.file.id})

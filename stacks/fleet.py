@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from components.chart_values import contradictions, derived_values
 from components.documents import Document, open_document
 from mig import gpus
 from mig.errors import InvalidLayout, MigError
@@ -14,8 +15,8 @@ from mig.layouts import Layout
 from mig.placement import Verdict
 from mig.rules import PoolFacts, conflicts
 from mig.strategy import DEFAULT, Strategy
-from stacks.problems import InvalidSettings, Problem, did_you_mean, from_pydantic
-from stacks.settings import Pool, Settings, raw_from_document, raw_from_pulumi
+from stacks.problems import InvalidSettings, Problem, as_found, did_you_mean, from_pydantic
+from stacks.settings import Pool, Settings, raw_from_document, raw_from_pulumi, secret_sections
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,24 @@ class Fleet:
     strategy: Strategy
     prices: Mapping[str, float]
     """USD per GPU-hour, by the catalog's name of the GPU model."""
+    secrets: frozenset[str] = frozenset()
+    """The sections in which anything is secret."""
     serves_rules: bool = False
     """Whether the cluster takes standing rules for nodes that join; known once it was asked (`stacks.membership`)."""
+
+
+MAY_BE_SECRET = frozenset({"operator"})
 
 
 def from_pulumi() -> Fleet:
     """The running program's fleet; raises :class:`InvalidSettings`."""
     import pulumi
 
-    return parse(raw_from_pulumi(), f"stack '{pulumi.get_stack()}'")
+    source, secrets = f"stack '{pulumi.get_stack()}'", secret_sections()
+    if plain := secrets - MAY_BE_SECRET:
+        text = "holds something set with --secret, but is stored and shown as it is; only operator may hold secrets"
+        raise InvalidSettings(source, [Problem(name, text) for name in plain])
+    return parse(raw_from_pulumi(), source, secrets)
 
 
 def from_file(path: Path) -> Fleet:
@@ -67,10 +77,13 @@ def from_document(document: Document) -> Fleet:
     return parse(raw_from_document(document), Path(document.name).name)
 
 
-def parse(raw: Mapping[str, Any], source: str) -> Fleet:
-    """Check the spelling, then everything that is spelled well enough to have a meaning, and report both together."""
+def parse(raw: Mapping[str, Any], source: str, secrets: frozenset[str] = frozenset()) -> Fleet:
+    """Check the spelling, then everything that is spelled well enough to have a meaning, and report both together.
+
+    What is found in a section of ``secrets`` is not repeated.
+    """
     problems: list[Problem] = []
-    settings = _settings(_named(raw, problems), problems)
+    settings = _settings(_named(raw, problems), problems, secrets)
     layouts = _layouts(settings, problems)
     pools = _pools(settings, layouts, problems)
     prices = _prices(settings, problems)
@@ -78,12 +91,15 @@ def parse(raw: Mapping[str, Any], source: str) -> Fleet:
     if settings.probe.namespace == settings.operator.namespace:
         text = f"{settings.probe.namespace!r} holds MIG Manager's layout file; give the probes a namespace of their own"
         problems.append(Problem("probe.namespace", text))
+    for it in contradictions(derived_values(str(DEFAULT)), settings.operator.values):
+        text = it.text if "operator" in secrets else f"{it.text}{as_found(it.given)}"
+        problems.append(Problem(f"operator.values.{it.path}", text))
     for conflict in conflicts([_facts(pool) for pool in pools], DEFAULT):
         path = f"pools.{conflict.subject}" if conflict.subject else "pools"
         problems.append(Problem(path, conflict.text, conflict.unproven))
     if problems:
         raise InvalidSettings(source, problems)
-    return Fleet(settings, layouts, pools, DEFAULT, prices)
+    return Fleet(settings, layouts, pools, DEFAULT, prices, secrets)
 
 
 def _named(raw: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
@@ -98,13 +114,13 @@ def _named(raw: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
     return kept
 
 
-def _settings(raw: dict[str, Any], problems: list[Problem]) -> Settings:
+def _settings(raw: dict[str, Any], problems: list[Problem], secrets: frozenset[str]) -> Settings:
     """What pydantic accepts; the entries it refuses are reported and left out, so that the rest can be looked at."""
     while True:
         try:
             return Settings.model_validate(raw)
         except ValidationError as error:
-            problems += from_pydantic(error, Settings)
+            problems += from_pydantic(error, Settings, secrets)
             raw = _without(raw, error)
 
 

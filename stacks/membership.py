@@ -11,6 +11,12 @@ from mig import gpus, labels
 from stacks.fleet import Fleet, FleetPool
 from stacks.problems import InvalidSettings, Problem
 
+NOBODY = "no node has these labels; see `kubectl get nodes --show-labels`"
+NO_DISCOVERY = (
+    f"no node has the label {labels.MODEL}: Node Feature Discovery writes it, and is not in this cluster yet; until "
+    "then select by a label that the nodes have already (docs/rollout.md, Nodes that join)"
+)
+
 
 def cluster_args(fleet: Fleet) -> ClusterArgs:
     """Where the fleet's cluster is, as the components take it."""
@@ -63,10 +69,14 @@ def _ready(pool: FleetPool, nodes: Iterable[Node]) -> frozenset[str]:
 def _empty(pools: Iterable[FleetPool], rules: bool) -> list[Problem]:
     """A selector without nodes is a slip of the pen, except where it waits for the label of our own standing rule."""
     return [
-        Problem(f"pools.{pool.name}.selector", "no node has these labels; see `kubectl get nodes --show-labels`")
+        Problem(f"pools.{pool.name}.selector", NOBODY if rules or not _asks_for_model(pool) else NO_DISCOVERY)
         for pool in pools
         if not pool.nodes and not (rules and _waits_for_rule(pool))
     ]
+
+
+def _asks_for_model(pool: FleetPool) -> bool:
+    return pool.settings.selector is not None and labels.MODEL in pool.settings.selector.match_labels
 
 
 def _waits_for_rule(pool: FleetPool) -> bool:

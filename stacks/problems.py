@@ -1,7 +1,7 @@
 """All mistakes of a stack file, each at its path, with what was found and what would work."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mig.errors import shown
+
+UNSHOWN = "unshown"
+"""The type of an error about a value that may be a credential."""
 
 
 @dataclass(frozen=True, order=True)
@@ -35,9 +38,18 @@ class InvalidSettings(ValueError):
         return f"{self.source} has {len(self.problems)} problem(s):\n{lines}"
 
 
-def from_pydantic(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """Pydantic's findings in our words: the value found, and the nearest key where one is unknown."""
-    return [_problem(details, model) for details in error.errors(include_url=False)]
+def from_pydantic(
+    error: ValidationError, model: type[BaseModel], secrets: Container[str] = frozenset()
+) -> list[Problem]:
+    """Pydantic's findings in our words: the value found, unless its section is secret, and the nearest key where one is
+    unknown.
+    """
+    return [_problem(details, model, secrets) for details in error.errors(include_url=False)]
+
+
+def as_found(value: object) -> str:
+    """`` (found 'x')``. What is wrong with an object as a whole is said by its keys, which stand in the file."""
+    return "" if isinstance(value, Mapping) else f" (found {shown(value)})"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -55,17 +67,16 @@ def path_of(parts: Iterable[str | int]) -> str:
     return text
 
 
-def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
-    path, found = details["loc"], details["input"]
+def _problem(details: ErrorDetails, model: type[BaseModel], secrets: Container[str]) -> Problem:
+    path = details["loc"]
     if details["type"] == "extra_forbidden":
         known = _keys_at(model, path[:-1])
         return Problem(path_of(path), f"unknown key; {did_you_mean(str(path[-1]), known)}")
     if details["type"] == "missing":
         return Problem(path_of(path), "is missing")
     text = details["msg"].removeprefix("Value error, ")
-    # What is wrong with an object as a whole is said by its keys, which the reader has before them.
-    what = "" if isinstance(found, Mapping) else f" (found {shown(found)})"
-    return Problem(path_of(path), f"{text[0].lower()}{text[1:]}{what}")
+    hidden = details["type"] == UNSHOWN or str(path[0]) in secrets
+    return Problem(path_of(path), f"{text[0].lower()}{text[1:]}{'' if hidden else as_found(details['input'])}")
 
 
 def _keys_at(model: type[BaseModel], path: Iterable[str | int]) -> list[str]:

@@ -96,6 +96,7 @@ def _operator(
             "strategy": str(fleet.strategy),
             "metrics": monitoring.metrics_config_map.metadata["name"],
             "values": chart.values,
+            "secret": "operator" in fleet.secrets,
             "timeout_s": chart.timeout,
         },
         opts,
@@ -136,9 +137,7 @@ def _pool(pool: FleetPool, fleet: Fleet, opts: pulumi.ResourceOptions) -> Pool:
 
 
 def _watched(pool: FleetPool) -> WatchedPool:
-    per_gpu = pool.layout.per_gpu(pool.settings.gpus_per_node)
-    slices = sum(sum(profiles.values()) for profiles in per_gpu if profiles)
-    return WatchedPool(pool.name, tuple(sorted(pool.nodes)), slices)
+    return WatchedPool(pool.name, tuple(sorted(pool.nodes)), summary.slices(pool))
 
 
 def _at(provider: pulumi.ProviderResource, *after: pulumi.Resource) -> pulumi.ResourceOptions:

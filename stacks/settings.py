@@ -10,8 +10,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from components.documents import Document, DocumentError
+from mig.errors import shown
+from stacks.problems import UNSHOWN
 
 PROJECT = "mig-fleet"
 
@@ -47,6 +50,41 @@ def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _namespace(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", value):
+        raise ValueError("should be a namespace's name: at most 63 of a-z, 0-9 and -, the first and last not a -")
+    return value
+
+
+_WORD = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+
+
+def _labels(value: dict[str, str]) -> dict[str, str]:
+    """As the API server takes them (apimachinery, IsQualifiedName and IsValidLabelValue)."""
+    for key, word in value.items():
+        prefix, slash, name = key.rpartition("/")
+        fits = re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", prefix) if slash else True
+        if not (fits and re.fullmatch(_WORD, name)):
+            raise ValueError(f"{shown(key)} is no label's name; names look like release or example.com/team")
+        if word and not re.fullmatch(_WORD, word):
+            raise ValueError(
+                f"{shown(word)} is no label's value: at most 63 letters, digits, -, _ and ., none at an end"
+            )
+    return value
+
+
+def _path(value: str) -> str:
+    if "\n" in value or "apiVersion" in value:
+        raise PydanticCustomError(UNSHOWN, "should be a path to a kubeconfig, not its contents")
+    return value
+
+
+def _prompt(value: int) -> int:
+    if value > MOST_PATIENT_S:
+        raise ValueError(f"should be at most {MOST_PATIENT_S}s: an update waits two minutes for reports to be right")
+    return value
+
+
 def _labelled(value: dict[str, str]) -> dict[str, str]:
     if not value:
         raise ValueError("should name at least one label")
@@ -58,15 +96,21 @@ Span = Annotated[int, BeforeValidator(_seconds)]
 Duration = Annotated[Span, AfterValidator(_some)]
 """A :data:`Span` longer than nothing."""
 NodeName = Annotated[str, AfterValidator(_node_name)]
+Namespace = Annotated[str, AfterValidator(_namespace)]
+Labels = Annotated[dict[str, str], AfterValidator(_labels)]
+
+MOST_PATIENT_S = 60
+"""Two reports at least within the time that a verification gives a node that differs (`components.rollout.gate`)."""
 
 
 class Cluster(Closed):
     """Which cluster: a path and a context, never credentials."""
 
-    kubeconfig: str | None = None
+    kubeconfig: Annotated[str, AfterValidator(_path)] | None = None
     context: str | None = None
     on_unreachable: Literal["fail", "warn"] = "fail"
-    """Whether a preview fails when the cluster does not answer, or goes on without having looked for drift."""
+    """Whether a preview fails when the cluster does not answer, or goes on without having looked for drift. With a
+    selector or ``maxWavesPerUpdate`` it fails either way: nobody can say then who is in a pool, or who is done."""
 
 
 class Operator(Closed):
@@ -75,7 +119,7 @@ class Operator(Closed):
     managed: bool = Field(default=True, strict=True)
     """``false`` where somebody else installs it; it must read our layout file, and nodes are cordoned for a change,
     because its pods would not tolerate our taint."""
-    namespace: str = "gpu-operator"
+    namespace: Namespace = "gpu-operator"
     chart: str = "gpu-operator"
     version: str | None = None
     repository: str | None = "https://helm.ngc.nvidia.com/nvidia"
@@ -93,12 +137,12 @@ STOCK_PYTHON = (
 class Probe(Closed):
     """What runs on the GPU nodes to read NVML."""
 
-    namespace: str = "mig-fleet"
+    namespace: Namespace = "mig-fleet"
     """Of its own, so that what probes may write is nobody's configuration."""
     image: str = STOCK_PYTHON
     """Any stock Python from 3.11 on, by digest, so that it stays the image that was reviewed."""
     runtime_class: str | None = "nvidia"
-    interval: Duration = 15
+    interval: Annotated[Duration, AfterValidator(_prompt)] = 15
 
 
 def _share(value: object) -> object:
@@ -138,7 +182,7 @@ class Rollout(Closed):
 class Selector(Closed):
     """Nodes by their labels, looked up at each preview and update."""
 
-    match_labels: Annotated[dict[str, str], AfterValidator(_labelled)]
+    match_labels: Annotated[Labels, AfterValidator(_labelled)]
 
 
 class Pool(Closed):
@@ -163,7 +207,7 @@ class Monitoring(Closed):
 
     dashboard: bool = Field(default=True, strict=True)
     rules: Literal["prometheusRule", "configMap", "none"] = "configMap"
-    monitor_labels: dict[str, str] = Field(default_factory=dict)
+    monitor_labels: Labels = Field(default_factory=dict)
 
 
 class Settings(Closed):
@@ -190,11 +234,29 @@ def raw_from_document(document: Document) -> dict[str, Any]:
 
 
 def raw_from_pulumi() -> dict[str, Any]:
-    """The running program's settings as plain data."""
+    """The running program's settings as plain data; one that is no JSON, so of no section of ours, as its text."""
     import pulumi
-    from pulumi.runtime.config import CONFIG
 
     config = pulumi.Config(PROJECT)
+
+    def value(name: str) -> Any:
+        try:
+            return config.require_object(name)
+        except pulumi.ConfigTypeError:
+            return config.require(name)
+
+    return {name: value(name) for name in _names()}
+
+
+def secret_sections() -> frozenset[str]:
+    """The sections of the running program in which anything was set with ``--secret``; Pulumi does not say what."""
+    from pulumi.runtime.config import is_config_secret
+
+    return frozenset(name for name in _names() if is_config_secret(f"{PROJECT}:{name}"))
+
+
+def _names() -> list[str]:
+    from pulumi.runtime.config import CONFIG
+
     prefix = f"{PROJECT}:"
-    names = [key.removeprefix(prefix) for key in CONFIG.get() if key.startswith(prefix)]
-    return {name: config.require_object(name) for name in sorted(names)}
+    return sorted(key.removeprefix(prefix) for key in CONFIG.get() if key.startswith(prefix))

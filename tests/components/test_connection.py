@@ -97,3 +97,9 @@ def test_what_answers_well_and_is_no_api_server_is_said_so(body: bytes) -> None:
 def test_a_refusal_without_json_is_passed_on_as_it_is() -> None:
     with pytest.raises(ClusterError, match="answered 502: Bad Gateway"):
         Line((502, b"Bad Gateway")).call("GET", "/api/v1/nodes")
+
+
+def test_a_kubeconfig_that_was_given_as_text_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ClusterUnreachable) as refused:
+        Connection({"kubeconfig": "apiVersion: v1\nusers: [{user: {token: s3cret}}]\n"})
+    assert str(refused.value) == "no usable kubeconfig: should be a path, not its contents"

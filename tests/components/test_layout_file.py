@@ -68,6 +68,7 @@ def test_an_unreachable_cluster_fails_the_preview_unless_the_stack_says_otherwis
     assert [failure.reason for failure in found.failures] == ([] if lenient else ["the cluster does not answer"])
     assert warned == (["mig-fleet-layouts: nobody looked for drift: the cluster does not answer"] if lenient else [])
 
+
 @pytest.mark.parametrize(
     ("text", "drift"),
     [

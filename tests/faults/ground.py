@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
+from components.chart_values import derived_values
 from components.cluster import Cluster
 from components.comparison import differences
-from components.gpu_operator import derived_values
 from components.look import Look, look
 from components.pool import PoolArgs, expectation
 from components.probe import MigProbe

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from components.gpu_operator import derived_values
+from components.chart_values import derived_values
 from simulator import CHARTS
 from simulator.node.containers import BY_APP
 
