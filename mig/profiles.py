@@ -70,8 +70,8 @@ class Profile:
 
     @property
     def is_split(self) -> bool:
-        """Whether this is only a part of its GPU instance, ``1c.3g.40gb``. No device plugin strategy but none serves
-        these.
+        """Whether this is only a part of its GPU instance, ``1c.3g.40gb``. Of the device plugin's strategies,
+        mixed does not serve these, and single does where a node has no others (:mod:`mig.strategy`).
         """
         return self.compute != self.slices
 

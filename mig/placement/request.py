@@ -43,8 +43,10 @@ def instances_of(gpu: GpuModel, request: Iterable[tuple[str, int]]) -> dict[str,
 
 
 def _bins(widths: Iterable[int], capacity: int) -> int:
-    """How many instances of this capacity hold the widths, widest first. Exact for capacities up to 7: widths are 1, 2,
-    3 and 4.
+    """How many instances of this capacity hold the widths, which come widest first; each goes where there is room.
+
+    Exact for capacities up to 4. For wider ones it may be too many (3, 3, 2, 2, 2, 2 fill two of 7, and this says 3),
+    but not where one is enough, and no GPU holds two instances that wide.
     """
     free: list[int] = []
     for width in widths:

@@ -1,6 +1,7 @@
 """Proofs: verdicts, placements, orders, reasons."""
 
 import pickle
+from itertools import combinations_with_replacement
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from mig import Placement, Profile, Verdict, gpus, maximal, prove
 from mig.errors import InvalidCount, InvalidProfile, UnknownGpu, UnknownProfile
 from mig.placement import driver_choice, feasible, room
+from mig.placement.request import instances_of
 
 MODELS = gpus.all_models()
 ESTABLISHED = [model for model in MODELS if feasible(model)]
@@ -197,6 +199,31 @@ def test_splits_share_instances() -> None:
     assert prove("H100-80GB", {"1c.3g.40gb": 6}).order == ("3g.40gb", "3g.40gb")
     assert prove("H100-80GB", {"2c.3g.40gb": 1, "1c.3g.40gb": 1}).order == ("3g.40gb",)
     assert prove("H100-80GB", {"1c.7g.80gb": 8}).verdict is Verdict.IMPOSSIBLE
+
+
+def fewest(widths: tuple[int, ...], capacity: int, open_: tuple[int, ...] = ()) -> int:
+    """The fewest instances that hold parts of these widths, by trying every way."""
+    if not widths:
+        return len(open_)
+    first, *rest = widths
+    ways = [(*open_[:at], room - first, *open_[at + 1 :]) for at, room in enumerate(open_) if room >= first]
+    return min(fewest(tuple(rest), capacity, way) for way in [*ways, (*open_, capacity - first)])
+
+
+@pytest.mark.parametrize("whole", ["1g.10gb", "2g.20gb", "3g.40gb", "4g.40gb", "7g.80gb"])
+def test_parts_take_the_fewest_instances_of_which_a_gpu_may_hold_several(whole: str) -> None:
+    model = gpus.find("H100-80GB")
+    capacity = model.profiles[whole].compute_slices
+    for count in range(1, 7):
+        for widths in combinations_with_replacement(range(1, min(capacity, 4) + 1), count):
+            parts = [(whole if width == capacity else f"{width}c.{whole}", 1) for width in widths]
+            found, best = instances_of(model, parts)[whole], fewest(widths, capacity)
+            assert found == best if capacity <= 4 else (found == 1) is (best == 1), widths
+
+
+def test_of_instances_with_more_than_four_slices_a_gpu_holds_only_one() -> None:
+    wide = [row for model in MODELS for row in model.profiles.values() if row.compute_slices > 4]
+    assert {row.max_instances for row in wide} == {1}
 
 
 def test_maximal_layouts_fit_and_take_no_further_instance() -> None:

@@ -38,6 +38,7 @@ def test_a_strategy_that_cannot_serve_a_node_says_why(strategy: Strategy, cuts: 
         (Strategy.NONE, OFF),
         (Strategy.SINGLE, OFF),
         (Strategy.SINGLE, DENSE),
+        (Strategy.SINGLE, [{"1c.3g.40gb": 6}] * 8),
         (Strategy.MIXED, [None, {"1g.10gb": 7}, {"3g.40gb": 2}]),
     ],
 )
