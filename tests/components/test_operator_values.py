@@ -31,8 +31,8 @@ def test_the_users_values_join_the_derived_ones() -> None:
         ),
         (
             {"dcgmExporter": {"config": {"name": "mine"}}},
-            "dcgmExporter.config.name: must be 'metrics'; remove the value; dcgm-exporter reads the list of metrics that "
-            "mig-fleet writes (found 'mine')",
+            "dcgmExporter.config.name: must be 'metrics'; remove the value; dcgm-exporter reads the list of metrics "
+            "that mig-fleet writes (found 'mine')",
         ),
         (
             {"migManager": None},
