@@ -67,8 +67,40 @@ class Look:
     nodes: Mapping[str, Node] = field(default_factory=dict)
 
 
-_lock = threading.Lock()
-_kept: dict[str, tuple[float, Look | ClusterError]] = {}
+class _Memory:
+    """What this run saw, by whom it was asked of; one who looks at a time for each cluster, and the others wait."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._turns: dict[str, threading.Lock] = {}
+        self._kept: dict[str, tuple[float, Look | ClusterError]] = {}
+        self._writes = 0
+
+    def turn(self, key: str) -> threading.Lock:
+        with self._lock:
+            return self._turns.setdefault(key, threading.Lock())
+
+    def recall(self, key: str) -> tuple[int, Look | ClusterError | None]:
+        """How often something was written so far, and what was seen since the last time."""
+        with self._lock:
+            at, answer = self._kept.get(key, (0.0, None))
+            return self._writes, None if time.monotonic() - at > LIFETIME_S else answer
+
+    def keep(self, key: str, writes: int, answer: Look | ClusterError) -> None:
+        """Unless something was written meanwhile, which it may not have seen."""
+        with self._lock:
+            if self._writes == writes:
+                self._kept[key] = (time.monotonic(), answer)
+
+    def forget(self) -> None:
+        with self._lock:
+            self._writes += 1
+            self._kept.clear()
+
+
+_memory = _Memory()
+forget = _memory.forget
+"""Called after every write of ours."""
 
 
 def look(cluster: ClusterArgs, reports: str, fresh: bool = False) -> Look:
@@ -76,23 +108,17 @@ def look(cluster: ClusterArgs, reports: str, fresh: bool = False) -> Look:
     :class:`~components.cluster.ClusterError`.
     """
     key = f"{sorted(cluster.items())} {reports}"
-    with _lock:
-        at, answer = _kept.get(key, (0.0, None))
-        if answer is None or fresh or time.monotonic() - at > LIFETIME_S:
+    with _memory.turn(key):
+        writes, answer = _memory.recall(key)
+        if answer is None or fresh:
             try:
                 answer = _look(cluster, reports)
             except ClusterError as exc:
                 answer = exc
-            _kept[key] = (time.monotonic(), answer)
+            _memory.keep(key, writes, answer)
     if isinstance(answer, ClusterError):
         raise answer
     return answer
-
-
-def forget() -> None:
-    """Called after every write of ours."""
-    with _lock:
-        _kept.clear()
 
 
 def _look(args: ClusterArgs, namespace: str) -> Look:

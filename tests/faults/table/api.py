@@ -8,13 +8,13 @@ ETCD = "etcd is slow: the server answers 500 (etcdserver: request timed out)"
 
 
 def at_verification(stage: Stage, *rules: tuple[str, str, object, int | None]) -> None:
-    """Trouble that begins once the last label is written."""
+    """Trouble that begins at the first look behind the last label: before it, another label may be under way."""
 
     def begin() -> None:
         for method, path, trouble, times in rules:
             stage.api.answer(method, path, trouble, times=times)
 
-    stage.at(LABEL, "node-2", begin)
+    stage.at(LABEL, "node-2", lambda: stage.api.when("GET", NODES, begin))
 
 
 API = [
