@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 
 def test_a_small_fleet_goes_through_the_benchmark_of_rollouts(tmp_path: Path) -> None:
-    (found,) = measure(3, [2], None, tmp_path)
-    assert found["waves"] >= 2
+    (found,) = measure(2, [1], None, tmp_path)
+    assert found["waves"] == 1
     assert found["cost"].processor_s > 0 and found["label_s"] > 0
-    assert row(found).split()[:2] == ["3", str(found["waves"])]
+    assert row(found).split()[:2] == ["2", "1"]
