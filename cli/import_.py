@@ -81,7 +81,8 @@ def _together(parts: list[Imported], left: list[str]) -> Imported:
 
 def _cluster(context: str | None, namespace: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Nodes and ConfigMaps as the API server has them."""
-    from components.connection import ClusterError, Connection
+    from components.connection import Connection
+    from components.errors import ClusterError
 
     where = {"kubeconfig": os.environ.get("KUBECONFIG"), "context": context}
     try:

@@ -19,8 +19,8 @@ from pulumi.dynamic import (
 )
 
 from components.clean_error import CleanError, one_clean_error
-from components.connection import ClusterError
 from components.drift import address, checked, lasting, reports_of
+from components.errors import ClusterError
 from components.look import Look, Node, look
 from components.ownership import DISABLE, RESTORE, RETAIN, is_others, members, own, relabelled, spared, taken
 from components.rollout.change import Marks, claim, recut

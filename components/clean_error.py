@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from components.connection import ClusterError
+from components.errors import ClusterError
 from components.rollout.order import Refused
 
 

@@ -3,18 +3,9 @@
 import contextlib
 from collections.abc import Callable, Mapping
 
-from components.connection import (
-    ClusterArgs,
-    ClusterError,
-    ClusterUnreachable,
-    Conflict,
-    Connection,
-    Json,
-    NodeMissing,
-    NotFound,
-    TooManyRequests,
-)
+from components.connection import ClusterArgs, Connection, Json
 from components.deadline import within
+from components.errors import ClusterError, ClusterUnreachable, Conflict, NodeMissing, NotFound, TooManyRequests
 from mig import labels
 
 __all__ = ["Cluster", "ClusterArgs", "ClusterError", "ClusterUnreachable", "Json", "NodeMissing"]

@@ -2,36 +2,26 @@
 
 Answers are plain JSON dictionaries, or the few fields of them that are asked for: the client's typed models cost
 seconds for a thousand nodes and buy nothing here.
-The client library is imported when a connection is opened, never with this module, which the Pulumi program imports
-too.
-
-::
-
-    ClusterError              the cluster did not do what was asked
-    ├── ClusterUnreachable    no answer, or no permission to ask
-    ├── NotFound              there is no such object
-    ├── Conflict              somebody else wrote first
-    ├── TooManyRequests       not now: a disruption budget, or a server that is too busy
-    └── NodeMissing           a node the stack names is not in the cluster
 """
 
 import contextlib
-import os
-import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
-from typing import Any, Self, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import msgspec
+
+from components.deadline import within
+from components.errors import ClusterError, ClusterUnreachable, Conflict, NoCredentials, NotFound, TooManyRequests
+from components.session import session
 
 T = TypeVar("T")
 Json = dict[str, Any]
 
 CALL_TIMEOUT_S = 10
-"""One call, connect and read together at most about this long: a preview shall fail, not hang."""
+"""One call, from connecting to the last byte of its answer: a preview shall fail, not hang."""
 
 BUSY = (429, 500, 502, 503, 504)
 """Answers of a server that may do better in a moment; a request that it did not carry out is asked again."""
@@ -40,10 +30,6 @@ TRIES = {"GET": 2}
 MOST_TRIES = 4
 """A write is worth more patience than a look; all our writes may be repeated."""
 FIRST_PAUSE_S = 0.5
-
-SESSION_S = 300.0
-MOST_AT_ONCE = 64
-"""Connections that are kept open: sixteen per wave, and four waves that are changed at the same time."""
 
 
 class ClusterArgs(TypedDict, total=False):
@@ -55,42 +41,12 @@ class ClusterArgs(TypedDict, total=False):
     """``fail`` (default) or ``warn``: whether a preview goes on when the cluster does not answer."""
 
 
-class ClusterError(Exception):
-    """The cluster did not do what was asked; the message says what was asked and what came back."""
-
-
-class ClusterUnreachable(ClusterError):
-    """No answer, or no permission to ask."""
-
-
-class NotFound(ClusterError):
-    """There is no such object."""
-
-
-class Conflict(ClusterError):
-    """Somebody else wrote first; read again and decide again."""
-
-
-class TooManyRequests(ClusterError):
-    """Not now: a disruption budget says no, or the server has too much to do."""
-
-
-class NodeMissing(ClusterError):
-    """A node the stack names is not in the cluster."""
-
-    def __init__(self, node: str) -> None:
-        super().__init__(f"node '{node}' is not in the cluster; check the pool's nodes, or `kubectl get nodes`")
-        self.node = node
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.node,)
-
-
 class Connection:
     """Opening it reads the kubeconfig, unless that was done a moment ago, and makes no call."""
 
     def __init__(self, args: ClusterArgs | Mapping[str, str] | None = None) -> None:
-        self.settings, self._api = _session(dict(args or {}))  # type: ignore[arg-type]  # a TypedDict of str is one
+        self._session = session(dict(args or {}))  # type: ignore[arg-type]  # a TypedDict of str is one
+        self.settings = self._session.settings
         self.server: str = self.settings.host
         self.server_time: datetime | None = None
         """What the API server's clock said in its last answer; ``None`` before the first, and from a server that does
@@ -133,8 +89,8 @@ class Connection:
         for left in reversed(range(tries or TRIES.get(method, MOST_TRIES))):
             try:
                 status, answer = self._request(method, path, query, body, content_type)
-            except ClusterUnreachable:
-                if not left:
+            except ClusterUnreachable as exc:
+                if not left or isinstance(exc, NoCredentials):
                     raise
                 status, answer = BUSY[0], b""
             if status not in BUSY or not left:
@@ -158,70 +114,28 @@ class Connection:
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
 
-        try:
-            _, url, headers, payload, _ = self._api.param_serialize(
-                method,
-                path,
-                query_params=list((query or {}).items()),
-                header_params={"Accept": "application/json", "Content-Type": content_type},
-                body=body,
-                auth_settings=["BearerToken"],
-            )
-            response = self._api.call_api(
+        url, headers, payload = self._session.addressed(
+            method, path, query or {}, {"Accept": "application/json", "Content-Type": content_type}, body
+        )
+
+        def whole() -> tuple[Any, bytes]:
+            response = self._session.api.call_api(
                 method, url, header_params=headers, body=payload, _request_timeout=(CALL_TIMEOUT_S, CALL_TIMEOUT_S)
             )
-            with contextlib.suppress(TypeError, ValueError):
-                self.server_time = parsedate_to_datetime(response.headers.get("Date"))
-            return response.status, response.read()
+            return response, response.read()
+
+        try:
+            # The library bounds each read of its own: a byte now and then would hold a call for ever.
+            response, answer = within(CALL_TIMEOUT_S, whole)
+        except TimeoutError:
+            raise ClusterUnreachable(
+                f"the cluster at {self.server} does not answer: no whole answer within {CALL_TIMEOUT_S} s"
+            ) from None
         except (ApiException, HTTPError) as exc:
             raise ClusterUnreachable(f"the cluster at {self.server} does not answer: {_root_cause(exc)}") from None
-
-
-_sessions: dict[tuple[object, ...], tuple[float, Any, Any]] = {}
-_opening = threading.Lock()
-
-
-def _session(where: Mapping[str, str]) -> tuple[Any, Any]:
-    """The client library's settings and client for a kubeconfig, kept for :data:`SESSION_S`.
-
-    A wait looks each second: it shall not parse the kubeconfig, run its credentials plugin and shake hands each second.
-    The client renews credentials that expire by itself.
-    """
-    path = where.get("kubeconfig") or os.environ.get("KUBECONFIG", "")
-    with contextlib.suppress(OSError):
-        path += str(Path(path).stat().st_mtime_ns)
-    key = (path, where.get("context"))
-    with _opening:
-        at, settings, api = _sessions.get(key, (0.0, None, None))
-        if api is None or time.monotonic() - at > SESSION_S:
-            settings, api = _opened(where)
-            _sessions[key] = (time.monotonic(), settings, api)
-    return settings, api
-
-
-def _opened(where: Mapping[str, str]) -> tuple[Any, Any]:
-    import yaml
-    from kubernetes import client, config
-    from kubernetes.config import ConfigException
-
-    settings = client.Configuration()
-    settings.retries = False
-    settings.connection_pool_maxsize = MOST_AT_ONCE
-    try:
-        config.load_kube_config(
-            config_file=where.get("kubeconfig"),
-            context=where.get("context"),
-            client_configuration=settings,
-            persist_config=False,
-        )
-    except (ConfigException, OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError) as exc:
-        place = where.get("kubeconfig") or "the default place"
-        if "\n" in place:  # the contents of one: nothing of it is repeated
-            raise ClusterUnreachable("no usable kubeconfig: should be a path, not its contents") from None
-        raise ClusterUnreachable(
-            f"no usable kubeconfig at {place}{' for context ' + where['context'] if 'context' in where else ''}: {exc}"
-        ) from None
-    return settings, client.ApiClient(settings)
+        with contextlib.suppress(TypeError, ValueError):
+            self.server_time = parsedate_to_datetime(response.headers.get("Date"))
+        return response.status, answer
 
 
 def _refusal(request: str, status: int, answer: bytes) -> ClusterError:

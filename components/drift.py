@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult
 
-from components.connection import ClusterError
+from components.errors import ClusterError
 
 Props = dict[str, Any]
 

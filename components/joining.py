@@ -11,7 +11,7 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.cluster import Cluster
-from components.connection import NotFound
+from components.errors import NotFound
 from mig import gpus, labels
 
 API_VERSION = "nfd.k8s-sigs.io/v1alpha1"
@@ -37,7 +37,7 @@ class JoiningNodes(pulumi.ComponentResource):
 
 
 def serves_rules(cluster: Cluster) -> bool:
-    """Whether the cluster knows NodeFeatureRules; raises :class:`~components.connection.ClusterError`."""
+    """Whether the cluster knows NodeFeatureRules; raises :class:`~components.errors.ClusterError`."""
     try:
         return any(kind["kind"] == "NodeFeatureRule" for kind in cluster.get(f"/apis/{API_VERSION}")["resources"])
     except NotFound:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from components.cluster import Cluster
-from components.connection import ClusterArgs, ClusterError
+from components.connection import ClusterArgs
+from components.errors import ClusterError
 from components.joining import serves_rules
 from components.look import Node, look
 from mig import gpus, labels

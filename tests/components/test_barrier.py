@@ -3,7 +3,7 @@
 import pytest
 
 from components.assignment import AssignmentFailed
-from components.connection import ClusterError
+from components.errors import ClusterError
 from components.rollout.barrier import BLIND_S, WITHIN_S
 from tests.components.memory.fleet import DENSE, MANAGER, OPERATOR, WIDE, Fleet
 from tests.components.memory.wave import ASSIGNMENT, a_wave

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from components.assignment import AssignmentFailed
-from components.connection import ClusterError, Conflict
+from components.errors import ClusterError, Conflict
 from components.look import Node, forget
 from components.rollout.closing import how_to_open
 from components.verification import VerificationFailed

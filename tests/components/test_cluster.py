@@ -8,7 +8,7 @@ import pytest
 
 from components import connection
 from components.cluster import Cluster
-from components.connection import ClusterUnreachable, Conflict
+from components.errors import ClusterUnreachable, Conflict
 
 DATA = {"config.yaml": "version: v1"}
 

@@ -6,15 +6,8 @@ from typing import Any
 import pytest
 
 from components import connection
-from components.connection import (
-    BUSY,
-    ClusterError,
-    ClusterUnreachable,
-    Conflict,
-    Connection,
-    NotFound,
-    TooManyRequests,
-)
+from components.connection import BUSY, Connection
+from components.errors import ClusterError, ClusterUnreachable, Conflict, NotFound, TooManyRequests
 
 AWAY = ClusterUnreachable("the cluster at https://fleet does not answer: timed out")
 

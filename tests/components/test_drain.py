@@ -3,7 +3,7 @@
 import pytest
 
 from components.assignment import AssignmentFailed
-from components.connection import ClusterError
+from components.errors import ClusterError
 from tests.components.memory.fleet import DENSE, OPERATOR, WORK_S, Fleet
 from tests.components.memory.wave import ASSIGNMENT, a_wave
 

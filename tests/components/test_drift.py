@@ -7,7 +7,7 @@ import pulumi
 import pytest
 from pulumi.dynamic import ResourceProvider
 
-from components.connection import ClusterUnreachable
+from components.errors import ClusterUnreachable
 from components.look import forget
 from mig import labels
 from tests.components.memory.fleet import DENSE, PROBES, WIDE, Fleet, a_gpu

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.connection import ClusterUnreachable
+from components.errors import ClusterUnreachable
 from components.rollout.gate import CONVERGENCE_S
 from components.verification import VerificationFailed
 from mig import labels
@@ -97,9 +97,38 @@ def test_a_node_that_somebody_else_labels_ends_the_wait_at_once(fleet: Fleet) ->
     assert fleet.clock.slept <= 5
 
 
-def test_a_node_that_left_has_no_log_to_look_at(fleet: Fleet) -> None:
+def test_of_a_node_that_left_no_log_is_left_to_look_at(fleet: Fleet) -> None:
     fleet.remove("n1")
-    assert not any(line.startswith("Look at") for line in failure(a_wave("n1")))
+    (look,) = (line for line in failure(a_wave("n1")) if line.startswith("Look at"))
+    assert look == "Look at the nodes that there are: kubectl get nodes"
+
+
+def test_who_took_the_label_away_is_found_in_the_objects_history(fleet: Fleet) -> None:
+    fleet.label("n1", labels.CONFIG, "all-balanced")
+    assert "Look at who wrote the label: kubectl get node n1 --show-managed-fields -o yaml" in failure(a_wave("n1"))
+
+
+def test_each_who_should_have_done_better_is_named_once(fleet: Fleet) -> None:
+    wave = a_wave("n1", "n2", recovery=False)
+    roll_out(wave)
+    fleet.label("n1", labels.STATE, "failed")
+    fleet.cut("n2", [{}, {}])
+    fleet.nodes["n2"]["status"]["conditions"] = [{"type": "Ready", "status": "Unknown"}]
+    looks = [line for line in failure(wave) if line.startswith("Look at")]
+    assert looks == [
+        "Look at MIG Manager's log: kubectl -n gpu-operator logs $(kubectl -n gpu-operator get pods -o name -l "
+        "app=nvidia-mig-manager --field-selector spec.nodeName=n1)",
+        "Look at the node's conditions: kubectl describe node n2",
+    ]
+
+
+def test_a_node_that_comes_back_soon_is_waited_for(fleet: Fleet) -> None:
+    wave = a_wave("n1")
+    roll_out(wave)
+    ready = fleet.nodes["n1"]["status"]["conditions"]
+    fleet.nodes["n1"]["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
+    fleet.clock.after(CONVERGENCE_S - 5, lambda: fleet.nodes["n1"]["status"].update(conditions=ready))
+    assert VERIFICATION.create(wave).outs["recovered"] == []
 
 
 def test_where_only_the_report_is_missing_the_probes_log_is_the_place_to_look(fleet: Fleet) -> None:
@@ -141,13 +170,25 @@ def test_a_success_without_slices_is_none(fleet: Fleet) -> None:
 
 
 def test_a_mode_that_waits_for_a_reboot_is_not_done(fleet: Fleet) -> None:
-    wave = a_wave("n1")
+    wave = a_wave("n1", recovery=False)
     roll_out(wave)
     waiting = (a_gpu(0, {"1g.10gb": 7}), a_gpu(1, {"1g.10gb": 7}, mig_mode_pending=False))
     fleet.report("n1", gpus=waiting)
     assert (
         failure(wave)[1] == "  GPU reset pending: n1: GPU 1: a change of the MIG mode waits for a GPU reset or reboot"
     )
+
+
+def test_a_gpu_instance_that_only_a_hand_can_destroy_is_not_waited_for(fleet: Fleet) -> None:
+    wave = a_wave("n1")
+    roll_out(wave)
+    gpu = a_gpu(0, {"1g.10gb": 7})
+    left = replace(gpu, instances=(*gpu.instances, Instance(9, "1g.10gb", 7, 1, ())))
+    fleet.report("n1", gpus=(left, a_gpu(1, {"1g.10gb": 7})))
+    lines = failure(wave)
+    assert lines[1].endswith("destroy it there: `nvidia-smi mig -i 0 -dgi -gi 9`")
+    assert not any(line.startswith("Look at") for line in lines)
+    assert fleet.started_over() == [], "MIG Manager would find nothing to do"
 
 
 def test_a_failure_of_nodes_that_are_open_says_what_they_carry(fleet: Fleet) -> None:

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from components import layout_file
-from components.connection import ClusterUnreachable
+from components.errors import ClusterUnreachable
 from components.layout_file import LayoutFileProvider, edits, superfluous, union
 from mig import parted
 from mig.layouts import Layout

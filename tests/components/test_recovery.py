@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.connection import ClusterError
-from components.rollout.recovery import STALE_S, UNHEARD_S
+from components.errors import ClusterError
+from components.rollout.recovery import ALONE_S, STALE_S, UNHEARD_S
 from components.verification import VerificationFailed
 from mig import labels
 from tests.components.memory.api import MemoryCluster
@@ -195,6 +195,37 @@ def test_drift_is_healed_with_a_remedy_too(fleet: Fleet) -> None:
     outs = VERIFICATION.update("pool-wave-0", wave, wave).outs
     assert outs["recovered"] == ["n1: MIG Manager was started over (slice destroyed)"]
     assert fleet.cuts["n1"] == [{"1g.10gb": 7}, {"1g.10gb": 7}]
+
+
+def test_no_pod_can_come_between_the_look_for_pods_and_the_remedy(fleet: Fleet) -> None:
+    wave = a_wave("n1")
+    roll_out(wave)
+    fleet.cut("n1", [{"1g.10gb": 7}, {"1g.10gb": 6}])
+    closed: list[list[str]] = []
+    fleet.meanwhile("DELETE", f"{MANAGER}--n1", lambda: closed.append(sorted(fleet.closed())))
+    VERIFICATION.update("pool-wave-0", wave, wave)
+    assert closed == [["n1"]]
+    assert fleet.closed() == {}, "the update that healed it opened it"
+
+
+def test_a_pod_that_came_before_the_node_was_closed_forbids_the_remedy_and_the_node_is_open_again(fleet: Fleet) -> None:
+    wave = a_wave("n1")
+    roll_out(wave)
+    fleet.cut("n1", [{"1g.10gb": 7}, {"1g.10gb": 6}])
+    fleet.meanwhile("PATCH", "nodes/n1$", lambda: fleet.pod("web", "n1"))
+    assert "  n1: nothing was started over, because team/web" in failure(wave)
+    assert fleet.started_over() == []
+    assert fleet.closed() == {}
+
+
+def test_a_manager_that_is_being_scheduled_gets_its_time(fleet: Fleet) -> None:
+    fleet.manager["n1"] = [FAILS, SUCCEEDS]
+    wave = a_wave("n1")
+    ASSIGNMENT.create(wave)
+    gone = next(key for key, pod in fleet.pods.items() if key[1].startswith(f"{MANAGER}--n1"))
+    pod = fleet.pods.pop(gone)
+    fleet.clock.after(ALONE_S - 5, lambda: fleet.pods.update({gone: pod}))
+    assert VERIFICATION.create(wave).outs["recovered"] == ["n1: MIG Manager was started over (MIG Manager failed)"]
 
 
 def test_a_remedy_that_could_not_be_asked_for_is_tried_again(fleet: Fleet) -> None:

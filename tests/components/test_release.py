@@ -3,7 +3,7 @@
 import pytest
 
 from components.assignment import AssignmentFailed
-from components.connection import ClusterError
+from components.errors import ClusterError
 from components.look import forget
 from components.verification import VerificationFailed
 from mig import labels

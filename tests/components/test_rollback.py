@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.connection import ClusterError
+from components.errors import ClusterError
 from components.verification import VerificationFailed
 from mig import labels
 from tests.components.memory.fleet import DENSE, FAILS, MANAGER, OPERATOR, SUCCEEDS, WIDE, Fleet

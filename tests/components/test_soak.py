@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.connection import ClusterUnreachable
+from components.errors import ClusterUnreachable
 from components.verification import VerificationFailed
 from tests.components.memory.fleet import DENSE, WIDE, Fleet
 from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out

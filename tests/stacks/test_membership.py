@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from components.connection import ClusterArgs, ClusterUnreachable
+from components.connection import ClusterArgs
+from components.errors import ClusterUnreachable
 from components.look import Look, Node
 from mig import labels
 from stacks import fleet, membership

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from components.cluster import Cluster
-from components.connection import ClusterError, Conflict, Json, NotFound
+from components.connection import Json
+from components.errors import ClusterError, Conflict, NotFound
 from mig import labels
 
 T = TypeVar("T")

@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from components.connection import ClusterError, Json, TooManyRequests
+from components.connection import Json
+from components.errors import ClusterError, TooManyRequests
 from mig import gfd, labels, parted
 from mig.layouts import Layout
 from mig.report import ComputeInstance, Gpu, Instance, Report
