@@ -4,13 +4,13 @@ Pure: a function from wish and look to differences, shared by drift (`check`) an
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypedDict
 
 from components.look import Node
-from mig.report import SILENT_AFTER_S
+from mig.report import SILENT_AFTER_S, Report
 from mig.wording import in_words
 
 SLICE_COUNT = re.compile(r"nvidia\.com/mig-.+\.count")
@@ -39,6 +39,7 @@ class Kind(StrEnum):
     RELABELLED = "label changed"
     UNSETTLED = "not settled"
     FAILED = "MIG Manager failed"
+    UNREADY = "node not Ready"
     UNREPORTED = "report missing"
     SILENT = "report stale"
     UNREADABLE = "driver error"
@@ -46,6 +47,7 @@ class Kind(StrEnum):
     LOST = "layout lost"
     DESTROYED = "slice destroyed"
     FOREIGN = "foreign slice"
+    BARE = "bare GPU instance"
     ALLOCATABLE = "allocatable stale"
     FEATURES = "GFD labels stale"
     CLOSED = "left closed"
@@ -76,9 +78,11 @@ def differences(expected: Expected, name: str, node: Node | None) -> list[Differ
     if node.config != expected["config"]:
         return one(Kind.RELABELLED, f"carries config {node.config or 'none'!r}, expected {expected['config']!r}")
     if node.state == "failed":
-        return one(Kind.FAILED, f"could not apply {expected['config']!r}")
+        return one(Kind.FAILED, f"could not apply {expected['config']!r}{_seen_by_nvml(node)}")
     if node.state != "success":
         return one(Kind.UNSETTLED, f"MIG Manager's state is {node.state or 'not set'!r}{_asleep(node)}")
+    if not node.ready:
+        return one(Kind.UNREADY, "its kubelet is silent or unwell, so what it had may be gone")
     report = node.report
     if report is None:
         return one(Kind.UNREPORTED, "its probe has not reported; is the pod of DaemonSet mig-probe running there?")
@@ -87,15 +91,14 @@ def differences(expected: Expected, name: str, node: Node | None) -> list[Differ
     if report.errors:
         return one(Kind.UNREADABLE, "; ".join(report.errors))
     if report.attempt != node.attempt:
-        return one(Kind.UNREPORTED, f"its probe has not reported since the last change{_asleep(node)}")
+        return one(Kind.UNREPORTED, "its probe has not reported since the last change")
     if (report.config, report.state) != (node.config, node.state):
         return one(Kind.UNREPORTED, f"its probe last saw config {report.config or 'none'!r}, state {report.state!r}")
-    wrong = _slices(name, expected["gpus"], report.counts())
+    if waiting := _waiting(report):
+        return one(Kind.RESET, waiting)
+    wrong = _slices(name, expected["gpus"], report.counts()) or _bare(name, report)
     if wrong:
         return wrong
-    pending = [gpu.index for gpu in report.gpus if gpu.mig_mode_current != gpu.mig_mode_pending]
-    if pending:
-        return one(Kind.RESET, f"GPU {_list(pending)}: a change of the MIG mode waits for a GPU reset or reboot")
     return [
         *(Difference(Kind.ALLOCATABLE, name, text) for text in _allocatable(expected["allocatable"], node)),
         *(Difference(Kind.FEATURES, name, text) for text in _labels(expected["labels"], node)),
@@ -105,6 +108,39 @@ def differences(expected: Expected, name: str, node: Node | None) -> list[Differ
 def _asleep(node: Node) -> str:
     """Why nothing may come of waiting."""
     return "" if node.ready else "; the node is not Ready"
+
+
+def _seen_by_nvml(node: Node) -> str:
+    """What the probe found after a failure, which may be its cause."""
+    report = node.report
+    if report is None or report.attempt != node.attempt:
+        return ""
+    found = [*report.errors, *filter(None, [_waiting(report)])]
+    return f"; NVML says: {'; '.join(found)}" if found else ""
+
+
+def _waiting(report: Report) -> str:
+    """Which GPUs have another MIG mode after their next reset; until then they have no slices, or their old ones."""
+    pending = [str(gpu.index) for gpu in report.gpus if gpu.mig_mode_current != gpu.mig_mode_pending]
+    return f"GPU {', '.join(pending)}: a change of the MIG mode waits for a GPU reset or reboot" if pending else ""
+
+
+def _bare(node: str, report: Report) -> list[Difference]:
+    """GPU instances that hold memory and offer nothing, as `nvidia-smi mig -cgi` without `-C` leaves them.
+
+    mig-parted counts compute instances, so for MIG Manager such a GPU is as it should be.
+    """
+    return [
+        Difference(
+            Kind.BARE,
+            node,
+            f"GPU {gpu.index}: GPU instance {it.gpu_instance_id} ({it.profile}) has no compute instance, and MIG "
+            f"Manager passes over it; destroy it there: `nvidia-smi mig -i {gpu.index} -dgi -gi {it.gpu_instance_id}`",
+        )
+        for gpu in report.gpus
+        for it in gpu.instances
+        if not it.compute_instances
+    ]
 
 
 def _slices(
@@ -155,7 +191,3 @@ def _labels(expected: Mapping[str, str], node: Node) -> list[str]:
         for key in sorted(expected.keys() | left)
         if node.labels.get(key) != expected.get(key)
     ]
-
-
-def _list(numbers: Iterable[int]) -> str:
-    return ", ".join(str(n) for n in numbers)

@@ -19,8 +19,9 @@ T = TypeVar("T")
 
 VERSION = 1
 
-HEARTBEAT_S = 300.0
-"""How often a probe writes its report although nothing changed."""
+HEARTBEAT_S = 100.0
+"""How often a probe writes its report although nothing changed; sooner than an update gives up waiting for one that
+somebody deleted (components/rollout/gate.py, ``CONVERGENCE_S``)."""
 SILENT_AFTER_S = 3 * HEARTBEAT_S
 """A report that was not written for so long says nothing about now."""
 

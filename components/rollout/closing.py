@@ -19,11 +19,17 @@ class Opened(StrEnum):
 
 def close(order: Order, nodes: Iterable[str]) -> None:
     """Nothing new starts on the nodes; raises :class:`Refused` when one cannot be closed."""
-    _, failed = order.each(
-        nodes, lambda cluster, name: cluster.cordon(name) if order.isolation == "cordon" else cluster.close(name)
-    )
+    _, failed = order.each(nodes, lambda cluster, name: shut(order, cluster, name))
     if failed:
         raise Refused("; ".join(f"{name} could not be closed: {text}" for name, text in sorted(failed.items())))
+
+
+def shut(order: Order, cluster: Cluster, node: str) -> None:
+    """Nothing new starts on the node; raises :class:`~components.connection.ClusterError`."""
+    if order.isolation == "cordon":
+        cluster.cordon(node)
+    else:
+        cluster.close(node)
 
 
 def reopen(order: Order, nodes: Iterable[str]) -> tuple[dict[str, Opened], dict[str, str]]:

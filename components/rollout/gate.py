@@ -14,14 +14,14 @@ from mig import labels
 
 T = TypeVar("T")
 
-FINAL = frozenset({Kind.GONE, Kind.RELABELLED, Kind.RESET})
+FINAL = frozenset({Kind.GONE, Kind.RELABELLED, Kind.BARE})
 """No waiting changes these: MIG Manager is done, and what is missing is for somebody else to do."""
 
 UNSEEN = frozenset({Kind.UNREPORTED, Kind.SILENT, Kind.UNREADABLE})
 """What only the probe can tell more about."""
 
-LAGGING = UNSEEN | {Kind.ALLOCATABLE, Kind.FEATURES}
-"""What follows the slices by itself, a little later."""
+LAGGING = UNSEEN | {Kind.UNREADY, Kind.ALLOCATABLE, Kind.FEATURES}
+"""What follows the slices by itself, a little later, or comes back."""
 
 GFD_APP = "gpu-feature-discovery"
 """Label ``app`` of GPU Feature Discovery's pods (gpu-operator v26.7.0)."""
@@ -31,7 +31,14 @@ WITNESSES = {
     Kind.ALLOCATABLE: ("the device plugin's", f"app={PLUGIN_APP}"),
     Kind.FEATURES: ("GPU Feature Discovery's", f"app={GFD_APP}"),
 }
-"""Whose log knows more, and their pods; of all other kinds MIG Manager's does."""
+"""Whose log knows more, and their pods; of other kinds MIG Manager's does."""
+
+ABOUT_NODES = {
+    Kind.GONE: ("the nodes that there are", "kubectl get nodes"),
+    Kind.RELABELLED: ("who wrote the label", "kubectl get node {} --show-managed-fields -o yaml"),
+    Kind.UNREADY: ("the node's conditions", "kubectl describe node {}"),
+}
+"""What no log tells, and the command that does."""
 
 CONVERGENCE_S = 120.0
 """GFD looks once a minute (its default interval), so labels and allocatable may lag this long behind NVML."""
@@ -127,12 +134,20 @@ def explained(order: Order, found: Iterable[Difference], expected: Mapping[str, 
 
 
 def _where_to_look(order: Order, found: Iterable[Difference]) -> list[str]:
-    """The log of whoever should have done better on the first node; nobody, where a node is gone or somebody else's."""
+    """One line for each who should have done better, by the first node; what a sentence tells how to mend has none."""
+    lines: dict[str, str] = {}
     for difference in found:
-        if difference.kind in FINAL:
-            continue
-        who, selector = WITNESSES.get(difference.kind, ("MIG Manager's", f"app={MANAGER_APP}"))
-        kubectl = f"kubectl -n {order.reports if difference.kind in UNSEEN else order.namespace}"
-        pods = f"{kubectl} get pods -o name -l {selector} --field-selector spec.nodeName={difference.node}"
-        return [f"Look at {who} log: {kubectl} logs $({pods})"]
-    return []
+        if difference.kind is not Kind.BARE:
+            lines.setdefault(*_witness(order, difference))
+    return [f"Look at {who}: {command}" for who, command in lines.items()]
+
+
+def _witness(order: Order, difference: Difference) -> tuple[str, str]:
+    """Who or what knows more, and the command that asks."""
+    if difference.kind in ABOUT_NODES:
+        who, command = ABOUT_NODES[difference.kind]
+        return who, command.format(difference.node)
+    who, selector = WITNESSES.get(difference.kind, ("MIG Manager's", f"app={MANAGER_APP}"))
+    kubectl = f"kubectl -n {order.reports if difference.kind in UNSEEN else order.namespace}"
+    pods = f"{kubectl} get pods -o name -l {selector} --field-selector spec.nodeName={difference.node}"
+    return f"{who} log", f"{kubectl} logs $({pods})"

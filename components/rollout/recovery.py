@@ -6,7 +6,8 @@ A rollback is a change of its own, to another config, and may help each node onc
 what was seen               remedy                                   why it is needed
 ==========================  =======================================  ============================================
 `failed`, or `success`      MIG Manager's pod on the node is         it reacts to a changed label *value* and to its
-with the wrong slices       started over, with the same config       own start, and never retries (gpu-operator #2874)
+with the wrong slices,      started over, with the same config       own start, and never retries (gpu-operator #2874)
+or a mode not yet in force
 no state for minutes        the same                                 an update that was killed between the two writes
                                                                      of this remedy leaves none
 `pending` without an end    the operands it had paused are let       an error while it waits for them leaves `pending`
@@ -15,7 +16,8 @@ slices right, allocatable   the device plugin's pod on the node      it register
 not                         is started over                          (k8s-device-plugin #214, gpu-operator #637)
 ==========================  =======================================  ============================================
 
-Nothing is done while users' pods hold slices of the node. The first remedy that does not help is the last one.
+Nothing is done while users' pods hold slices of the node, and none may come while MIG Manager works: the node is closed
+first, and the update that ends well opens it. The first remedy that does not help is the last one.
 """
 
 import time
@@ -27,6 +29,7 @@ from components.cluster import Cluster
 from components.comparison import Difference, Kind
 from components.connection import Json
 from components.look import Look, Node, forget
+from components.rollout.closing import shut
 from components.rollout.holders import holders
 from components.rollout.order import Order
 from components.rollout.preflight import MANAGER_APP, named
@@ -35,11 +38,13 @@ from mig import labels
 PLUGIN_APP = "nvidia-device-plugin-daemonset"
 """Label ``app`` of the device plugin's pods (gpu-operator v26.7.0)."""
 
-WRONG = frozenset({Kind.FAILED, Kind.LOST, Kind.DESTROYED, Kind.FOREIGN})
+WRONG = frozenset({Kind.FAILED, Kind.RESET, Kind.LOST, Kind.DESTROYED, Kind.FOREIGN})
 
-STALE_S = 20.0
-"""The device plugin registers within seconds of its start; what is still wrong then will stay wrong."""
+STALE_S = 60.0
+"""The device plugin registers within seconds of its start, which its init containers may hold up for some more."""
 
+ALONE_S = 30.0
+"""A DaemonSet brings a pod that is gone back within seconds."""
 
 UNHEARD_S = 120.0
 """MIG Manager answers a config with a state within seconds; two minutes are a pod that had to be scheduled first."""
@@ -64,6 +69,7 @@ class Recovery:
     helped: list[str] = field(default_factory=list)
     """One sentence per remedy that was used; an output of the stack."""
     _since: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _alone_since: dict[str, float] = field(default_factory=dict)
     _busy: str = ""
 
     def help(self, seen: Look, found: Iterable[Difference]) -> bool:
@@ -78,9 +84,7 @@ class Recovery:
         for name, remedy in needed.items():
             if remedy is None or name in self.tried:
                 continue
-            refusal = self._apply(remedy, seen.nodes[name])
-            self.tried[name] = refusal or str(remedy)
-            if refusal is None:
+            if self._apply(remedy, seen.nodes[name]):
                 why = by_node[name][0]
                 self._busy = name
                 self.helped = sorted({*self.helped, f"{name}: {remedy} ({why.kind})"})
@@ -115,25 +119,53 @@ class Recovery:
         self._since[node] = (what, since if before == what else now)
         return now - self._since[node][1]
 
-    def _apply(self, remedy: Remedy, node: Node) -> str | None:
-        """Use a remedy; why not, where users' pods or a missing operand forbid it."""
-        cluster = self.order.cluster()
+    def _apply(self, remedy: Remedy, node: Node) -> bool:
+        """Whether a remedy was used. Where users' pods forbid it, or nobody is there to carry it out, that is noted as
+        all that was tried; a pod that is being scheduled gets its time.
+        """
+        cluster, app = self.order.cluster(), PLUGIN_APP if remedy is Remedy.PLUGIN else MANAGER_APP
         pods = cluster.pods_on(node.name)
-        held = holders(pods, self.order.namespace)
-        if held:
-            return f"nothing was started over, because {named(held)}; move them away, then run the update again"
-        app = PLUGIN_APP if remedy is Remedy.PLUGIN else MANAGER_APP
         operands = _running(pods, self.order.namespace, app)
-        if not operands:
-            see = f"see `kubectl -n {self.order.namespace} get daemonset {app}`"
-            return f"no pod of {app} runs there{_kept_away(node)}; {see}"
+        if not operands and self._alone(node.name) <= ALONE_S:
+            return False
+        refusal = self._refusal(pods) if operands else self._nobody(app, node)
+        if refusal is None and remedy is not Remedy.PLUGIN and not node.closed:
+            refusal = self._closed(cluster, node)
+        if refusal:
+            self.tried[node.name] = refusal
+            return False
         if remedy is Remedy.RESTORE:
             cluster.patch_node(node.name, _let_back(node), {})
         if remedy is not Remedy.PLUGIN:
             cluster.start_attempt(node.name, node.attempt, {})
         _delete(cluster, self.order.namespace, operands)
+        self.tried[node.name] = str(remedy)
         forget()
-        return None
+        return True
+
+    def _refusal(self, pods: Iterable[Json]) -> str | None:
+        """Why not, where users' pods hold slices."""
+        held = holders(pods, self.order.namespace)
+        if not held:
+            return None
+        return f"nothing was started over, because {named(held)}; move them away, then run the update again"
+
+    def _closed(self, cluster: Cluster, node: Node) -> str | None:
+        """Keep new pods away; why not, where one came before that, and then the node is open again."""
+        shut(self.order, cluster, node.name)
+        refusal = self._refusal(cluster.pods_on(node.name))
+        if refusal:
+            cluster.open(node.name)
+        return refusal
+
+    def _nobody(self, app: str, node: Node) -> str:
+        see = f"see `kubectl -n {self.order.namespace} get daemonset {app}`"
+        return f"no pod of {app} runs there{_kept_away(node)}; {see}"
+
+    def _alone(self, node: str) -> float:
+        """Seconds for which nobody was there who could have helped this node."""
+        now = time.monotonic()
+        return now - self._alone_since.setdefault(node, now)
 
 
 def _running(pods: Iterable[Json], namespace: str, app: str) -> list[str]:

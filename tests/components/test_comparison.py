@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from components.comparison import Expected, Kind, differences
 from components.look import Node
-from mig.report import ComputeInstance, Instance
+from mig.report import SILENT_AFTER_S, ComputeInstance, Instance
 from mig.wording import in_words
 
 
@@ -48,9 +48,9 @@ def test_a_success_whose_report_is_of_an_earlier_attempt_proves_nothing(
 
 
 def test_a_probe_that_fell_silent_proves_nothing_about_now(expected: Expected, a_node: Callable[..., Node]) -> None:
-    assert kinds(expected, a_node(silent_s=900.0)) == []
-    (found,) = differences(expected, "n1", a_node(silent_s=900.5))
-    assert str(found) == "report stale: n1: its probe has been silent for more than 15 minutes"
+    assert kinds(expected, a_node(silent_s=SILENT_AFTER_S)) == []
+    (found,) = differences(expected, "n1", a_node(silent_s=SILENT_AFTER_S + 0.5))
+    assert str(found) == "report stale: n1: its probe has been silent for more than 5 minutes"
 
 
 def test_a_server_that_tells_no_time_makes_no_report_stale(expected: Expected, a_node: Callable[..., Node]) -> None:
@@ -110,6 +110,53 @@ def test_an_nvml_error_is_passed_on_in_its_own_words(expected: Expected, a_node:
     assert [str(d) for d in differences(expected, "n1", replace(node, report=broken))] == [
         "driver error: n1: nvmlInit: Driver Not Loaded"
     ]
+
+
+def test_a_failure_is_told_with_what_nvml_said_after_it(expected: Expected, a_node: Callable[..., Node]) -> None:
+    node = a_node(state="failed")
+    assert node.report is not None
+    lost = replace(node.report, state="failed", errors=("GPU 1: nvmlDeviceGetMigMode: GPU is lost",))
+    waiting = replace(lost, errors=(), gpus=tuple(replace(gpu, mig_mode_pending=False) for gpu in lost.gpus[:1]))
+    failed = f"MIG Manager failed: n1: could not apply {expected['config']!r}"
+
+    def told(node: Node) -> list[str]:
+        return [str(d) for d in differences(expected, "n1", node)]
+
+    assert told(node) == [failed]
+    assert told(replace(node, report=lost)) == [f"{failed}; NVML says: GPU 1: nvmlDeviceGetMigMode: GPU is lost"]
+    assert told(replace(node, report=waiting)) == [
+        f"{failed}; NVML says: GPU 0: a change of the MIG mode waits for a GPU reset or reboot"
+    ]
+    assert told(replace(node, report=replace(lost, attempt="0"))) == [failed], "a reading from before proves nothing"
+
+
+def test_a_node_that_is_not_ready_proves_nothing_about_now(expected: Expected, a_node: Callable[..., Node]) -> None:
+    (found,) = differences(expected, "n1", a_node(ready=False))
+    assert str(found) == "node not Ready: n1: its kubelet is silent or unwell, so what it had may be gone"
+
+
+def test_a_gpu_instance_without_a_compute_instance_is_no_agreement(
+    expected: Expected, a_node: Callable[..., Node]
+) -> None:
+    node = a_node()
+    assert node.report is not None
+    first, second = node.report.gpus
+    left = replace(first, instances=(*first.instances, Instance(9, "1g.10gb", 7, 1, ())))
+    (found,) = differences(expected, "n1", replace(node, report=replace(node.report, gpus=(left, second))))
+    assert str(found) == (
+        "bare GPU instance: n1: GPU 0: GPU instance 9 (1g.10gb) has no compute instance, and MIG Manager passes over "
+        "it; destroy it there: `nvidia-smi mig -i 0 -dgi -gi 9`"
+    )
+
+
+def test_a_mode_that_is_still_to_come_explains_the_slices_that_are_not_there(
+    expected: Expected, a_node: Callable[..., Node]
+) -> None:
+    node = a_node()
+    assert node.report is not None
+    off = tuple(replace(gpu, instances=(), mig_mode_current=False, mig_mode_pending=True) for gpu in node.report.gpus)
+    (found,) = differences(expected, "n1", replace(node, report=replace(node.report, gpus=off)))
+    assert str(found) == "GPU reset pending: n1: GPU 0, 1: a change of the MIG mode waits for a GPU reset or reboot"
 
 
 def test_a_mig_mode_that_waits_for_a_reset_is_not_done(expected: Expected, a_node: Callable[..., Node]) -> None:

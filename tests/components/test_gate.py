@@ -1,11 +1,14 @@
 """The gate: how long it waits for what, and what it says when it gives up."""
 
+from dataclasses import replace
+
 import pytest
 
 from components.errors import ClusterUnreachable
 from components.rollout.gate import CONVERGENCE_S
 from components.verification import VerificationFailed
 from mig import labels
+from mig.report import Instance
 from tests.components.memory.fleet import DENSE, FAILS, STAYS_PENDING, Fleet, a_gpu
 from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out
 

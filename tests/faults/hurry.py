@@ -20,7 +20,7 @@ CHANGES: dict[ModuleType, dict[str, Any]] = {
     change: {"POLL_S": 0.15},
     drain: {"POLL_S": 0.15, "ASK_AGAIN_S": 0.2},
     barrier: {"POLL_S": 0.15, "WITHIN_S": 2.0, "BLIND_S": 0.5},
-    recovery: {"STALE_S": 1.5, "UNHEARD_S": 2.5},
+    recovery: {"STALE_S": 1.5, "UNHEARD_S": 2.5, "ALONE_S": 0.5},
     connection: {"CALL_TIMEOUT_S": 2.0, "FIRST_PAUSE_S": 0.05},
     # A kubeconfig is read for every look; in C that takes a tenth of the time.
     yaml: {"safe_load": partial(yaml.load, Loader=yaml.CSafeLoader)},
