@@ -7,6 +7,7 @@ keys; all that stands under a top-level ``config:`` is read as the second does.
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -46,11 +47,13 @@ class Builder:
         self.document = Document(name)
         self.dialect = Dialect.MIG_PARTED
         self.anchors: dict[str, Value | None] = {}
+        self.text = self.mark = ""
 
     def build(self, text: str) -> None:
         """Fills ``document``. Raises DocumentError, or ``yaml.YAMLError`` where the text is not YAML."""
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        events = iter(yaml.parse(text, Loader=loader))
+        self.text, self.mark = _without_marks(text)
+        events = iter(yaml.parse(self.text, Loader=loader))
         event = next(events)
         while not isinstance(event, (yaml.DocumentStartEvent, yaml.StreamEndEvent)):
             event = next(events)
@@ -149,16 +152,19 @@ class Builder:
         return sources
 
     def scalar(self, event: yaml.ScalarEvent, line: int) -> Value:
-        plain, text = bool(event.implicit[0]), event.value
+        text = event.value.replace(self.mark, BYTE_ORDER_MARK) if self.mark else event.value
+        plain = bool(event.implicit[0]) and not event.style
         tag = "" if plain or not event.tag or event.tag == "!" else event.tag.removeprefix("tag:yaml.org,2002:")
-        if plain and text == "<<":
+        # go-yaml v2 takes `! 7` for a text, and `! "<<"` for a merge key; to go-yaml v3 the ! says nothing.
+        is_odd = self.dialect is Dialect.MIG_PARTED and self.has_lone_tag(event)
+        if text == "<<" and (plain or is_odd):
             return Value(text, 1, Spot(line), is_merge=True)
         if tag == "binary":
             try:
                 return Value(base64.b64decode(text, validate=True).decode("utf-8", "replace"), 1, Spot(line))
             except (binascii.Error, ValueError):
                 raise self.fail(line, "says !!binary but is not base64") from None
-        if not plain and not tag:
+        if is_odd or (not plain and not tag):
             return Value(text, 1, Spot(line))
         kind, data = resolve(text, self.dialect) if tag in _RESOLVED else (tag, text)
         if tag == "str" or kind == tag or not tag:
@@ -167,5 +173,27 @@ class Builder:
             return Value(float(data), 1, Spot(line))
         raise self.fail(line, f"says !!{tag} but is {text[:40]!r}")
 
+    def has_lone_tag(self, event: yaml.ScalarEvent) -> bool:
+        """Whether the tag is ``!`` alone, of which PyYAML's events over libyaml keep no trace."""
+        if event.tag not in (None, "!") or event.start_mark is None or event.end_mark is None:
+            return False
+        return _LONE_TAG.match(self.text, event.start_mark.index, event.end_mark.index) is not None
 
+
+def _without_marks(text: str) -> tuple[str, str]:
+    """The text with another character for each byte order mark, and that character; empty where there is none.
+
+    libyaml passes over the mark at the start of a line. go-yaml takes it for a letter: it looks for one at the start of
+    its buffer, wherever it reads (yamlprivateh.go, is_bom).
+    """
+    if BYTE_ORDER_MARK not in text:
+        return text, ""
+    used = set(text)
+    # There are more of these than a file of LARGEST_BYTES can hold.
+    free = next(letter for letter in map(chr, range(0x10000, 0x110000)) if letter not in used)
+    return text.replace(BYTE_ORDER_MARK, free), free
+
+
+BYTE_ORDER_MARK: Final = "\ufeff"
+_LONE_TAG = re.compile(r"(?:&\S++(?:\s++|#.*+)*+)?+!")
 _RESOLVED = ("", "str", "bool", "int", "float", "null", "timestamp")

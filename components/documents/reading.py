@@ -5,7 +5,7 @@ from typing import Final
 
 import yaml
 
-from components.documents.builder import Builder
+from components.documents.builder import BYTE_ORDER_MARK, Builder
 from components.documents.document import Document, DocumentError
 
 LARGEST_BYTES: Final = 1 << 20
@@ -32,6 +32,9 @@ def parse(name: str, content: bytes) -> Document:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DocumentError(f"{name}:{line}", "is not UTF-8; save it as UTF-8") from None
+    if text.startswith(BYTE_ORDER_MARK):
+        # go-yaml passes over the first letter of every line then.
+        raise DocumentError(f"{name}:1", "starts with two byte order marks; save it with one or none")
     builder = Builder(name)
     try:
         builder.build(text)

@@ -173,6 +173,7 @@ HOSTILE = [
     (b"a: *b\n", ":1: *b refers to nothing"),
     (b"version: v1\nx: \xff\n", ":2: is not UTF-8"),
     (b"version: v1\nx: [1\n", "is not YAML"),
+    (b"\xef\xbb\xbf\xef\xbb\xbfversion: v1\n", ":1: starts with two byte order marks"),
     (b"a: b: c\n", ":1: is not YAML"),
     (b"[" * 5000, "nested more than 64 levels"),
     (b"\x00", "is not YAML"),

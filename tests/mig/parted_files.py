@@ -9,12 +9,13 @@ from mig.placement import feasible
 
 SEED = 20_261_123
 
-FRAGMENTS = {
-    name: lines.splitlines()
-    for name, lines in tomllib.loads(Path(__file__).with_name("parted-fragments.toml").read_text("utf-8")).items()
+FRAGMENTS: dict[str, list[str]] = {
+    name: listed if isinstance(listed, list) else listed.splitlines()
+    for name, listed in tomllib.loads(Path(__file__).with_name("parted-fragments.toml").read_text("utf-8")).items()
 }
 NOISE = (
     *("\t", "  ", ":", "- ", "#", "'", '"', "[", "]", "{", "}", ",", "&a ", "*a", "!!int ", "|", ">", "%", "@"),
+    *("! ", "\ufeff", "\n\ufeff"),
     *("\n", "---\n", "...\n"),
 )
 
@@ -59,7 +60,7 @@ def composed(dice: random.Random) -> str:
         lines.insert(dice.randrange(len(lines) + 1), extra)
     if dice.random() < 0.05:
         del lines[dice.randrange(len(lines))]
-    return "\n".join(lines) + "\n"
+    return mostly_good("heads", dice) + "\n".join(lines) + "\n"
 
 
 def layouts(dice: random.Random) -> list[Layout]:
@@ -93,8 +94,11 @@ def noisy(dice: random.Random) -> str:
 
 
 def files(count: int) -> list[str]:
-    """Files for a parser to judge, the same at each call; about half of them are broken."""
+    """Different files for a parser to judge, the same at each call; about half of them are broken."""
     dice = random.Random(SEED)
     fixed = ["", "version: v1\n", "~\n", "[]\n", "x\n", "{}\n", "version: v1\nmig-configs: {}\n"]
     kinds = [composed] * 5 + [written] + [noisy] * 2
-    return [*fixed, *(dice.choice(kinds)(dice) for _ in range(count - len(fixed)))]
+    found = dict.fromkeys(fixed)
+    while len(found) < count:
+        found[dice.choice(kinds)(dice)] = None
+    return list(found)

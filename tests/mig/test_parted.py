@@ -135,6 +135,17 @@ def test_config_names_that_yaml_reads_as_no_texts_are_told_apart_as_nvidia_does(
     assert [str(error) for error in again.overlooked] == ["file:4: 1 stands there twice"]
 
 
+@pytest.mark.parametrize("count", ["! 7", '! "7"', "!<!> 7", "&a ! 7", "! &a 7", "!\n    7", "&a # !\n    ! 7"])
+def test_a_tag_that_names_no_kind_makes_a_text_of_a_number(count: str) -> None:
+    assert parse("file", f"version: v1\nx: {count}\nz: &b 7 # !\n".encode()).data == {"version": "v1", "x": "7", "z": 7}
+    assert parse("stack", f"config:\n  x: {count}\n".encode()).data["config"] == {"x": "7" if '"' in count else 7}
+
+
+def test_a_byte_order_mark_is_a_letter_wherever_it_is_not_the_first() -> None:
+    assert parse("file", "\ufeffversion: v1\n".encode()).data == {"version": "v1"}
+    assert parse("file", "---\n\ufeffversion: \U00010000\n".encode()).data == {"\ufeffversion": "\U00010000"}
+
+
 def test_an_unknown_config_lists_what_there_is() -> None:
     with pytest.raises(UnknownConfig, match=r"did you mean 'dense'\? \(it holds: all-disabled, dense\)"):
         parted.read(a_file()).select("densse")
