@@ -58,6 +58,10 @@ class Reader:
         """A list of mappings that must be there."""
         return [self._inner(f"{key}[{position}]", item) for position, item in enumerate(self.take(key, list))]
 
+    def each_optional(self, key: str) -> list["Reader"]:
+        """A list of mappings; an absent one is empty."""
+        return self.each(key) if key in self._data else []
+
     def inner(self, key: str) -> "Reader":
         """A mapping that must be there."""
         return self._inner(key, self.take(key, dict))

@@ -2,13 +2,14 @@
 
 ``sources.toml`` names what the source keys stand for. Nothing in the catalog was verified by us on a GPU:
 ``confidence`` and ``placement_confidence`` say where a row comes from, ``disagreements`` what its sources do not agree
-on.
+on, ``alternate_names`` what other boards or drivers call a profile.
 """
 
 from mig.gpus.lookup import all_models, by_pci, find, find_profile, meanings, names, sources
-from mig.gpus.model import ComputeInstance, Engines, Geometry, GpuModel, GpuProfile
+from mig.gpus.model import AlternateName, ComputeInstance, Engines, Geometry, GpuModel, GpuProfile
 
 __all__ = [
+    "AlternateName",
     "ComputeInstance",
     "Engines",
     "Geometry",

@@ -7,11 +7,12 @@ known.
 
 import re
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
 from mig.errors import InvalidCatalog, InvalidProfile, shown
-from mig.gpus.model import ComputeInstance, DriverRule, Engines, Geometry, GpuModel, GpuProfile
+from mig.gpus.model import AlternateName, ComputeInstance, DriverRule, Engines, Geometry, GpuModel, GpuProfile
 from mig.profiles import Profile
 from mig.reading import Reader
 
@@ -30,7 +31,6 @@ def load(file: str, text: str, known_sources: Collection[str]) -> GpuModel:
     fail = partial(_error, file)
     top = Reader("", document, fail)
     grid = top.take("compute_slices", int), top.take("memory_slices", int)
-    rules = top.each("driver_rules") if "driver_rules" in document else []
     model = GpuModel(
         name=top.take("name", str),
         short=top.take("short", str),
@@ -52,7 +52,7 @@ def load(file: str, text: str, known_sources: Collection[str]) -> GpuModel:
         disagreements=top.take_list("disagreements", str),
         notes=top.take_list("notes", str),
         same_profiles_as=top.take_optional("same_profiles_as", str),
-        driver_rules=tuple(map(_driver_rule, rules)),
+        driver_rules=tuple(map(_driver_rule, top.each_optional("driver_rules"))),
         profiles=MappingProxyType(
             {
                 name: _profile(Reader(f'profiles."{name}"', row, fail), name, grid, known_sources)
@@ -62,6 +62,9 @@ def load(file: str, text: str, known_sources: Collection[str]) -> GpuModel:
     )
     if unknown := {name for rule in model.driver_rules for name in rule.profiles} - set(model.profiles):
         raise top.error("driver_rules", f"names profiles this model does not have: {', '.join(sorted(unknown))}")
+    names = [*model.profiles, *(other.name for row in model.profiles.values() for other in row.alternate_names)]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise top.error("profiles", f"names one thing only, found twice: {', '.join(twice)}")
     return top.close(model)
 
 
@@ -90,6 +93,9 @@ def _profile(row: Reader, name: str, grid: tuple[int, int], known_sources: Colle
         sources=_each(row, "sources", known_sources.__contains__, "is not in sources.toml"),
         notes=row.take_list("notes", str),
         compute_instances=tuple(map(_compute_instance, row.each("compute_instances"))),
+        alternate_names=tuple(
+            _alternate_name(item, profile, known_sources) for item in row.each_optional("alternate_names")
+        ),
     )
     _check(row, result, *grid)
     return row.close(result)
@@ -131,6 +137,19 @@ def _compute_instance(row: Reader) -> ComputeInstance:
             sm_count=row.take_optional("sm_count", int),
         )
     )
+
+
+def _alternate_name(row: Reader, profile: Profile, known_sources: Collection[str]) -> AlternateName:
+    result = AlternateName(row.take("name", str), row.take("where", str), row.take("source", str))
+    if result.source not in known_sources:
+        raise row.error("source", f"{shown(result.source)} is not in sources.toml")
+    try:
+        other = Profile.parse(result.name)
+    except InvalidProfile as error:
+        raise row.error("name", str(error)) from None
+    if str(replace(other, memory_gb=profile.memory_gb)) != str(profile) or str(other) != result.name:
+        raise row.error("name", f"must be {profile} with another memory, found {shown(result.name)}")
+    return row.close(result)
 
 
 def _driver_rule(row: Reader) -> DriverRule:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from mig.errors import UnknownProfile
+from mig.errors import InvalidProfile, UnknownProfile
 from mig.profiles import Profile
 
 
@@ -49,6 +49,15 @@ class ComputeInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class AlternateName:
+    """What some boards or drivers call a profile instead; ``where`` says which, as ``on early boards`` does."""
+
+    name: str
+    where: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class GpuProfile:
     """A profile of one GPU model.
 
@@ -76,6 +85,7 @@ class GpuProfile:
     sources: tuple[str, ...]
     notes: tuple[str, ...]
     compute_instances: tuple[ComputeInstance, ...]
+    alternate_names: tuple[AlternateName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +123,12 @@ class GpuModel:
     same_profiles_as: str | None
     driver_rules: tuple[DriverRule, ...]
     profiles: Mapping[str, GpuProfile]
+    _by_name: dict[str, GpuProfile] = field(init=False)
     _by_id: dict[int, GpuProfile] = field(init=False)
 
     def __post_init__(self) -> None:
+        names = {alternate.name: row for row in self.profiles.values() for alternate in row.alternate_names}
+        object.__setattr__(self, "_by_name", names | dict(self.profiles))
         object.__setattr__(self, "_by_id", {p.nvml_id: p for p in self.profiles.values() if p.nvml_id is not None})
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -130,18 +143,37 @@ class GpuModel:
         return self.name
 
     def profile(self, name: str | Profile) -> GpuProfile:
-        """The GPU instance profile behind a name; a split name finds the instance it lives in. Raises UnknownProfile,
-        InvalidProfile.
+        """The GPU instance profile behind a name that some board of this model reports; a split name finds the
+        instance it lives in. Raises UnknownProfile, InvalidProfile.
         """
-        found = self.profiles.get(name) if isinstance(name, str) else None
+        found = self._by_name.get(name) if isinstance(name, str) else None
         if found is None:
             parsed = name if isinstance(name, Profile) else Profile.parse(name)
-            found = self.profiles.get(str(parsed.whole))
+            found = self._by_name.get(str(parsed.whole))
             if found is None or (
                 parsed.is_split and parsed.compute not in {ci.slices for ci in found.compute_instances}
             ):
-                raise UnknownProfile(str(parsed), self.name, tuple(self.profiles))
+                raise UnknownProfile(str(parsed), self.name, tuple(self._by_name))
         return found
+
+    def knows(self, name: str | Profile) -> bool:
+        """Whether some board of this model reports a profile by this name. That all do is another question:
+        :meth:`names_of`.
+        """
+        try:
+            self.profile(name)
+        except (UnknownProfile, InvalidProfile):
+            return False
+        return True
+
+    def names_of(self, name: str | Profile) -> tuple[str, ...]:
+        """Every name under which boards of this model report the profile behind this one, the catalog's own first.
+
+        With more than one, mig-parted finds nothing under this name on some boards, wipes the GPU and reports success.
+        Raises UnknownProfile, InvalidProfile.
+        """
+        row = self.profile(name)
+        return (row.name, *(alternate.name for alternate in row.alternate_names))
 
     def by_nvml_id(self, nvml_id: int) -> GpuProfile | None:
         """The profile behind the number that NVML reports for a GPU instance."""

@@ -44,7 +44,7 @@ def _row(gpu: GpuModel, number: int, caption: str, cut: Mapping[str, int] | Proo
     if cut is None:
         return ["<g>", *lines, *_box(top, 0, gpu.memory_slices, "whole GPU, MIG off"), "</g>"]
     proof = cut if isinstance(cut, Proof) else prove(gpu, cut)
-    if not proof:
+    if not proof.fits:
         middle = MARGIN + CAPTION + gpu.memory_slices * CELL // 2
         return ["<g>", *lines, *_free(top, range(gpu.memory_slices)), _text(middle, top, str(proof.verdict)), "</g>"]
     taken = {s for placement in proof.placements for s in range(placement.start, placement.start + placement.size)}

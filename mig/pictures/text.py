@@ -15,14 +15,14 @@ CONFIDENCE = {
 
 
 def row(gpu: GpuModel | str, cut: Mapping[str, int] | Proof | None, *, full_names: bool = False) -> str:
-    """One line, each memory slice equally wide. ``None`` is a GPU without MIG; a cut that is not proven to fit is
+    """One line, each memory slice equally wide. ``None`` is a GPU without MIG; a cut whose places are not settled is
     listed, not drawn.
     """
     model = find(gpu) if isinstance(gpu, str) else gpu
     if cut is None:
         return "[" + "whole GPU".center(model.memory_slices * 4 - 2) + "]"
     proof = cut if isinstance(cut, Proof) else prove(model, cut)
-    if not proof:
+    if not proof.fits:
         wish = " + ".join(f"{count} × {name}" for name, count in proof.request)
         return f"{wish} ({proof.verdict})"
     labels = {

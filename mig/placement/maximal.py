@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mig.gpus import Geometry, GpuModel, find
 from mig.placement.grid import grid_of, search
 from mig.placement.placed import Placement, mask_of
-from mig.placement.request import instances_of
+from mig.placement.request import instances_of, spoken
 
 if TYPE_CHECKING:
     from mig.placement.proof import Proof
@@ -55,13 +55,13 @@ def nearest(proof: "Proof", limit: int = 3) -> tuple[Layout, ...]:
     """Maximal layouts that hold the kept instances and differ from the request by the fewest memory slices.
 
     Variants with suffixes, ``1g.24gb-me``, are proposed only to those who asked for one. The kept instances are not
-    part of the answer.
+    part of the answer. Where boards differ in names the answer has those of the boards that the request names.
     """
     grid = grid_of(proof.gpu)
     asked = instances_of(proof.gpu, proof.request)
     kept = [0] * len(grid.kinds)
     for placement in proof.kept:
-        kept[grid.by_name[placement.profile].index] += 1
+        kept[grid.by_name[proof.gpu.profile(placement.profile).name].index] += 1
     wanted = [asked.get(kind.name, 0) + kept[kind.index] for kind in grid.kinds]
 
     def distance(counts: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]]:
@@ -75,10 +75,19 @@ def nearest(proof: "Proof", limit: int = 3) -> tuple[Layout, ...]:
         names = [kind.name for kind, count in zip(grid.kinds, rest, strict=True) if count > 0]
         plain = all(proof.gpu.profiles[name].profile.is_plain or name in asked for name in names)
         if min(rest) >= 0 and names and plain and search(grid.flatten(rest), mask_of(proof.kept)) is not None:
-            answers.append(_named(proof.gpu, rest))
+            answers.append(_renamed(proof, _named(proof.gpu, rest)))
         if len(answers) == limit:
             break
     return tuple(answers)
+
+
+def _renamed(proof: "Proof", layout: Layout) -> Layout:
+    """The layout in the names of the boards whose names the request has."""
+    own_names = spoken(proof.gpu, proof.request)
+    rows = [proof.gpu.profiles[name] for name in own_names]
+    boards = {it.where for row in rows for it in row.alternate_names if it.name == own_names[row.name]}
+    others = {name: it.name for name in layout for it in proof.gpu.profiles[name].alternate_names if it.where in boards}
+    return MappingProxyType({others.get(name, name): count for name, count in layout.items()})
 
 
 @cache

@@ -11,7 +11,7 @@ from mig.placement.grid import Grid, Kind, grid_of, search
 from mig.placement.maximal import nearest
 from mig.placement.placed import Placement, mask_of
 from mig.placement.reasons import explain
-from mig.placement.request import canonical, instances_of
+from mig.placement.request import canonical, instances_of, spoken
 from mig.profiles import Profile
 
 
@@ -28,8 +28,8 @@ class Proof:
     """What is known about ``request`` on ``gpu``.
 
     ``placements`` (by start, the kept ones among them) and ``order`` (GPU instances to create, first to last) are empty
-    unless the verdict is feasible. ``confidence`` is the weakest source behind the placements, ``requires`` what else
-    must hold.
+    unless it :attr:`fits`. ``confidence`` is the weakest source behind the placements, ``requires`` what else must
+    hold.
     """
 
     gpu: GpuModel
@@ -44,6 +44,13 @@ class Proof:
     def __bool__(self) -> bool:
         """True for a proven yes only."""
         return self.verdict is Verdict.FEASIBLE
+
+    @property
+    def fits(self) -> bool:
+        """True where the places are settled, also for the unproven: a profile that boards call by different names has
+        a place on each of them, yet no name is right for all.
+        """
+        return bool(self) or bool(self.placements)
 
     @property
     def reason(self) -> str:
@@ -97,15 +104,19 @@ def prove(
         found = wanted, starts
         by_hand = (BY_HAND,)
     order, starts = found
-    placed = [Placement(kind.name, start, kind.size) for kind, start in zip(order, starts, strict=True)]
-    names = {placement.profile for placement in (*placed, *kept)}
+    names = {kind.name for kind, count in zip(grid.kinds, totals, strict=True) if count}
+    own_names = spoken(model, request)
+    placed = [
+        Placement(own_names.get(kind.name, kind.name), start, kind.size)
+        for kind, start in zip(order, starts, strict=True)
+    ]
     return Proof(
         model,
         request,
         kept,
-        Verdict.FEASIBLE,
+        Verdict.UNPROVEN if own_names else Verdict.FEASIBLE,
         tuple(sorted((*placed, *kept), key=lambda placement: placement.start)),
-        tuple(kind.name for kind in order),
+        tuple(placement.profile for placement in placed),
         _confidence(model, names),
         (*_requirements(model, names), *by_hand),
     )

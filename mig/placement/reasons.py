@@ -8,7 +8,7 @@ from mig.gpus import Geometry
 from mig.gpus.model import ENGINE_NAMES
 from mig.placement.grid import Kind, grid_of, search
 from mig.placement.placed import Placement, mask_of, ranges
-from mig.placement.request import instances_of
+from mig.placement.request import instances_of, spoken
 
 if TYPE_CHECKING:
     from mig.placement.proof import Proof
@@ -24,7 +24,7 @@ def explain(proof: "Proof") -> str:
         return _unproven(proof)
     grid = grid_of(proof.gpu)
     wanted = Counter(instances_of(proof.gpu, proof.request))
-    total = wanted + Counter(placement.profile for placement in proof.kept)
+    total = wanted + Counter(proof.gpu.profile(placement.profile).name for placement in proof.kept)
     counts = [(kind, total[kind.name]) for kind in grid.kinds if total[kind.name]]
     return (
         _compute(proof, counts)
@@ -49,10 +49,21 @@ def _feasible(proof: "Proof") -> str:
 
 
 def _unproven(proof: "Proof") -> str:
+    if proof.fits:
+        return _unnamed(proof)
     published = any(row.starts for row in proof.gpu.profiles.values())
     disputed = published and proof.gpu.geometry is not Geometry.ESTABLISHED
     what = "the sources disagree on the placements" if disputed else "no source gives the placements of these profiles"
     return f"{what} on {proof.gpu.name}; ask a node that has one: nvidia-smi mig -lgipp"
+
+
+def _unnamed(proof: "Proof") -> str:
+    rows = [proof.gpu.profiles[name] for name in spoken(proof.gpu, proof.request)]
+    others = ", ".join(f"{row.name} is {it.name} {it.where}" for row in rows for it in row.alternate_names)
+    return (
+        f"names differ between boards of {proof.gpu.name}: {others}; a board that lacks a name is wiped and success "
+        "reported; ask a node that has one: nvidia-smi mig -lgip"
+    )
 
 
 def _compute(proof: "Proof", counts: Counts) -> str:
@@ -83,7 +94,7 @@ def _room(proof: "Proof", wanted: Sequence[Kind]) -> str:
     whom = times(Counter(names).items()) if names else "nothing"
     one = len(names) == 1
     compute = sum(kind.compute for kind in rest) + sum(
-        proof.gpu.profiles[placement.profile].compute_slices for placement in proof.kept
+        proof.gpu.profile(placement.profile).compute_slices for placement in proof.kept
     )
     spare = proof.gpu.compute_slices - compute
     although = f" although {spare} compute slice{'s are' if spare > 1 else ' is'} free"

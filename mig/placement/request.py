@@ -30,16 +30,28 @@ def instances_of(gpu: GpuModel, request: Iterable[tuple[str, int]]) -> dict[str,
     needed: Counter[str] = Counter()
     widths: dict[str, list[int]] = {}
     for name, count in request:
-        if name in gpu.profiles:
-            needed[name] += count
+        profile = None if name in gpu.profiles else Profile.parse(name)
+        if profile is None or not profile.is_split:
+            needed[gpu.profile(name).name] += count
         else:
-            profile = Profile.parse(name)
             # More parts than any GPU could hold are as impossible as one more than it could hold.
             parts = min(count, gpu.compute_slices * gpu.max_gpu_instances + 1)
-            widths.setdefault(str(profile.whole), []).extend([profile.compute] * parts)
+            widths.setdefault(gpu.profile(profile.whole).name, []).extend([profile.compute] * parts)
     for whole, parts_of in widths.items():
         needed[whole] += _bins(sorted(parts_of, reverse=True), gpu.profiles[whole].compute_slices)
     return dict(needed)
+
+
+def spoken(gpu: GpuModel, request: Iterable[tuple[str, int]]) -> dict[str, str]:
+    """The instances asked for of which boards differ in the name: the name as asked by the catalog's; where both are
+    asked for, the catalog's.
+    """
+    asked: dict[str, set[str]] = {}
+    for name, _ in request:
+        row = gpu.profile(name)
+        if row.alternate_names:
+            asked.setdefault(row.name, set()).add(str(Profile.parse(name).whole))
+    return {row: names.pop() if len(names) == 1 else row for row, names in asked.items()}
 
 
 def _bins(widths: Iterable[int], capacity: int) -> int:

@@ -28,7 +28,7 @@ def test_a_feasible_layout_is_placed_at_published_starts_without_overlap(
 ) -> None:
     model, names = request_
     proof = prove(model, names)
-    if proof.verdict is not Verdict.FEASIBLE:
+    if not proof.fits:
         assert (proof.placements, proof.order) == ((), ())
         assert proof.reason
         return
@@ -56,15 +56,15 @@ def test_the_creation_order_leads_a_greedy_driver_to_the_very_placements(
         choice = driver_choice(model, present, profile)
         assert choice is not None, f"the driver finds no room for {profile} after {present}"
         present.append(choice)
-    if proof:
+    if proof.fits:
         assert tuple(sorted(present, key=lambda placement: placement.start)) == proof.placements
 
 
 @given(requests())
 def test_taking_an_instance_away_never_makes_a_layout_impossible(request_: tuple[gpus.GpuModel, list[str]]) -> None:
     model, names = request_
-    if prove(model, names):
-        assert all(prove(model, names[:i] + names[i + 1 :]) for i in range(len(names)))
+    if prove(model, names).fits:
+        assert all(prove(model, names[:i] + names[i + 1 :]).fits for i in range(len(names)))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_every_impossible_layout_of_an_established_model_has_a_nearest_one_that_
     proof = prove(model, names)
     if proof.verdict is Verdict.IMPOSSIBLE and model in ESTABLISHED:
         assert proof.nearest
-        assert all(prove(model, layout) for layout in proof.nearest)
+        assert all(prove(model, layout).fits for layout in proof.nearest)
 
 
 @pytest.mark.parametrize(("gpu", "profile"), [("GB300-278GB", "3g.139gb"), ("Thor", "1g.0gb")])
@@ -229,8 +229,8 @@ def test_of_instances_with_more_than_four_slices_a_gpu_holds_only_one() -> None:
 def test_maximal_layouts_fit_and_take_no_further_instance() -> None:
     for model in ESTABLISHED:
         for layout in maximal(model):
-            assert prove(model, layout)
-            assert not any(prove(model, {**layout, name: layout.get(name, 0) + 1}) for name in model.profiles)
+            assert prove(model, layout).fits
+            assert not any(prove(model, {**layout, name: layout.get(name, 0) + 1}).fits for name in model.profiles)
 
 
 def test_the_classic_maximal_layouts_of_an_h100_are_there() -> None:
