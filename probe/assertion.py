@@ -2,7 +2,7 @@
 
 What mig-parted passes over in silence is told here, in a line for each: a filter that matches no GPU (S1), a profile
 that no such GPU has (S2), a count of 0 or an alias that its comparison never finds (S3), a GPU that no entry covers
-(S4), and a GPU that cannot do MIG among those that shall (S5).
+(S4), a GPU that cannot do MIG among those that shall (S5), and a GPU instance without a compute instance.
 """
 
 import json
@@ -97,10 +97,20 @@ def compare(gpu: Gpu, entry: Entry | None) -> str | None:
         return f"expected {in_words(wanted)}; a change of the MIG mode waits for a GPU reset or a reboot"
     found = gpu.counts()
     if found == wanted:
-        return None
+        return bare(gpu)
     text = f"expected {in_words(wanted)}, found {in_words(found)}"
     unknown = sorted(name for name in wanted or () if not _exists(name, gpu))
     return f"{text}; {gpu.product} has no {', '.join(unknown)}" if unknown else text
+
+
+def bare(gpu: Gpu) -> str | None:
+    """GPU instances that hold memory and offer nothing, which mig-parted does not count; ``None`` where none do."""
+    ids = [instance.gpu_instance_id for instance in gpu.instances if not instance.compute_instances]
+    if not ids:
+        return None
+    words = ", ".join(map(str, ids))
+    command = f"nvidia-smi mig -i {gpu.index} -dgi -gi {','.join(map(str, ids))}"
+    return f"{in_words(gpu.counts())}, and GPU instance {words} without a compute instance; destroy it: {command}"
 
 
 def meant(entry: Entry) -> dict[str, int] | None:

@@ -20,6 +20,10 @@ ROOM = 64
 """Handles that a list of instances may hold. NVML writes as many as there are and is not told the buffer's size; the
 ``instanceCount`` of a profile, meant for this, is too small on A30 (mig-parted pkg/mig/discovery/discovery.go)."""
 
+KINDS, SPLITS = 32, 16
+"""Profiles of GPU instances and of compute instances that are asked for. nvml.h counts 18 and 9 by now and adds to them
+with new GPUs: a driver that is newer than the bindings knows kinds that these have no name for."""
+
 INCAPABLE = (pynvml.NVML_ERROR_NOT_SUPPORTED,)
 """A GPU without MIG, or without memory of its own: an answer, not an error."""
 
@@ -105,7 +109,7 @@ def _gpu(index: int) -> Gpu:
 def _instances(gpu: Any, pci_id: str) -> list[Instance]:
     """Every GPU instance of one GPU, by id; NVML lists them per profile, so each profile is asked once."""
     found: list[Instance] = []
-    for profile in _profiles(pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT, pynvml.nvmlDeviceGetGpuInstanceProfileInfo, gpu):
+    for profile in _profiles(KINDS, pynvml.nvmlDeviceGetGpuInstanceProfileInfo, gpu):
         handles = _listed(pynvml.nvmlDeviceGetGpuInstances, gpu, profile.id, pynvml.c_nvmlGpuInstance_t)
         if not handles:
             continue
@@ -123,7 +127,7 @@ def _splits(instance: Any) -> list[tuple[int, int]]:
     """Id and compute slices of each kind of compute instance that a GPU instance may hold."""
     ask = pynvml.nvmlGpuInstanceGetComputeInstanceProfileInfo
     engines = pynvml.NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED
-    profiles = _profiles(pynvml.NVML_COMPUTE_INSTANCE_PROFILE_COUNT, ask, instance, engines)
+    profiles = _profiles(SPLITS, ask, instance, engines)
     return [(profile.id, profile.sliceCount) for profile in profiles]
 
 

@@ -1,6 +1,7 @@
 """`mig-probe assert`: the verdicts of nvidia-mig-parted's assert, with reasons, and without its blind spots."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,19 @@ def test_a_difference_names_the_gpu_what_was_expected_and_what_was_found(verdict
         "GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb",
         "dense: 1 of 2 GPUs differ",
     ]
+
+
+def test_a_gpu_instance_that_nvidias_tools_do_not_count_is_named(verdict: Any, a_driver: ADriver) -> None:
+    driver = a_driver("3g.40gb", "3g.40gb")
+    gpu = driver.gpus[0]
+    left = gpu.instances[1]
+    gpu.instances[1] = replace(left, compute=())
+    status, told, _ = verdict(an_entry(**{"mig-devices": {"3g.40gb": 1}}), driver=driver)
+    assert status == 1
+    assert told.splitlines()[0] == (
+        f"GPU 0: 3g.40gb, and GPU instance {left.id} without a compute instance; destroy it: nvidia-smi mig -i 0 -dgi "
+        f"-gi {left.id}"
+    )
 
 
 def test_the_last_entry_that_covers_a_gpu_counts(verdict: Any, a_driver: ADriver) -> None:

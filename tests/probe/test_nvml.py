@@ -13,6 +13,7 @@ import pytest
 
 from mig.report import Report
 from probe import nvml
+from simulator.driver import text as driver_text
 from tests.probe.conftest import ADriver, Run
 
 CODES = sorted(
@@ -39,6 +40,7 @@ EVERY_ERROR = """
 import json, os, sys
 from pathlib import Path
 from probe import nvml
+from simulator.driver import text as driver_text
 from probe.apart import Apart
 
 path = Path(os.environ["MIG_SIMULATOR_DRIVER"])
@@ -110,6 +112,16 @@ def test_a_gpu_full_of_its_smallest_slices_is_counted_on_every_generation(
         gpu.create(smallest.name)
     report = Report.from_json(run(driver, "-m", "probe", "read").stdout)
     assert report.counts() == ({smallest.name: smallest.max_instances},)
+
+
+def test_a_kind_of_instance_that_the_bindings_have_never_heard_of_is_counted(
+    a_driver: ADriver, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = driver_text._facts
+    new = {"enum": pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT + 1}
+    monkeypatch.setattr(driver_text, "_facts", lambda it: {**known(it), **(new if it.name == "1g.10gb" else {})})
+    report = Report.from_json(run(a_driver("3g.40gb", "1g.10gb"), "-m", "probe", "read").stdout)
+    assert (report.errors, report.counts()) == ((), ({"1g.10gb": 1, "3g.40gb": 1},))
 
 
 def test_a_gpu_that_fell_off_the_bus_is_named_and_the_others_are_still_read(a_driver: ADriver, run: Run) -> None:

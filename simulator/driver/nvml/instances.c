@@ -14,14 +14,14 @@ static int describe(Profile *p, ProfileInfoV2 *out) {
     return OK;
 }
 int nvmlDeviceGetGpuInstanceProfileInfo(void *h, u32 key, ProfileInfo *out) {
-    BEGIN_WITH(h); NEED(out && as_gpu(h) && key < PROFILE_COUNT);
+    BEGIN_WITH(h); NEED(out && as_gpu(h) && (key < PROFILE_COUNT || profile_by_enum(as_gpu(h)->board, key)));
     ProfileInfoV2 full = {0};
     int code = describe(profile_by_enum(as_gpu(h)->board, key), &full);
     if (!code) *out = (ProfileInfo){full.id, 0, full.slices, full.max, full.sm, full.copy, full.dec, full.enc, full.jpeg, full.ofa, full.memory};
     return code;
 }
 int nvmlDeviceGetGpuInstanceProfileInfoV(void *h, u32 key, ProfileInfoV2 *out) {
-    BEGIN_WITH(h); NEED(out && as_gpu(h) && key < PROFILE_COUNT);
+    BEGIN_WITH(h); NEED(out && as_gpu(h) && (key < PROFILE_COUNT || profile_by_enum(as_gpu(h)->board, key)));
     if (out->version != (sizeof *out | 2u << 24)) return VERSION_MISMATCH;
     return describe(profile_by_enum(as_gpu(h)->board, key), out);
 }

@@ -16,6 +16,7 @@ enum {
     DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15, VERSION_MISMATCH = 25, UNKNOWN = 999
 };
 enum { MAX_GPUS = 16, MAX_PROFILES = 256, MAX_INSTANCES = 256, MAX_STARTS = 16, MAX_ERRORS = 32, TEXT = 96 };
+/* What nvml.h of CUDA 13.0 counts; a later driver, one whose state has profiles beyond, knows more. */
 enum { PROFILE_COUNT = 18, COMPUTE_PROFILE_COUNT = 9 };
 enum { TAG_GPU = 0x67707521, TAG_GI = 0x67692121, TAG_CI = 0x63692121, TAG_MIG = 0x6d696721 };
 
