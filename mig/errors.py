@@ -80,15 +80,19 @@ class InvalidCount(MigError):
 
 
 class UnknownProfile(MigError):
-    """A well-formed profile that the GPU model does not have: mig-parted would wipe the GPU and report success."""
+    """A well-formed profile that the GPU model does not have: mig-parted would wipe the GPU and report success.
 
-    def __init__(self, profile: str, gpu: str, known: Sequence[str]) -> None:
-        super().__init__(profile, gpu, known)
-        self.profile, self.gpu, self.known = profile, gpu, tuple(known)
+    ``near`` is the one that was probably meant, if anybody knows.
+    """
+
+    def __init__(self, profile: str, gpu: str, known: Sequence[str], near: str = "") -> None:
+        super().__init__(profile, gpu, known, near)
+        self.profile, self.gpu, self.known, self.near = profile, gpu, tuple(known), near
 
     def __str__(self) -> str:
         offers = f" ({self.gpu} offers {', '.join(self.known)})" if len(self.known) <= _LISTED else f" (on {self.gpu})"
-        return f"unknown MIG profile {shown(self.profile)}{hint(self.profile, self.known)}{offers}"
+        near = f"; did you mean {self.near!r}?" if self.near else hint(self.profile, self.known)
+        return f"unknown MIG profile {shown(self.profile)}{near}{offers}"
 
 
 class AmbiguousProfile(MigError):
@@ -106,14 +110,14 @@ class AmbiguousProfile(MigError):
 
 
 class UnknownGpu(MigError):
-    """A GPU model that is not in the catalog."""
+    """A GPU model that is not in the catalog; ``near`` is a name that was probably meant, in words."""
 
-    def __init__(self, name: object, known: Sequence[str]) -> None:
-        super().__init__(name, known)
-        self.name, self.known = name, tuple(known)
+    def __init__(self, name: object, known: Sequence[str], near: str = "") -> None:
+        super().__init__(name, known, near)
+        self.name, self.known, self.near = name, tuple(known), near
 
     def __str__(self) -> str:
-        near = hint(str(self.name), self.known)
+        near = f"; did you mean {self.near}?" if self.near else ""
         return f"unknown GPU model {shown(self.name)}{near} (known: {', '.join(self.known)})"
 
 

@@ -5,7 +5,8 @@
 on, ``alternate_names`` what other boards or drivers call a profile.
 """
 
-from mig.gpus.lookup import all_models, by_pci, find, find_profile, meanings, names, sources
+from mig.gpus.lookup import all_models, by_pci, find, names, sources
+from mig.gpus.meanings import find_profile, meanings
 from mig.gpus.model import AlternateName, ComputeInstance, Engines, Geometry, GpuModel, GpuProfile
 
 __all__ = [

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mig.errors import AmbiguousGpu, AmbiguousProfile, UnknownGpu, UnknownProfile
+from mig.errors import AmbiguousGpu, UnknownGpu
+from mig.gpus.hints import model_like
 from mig.gpus.loader import load
-from mig.gpus.model import GpuModel, GpuProfile
-from mig.profiles import Profile
+from mig.gpus.model import GpuModel
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -52,7 +52,7 @@ def find(name: str) -> GpuModel:
     Raises UnknownGpu, or AmbiguousGpu when several answer to it: ``H100`` is four models.
     """
     if not isinstance(name, str):
-        raise UnknownGpu(name, [model.short for model in all_models()])
+        raise _unknown(name)
     word = _fold(name)
     if word in _FILES:
         return _model(word)
@@ -62,45 +62,13 @@ def find(name: str) -> GpuModel:
             return found[0]
         if found:
             raise AmbiguousGpu(name, [model.short for model in found])
-    raise UnknownGpu(name, [model.short for model in all_models()])
+    raise _unknown(name)
 
 
 def by_pci(pci_device_id: str) -> GpuModel | None:
     """The model with this id in mig-parted's form, ``0x233010DE``; None for a chip that is not in the catalog."""
     found = _by_name().get(pci_device_id.casefold(), ()) if pci_device_id[:2].casefold() == "0x" else ()
     return found[0] if len(found) == 1 else None
-
-
-def find_profile(name: str) -> GpuProfile:
-    """The profile with this name, if it is the same slice on every model that has it.
-
-    Raises AmbiguousProfile, which lists what it means where (``1g.10gb`` is three different things), UnknownProfile,
-    InvalidProfile.
-    """
-    found = meanings(name)
-    spelling = str(Profile.parse(name).whole)
-    if len(found) > 1:
-        shorts = {meaning: tuple(model.short for model in models) for meaning, models in found.items()}
-        raise AmbiguousProfile(spelling, shorts)
-    ((model, *_),) = found.values()
-    return model.profiles[spelling]
-
-
-def meanings(profile: str) -> Mapping[str, tuple[GpuModel, ...]]:
-    """What a profile is, in words, and on which models it is that. Raises UnknownProfile, InvalidProfile."""
-    spelling = str(Profile.parse(profile).whole)
-    found: dict[str, tuple[GpuModel, ...]] = {}
-    for model in all_models():
-        if row := model.profiles.get(spelling):
-            compute, memory = (row.compute_slices, model.compute_slices), (row.memory_slices, model.memory_slices)
-            slices = f"{compute[0]} of {compute[1]} compute and {memory[0]} of {memory[1]} memory slices"
-            sms = "" if row.sm_count is None else f", {row.sm_count} SMs"
-            meaning = f"{slices}{sms}, at most {row.max_instances}"
-            found[meaning] = (*found.get(meaning, ()), model)
-    if not found:
-        known = dict.fromkeys(name for model in all_models() for name in model.profiles)
-        raise UnknownProfile(spelling, "any GPU of the catalog", tuple(known))
-    return found
 
 
 @cache
@@ -135,6 +103,10 @@ def _folder() -> "Traversable":
     from importlib.resources import files  # 10 ms that only those pay who look something up
 
     return files("mig.gpus")
+
+
+def _unknown(name: object) -> UnknownGpu:
+    return UnknownGpu(name, [model.short for model in all_models()], model_like(name, all_models()))
 
 
 def _fold(name: str) -> str:

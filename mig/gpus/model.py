@@ -87,6 +87,15 @@ class GpuProfile:
     compute_instances: tuple[ComputeInstance, ...]
     alternate_names: tuple[AlternateName, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The catalog's name first, then those that other boards or drivers have for it."""
+        return (self.name, *(alternate.name for alternate in self.alternate_names))
+
+    def splits_into(self, compute: int) -> bool:
+        """Whether compute instances of this many slices are possible in it; its own number always is."""
+        return compute == self.compute_slices or compute in {part.slices for part in self.compute_instances}
+
 
 @dataclass(frozen=True, slots=True)
 class DriverRule:
@@ -127,8 +136,8 @@ class GpuModel:
     _by_id: dict[int, GpuProfile] = field(init=False)
 
     def __post_init__(self) -> None:
-        names = {alternate.name: row for row in self.profiles.values() for alternate in row.alternate_names}
-        object.__setattr__(self, "_by_name", names | dict(self.profiles))
+        names = {name: row for row in self.profiles.values() for name in row.names}
+        object.__setattr__(self, "_by_name", names)
         object.__setattr__(self, "_by_id", {p.nvml_id: p for p in self.profiles.values() if p.nvml_id is not None})
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -149,22 +158,27 @@ class GpuModel:
         found = self._by_name.get(name) if isinstance(name, str) else None
         if found is None:
             parsed = name if isinstance(name, Profile) else Profile.parse(name)
-            found = self._by_name.get(str(parsed.whole))
-            if found is None or (
-                parsed.is_split and parsed.compute not in {ci.slices for ci in found.compute_instances}
-            ):
-                raise UnknownProfile(str(parsed), self.name, tuple(self._by_name))
+            found = self._row(parsed)
+            if found is None:
+                from mig.gpus.hints import profile_like
+                from mig.gpus.lookup import all_models
+
+                near = profile_like(self, parsed, all_models())
+                raise UnknownProfile(str(parsed), self.name, tuple(self._by_name), near)
         return found
+
+    def _row(self, profile: Profile) -> GpuProfile | None:
+        row = self._by_name.get(str(profile.whole))
+        return row if row and row.splits_into(profile.compute) else None
 
     def knows(self, name: str | Profile) -> bool:
         """Whether some board of this model reports a profile by this name. That all do is another question:
         :meth:`names_of`.
         """
         try:
-            self.profile(name)
-        except (UnknownProfile, InvalidProfile):
+            return self._row(name if isinstance(name, Profile) else Profile.parse(name)) is not None
+        except InvalidProfile:
             return False
-        return True
 
     def names_of(self, name: str | Profile) -> tuple[str, ...]:
         """Every name under which boards of this model report the profile behind this one, the catalog's own first.
@@ -172,8 +186,7 @@ class GpuModel:
         With more than one, mig-parted finds nothing under this name on some boards, wipes the GPU and reports success.
         Raises UnknownProfile, InvalidProfile.
         """
-        row = self.profile(name)
-        return (row.name, *(alternate.name for alternate in row.alternate_names))
+        return self.profile(name).names
 
     def by_nvml_id(self, nvml_id: int) -> GpuProfile | None:
         """The profile behind the number that NVML reports for a GPU instance."""
