@@ -131,6 +131,13 @@ class Deployment:
         pools = self.outputs()["realized"].values()
         return {node: cuts_by_gpus(text) for nodes in pools for node, text in nodes.items()}
 
+    def recorded(self, node: str) -> dict[str, str]:
+        """GPU indices → slices of one node, as the state of its verification has them."""
+        exported = json.loads(self.run("stack", "export").text)["deployment"]["resources"]
+        counted = [each["outputs"]["counted"] for each in exported if "Verification" in each["type"]]
+        (text,) = (texts[node] for texts in counted if node in texts)
+        return cuts_by_gpus(text)
+
     def realized_on(self, node: str) -> dict[str, str]:
         """GPU indices → slices of one node, from its probe's report as it is now."""
         report = heard(Cluster({"kubeconfig": str(self.fleet.kubeconfig)}), REPORTS)[node].report

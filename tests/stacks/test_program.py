@@ -95,6 +95,20 @@ def test_the_probe_runs_with_a_read_only_root_and_one_capability(engine: Recordi
     }
 
 
+def test_the_probe_sees_every_mig_device_of_every_gpu_node_whatever_else_may_run_there(engine: RecordingEngine) -> None:
+    pod = engine.created["probe-daemons"][1]["spec"]["template"]["spec"]
+    assert pod["runtimeClassName"] == "nvidia"
+    assert pod["nodeSelector"] == {"nvidia.com/mig.capable": "true"}
+    assert pod["tolerations"] == [{"operator": "Exists"}]
+    (container,) = pod["containers"]
+    assert {each["name"]: each["value"] for each in container["env"] if "value" in each} == {
+        "NVIDIA_VISIBLE_DEVICES": "all",
+        "NVIDIA_DRIVER_CAPABILITIES": "utility",
+        "NVIDIA_MIG_MONITOR_DEVICES": "all",
+    }
+    assert all(mount["readOnly"] for mount in container["volumeMounts"])
+
+
 def test_the_probe_may_read_nodes_and_write_config_maps_of_one_namespace_and_nothing_else(
     engine: RecordingEngine,
 ) -> None:
