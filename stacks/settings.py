@@ -85,6 +85,13 @@ def _prompt(value: int) -> int:
     return value
 
 
+def _worked_off(value: int) -> int:
+    if value < MANAGER_AT_WORK_S:
+        minutes = MANAGER_AT_WORK_S // 60
+        raise ValueError(f"should be at least {minutes}m: so long MIG Manager may wait for operands before it cuts")
+    return value
+
+
 def _labelled(value: dict[str, str]) -> dict[str, str]:
     if not value:
         raise ValueError("should name at least one label")
@@ -101,6 +108,9 @@ Labels = Annotated[dict[str, str], AfterValidator(_labels)]
 
 MOST_PATIENT_S = 60
 """Two reports at least within the time that a verification gives a node that differs (`components.rollout.gate`)."""
+MANAGER_AT_WORK_S = 1500
+"""Five minutes for each of five operands (mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go): a `pending` that is
+younger may be honest work."""
 
 
 class Cluster(Closed):
@@ -173,7 +183,7 @@ class Rollout(Closed):
     """A wave that fails stays closed, or goes back to the layout that was last verified on it."""
     recovery: bool = Field(default=True, strict=True)
     """Whether a node that went wrong may be helped: MIG Manager or the device plugin started over, at most once."""
-    wedged_after: Duration = 1800
+    wedged_after: Annotated[Duration, AfterValidator(_worked_off)] = 1800
     """How long MIG Manager may say `pending` before it counts as stuck."""
     timeout: Duration = 2700
     on_delete: Literal["retain", "disable", "restore"] = "retain"

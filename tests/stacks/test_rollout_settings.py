@@ -55,6 +55,11 @@ NUMBER_OR_SHARE = "should be a number of nodes from 1 such as 2, or a share of t
         ({"onDelete": "wipe"}, "onDelete: input should be 'retain', 'disable' or 'restore' (found 'wipe')"),
         ({"recovery": "no"}, "recovery: input should be a valid boolean (found 'no')"),
         ({"wedgedAfter": "0s"}, "wedgedAfter: should be longer than nothing (found '0s')"),
+        (
+            {"wedgedAfter": "20m"},
+            "wedgedAfter: should be at least 25m: so long MIG Manager may wait for operands before it cuts "
+            "(found '20m')",
+        ),
         ({"timeout": "0m"}, "timeout: should be longer than nothing (found '0m')"),
         ({"maxUnavailble": 2}, "maxUnavailble: unknown key; did you mean 'maxUnavailable'?"),
     ],
