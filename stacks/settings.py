@@ -4,17 +4,14 @@ This is the only reader of `pulumi.Config`. The model of MIG is asked in the sam
 is told all its mistakes at once, those of spelling and those of slices.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
 
 from components.documents import Document, DocumentError
-from mig.errors import shown
-from stacks.problems import UNSHOWN
+from stacks.scalars import Duration, Interval, Labels, Namespace, NodeNames, Path, Selection, Share, Span, Wedged
 
 PROJECT = "mig-fleet"
 
@@ -25,98 +22,10 @@ class Closed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
-def _seconds(value: object) -> object:
-    match = re.fullmatch(r"(\d+)(s|m|h)", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("should be a duration such as 90s, 45m or 2h")
-    return int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
-
-
-def _some(value: int) -> int:
-    if value == 0:
-        raise ValueError("should be longer than nothing")
-    return value
-
-
-def _node_name(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", value):
-        raise ValueError("should be a node's name as `kubectl get nodes` prints it")
-    return value
-
-
-def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
-    if not value:
-        raise ValueError("should name at least one node")
-    return value
-
-
-def _namespace(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", value):
-        raise ValueError("should be a namespace's name: at most 63 of a-z, 0-9 and -, the first and last not a -")
-    return value
-
-
-_WORD = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-
-
-def _labels(value: dict[str, str]) -> dict[str, str]:
-    """As the API server takes them (apimachinery, IsQualifiedName and IsValidLabelValue)."""
-    for key, word in value.items():
-        prefix, slash, name = key.rpartition("/")
-        fits = re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", prefix) if slash else True
-        if not (fits and re.fullmatch(_WORD, name)):
-            raise ValueError(f"{shown(key)} is no label's name; names look like release or example.com/team")
-        if word and not re.fullmatch(_WORD, word):
-            raise ValueError(
-                f"{shown(word)} is no label's value: at most 63 letters, digits, -, _ and ., none at an end"
-            )
-    return value
-
-
-def _path(value: str) -> str:
-    if "\n" in value or "apiVersion" in value:
-        raise PydanticCustomError(UNSHOWN, "should be a path to a kubeconfig, not its contents")
-    return value
-
-
-def _prompt(value: int) -> int:
-    if value > MOST_PATIENT_S:
-        raise ValueError(f"should be at most {MOST_PATIENT_S}s: an update waits two minutes for reports to be right")
-    return value
-
-
-def _worked_off(value: int) -> int:
-    if value < MANAGER_AT_WORK_S:
-        minutes = MANAGER_AT_WORK_S // 60
-        raise ValueError(f"should be at least {minutes}m: so long MIG Manager may wait for operands before it cuts")
-    return value
-
-
-def _labelled(value: dict[str, str]) -> dict[str, str]:
-    if not value:
-        raise ValueError("should name at least one label")
-    return value
-
-
-Span = Annotated[int, BeforeValidator(_seconds)]
-"""Seconds inside; ``0s``, ``90s``, ``45m``, ``2h`` in the stack file."""
-Duration = Annotated[Span, AfterValidator(_some)]
-"""A :data:`Span` longer than nothing."""
-NodeName = Annotated[str, AfterValidator(_node_name)]
-Namespace = Annotated[str, AfterValidator(_namespace)]
-Labels = Annotated[dict[str, str], AfterValidator(_labels)]
-
-MOST_PATIENT_S = 60
-"""Two reports at least within the time that a verification gives a node that differs (`components.rollout.gate`)."""
-MANAGER_AT_WORK_S = 1500
-"""Five minutes for each of five operands (mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go): a `pending` that is
-younger may be honest work."""
-
-
 class Cluster(Closed):
     """Which cluster: a path and a context, never credentials."""
 
-    kubeconfig: Annotated[str, AfterValidator(_path)] | None = None
+    kubeconfig: Path | None = None
     context: str | None = None
     on_unreachable: Literal["fail", "warn"] = "fail"
     """Whether a preview fails when the cluster does not answer, or goes on without having looked for drift. With a
@@ -152,18 +61,7 @@ class Probe(Closed):
     image: str = STOCK_PYTHON
     """Any stock Python from 3.11 on, by digest, so that it stays the image that was reviewed."""
     runtime_class: str | None = "nvidia"
-    interval: Annotated[Duration, AfterValidator(_prompt)] = 15
-
-
-def _share(value: object) -> object:
-    """``25%`` stays text, a number of nodes stays a number."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError("should be a number of nodes such as 2, or a share of the pool such as 25%")
-    percent = re.fullmatch(r"(\d{1,3})%", value) if isinstance(value, str) else None
-    number = int(percent[1]) if percent else value
-    if not isinstance(number, int) or number < 1 or (percent and number > 100):
-        raise ValueError("should be a number of nodes from 1 such as 2, or a share of the pool from 1% to 100%")
-    return value
+    interval: Interval = 15
 
 
 class Rollout(Closed):
@@ -171,7 +69,7 @@ class Rollout(Closed):
 
     canary: int = Field(default=0, ge=0, strict=True)
     """So many nodes go first, in a wave of their own."""
-    max_unavailable: Annotated[int | str, BeforeValidator(_share)] = "25%"
+    max_unavailable: Share = "25%"
     """The most nodes of the pool that are changed at the same time."""
     max_waves_per_update: int | None = Field(default=None, ge=1, strict=True)
     """The rest of a pool's waves wait for the next update."""
@@ -183,7 +81,7 @@ class Rollout(Closed):
     """A wave that fails stays closed, or goes back to the layout that was last verified on it."""
     recovery: bool = Field(default=True, strict=True)
     """Whether a node that went wrong may be helped: MIG Manager or the device plugin started over, at most once."""
-    wedged_after: Annotated[Duration, AfterValidator(_worked_off)] = 1800
+    wedged_after: Wedged = 1800
     """How long MIG Manager may say `pending` before it counts as stuck."""
     timeout: Duration = 2700
     on_delete: Literal["retain", "disable", "restore"] = "retain"
@@ -192,7 +90,7 @@ class Rollout(Closed):
 class Selector(Closed):
     """Nodes by their labels, looked up at each preview and update."""
 
-    match_labels: Annotated[Labels, AfterValidator(_labelled)]
+    match_labels: Selection
 
 
 class Pool(Closed):
@@ -200,7 +98,7 @@ class Pool(Closed):
 
     gpu: str
     gpus_per_node: int = Field(ge=1, le=64, strict=True)
-    nodes: Annotated[tuple[NodeName, ...], AfterValidator(_not_empty)] | None = None
+    nodes: NodeNames | None = None
     selector: Selector | None = None
     layout: str
     rollout: Rollout = Rollout()
