@@ -43,6 +43,7 @@ class Kind(StrEnum):
     UNREPORTED = "report missing"
     SILENT = "report stale"
     UNREADABLE = "driver error"
+    GPUS = "other GPUs"
     RESET = "GPU reset pending"
     LOST = "layout lost"
     DESTROYED = "slice destroyed"
@@ -148,12 +149,12 @@ def _slices(
 ) -> list[Difference]:
     """NVML's counts per GPU. What no GPU of the node has any more was lost at once, as a reboot does it."""
     if len(expected) != len(found):
-        return [Difference(Kind.LOST, node, f"expected {len(expected)} GPUs, found {len(found)}")]
+        return [Difference(Kind.GPUS, node, f"expected {len(expected)} GPUs, NVML has {len(found)}")]
     pairs = [(_plain(want), _plain(have)) for want, have in zip(expected, found, strict=True)]
     all_lost = all(not have for want, have in pairs if want) and any(want for want, _ in pairs)
     return [
         Difference(
-            Kind.LOST if all_lost else _kind(want, have),
+            Kind.LOST if all_lost and want else _kind(want, have),
             node,
             f"GPU {index}: expected {in_words(want)}, found {in_words(have)}",
         )

@@ -14,7 +14,7 @@ from mig import labels
 
 T = TypeVar("T")
 
-FINAL = frozenset({Kind.GONE, Kind.RELABELLED, Kind.BARE})
+FINAL = frozenset({Kind.GONE, Kind.RELABELLED, Kind.GPUS, Kind.BARE})
 """No waiting changes these: MIG Manager is done, and what is missing is for somebody else to do."""
 
 UNSEEN = frozenset({Kind.UNREPORTED, Kind.SILENT, Kind.UNREADABLE})
@@ -36,7 +36,7 @@ WITNESSES = {
 ABOUT_NODES = {
     Kind.GONE: ("the nodes that there are", "kubectl get nodes"),
     Kind.RELABELLED: ("who wrote the label", "kubectl get node {} --show-managed-fields -o yaml"),
-    Kind.UNREADY: ("the node's conditions", "kubectl describe node {}"),
+    **dict.fromkeys((Kind.UNREADY, Kind.GPUS), ("the node's conditions and events", "kubectl describe node {}")),
 }
 """What no log tells, and the command that does."""
 

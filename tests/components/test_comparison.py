@@ -92,7 +92,18 @@ def test_a_missing_gpu_is_told(expected: Expected, a_node: Callable[..., Node]) 
     node = a_node()
     assert node.report is not None
     found = differences(expected, "n1", replace(node, report=replace(node.report, gpus=node.report.gpus[:1])))
-    assert [d.text for d in found] == ["expected 2 GPUs, found 1"]
+    assert [str(d) for d in found] == ["other GPUs: n1: expected 2 GPUs, NVML has 1"]
+
+
+def test_a_slice_that_nobody_declared_is_foreign_even_where_all_others_are_lost(
+    expected: Expected, a_node: Callable[..., Node]
+) -> None:
+    node = a_node()
+    assert node.report is not None
+    lost, other = replace(node.report.gpus[0], instances=()), node.report.gpus[1]
+    wish = Expected(**{**expected, "gpus": [{"1g.10gb": 7}, {}]})
+    found = differences(wish, "n1", replace(node, report=replace(node.report, gpus=(lost, other))))
+    assert [d.kind for d in found] == [Kind.LOST, Kind.FOREIGN]
 
 
 def test_the_kubelet_and_gfd_are_asked_only_once_nvml_agrees(expected: Expected, a_node: Callable[..., Node]) -> None:

@@ -106,7 +106,7 @@ def joined_again(fleet: Fleet) -> None:
         ),
         (
             lambda fleet: fleet.report("n1", gpus=(a_gpu(0, CUT),)),
-            "layout lost: n1: expected 2 GPUs, found 1",
+            "other GPUs: n1: expected 2 GPUs, NVML has 1",
             None,
         ),
         (

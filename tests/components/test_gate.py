@@ -121,7 +121,7 @@ def test_each_who_should_have_done_better_is_named_once(fleet: Fleet) -> None:
     assert looks == [
         "Look at MIG Manager's log: kubectl -n gpu-operator logs $(kubectl -n gpu-operator get pods -o name -l "
         "app=nvidia-mig-manager --field-selector spec.nodeName=n1)",
-        "Look at the node's conditions: kubectl describe node n2",
+        "Look at the node's conditions and events: kubectl describe node n2",
     ]
 
 
