@@ -13,7 +13,7 @@ from mig.gpus import GpuModel
 from mig.labels import ALL_DISABLED
 from mig.layouts import NAME, Cut, Layout
 from mig.parted import Entry, PartedFile
-from mig.parted.lint import models_of
+from mig.parted.selection import models_of
 from mig.placement import Verdict
 from mig.profiles import Profile
 

@@ -161,6 +161,26 @@ def test_a_stack_file_that_is_only_unproven_is_told_apart_from_a_wrong_one(tmp_p
     assert run("check", path).exit_code == 1, "a mistake outweighs what is unproven"
 
 
+NAMED_BY_THE_BOARD = """\
+version: v1
+mig-configs:
+  all-disabled: [{devices: all, mig-enabled: false}]
+  all-enabled: [{devices: all, mig-enabled: true, mig-devices: {}}]
+  all-3g.95gb: [{devices: all, mig-enabled: true, mig-devices: {3g.95gb: 2}}]
+  all-1g.24gb: [{device-filter: "0x294110DE", devices: all, mig-enabled: true, mig-devices: {1g.24gb: 7}}]
+"""
+
+
+def test_names_that_only_some_boards_report_are_unproven_and_not_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(NAMED_BY_THE_BOARD)
+    result = run("check", path)
+    assert result.exit_code == 3, result.output
+    unproven = [line for line in result.output.splitlines() if line.endswith("(unproven)")]
+    assert [line.split(": ")[0] for line in unproven] == [f"{path}:5", f"{path}:6"]
+    assert all("names differ between boards of GB200-186GB" in line for line in unproven)
+
+
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{now}: &{now} [{','.join([f'*{before}'] * 10)}]\n" for before, now in zip("abcdefgh", "bcdefghi", strict=True)
 )
