@@ -4,14 +4,45 @@ Boxes are told apart by their borders and names, so the picture needs no colour;
 stands on.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from html import escape
+from math import ceil
 
 from mig.gpus import GpuModel, find
-from mig.placement import Placement, Proof, prove
+from mig.placement import Proof, prove
+from mig.wording import in_words
 
+FONT = 13
+LETTER = 0.62 * FONT
+"""Pixels: the size of a letter, and its width in the widest of the common monospace fonts (0.6 em), rounded up."""
 CELL, HEIGHT, GAP, MARGIN, CAPTION = 72, 36, 10, 8, 120
-"""Pixels: width of a memory slice, height of a row, space between rows, border, room for a row's caption."""
+"""Pixels: least width of a memory slice, height of a row, space between rows, border, least room for captions."""
+OFF = "whole GPU, MIG off"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A GPU of the picture: ``boxes`` are (start, size, name), ``text`` stands where there are none."""
+
+    caption: str
+    title: str
+    boxes: tuple[tuple[int, int, str], ...]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """Where things are, in pixels, so that every name lies within its box."""
+
+    slices: int
+    cell: int
+    left: int
+
+    @property
+    def width(self) -> int:
+        return self.left + self.slices * self.cell + MARGIN
 
 
 def svg(gpu: GpuModel | str, rows: Iterable[tuple[str, Mapping[str, int] | Proof | None]]) -> str:
@@ -20,16 +51,20 @@ def svg(gpu: GpuModel | str, rows: Iterable[tuple[str, Mapping[str, int] | Proof
     The same input is the same text. Every row has a title for screen readers. Raises what :func:`mig.prove` raises.
     """
     model = find(gpu) if isinstance(gpu, str) else gpu
-    drawn = list(rows)
-    width = 2 * MARGIN + CAPTION + model.memory_slices * CELL
+    drawn = [_row(model, caption, cut) for caption, cut in rows]
+    names = [(size, name) for row in drawn for _, size, name in row.boxes]
+    names += [(model.memory_slices, row.text) for row in drawn]
+    cell = max([CELL, *(ceil((_width(name) + 2 * MARGIN) / size) for size, name in names)])
+    caption = max([CAPTION, *(_width(row.caption) + MARGIN for row in drawn)])
+    sheet = _Sheet(model.memory_slices, cell, MARGIN + caption)
     height = 2 * MARGIN + len(drawn) * (HEIGHT + GAP) - (GAP if drawn else 0)
     title = f"Memory slices of {model.name}"
-    body = [line for number, (caption, cut) in enumerate(drawn) for line in _row(model, number, caption, cut)]
+    body = [line for number, row in enumerate(drawn) for line in _draw(sheet, row, MARGIN + number * (HEIGHT + GAP))]
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-            f' role="img" aria-label="{escape(title)}" font-family="monospace" font-size="13" fill="none"'
-            ' stroke="currentColor">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {sheet.width} {height}" width="{sheet.width}"'
+            f' height="{height}" role="img" aria-label="{escape(title)}" font-family="monospace" font-size="{FONT}"'
+            ' fill="none" stroke="currentColor">',
             f"<title>{escape(title)}</title>",
             *body,
             "</svg>",
@@ -38,36 +73,41 @@ def svg(gpu: GpuModel | str, rows: Iterable[tuple[str, Mapping[str, int] | Proof
     )
 
 
-def _row(gpu: GpuModel, number: int, caption: str, cut: Mapping[str, int] | Proof | None) -> list[str]:
-    top = MARGIN + number * (HEIGHT + GAP)
-    lines = [_text(MARGIN, top, caption, "start")]
+def _row(gpu: GpuModel, caption: str, cut: Mapping[str, int] | Proof | None) -> _Row:
     if cut is None:
-        return ["<g>", *lines, *_box(top, 0, gpu.memory_slices, "whole GPU, MIG off"), "</g>"]
+        return _Row(caption, f"{caption}: {OFF}", ((0, gpu.memory_slices, OFF),))
     proof = cut if isinstance(cut, Proof) else prove(gpu, cut)
     if not proof.fits:
-        middle = MARGIN + CAPTION + gpu.memory_slices * CELL // 2
-        return ["<g>", *lines, *_free(top, range(gpu.memory_slices)), _text(middle, top, str(proof.verdict)), "</g>"]
-    taken = {s for placement in proof.placements for s in range(placement.start, placement.start + placement.size)}
-    lines += [line for p in proof.placements for line in _instance(top, p)]
-    return ["<g>", *lines, *_free(top, (s for s in range(gpu.memory_slices) if s not in taken)), "</g>"]
+        return _Row(caption, f"{caption}: {in_words(dict(proof.request))}, {proof.verdict}", (), str(proof.verdict))
+    names = in_words(Counter(placement.profile for placement in proof.placements))
+    free = gpu.memory_slices - sum(placement.size for placement in proof.placements)
+    title = f"{caption}: {names}; {free} of {gpu.memory_slices} memory slices free"
+    return _Row(caption, title, tuple((p.start, p.size, p.profile) for p in proof.placements))
 
 
-def _instance(top: int, placement: Placement) -> list[str]:
-    return _box(top, placement.start, placement.size, placement.profile)
+def _draw(sheet: _Sheet, row: _Row, top: int) -> list[str]:
+    lines = ["<g>", f"<title>{escape(row.title)}</title>", _text(MARGIN, top, row.caption, "start")]
+    free = set(range(sheet.slices))
+    for start, size, name in row.boxes:
+        free -= set(range(start, start + size))
+        left, width = sheet.left + start * sheet.cell, size * sheet.cell
+        lines.append(f'<rect x="{left + 1}" y="{top}" width="{width - 2}" height="{HEIGHT}" rx="3" stroke-width="2"/>')
+        lines.append(_text(left + width // 2, top, name))
+    lines += [_free(sheet, top, start) for start in sorted(free)]
+    if row.text:
+        lines.append(_text(sheet.left + sheet.slices * sheet.cell // 2, top, row.text))
+    return [*lines, "</g>"]
 
 
-def _box(top: int, start: int, size: int, name: str) -> list[str]:
-    left, width = MARGIN + CAPTION + start * CELL, size * CELL
-    rect = f'<rect x="{left + 1}" y="{top}" width="{width - 2}" height="{HEIGHT}" rx="3" stroke-width="2"/>'
-    return [rect, _text(left + width // 2, top, name)]
-
-
-def _free(top: int, slices: Iterable[int]) -> list[str]:
-    return [
-        f'<rect x="{MARGIN + CAPTION + s * CELL + 2}" y="{top + 1}" width="{CELL - 4}" height="{HEIGHT - 2}"'
+def _free(sheet: _Sheet, top: int, start: int) -> str:
+    return (
+        f'<rect x="{sheet.left + start * sheet.cell + 2}" y="{top + 1}" width="{sheet.cell - 4}" height="{HEIGHT - 2}"'
         ' stroke-dasharray="3 4" stroke-opacity="0.6"/>'
-        for s in slices
-    ]
+    )
+
+
+def _width(text: str) -> int:
+    return ceil(len(text) * LETTER)
 
 
 def _text(x: int, top: int, text: str, anchor: str = "middle") -> str:

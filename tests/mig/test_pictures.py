@@ -59,6 +59,35 @@ def test_an_svg_draws_each_instance_where_it_stands() -> None:
     assert float(boxes[1].get("width", 0)) > 2 * float(boxes[0].get("width", 0)) - 5
 
 
+def test_every_row_has_a_title_that_says_what_it_shows() -> None:
+    rows = [("GPU 0-3", {"3g.40gb": 1, "1g.10gb": 2}), ("GPU 4", None), ("GPU 5", {"4g.40gb": 2})]
+    groups = ElementTree.fromstring(pictures.svg("H100-80GB", rows)).findall(f"{SVG}g")
+    assert [group.findtext(f"{SVG}title") for group in groups] == [
+        "GPU 0-3: 3g.40gb + 2x 1g.10gb; 2 of 8 memory slices free",
+        "GPU 4: whole GPU, MIG off",
+        "GPU 5: 2x 4g.40gb, impossible",
+    ]
+    assert all(group[0].tag == f"{SVG}title" for group in groups), "a title counts only as the first child"
+
+
+def test_no_name_of_any_layout_of_any_model_runs_out_of_its_box() -> None:
+    for model in gpus.all_models():
+        layouts = [(f"a caption of {len(layout)} words and more", layout) for layout in maximal(model)]
+        picture = ElementTree.fromstring(pictures.svg(model, layouts))
+        for group in picture.iter(f"{SVG}g"):
+            caption, *names = group.findall(f"{SVG}text")
+            boxes = [box for box in group.findall(f"{SVG}rect") if box.get("stroke-dasharray") is None]
+            first = min(float(box.get("x", 0)) for box in group.findall(f"{SVG}rect"))
+            assert letters(caption) < first - float(caption.get("x", 0))
+            for box, name in zip(boxes, names, strict=True):
+                assert letters(name) < float(box.get("width", 0)), (model.short, name.text)
+
+
+def letters(text: ElementTree.Element) -> float:
+    """Pixels that a text takes: a letter of a monospace font is 0.6 em wide."""
+    return len(text.text or "") * 0.6 * 13
+
+
 def test_an_svg_escapes_what_people_write() -> None:
     text = pictures.svg("H100-80GB", [("<a & b>", None)])
     assert ElementTree.fromstring(text).findtext(f"{SVG}g/{SVG}text") == "<a & b>"
