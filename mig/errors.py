@@ -5,10 +5,12 @@
     MigError
     ├── InvalidProfile      text that is not a MIG profile
     ├── InvalidCount        a number of instances that is not a whole number
+    ├── InvalidRequest      a question in a form that cannot be answered
     ├── UnknownProfile      a profile that this GPU model does not have
     ├── AmbiguousProfile    a profile that is a different slice on different GPU models
     ├── UnknownGpu          a GPU model that is not in the catalog
     ├── AmbiguousGpu        a name that several GPU models answer to
+    ├── UnsettledGpu        a GPU model of which no source settles the placements
     ├── InvalidCatalog      a catalog file that breaks its own rules
     ├── InvalidLayout       a layout with one or more problems, each at its path
     ├── InvalidPartedFile   a document that NVIDIA's mig-parted would refuse
@@ -79,6 +81,17 @@ class InvalidCount(MigError):
         return f"{self.profile} must have a whole number from 0 as its count, found {shown(self.count)}"
 
 
+class InvalidRequest(MigError):
+    """A question in a form that cannot be answered: ``what`` was given as ``found``, and ``wanted`` would work."""
+
+    def __init__(self, what: str, found: object, wanted: str) -> None:
+        super().__init__(what, found, wanted)
+        self.what, self.found, self.wanted = what, found, wanted
+
+    def __str__(self) -> str:
+        return f"{self.what} must be {self.wanted}, found {shown(self.found)}"
+
+
 class UnknownProfile(MigError):
     """A well-formed profile that the GPU model does not have: mig-parted would wipe the GPU and report success.
 
@@ -130,6 +143,17 @@ class AmbiguousGpu(MigError):
 
     def __str__(self) -> str:
         return f"{shown(self.name)} is the name of several GPU models; write one of {', '.join(self.candidates)}"
+
+
+class UnsettledGpu(MigError):
+    """A GPU model of which no source settles the placements, so that no number about them could be relied on."""
+
+    def __init__(self, gpu: str) -> None:
+        super().__init__(gpu)
+        self.gpu = gpu
+
+    def __str__(self) -> str:
+        return f"no source settles the placements of {self.gpu}; ask a node that has one: nvidia-smi mig -lgipp"
 
 
 class InvalidCatalog(MigError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mig.gpus import Geometry, GpuModel, find
 from mig.placement.grid import grid_of, search
+from mig.placement.kept import counts_of, settled, standing
 from mig.placement.placed import Placement, mask_of
 from mig.placement.request import instances_of, spoken
 
@@ -20,26 +21,27 @@ def feasible(gpu: GpuModel | str) -> tuple[Layout, ...]:
     """Every multiset of profiles that fits, the empty one included; empty for a model whose geometry is not
     established.
     """
-    model = find(gpu) if isinstance(gpu, str) else gpu
+    model = gpu if isinstance(gpu, GpuModel) else find(gpu)
     return tuple(_named(model, counts) for counts in _feasible(model))
 
 
 def maximal(gpu: GpuModel | str) -> tuple[Layout, ...]:
     """The feasible layouts to which no instance can be added, largest instances first."""
-    model = find(gpu) if isinstance(gpu, str) else gpu
+    model = gpu if isinstance(gpu, GpuModel) else find(gpu)
     return tuple(_named(model, counts) for counts in _maximal(model))
 
 
 def room(gpu: GpuModel | str, kept: Iterable[Placement]) -> Layout:
     """How many more instances of each profile fit beside those that stay where they are, zeros included.
 
-    Each number is for that profile alone. Unlike the "Instances Free" of ``nvidia-smi mig -lgip`` it can be relied on.
+    Each number is for that profile alone, under the catalog's name of it. Unlike the "Instances Free" of ``nvidia-smi
+    mig -lgip`` it can be relied on, so it is refused where no source settles the placements: raises UnsettledGpu, and
+    InvalidProfile or InvalidRequest for instances that cannot stand so.
     """
-    model = find(gpu) if isinstance(gpu, str) else gpu
-    grid, present = grid_of(model), list(kept)
-    counts = [0] * len(grid.kinds)
-    for placement in present:
-        counts[grid.by_name[model.profile(placement.profile).name].index] += 1
+    model = gpu if isinstance(gpu, GpuModel) else find(gpu)
+    settled(model)
+    grid, present = grid_of(model), standing(model, kept)
+    counts = counts_of(model, present)
     found = {}
     for kind in grid.kinds:
         more = 0
@@ -59,9 +61,7 @@ def nearest(proof: "Proof", limit: int = 3) -> tuple[Layout, ...]:
     """
     grid = grid_of(proof.gpu)
     asked = instances_of(proof.gpu, proof.request)
-    kept = [0] * len(grid.kinds)
-    for placement in proof.kept:
-        kept[grid.by_name[proof.gpu.profile(placement.profile).name].index] += 1
+    kept = counts_of(proof.gpu, proof.kept)
     wanted = [asked.get(kind.name, 0) + kept[kind.index] for kind in grid.kinds]
 
     def distance(counts: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]]:

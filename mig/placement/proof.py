@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mig.errors import InvalidProfile
 from mig.gpus import Geometry, GpuModel, find
-from mig.placement.driver import safe_order
-from mig.placement.grid import Grid, Kind, grid_of, search
+from mig.placement.driver import creation
+from mig.placement.grid import grid_of
+from mig.placement.kept import counts_of, standing
 from mig.placement.maximal import nearest
 from mig.placement.placed import Placement, mask_of
 from mig.placement.reasons import explain
@@ -65,51 +65,34 @@ class Proof:
         return nearest(self) if self.verdict is Verdict.IMPOSSIBLE else ()
 
 
-BY_HAND = "explicit starts (nvidia-smi mig -cgi <id>:<start>): a driver that chooses by itself does not get there"
-"""A requirement of a proof around kept instances for which no creation order is enough."""
-
-
 def prove(
     gpu: GpuModel | str, profiles: Mapping[str, int] | Iterable[str | Profile], keep: Iterable[Placement] = ()
 ) -> Proof:
     """Whether one GPU can hold these profiles beside the instances in ``keep``, which stay where they are.
 
     Compute-instance splits are packed into GPU instances: 3 × ``1c.3g.40gb`` need one ``3g.40gb``.
-    Raises UnknownGpu, AmbiguousGpu, UnknownProfile, InvalidProfile, InvalidCount.
+    Raises UnknownGpu, AmbiguousGpu, UnknownProfile, InvalidProfile, InvalidCount, InvalidRequest.
     """
-    model = find(gpu) if isinstance(gpu, str) else gpu
+    model = gpu if isinstance(gpu, GpuModel) else find(gpu)
     request = canonical(model, profiles)
-    kept = tuple(sorted(keep, key=lambda placement: placement.start))
+    kept = standing(model, keep)
     grid = grid_of(model)
-    counts, kept_counts = [0] * len(grid.kinds), [0] * len(grid.kinds)
+    counts = [0] * len(grid.kinds)
     for name, count in instances_of(model, request).items():
         counts[grid.by_name[name].index] = count
-    for placement in kept:
-        kept_counts[_kind_at(model, grid, placement).index] += 1
-    if mask_of(kept).bit_count() != sum(placement.size for placement in kept):
-        raise InvalidProfile(", ".join(map(str, kept)), "the instances to keep overlap each other")
-    totals = [a + b for a, b in zip(counts, kept_counts, strict=True)]
+    totals = [a + b for a, b in zip(counts, counts_of(model, kept), strict=True)]
 
     if not grid.within_limits(totals):
         return _no(model, request, kept)
     wanted = grid.flatten(counts)
-    by_hand: tuple[str, ...] = ()
     if model.geometry is not Geometry.ESTABLISHED or any(not kind.masks for kind in wanted):
         return Proof(model, request, kept, Verdict.UNPROVEN, (), (), "none", ())
-    found = safe_order(wanted, mask_of(kept))
+    found = creation(wanted, mask_of(kept))
     if found is None:
-        starts = search(wanted, mask_of(kept))
-        if starts is None:
-            return _no(model, request, kept)
-        found = wanted, starts
-        by_hand = (BY_HAND,)
-    order, starts = found
+        return _no(model, request, kept)
     names = {kind.name for kind, count in zip(grid.kinds, totals, strict=True) if count}
     own_names = spoken(model, request)
-    placed = [
-        Placement(own_names.get(kind.name, kind.name), start, kind.size)
-        for kind, start in zip(order, starts, strict=True)
-    ]
+    placed = [Placement(own_names.get(kind.name, kind.name), start, kind.size) for kind, start in found.steps]
     return Proof(
         model,
         request,
@@ -118,18 +101,8 @@ def prove(
         tuple(sorted((*placed, *kept), key=lambda placement: placement.start)),
         tuple(placement.profile for placement in placed),
         _confidence(model, names),
-        (*_requirements(model, names), *by_hand),
+        (*_requirements(model, names), *found.requires),
     )
-
-
-def _kind_at(gpu: GpuModel, grid: Grid, placement: Placement) -> Kind:
-    kind = grid.by_name[gpu.profile(placement.profile).name]
-    if placement.size != kind.size or placement.start not in {start for start, _ in kind.masks}:
-        starts = ", ".join(str(start) for start, _ in reversed(kind.masks)) or "no published place"
-        raise InvalidProfile(
-            str(placement), f"{kind.name} on {gpu.name} takes {kind.size} memory slices and starts at {starts}"
-        )
-    return kind
 
 
 def _no(gpu: GpuModel, request: tuple[tuple[str, int], ...], kept: tuple[Placement, ...]) -> Proof:

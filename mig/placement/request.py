@@ -3,15 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from mig.errors import InvalidCount
+from mig.errors import InvalidCount, InvalidRequest
 from mig.gpus import GpuModel
 from mig.profiles import Profile
 
 
 def canonical(gpu: GpuModel, profiles: Mapping[str, int] | Iterable[str | Profile]) -> tuple[tuple[str, int], ...]:
-    """Sorted (name, count) without zeros; aliases fall together. Raises UnknownProfile, InvalidProfile,
-    InvalidCount.
+    """Sorted (name, count) without zeros; aliases fall together. Raises InvalidRequest for anything that is no
+    counted profiles, UnknownProfile, InvalidProfile, InvalidCount.
     """
+    if isinstance(profiles, str) or not isinstance(profiles, Iterable):
+        raise InvalidRequest("profiles", profiles, "counted, {'1g.10gb': 7}, or a list, ['3g.40gb', '1g.10gb']")
     pairs = profiles.items() if isinstance(profiles, Mapping) else ((name, 1) for name in profiles)
     counts: dict[str, int] = {}
     for name, count in pairs:
