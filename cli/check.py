@@ -1,16 +1,19 @@
 """`mig-fleet check`: can this GPU be cut so, and does this file say what it seems to say?"""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
+from cli import cost
 from cli.judged import Judged, Level, judge
+from cli.profile import is_profile
 from components.documents import DocumentError, open_document
 from mig import Proof, Verdict, gpus, pictures, prove
+from mig.cost import Basis
 from mig.errors import MigError
 
 EXIT = {Verdict.FEASIBLE: 0, Verdict.IMPOSSIBLE: 1, Verdict.UNPROVEN: 3}
@@ -20,40 +23,71 @@ EXIT_USAGE = 2
 @click.command()
 @click.argument("what", nargs=-1, required=True, metavar="PROFILE=COUNT... | FILE...")
 @click.option("--gpu", help="The GPU model, such as H100-80GB; `mig-fleet gpus` lists them.")
+@click.option("--price", type=float, help="What the whole GPU costs, USD per hour: says what each slice costs.")
+@click.option("--basis", type=click.Choice([basis.value for basis in Basis]), help="What slices are charged by.")
+@click.option(
+    "--busy", multiple=True, metavar="PROFILE=0..1", help="A slice with a pod, and how busy it is; once for each."
+)
 @click.option("--gpus-per-node", type=click.IntRange(1, 64), help="For mig-parted files: must every GPU be covered?")
 @click.option("--json", "as_json", is_flag=True, help="The verdict as JSON.")
-def check(what: tuple[str, ...], gpu: str | None, gpus_per_node: int | None, as_json: bool) -> None:
-    """Prove that a GPU can be cut in a way, or check stack files and mig-parted files.
+def check(
+    what: tuple[str, ...],
+    gpu: str | None,
+    price: float | None,
+    basis: str | None,
+    busy: tuple[str, ...],
+    gpus_per_node: int | None,
+    as_json: bool,
+) -> None:
+    """Prove that a GPU can be cut in a way, and what its slices cost, or check stack files and mig-parted files.
 
     \b
       mig-fleet check --gpu H100-80GB 3g.40gb=2 1g.10gb=1
+      mig-fleet check --gpu H100-80GB 1g.10gb=7 --price 2.50
       mig-fleet check stacks/Pulumi.prod.yaml mig-parted-config.yaml
+
+    A slice is charged by the larger of its shares of compute and memory, or by what --basis says. What no slice gets is
+    stranded. With --busy the price is told apart into used, idle (the rest of slices with a pod), unallocated (slices
+    without one) and stranded.
 
     Exits 0 when all is proven, 1 when something is impossible or wrong, 3 when something cannot be proven, 2 when it
     could not be read.
     """
+    money = cost.asked(price, basis, busy)
     if gpu is not None:
-        sys.exit(_layout(gpu, what, as_json))
-    if wish := next((word for word in what if "=" in word and not Path(word).exists()), None):
+        if gpus_per_node is not None:
+            raise click.UsageError("--gpus-per-node is for mig-parted files; with --gpu one GPU is looked at")
+        sys.exit(_layout(gpu, what, money, as_json))
+    if wish := next((word for word in what if _is_wish(word)), None):
         raise click.UsageError(f"{wish!r} looks like a profile; say on which GPU: --gpu {_gpus_with(wish)}")
+    if money:
+        raise click.UsageError("--price is for the slices of one GPU; say which with --gpu")
     sys.exit(_files(what, gpus_per_node, as_json))
+
+
+def _is_wish(word: str) -> bool:
+    is_one = "=" in word or is_profile(word)
+    return is_one and not os.path.exists(word)  # noqa: PTH110  Path.exists raises for a name too long
 
 
 def _gpus_with(wish: str) -> str:
     """The models that have a profile, so that the remedy can be copied."""
     profile = wish.partition("=")[0]
-    return " or ".join(model.short for model in gpus.all_models() if profile in model.profiles) or "MODEL"
+    return " or ".join(model.short for model in gpus.all_models() if model.knows(profile)) or "MODEL"
 
 
-def _layout(gpu: str, wishes: tuple[str, ...], as_json: bool) -> int:
+def _layout(gpu: str, wishes: tuple[str, ...], money: cost.Asked | None, as_json: bool) -> int:
     try:
         proof = prove(gpu, _counts(wishes))
     except MigError as exc:
         raise click.UsageError(str(exc)) from None
+    price = cost.of(proof, money) if money and proof.fits else None
     if as_json:
-        click.echo(json.dumps(described(proof), indent=2))
+        click.echo(json.dumps(described(proof) | ({"cost": price and price.plain()} if money else {}), indent=2))
     else:
         _say(proof)
+        for line in price.told() if price else ():
+            click.echo(f"  {line}")
     return EXIT[proof.verdict]
 
 
@@ -86,7 +120,7 @@ def described(proof: Proof) -> dict[str, Any]:
 
 def _say(proof: Proof) -> None:
     click.echo(f"{proof.verdict} on {proof.gpu.name}: {proof.reason}")
-    if proof:
+    if proof.fits:
         click.echo(f"\n  {pictures.row(proof.gpu, proof)}\n")
         click.echo(f"  create in this order: {', '.join(proof.order)}")
         click.echo(f"  placements: {pictures.CONFIDENCE[proof.confidence]}")

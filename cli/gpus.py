@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import tables
+from cli.profile import is_profile
 from mig import gpus as catalog
 from mig import maximal, pictures
-from mig.errors import InvalidProfile, MigError
+from mig.errors import MigError
 from mig.gpus import GpuModel, GpuProfile
 from mig.placement.placed import ranges
-from mig.profiles import Profile
 
 
 @click.command()
@@ -30,7 +30,7 @@ def gpus(model: str | None, as_json: bool, as_svg: bool) -> None:
     that lists them.
     """
     try:
-        if model and _is_profile(model):
+        if model and is_profile(model):
             if as_json or as_svg:
                 raise click.UsageError("--json and --svg show a GPU model, not a profile")
             click.echo(_meaning(model))
@@ -48,14 +48,6 @@ def gpus(model: str | None, as_json: bool, as_svg: bool) -> None:
         _show(chosen[0], Console(highlight=False))
     else:
         _list(chosen, Console(highlight=False))
-
-
-def _is_profile(word: str) -> bool:
-    try:
-        Profile.parse(word)
-    except InvalidProfile:
-        return False
-    return True
 
 
 def _meaning(profile: str) -> str:

@@ -1,0 +1,76 @@
+"""`mig-fleet check --price`: what slices cost, and where the price of a GPU goes."""
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.__main__ import main
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(main, ["check", "--gpu", "H100-80GB", *words], prog_name="mig-fleet")
+
+
+def test_the_classic_figure_comes_out() -> None:
+    result = run("1g.10gb=7", "--price", "2.50")
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[-3:] == [
+        "  $2.50 for the GPU, charged by the larger of compute and memory:",
+        "    1g.10gb: $0.357 each, 85.7 % less than the GPU",
+        "    stranded: $0.000, which no pod can ever use",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("basis", "each", "stranded"), [("max", 1.25, 1.25), ("compute", 15 / 14, 20 / 14), ("memory", 1.25, 1.25)]
+)
+def test_a_basis_says_what_a_slice_is_charged_by_and_so_what_is_stranded(
+    basis: str, each: float, stranded: float
+) -> None:
+    cost = json.loads(run("3g.40gb=1", "--price", "2.5", "--basis", basis, "--json").output)["cost"]
+    assert cost["basis"] == basis
+    assert cost["perSlice"] == {"3g.40gb": pytest.approx(each)}
+    assert cost["stranded"] == pytest.approx(stranded)
+
+
+def test_the_price_is_what_is_used_idle_unallocated_and_stranded() -> None:
+    words = ("1g.20gb=2", "2g.20gb=1", "--price", "4", "--busy", "1g.20gb=0.75", "--busy", "2g.20gb=0")
+    cost = json.loads(run(*words, "--json").output)["cost"]
+    assert [cost[part] for part in ("used", "idle", "unallocated", "stranded")] == pytest.approx(
+        [0.75, 0.25 + 8 / 7, 1, 4 - 2 - 8 / 7]
+    )
+    assert run(*words).output.splitlines()[-1] == (
+        "    $0.750 used + $1.393 idle + $1.000 unallocated + $0.857 stranded"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["1g.10gb=7", "--price", "-1"], "--price must be a number from 0, found -1.0"),
+        (["1g.10gb=7", "--price", "nan"], "--price must be a number from 0, found nan"),
+        (["1g.10gb=7", "--basis", "memory"], "--basis needs a price, as in --price 2.50"),
+        (["1g.10gb=7", "--busy", "1g.10gb=1"], "--busy needs a price, as in --price 2.50"),
+        (["1g.10gb=7", "--price", "1", "--basis", "weight"], "is not one of 'max', 'compute', 'memory'"),
+        (["1g.10gb=7", "--price", "1", "--busy", "1g.10gb"], "must be a profile and a number from 0 to 1"),
+        (["1g.10gb=7", "--price", "1", "--busy", "1g.10gb=80"], "must be a profile and a number from 0 to 1"),
+        (["1g.10gb=7", "--price", "1", "--busy", "2g.20gb=1"], "names 1 of 2g.20gb, but the layout has 0 of it"),
+    ],
+)
+def test_a_price_that_cannot_be_is_a_usage_error(words: list[str], says: str) -> None:
+    result = run(*words)
+    assert result.exit_code == 2
+    assert says in result.output
+
+
+def test_what_cannot_be_has_no_cost() -> None:
+    result = run("1g.10gb=8", "--price", "2.50")
+    assert result.exit_code == 1
+    assert "$" not in result.output
+    assert json.loads(run("1g.10gb=8", "--price", "2.50", "--json").output)["cost"] is None
+
+
+def test_a_price_without_a_gpu_is_a_usage_error() -> None:
+    result = CliRunner().invoke(main, ["check", "config.yaml", "--price", "2"], prog_name="mig-fleet")
+    assert (result.exit_code, "say which with --gpu" in result.output) == (2, True)
