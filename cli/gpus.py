@@ -1,7 +1,9 @@
 """`mig-fleet gpus`: the catalog, and every maximal layout of a GPU as a picture."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import click
@@ -14,7 +16,7 @@ from cli.profile import is_profile
 from mig import gpus as catalog
 from mig import maximal, pictures
 from mig.errors import MigError
-from mig.gpus import GpuModel, GpuProfile
+from mig.gpus import ComputeInstance, GpuModel, GpuProfile
 from mig.placement.placed import ranges
 
 
@@ -23,7 +25,8 @@ from mig.placement.placed import ranges
 @click.option("--json", "as_json", is_flag=True, help="Everything the catalog knows, as JSON.")
 @click.option("--svg", "as_svg", is_flag=True, help="The maximal layouts of MODEL as an SVG picture.")
 def gpus(model: str | None, as_json: bool, as_svg: bool) -> None:
-    """List the GPU models that do MIG, or show one: profiles, maximal layouts with pictures, sources.
+    """List the GPU models that do MIG, or show one: slices, GiB, SMs and places of each profile, compute instances,
+    maximal layouts with pictures, sources.
 
     MODEL is a catalog name, a product name as NVML or a node label prints it, or a PCI id such as 0x233010DE. PROFILE,
     1g.6gb, says what it is and which models have it; a name that is a different slice on different models is an error
@@ -88,7 +91,9 @@ def _list(models: tuple[GpuModel, ...], console: Console) -> None:
             _confidence(model),
         )
     tables.show(table, console)
-    console.print("slices: compute + memory. mig-fleet gpus MODEL shows every profile and maximal layout.")
+    console.print(
+        "slices: compute + memory. mig-fleet gpus MODEL shows every profile and maximal layout.", soft_wrap=True
+    )
 
 
 def _size(row: GpuProfile) -> tuple[int, int]:
@@ -103,39 +108,54 @@ def _confidence(model: GpuModel) -> str:
 
 
 def _show(model: GpuModel, console: Console) -> None:
-    console.print(Text.assemble((model.name, "bold"), f"  {model.architecture}, {model.memory_gb} GB"))
-    console.print(f"  products  {', '.join(model.product_names) or 'none sourced'}")
-    console.print(f"  PCI ids   {', '.join(model.pci_device_ids) or 'none'}")
-    console.print(
+    say = partial(console.print, soft_wrap=True, markup=False)
+    console.print(Text.assemble((model.name, "bold"), f"  {model.architecture}, {model.memory_gb} GB"), soft_wrap=True)
+    say(f"  products  {', '.join(model.product_names) or 'none sourced'}")
+    say(f"  PCI ids   {', '.join(model.pci_device_ids) or 'none'}")
+    say(
         f"  slices    {model.compute_slices} compute, {model.memory_slices} memory, at most {model.max_gpu_instances} "
         f"instances; driver {model.driver_min or 'not sourced'}"
     )
     tables.show(_profiles(model), console)
-    console.print("  engines: copy/NVDEC/NVENC/JPEG/OFA; ? where no source gives the number\n")
+    say("  slices: compute + memory; engines: copy/NVDEC/NVENC/JPEG/OFA; ? where no source gives the number")
+    parts = [(row, part) for row in model.profiles.values() for part in row.compute_instances if part.name != row.name]
+    if parts:
+        say("\nCompute instances, the parts of an instance, which share its memory and engines:")
+        tables.show(_parts(parts), console)
+    console.print()
     _maximal(model, console)
     for title, texts in (("Sources disagree", model.disagreements), ("Notes", model.notes)):
         if texts:
-            console.print(f"\n{title}:")
+            say(f"\n{title}:")
             for text in texts:
-                console.print(Text(f"  - {text}"), soft_wrap=True)
-    console.print("\nSources:")
+                say(f"  - {text}")
+    say("\nSources:")
     for key in model.sources:
-        console.print(Text(f"  {key}: {catalog.sources()[key]}"), soft_wrap=True)
+        say(f"  {key}: {catalog.sources()[key]}")
 
 
 def _profiles(model: GpuModel) -> Table:
-    table = tables.ruled("profile", "id", "max", "SMs", "MiB", "starts:size", "engines", "source")
+    table = tables.ruled("profile", "id", "max", "slices", "GiB", "SMs", "starts:size", "engines", "source")
     for row in model.profiles.values():
         table.add_row(
             row.name,
             _known(row.nvml_id),
             str(row.max_instances),
+            f"{row.compute_slices} + {row.memory_slices}",
+            "?" if row.memory_mib is None else f"{row.memory_mib / 1024:.2f}",
             _known(row.sm_count),
-            _known(row.memory_mib),
             f"{ranges(sum(1 << start for start in row.starts))} :{row.size}" if row.starts else "?",
             "/".join(_known(count) for count in row.engines),
             row.confidence,
         )
+    return table
+
+
+def _parts(parts: Iterable[tuple[GpuProfile, ComputeInstance]]) -> Table:
+    table = tables.ruled("profile", "id", "slices", "SMs", "at most")
+    for row, part in parts:
+        most = f"{part.instances} in one {row.name}"
+        table.add_row(part.name, str(part.ci_profile_id), str(part.slices), _known(part.sm_count), most)
     return table
 
 
@@ -144,16 +164,20 @@ def _known(number: int | None) -> str:
 
 
 def _maximal(model: GpuModel, console: Console) -> None:
+    say = partial(console.print, soft_wrap=True, markup=False)
     layouts = maximal(model)
     if not layouts:
-        console.print("Maximal layouts: not established; ask a node that has one: nvidia-smi mig -lgipp")
+        console.print(
+            "Maximal layouts: not established; ask a node that has one: nvidia-smi mig -lgipp", soft_wrap=True
+        )
         return
     plain_ones = [layout for layout in layouts if all(model.profiles[name].profile.is_plain for name in layout)]
-    console.print(f"Maximal layouts, {len(plain_ones)} without and {len(layouts) - len(plain_ones)} with suffixes:\n")
+    others = len(layouts) - len(plain_ones)
+    say(f"Maximal layouts, {len(plain_ones)} without and {others} with suffixes:\n")
     drawn = [
         (pictures.row(model, layout), layout) for layout in (*plain_ones, *(x for x in layouts if x not in plain_ones))
     ]
     width = max(len(picture) for picture, _ in drawn)
     for picture, layout in drawn:
         wish = " + ".join(f"{count} × {name}" if count > 1 else name for name, count in layout.items())
-        console.print(Text(f"  {picture.ljust(width)}  {wish}"), soft_wrap=True)
+        say(f"  {picture.ljust(width)}  {wish}")

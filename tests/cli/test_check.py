@@ -1,6 +1,4 @@
-"""`mig-fleet check` and `mig-fleet gpus`: exit statuses that scripts can trust, and errors with a place and a way
-out.
-"""
+"""`mig-fleet check`: exit statuses that scripts can trust, and errors with a place and a way out."""
 
 import json
 from pathlib import Path
@@ -9,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.__main__ import main
-from mig import gpus, maximal, parted
+from mig import parted
 from mig.layouts import Layout
 
 
@@ -239,48 +237,3 @@ def test_text_behind_the_first_document_is_not_overlooked(tmp_path: Path) -> Non
     result = run("check", path)
     assert result.exit_code == 1
     assert "only the first document is read" in result.output
-
-
-def test_the_catalog_is_listed_and_each_model_is_shown_with_its_layouts() -> None:
-    listed = run("gpus").output
-    for model in gpus.all_models():
-        assert model.short in listed
-        shown = run("gpus", model.name)
-        assert shown.exit_code == 0
-        assert "aximal layouts" in shown.output
-    lines = [line.split("  ") for line in run("gpus", "H100-80GB").output.splitlines()]
-    assert any(line[-1] == "4 × 1g.20gb" for line in lines)
-
-
-def test_the_whole_catalog_as_json() -> None:
-    models = json.loads(run("gpus", "--json").output)
-    assert len(models) == 25
-    (h100,) = json.loads(run("gpus", "0x233010DE", "--json").output)
-    assert h100["profiles"]["3g.40gb"]["starts"] == [0, 4]
-    assert {"3g.40gb": 2} in h100["maximal_layouts"]
-
-
-def test_the_maximal_layouts_as_a_picture() -> None:
-    result = run("gpus", "A30-24GB", "--svg")
-    assert result.exit_code == 0
-    assert result.output.startswith("<svg ")
-    assert result.output.count("<g>") == len(maximal("A30-24GB"))
-    assert run("gpus", "--svg").exit_code == 2
-
-
-def test_a_profile_is_told_with_its_models_or_with_all_that_it_could_mean() -> None:
-    one = run("gpus", "1g.6gb")
-    told = "1g.6gb: 1 of 4 compute and 1 of 4 memory slices, 14 SMs, at most 4 (A30-24GB)\n"
-    assert (one.exit_code, one.output) == (0, told)
-    several = run("gpus", "1g.10gb")
-    assert several.exit_code == 2
-    assert "'1g.10gb' is 3 different things, so name the GPU model: " in several.output
-    for models in ("(A100-40GB, A800-40GB)", "(A100-80GB, A800-80GB)", "(H100-80GB, H800-80GB)"):
-        assert models in several.output
-    assert "unknown MIG profile '1g.1gb'; did you mean '1g." in run("gpus", "1g.1gb").output
-
-
-def test_an_unknown_model_is_a_usage_error() -> None:
-    result = run("gpus", "H1000-80GB")
-    assert result.exit_code == 2
-    assert "did you mean 'H100-80GB'?" in result.output
