@@ -5,17 +5,21 @@
 on, ``alternate_names`` what other boards or drivers call a profile.
 """
 
+from mig.gpus.evidence import Evidence, Geometry, Naming, Places
 from mig.gpus.lookup import all_models, by_pci, find, names, sources
 from mig.gpus.meanings import find_profile, meanings
-from mig.gpus.model import AlternateName, ComputeInstance, Engines, Geometry, GpuModel, GpuProfile
+from mig.gpus.model import AlternateName, ComputeInstance, Engines, GpuModel, GpuProfile
 
 __all__ = [
     "AlternateName",
     "ComputeInstance",
     "Engines",
+    "Evidence",
     "Geometry",
     "GpuModel",
     "GpuProfile",
+    "Naming",
+    "Places",
     "all_models",
     "by_pci",
     "find",

@@ -1,23 +1,26 @@
 """From the text of a catalog file to a :class:`GpuModel`; a malformed entry is refused with file, table and key.
 
-Checked here, because everything else builds on it: types, no unknown keys, names in canonical spelling that agree with
-the slices, placements inside the grid, counts that are positive, PCI ids in mig-parted's exact form, every source key
-known.
+Read here: types, no unknown keys, words of closed sets, PCI ids in mig-parted's exact form, every source key known.
+Whether the numbers can be true is for :mod:`mig.gpus.checks`.
 """
 
 import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from enum import StrEnum
 from functools import partial
 from types import MappingProxyType
+from typing import TypeVar
 
 from mig.errors import InvalidCatalog, InvalidProfile, shown
-from mig.gpus.model import AlternateName, ComputeInstance, DriverRule, Engines, Geometry, GpuModel, GpuProfile
+from mig.gpus.checks import check
+from mig.gpus.evidence import Evidence, Geometry, Naming, Places
+from mig.gpus.model import AlternateName, ComputeInstance, DriverRule, Engines, GpuModel, GpuProfile
 from mig.profiles import Profile
 from mig.reading import Reader
 
 _PCI_ID = re.compile(r"0x[0-9A-F]{4}10DE")
-_ENGINES = ("copy", "dec", "enc", "jpeg", "ofa")
+W = TypeVar("W", bound=StrEnum)
 
 
 def load(file: str, text: str, known_sources: Collection[str]) -> GpuModel:
@@ -30,24 +33,23 @@ def load(file: str, text: str, known_sources: Collection[str]) -> GpuModel:
         raise InvalidCatalog(file, "", "", f"is not TOML: {error}") from None
     fail = partial(_error, file)
     top = Reader("", document, fail)
-    grid = top.take("compute_slices", int), top.take("memory_slices", int)
     model = GpuModel(
         name=top.take("name", str),
         short=top.take("short", str),
         product_names=top.take_list("product_names", str),
-        product_names_confidence=top.take("product_names_confidence", str),
+        product_names_confidence=_word(top, "product_names_confidence", Naming),
         pci_device_ids=_each(top, "pci_device_ids", _PCI_ID.fullmatch, "must look like 0x233010DE"),
         architecture=top.take("architecture", str),
         compute_capability=top.take_optional("compute_capability", str),
         memory_gb=top.take("memory_gb", int),
         total_memory_mib=top.take_optional("total_memory_mib", int),
-        compute_slices=grid[0],
-        memory_slices=grid[1],
+        compute_slices=top.take("compute_slices", int),
+        memory_slices=top.take("memory_slices", int),
         max_gpu_instances=top.take("max_gpu_instances", int),
         engines=_engines(top),
         driver_min=top.take_optional("driver_min", str),
-        geometry=_geometry(top),
-        confidence=top.take("confidence", str),
+        geometry=_word(top, "geometry", Geometry),
+        confidence=_word(top, "confidence", Evidence),
         sources=_each(top, "sources", known_sources.__contains__, "is not in sources.toml"),
         disagreements=top.take_list("disagreements", str),
         notes=top.take_list("notes", str),
@@ -55,20 +57,17 @@ def load(file: str, text: str, known_sources: Collection[str]) -> GpuModel:
         driver_rules=tuple(map(_driver_rule, top.each_optional("driver_rules"))),
         profiles=MappingProxyType(
             {
-                name: _profile(Reader(f'profiles."{name}"', row, fail), name, grid, known_sources)
+                name: _profile(Reader(f'profiles."{name}"', row, fail), name, known_sources)
                 for name, row in top.take("profiles", dict).items()
             }
         ),
     )
-    if unknown := {name for rule in model.driver_rules for name in rule.profiles} - set(model.profiles):
-        raise top.error("driver_rules", f"names profiles this model does not have: {', '.join(sorted(unknown))}")
-    names = [*model.profiles, *(other.name for row in model.profiles.values() for other in row.alternate_names)]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise top.error("profiles", f"names one thing only, found twice: {', '.join(twice)}")
-    return top.close(model)
+    top.close(model)
+    check(model, fail)
+    return model
 
 
-def _profile(row: Reader, name: str, grid: tuple[int, int], known_sources: Collection[str]) -> GpuProfile:
+def _profile(row: Reader, name: str, known_sources: Collection[str]) -> GpuProfile:
     try:
         profile = Profile.parse(name)
     except InvalidProfile as error:
@@ -88,8 +87,8 @@ def _profile(row: Reader, name: str, grid: tuple[int, int], known_sources: Colle
         nvml_enum=row.take("nvml_enum", int),
         nvml_id=row.take_optional("nvml_id", int),
         driver_min=row.take_optional("driver_min", str),
-        confidence=row.take("confidence", str),
-        placement_confidence=row.take("placement_confidence", str),
+        confidence=_word(row, "confidence", Evidence),
+        placement_confidence=_word(row, "placement_confidence", Places),
         sources=_each(row, "sources", known_sources.__contains__, "is not in sources.toml"),
         notes=row.take_list("notes", str),
         compute_instances=tuple(map(_compute_instance, row.each("compute_instances"))),
@@ -97,34 +96,12 @@ def _profile(row: Reader, name: str, grid: tuple[int, int], known_sources: Colle
             _alternate_name(item, profile, known_sources) for item in row.each_optional("alternate_names")
         ),
     )
-    _check(row, result, *grid)
     return row.close(result)
-
-
-def _check(row: Reader, result: GpuProfile, compute_slices: int, memory_slices: int) -> None:
-    profile = result.profile
-    if str(profile) != result.name or profile.is_split:
-        raise row.error("", f"a profile stands under its canonical name, {profile.whole}")
-    if result.compute_slices != profile.slices:
-        raise row.error("compute_slices", f"must be the {profile.slices} of the name, found {result.compute_slices}")
-    if not 1 <= result.compute_slices <= compute_slices or not 1 <= result.memory_slices <= memory_slices:
-        raise row.error(
-            "memory_slices", f"must lie within the GPU's {compute_slices} compute and {memory_slices} memory slices"
-        )
-    if result.max_instances < 1:
-        raise row.error("max_instances", "must be at least 1")
-    if bool(result.starts) != bool(result.size) or result.size not in (0, result.memory_slices):
-        raise row.error("size", f"must be the profile's {result.memory_slices} memory slices and come with starts")
-    if list(result.starts) != sorted(set(result.starts)) or any(s + result.size > memory_slices for s in result.starts):
-        raise row.error(
-            "starts",
-            f"must ascend and keep instances within {memory_slices} memory slices, found {list(result.starts)}",
-        )
 
 
 def _engines(table: Reader) -> Engines:
     row = table.inner("engines")
-    return row.close(Engines(*(row.take_optional(name, int) for name in _ENGINES)))
+    return row.close(Engines(*(row.take_optional(name, int) for name in Engines.NAMES)))
 
 
 def _compute_instance(row: Reader) -> ComputeInstance:
@@ -156,11 +133,11 @@ def _driver_rule(row: Reader) -> DriverRule:
     return row.close(DriverRule(row.take_list("profiles", str), row.take("driver_min", str), row.take("source", str)))
 
 
-def _geometry(table: Reader) -> Geometry:
-    word = table.take("geometry", str)
-    if word not in set(Geometry):
-        raise table.error("geometry", f"must be one of {', '.join(Geometry)}, found {shown(word)}")
-    return Geometry(word)
+def _word(table: Reader, key: str, words: type[W]) -> W:
+    word = table.take(key, str)
+    if word not in set(words):
+        raise table.error(key, f"must be one of {', '.join(words)}, found {shown(word)}")
+    return words(word)
 
 
 def _each(table: Reader, key: str, is_good: Callable[[str], object], why: str) -> tuple[str, ...]:

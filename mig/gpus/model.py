@@ -6,17 +6,11 @@ slices as ``nvidia-smi mig -lgipp`` prints them.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from typing import ClassVar
 
 from mig.errors import InvalidProfile, UnknownProfile
+from mig.gpus.evidence import Evidence, Geometry, Naming, Places
 from mig.profiles import Profile
-
-
-class Geometry(StrEnum):
-    """Whether the placements of a model are known well enough to call a layout feasible."""
-
-    ESTABLISHED = "established"
-    UNVERIFIED = "unverified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +22,8 @@ class Engines:
     enc: int | None
     jpeg: int | None
     ofa: int | None
+
+    NAMES: ClassVar[tuple[str, ...]] = ("copy", "dec", "enc", "jpeg", "ofa")
 
     def __iter__(self) -> Iterator[int | None]:
         return iter((self.copy, self.dec, self.enc, self.jpeg, self.ofa))
@@ -80,8 +76,8 @@ class GpuProfile:
     nvml_enum: int
     nvml_id: int | None
     driver_min: str | None
-    confidence: str
-    placement_confidence: str
+    confidence: Evidence
+    placement_confidence: Places
     sources: tuple[str, ...]
     notes: tuple[str, ...]
     compute_instances: tuple[ComputeInstance, ...]
@@ -113,7 +109,7 @@ class GpuModel:
     name: str
     short: str
     product_names: tuple[str, ...]
-    product_names_confidence: str
+    product_names_confidence: Naming
     pci_device_ids: tuple[str, ...]
     architecture: str
     compute_capability: str | None
@@ -125,7 +121,7 @@ class GpuModel:
     engines: Engines
     driver_min: str | None
     geometry: Geometry
-    confidence: str
+    confidence: Evidence
     sources: tuple[str, ...]
     disagreements: tuple[str, ...]
     notes: tuple[str, ...]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mig.gpus import Geometry, GpuModel, find
+from mig.gpus import Geometry, GpuModel, Places, find
 from mig.placement.driver import creation
 from mig.placement.grid import grid_of
 from mig.placement.kept import counts_of, standing
@@ -109,13 +109,9 @@ def _no(gpu: GpuModel, request: tuple[tuple[str, int], ...], kept: tuple[Placeme
     return Proof(gpu, request, kept, Verdict.IMPOSSIBLE, (), (), "none", ())
 
 
-# Weakest last: catalog values of placement_confidence begin with one of these words.
-_STRENGTH = ("lgipp-output", "derived", "derived-normalized", "none-published")
-
-
 def _confidence(gpu: GpuModel, names: Iterable[str]) -> str:
-    words = {gpu.profiles[name].placement_confidence.split(" ")[0] for name in names}
-    return max(words, key=_STRENGTH.index, default=_STRENGTH[0])
+    words = {gpu.profiles[name].placement_confidence for name in names}
+    return max(words, key=list(Places).index, default=Places.OUTPUT)
 
 
 def _requirements(gpu: GpuModel, names: set[str]) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ def test_the_catalog_lists_every_layout_of_such_a_model_once() -> None:
         ('{ name = "1g.12gb+me", where = "somewhere", source = "lgip-h200" }', "must be 1g.10gb with another memory"),
         ('{ name = "01g.12gb", where = "somewhere", source = "lgip-h200" }', "must be 1g.10gb with another memory"),
         ('{ name = "ten", where = "somewhere", source = "lgip-h200" }', "'ten' is not a MIG profile"),
-        ('{ name = "1g.20gb", where = "somewhere", source = "lgip-h200" }', "found twice: 1g.20gb"),
+        ('{ name = "1g.20gb", where = "somewhere", source = "lgip-h200" }', "1g.20gb stands there twice"),
         ('{ name = "1g.12gb", source = "lgip-h200" }', "key 'where': is missing"),
     ],
 )
