@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.judged import config_map
+from cli.judged import config_maps
 from components.documents import Document, DocumentError, parse
 from mig import labels, parted, strategy
 from mig.errors import InvalidPartedFile, shown
@@ -32,15 +32,24 @@ class Found:
 def read(document: Document, found: Found) -> None:
     """Adds what a document holds. Raises DocumentError for one that holds nothing to import, or is broken."""
     found.left += map(str, document.overlooked)
-    inner = config_map(document) or document
-    if inner is not document:
-        found.left += map(str, inner.overlooked)
-    if isinstance(inner.data, Mapping) and "mig-configs" in inner.data:
-        try:
-            found.files.append(parted.read(inner.data))
-        except InvalidPartedFile as exc:
-            raise DocumentError(inner.at(exc.path), str(exc)) from None
-        return
+    inner = config_maps(document)
+    for file in [document] if inner is None else inner:
+        if file is not document:
+            found.left += map(str, file.overlooked)
+        if isinstance(file.data, Mapping) and "mig-configs" in file.data:
+            _read_layouts(file, found)
+        else:
+            _read_nodes(file, found)
+
+
+def _read_layouts(document: Document, found: Found) -> None:
+    try:
+        found.files.append(parted.read(document.data))
+    except InvalidPartedFile as exc:
+        raise DocumentError(document.at(exc.path), str(exc)) from None
+
+
+def _read_nodes(document: Document, found: Found) -> None:
     lists = list(_lists(document.data))
     if not lists:
         raise DocumentError(document.name, "holds neither mig-configs nor a list called mig_nodes")
@@ -75,8 +84,10 @@ def _node(item: Any) -> NodeFacts | str:
         return f"an item of mig_nodes has no {wanted}: {str(dict(item))[:80]}"
     if "{{" in name + config:
         return f"an item of mig_nodes is a template that only Ansible can fill in: {name}, {config}"
-    size = next((item[key] for key in SIZES if type(item.get(key)) is int), None)
-    return NodeFacts(name, config, _text(item, GPUS), size)
+    said = [(key, item[key]) for key in SIZES if item.get(key) is not None]
+    size = next((value for _, value in said if type(value) is int), None)
+    unread = f"{said[0][0]} is {shown(said[0][1])}" if said and size is None else ""
+    return NodeFacts(name, config, _text(item, GPUS), size, unread_size=unread)
 
 
 def _text(item: Mapping[Any, Any], keys: tuple[str, ...]) -> str | None:

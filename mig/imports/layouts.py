@@ -13,7 +13,7 @@ from mig.gpus import GpuModel
 from mig.labels import ALL_DISABLED
 from mig.layouts import NAME, Cut, Layout
 from mig.parted import Entry, PartedFile
-from mig.parted.selection import models_of
+from mig.parted.selection import models_concerned
 from mig.placement import Verdict
 from mig.profiles import Profile
 
@@ -53,6 +53,11 @@ def import_parted(
         defined.add(name)
         models = _models(name, entries, gpu, (carried or {}).get(name, ()), left)
         for model in models:
+            where = f"{name} ({model.short})" if len(models) > 1 else name
+            if entry := _undecided(entries, model):
+                board = f"the device filter {_words(entry)} wants a certain board"
+                left.append(f"{where}: {board}, and which one a node has cannot be told; write this layout by hand")
+                continue
             layout = _layout(name, model, entries, len(models) > 1, gpus_per_node, left)
             if layout is not None:
                 configs[name, model.name] = layout
@@ -72,16 +77,29 @@ def _models(
     found: dict[str, GpuModel] = {}
     for entry in entries:
         if entry.device_filter:
-            selected = models_of(entry)
+            selected = models_concerned(entry)
             found |= {model.name: model for model in selected}
             if not selected:
-                words = ", ".join(map(shown, entry.device_filter))
-                left.append(f"{name}: the device filter {words} selects no GPU of the catalog")
+                left.append(f"{name}: the device filter {_words(entry)} selects no GPU of the catalog")
     if any(not entry.device_filter for entry in entries):
         found |= {model.name: model for model in carriers or filter(None, [gpu])}
         if not found:
             left.append(f"{name}: has no device filter, so any GPU could be meant; say which with --gpu")
     return list(found.values())
+
+
+def _undecided(entries: Sequence[Entry], model: GpuModel) -> Entry | None:
+    """The entry, the last one that counts, of which a node's board decides whether it is meant for the model."""
+    for entry in reversed(entries):
+        if any(entry.may_select(pci) and not entry.selects(pci) for pci in model.pci_device_ids):
+            return entry
+        if entry.devices is None and all(map(entry.selects, model.pci_device_ids)):
+            return None
+    return None
+
+
+def _words(entry: Entry) -> str:
+    return ", ".join(map(shown, entry.device_filter))
 
 
 def _reaches(entry: Entry, model: GpuModel) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mig.errors import AmbiguousGpu, InvalidLayout, UnknownGpu, shown
 from mig.gpus import GpuModel, find
 from mig.imports.layouts import Imported
-from mig.labels import ALL_DISABLED
+from mig.labels import ALL_DISABLED, COUNT
 from mig.layouts import Layout
 from mig.layouts.forms import balanced
 from mig.profiles import Profile
@@ -23,7 +23,8 @@ class NodeFacts:
     """What a source says about a node; None where it does not. ``gpu`` is any name that :func:`mig.gpus.find` knows.
 
     ``slices`` counts MIG devices by profile in the spelling of labels (``1g.10gb.me``). ``gpu_count`` is the label
-    ``nvidia.com/gpu.count``: all GPUs of the node, or with other versions of GFD those without MIG.
+    ``nvidia.com/gpu.count``: all GPUs of the node, or with other versions of GFD those without MIG. ``unread_size`` is
+    what the source says of the number of GPUs where that is no number: ``gpus is '8'``.
     """
 
     name: str
@@ -32,6 +33,7 @@ class NodeFacts:
     gpus_per_node: int | None = None
     slices: Mapping[str, int] = field(default_factory=dict)
     gpu_count: int = 0
+    unread_size: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +93,8 @@ def import_nodes(
                 f"node {node.name}: nothing says what config {shown(node.config)} means; give the file that holds it"
             )
             continue
-        size = node.gpus_per_node or gpus_per_node or _size(node, layout)
+        size = _size(node, layout, gpus_per_node, left)
         if size is None:
-            left.append(f"node {node.name}: nothing says how many GPUs it has; give --gpus-per-node")
-            continue
-        if not 1 <= size <= MOST_GPUS:
-            left.append(f"node {node.name}: has {size} GPUs, which must be 1 to {MOST_GPUS}")
             continue
         configs[node.config, model.name] = _apart(layout, configs.values())
         groups.setdefault((model.name, size, node.config), []).append(node.name)
@@ -147,14 +145,30 @@ def _model(node: NodeFacts, gpu: GpuModel | None, left: list[str]) -> GpuModel |
         return gpu
 
 
-def _size(node: NodeFacts, layout: Layout) -> int | None:
-    """GPUs of a node: those that its layout names, else those that its labels count; slices tell where GPUs are
-    alike.
-    """
+def _size(node: NodeFacts, layout: Layout, given: int | None, left: list[str]) -> int | None:
+    """GPUs of a node; None, with the reason in ``left``, where that is not known or cannot be."""
+    size = node.gpus_per_node if node.gpus_per_node is not None else given or _seen(node, layout, left)
+    if node.unread_size:
+        taken = f"{size} was taken" if size else "write it as in gpus: 8, or give --gpus-per-node"
+        left.append(f"node {node.name}: {node.unread_size}, which must be a whole number; {taken}")
+    elif size is None:
+        left.append(f"node {node.name}: nothing says how many GPUs it has; give --gpus-per-node")
+    if size is not None and not 1 <= size <= MOST_GPUS:
+        left.append(f"node {node.name}: has {size} GPUs, which must be 1 to {MOST_GPUS}")
+        return None
+    return size
+
+
+def _seen(node: NodeFacts, layout: Layout, left: list[str]) -> int | None:
+    """Those that its layout names, else those that its labels count; slices tell where GPUs are alike."""
     first = layout.cuts[0]
     if first.devices is not None:
         named = {index for cut in layout.cuts for index in cut.devices or ()}
-        return len(named) if named == set(range(len(named))) else None
+        size = len(named) if named == set(range(len(named))) else None
+        if size and node.gpu_count > size:
+            text = f"its label {COUNT} says {node.gpu_count} GPUs, but its layout names {size}"
+            left.append(f"node {node.name}: {text}, and {size} was taken; name the others in layout {layout.name}")
+        return size
     if node.gpu_count or first.profiles is None:
         # Where every GPU is cut, a count of those without MIG would be 0.
         return node.gpu_count or None

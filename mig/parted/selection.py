@@ -4,13 +4,6 @@ from mig.gpus import GpuModel, all_models
 from mig.parted.file import Entry
 
 
-def models_of(entry: Entry) -> tuple[GpuModel, ...]:
-    """The models that an entry's filter selects whatever their board; every model for an entry without one."""
-    return tuple(
-        model for model in all_models() if not entry.device_filter or any(map(entry.selects, model.pci_device_ids))
-    )
-
-
 def models_concerned(entry: Entry) -> tuple[GpuModel, ...]:
     """The models that an entry's filter selects on one board at least: what a chip cannot do, no board of it can."""
     return tuple(

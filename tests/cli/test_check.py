@@ -128,6 +128,19 @@ def test_a_config_map_is_looked_into(tmp_path: Path) -> None:
     assert f"{path}, key config.yaml:12: " in result.output
 
 
+def test_each_config_map_of_a_list_is_looked_into(tmp_path: Path) -> None:
+    path = tmp_path / "maps.yaml"
+    inner = "".join(f"      {line}\n" for line in PARTED.splitlines())
+    named = "".join(
+        f"- kind: ConfigMap\n  metadata: {{name: {name}}}\n  data:\n    config.yaml: |\n{inner}" for name in "ab"
+    )
+    path.write_text(f"kind: List\nitems:\n{named}")
+    result = run("check", path)
+    assert result.exit_code == 1
+    for name in "ab":
+        assert f"{path}, ConfigMap {name}, key config.yaml:12: " in result.output
+
+
 def test_a_broken_stack_file_is_told_every_mistake_at_its_line(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.broken.yaml"
     path.write_text(

@@ -138,6 +138,31 @@ CONFIG_MAP = f"kind: ConfigMap\ndata:\n  config.yaml: |\n    {MIG_PARTED.replace
 NODE = "[{name: a, config: all-1g.10gb}]\n"
 
 
+def test_a_list_of_config_maps_as_kubectl_prints_it_is_read(tmp_path: Path) -> None:
+    layouts = [
+        Layout.uniform(name, "H100-80GB", {profile: 2}) for name, profile in (("a", "3g.40gb"), ("b", "2g.20gb"))
+    ]
+    items = [{"kind": "ConfigMap", "data": {"config.yaml": parted.dump([layout])}} for layout in layouts]
+    others = [{"kind": "ConfigMap"}, {"kind": "ConfigMap", "data": {"config.yaml": "x: 1"}}, {"kind": "Secret"}, 7]
+    (tmp_path / "maps.yaml").write_text(yaml.safe_dump({"kind": "List", "items": [*items, *others]}))
+    result = run(tmp_path / "maps.yaml")
+    assert yaml.safe_load(result.stdout)["config"]["mig-fleet:layouts"].keys() == {"a", "b"}
+
+
+@pytest.mark.parametrize("items", ["[]", "7", "[{kind: ConfigMap, data: {config.yaml: 'x: 1'}}]"])
+def test_a_list_without_a_layout_file_says_what_was_looked_for(items: str, tmp_path: Path) -> None:
+    (tmp_path / "maps.yaml").write_text(f"kind: ConfigMapList\nitems: {items}\n")
+    result = run(tmp_path / "maps.yaml")
+    assert result.exit_code == 2
+    assert "maps.yaml:2: no ConfigMap of the list has a mig-parted file under config.yaml" in result.output
+
+
+def test_a_quoted_number_of_gpus_is_told_with_its_key(tmp_path: Path) -> None:
+    (tmp_path / "play.yml").write_text('mig_nodes: [{name: a, config: all-1g.10gb, gpu: H100-80GB, gpu_count: "8"}]\n')
+    result = run(tmp_path / "play.yml")
+    assert "node a: gpu_count is '8', which must be a whole number; write it as in gpus: 8, or give" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -164,6 +164,11 @@ def test_the_last_entry_wins_gpu_by_gpu() -> None:
         (an_entry(mig_devices={}), "MIG on without any instance", False),
         (an_entry(devices=[]), "dense: its lists of devices name no GPU", False),
         (an_entry(mig_devices={"1g.5gb": 7}), "unknown MIG profile '1g.5gb'", False),
+        (
+            an_entry(device_filter="0x233010DE:0x16C110DE"),
+            "dense: the device filter '0x233010DE:0x16C110DE' wants a certain board, and which one a node has cannot",
+            False,
+        ),
         (an_entry(mig_devices={"4g.40gb": 2}), "cannot be on H100-80GB", False),
         (an_entry(device_filter="0x31C210DE", mig_devices={"1g.35gb": 3}), "cannot be proven", True),
     ],
@@ -172,6 +177,15 @@ def test_what_is_lost_or_changed_is_told(entry: dict[str, object], says: str, su
     imported = import_parted(a_file(entry))
     assert any(says in note for note in imported.left), imported.left
     assert bool(imported.layouts) is survives
+
+
+def test_a_board_matters_only_where_no_later_entry_is_for_every_board() -> None:
+    board = an_entry(device_filter="0x233010DE:0x16C110DE", mig_devices={"3g.40gb": 2})
+    assert import_parted(a_file(an_entry(), board)).layouts == (), "on some boards it would be another layout"
+    (layout,) = import_parted(a_file(board, an_entry())).layouts
+    assert layout.cuts[0].profiles == {"1g.10gb": 7}
+    some = an_entry(devices=[0])
+    assert import_parted(a_file(board, some)).layouts == (), "the board still decides about the other GPUs"
 
 
 def test_a_name_that_no_layout_may_have_is_changed_and_told() -> None:
@@ -206,6 +220,26 @@ def test_a_layout_that_names_its_gpus_says_the_size_of_a_node(gpu_count: int) ->
     node = NodeFacts("n", layout.config_name, "A100-80GB", slices={"1g.10gb": 7, "3g.40gb": 4}, gpu_count=gpu_count)
     (pool,), _ = import_nodes([node], import_parted(reread([layout])))
     assert pool.gpus_per_node == 4, "whatever this version of GFD counts"
+
+
+def test_a_layout_that_names_fewer_gpus_than_the_node_has_is_told() -> None:
+    layout = Layout("some", "A100-80GB", (Cut((0, 1), {"3g.40gb": 2}),))
+    node = NodeFacts("n", layout.config_name, "A100-80GB", gpu_count=8)
+    (pool,), imported = import_nodes([node], import_parted(reread([layout])))
+    assert pool.gpus_per_node == 2
+    assert imported.left == (
+        "node n: its label nvidia.com/gpu.count says 8 GPUs, but its layout names 2, and 2 was taken; name the others "
+        "in layout some",
+    )
+
+
+def test_a_number_of_gpus_that_is_no_number_is_told_as_it_was_found() -> None:
+    node = NodeFacts("n", "all-1g.10gb", "H100-80GB", unread_size="gpus is '8'")
+    pools, imported = import_nodes([node], Imported())
+    told = "node n: gpus is '8', which must be a whole number; "
+    assert (pools, imported.left) == ((), (f"{told}write it as in gpus: 8, or give --gpus-per-node",))
+    (pool,), imported = import_nodes([node], Imported(), gpus_per_node=4)
+    assert (pool.gpus_per_node, imported.left) == (4, (f"{told}4 was taken",))
 
 
 def test_a_node_that_lost_a_slice_is_still_as_large_as_its_labels_say() -> None:
@@ -255,6 +289,7 @@ def test_nodes_that_are_alike_become_one_pool_and_models_are_kept_apart() -> Non
         (NodeFacts("n", "all-1g.10gb", "H100-80GB"), "give --gpus-per-node"),
         (NodeFacts("n", "ours", "H100-80GB", 8), "nothing says what config 'ours' means"),
         (NodeFacts("n", "all-1g.10gb", "H100-80GB", 99), "node n: has 99 GPUs, which must be 1 to 64"),
+        (NodeFacts("n", "all-1g.10gb", "H100-80GB", 0, gpu_count=8), "node n: has 0 GPUs, which must be 1 to 64"),
         (NodeFacts("a\nb: c", "all-1g.10gb", "H100-80GB", 8), r"node 'a\nb: c': no node can have this name"),
         (NodeFacts("n", "all-1g.0gb", "Thor", 1), "node n: Thor iGPU (Jetson T5000) has no PCI device id"),
     ],
