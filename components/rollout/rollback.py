@@ -61,6 +61,11 @@ def _of_config(file: parted.PartedFile, config: str, node: Node, strategy: Strat
     if node.report is None or node.report.errors or not node.report.gpus:
         raise Refused(f"which GPUs {node.name} has is not known: its probe has not reported them")
     file.select(config)
+    for gpu in node.report.gpus:
+        if entry := file.of_a_board(config, gpu.pci_id, gpu.index):
+            words = ", ".join(entry.device_filter)
+            why = f"the device filter {words} of {config!r} wants a certain board, and a report does not hold which"
+            raise Refused(f"what GPU {gpu.index} of {node.name} had is not known: {why} one it is")
     entries = [file.for_gpu(config, gpu.pci_id, gpu.index) for gpu in node.report.gpus]
     cuts = [dict(entry.mig_devices) if entry is not None and entry.mig_enabled else None for entry in entries]
     return {

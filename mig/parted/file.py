@@ -63,9 +63,20 @@ class PartedFile:
         """What a config makes of one GPU: the last entry that matches, or None where none does. Raises
         UnknownConfig.
 
-        An entry that wants a certain board matches nothing here: of those, :meth:`Entry.may_match` knows.
+        An entry that wants a certain board matches nothing here: of those, :meth:`of_a_board` knows.
         """
         return next((entry for entry in reversed(self.select(name)) if entry.matches(pci_device_id, index)), None)
+
+    def of_a_board(self, name: str, pci_device_id: str, index: int) -> Entry | None:
+        """The entry that decides about one GPU if it is on the board that the filter names, or None where
+        :meth:`for_gpu` is right whatever the board is. Raises UnknownConfig.
+        """
+        for entry in reversed(self.select(name)):
+            if entry.matches(pci_device_id, index):
+                return None
+            if entry.may_match(pci_device_id, index):
+                return entry
+        return None
 
 
 def device_id(text: str) -> int:

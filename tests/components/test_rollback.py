@@ -164,6 +164,20 @@ def test_a_layout_file_that_says_nothing_is_a_reason_and_no_traceback(dense: Fle
         VERIFICATION.create(wave)
 
 
+def test_a_layout_that_only_a_certain_board_gets_is_no_layout_to_return_to(dense: Fleet) -> None:
+    wave = a_wave("n1", "n2", layout=WIDE, on_failure="rollback", recovery=False)
+    ASSIGNMENT.update("pool-wave-0", a_wave("n1", "n2"), wave)
+    dense.clock.sleep(10)
+    written = dense.config_maps[OPERATOR, labels.LAYOUTS_CONFIG_MAP]["data"]["config.yaml"]
+    board = written.replace('"0x233010DE"', '"0x233010DE:0x16C110DE"')
+    dense.config_map(OPERATOR, labels.LAYOUTS_CONFIG_MAP, {"config.yaml": board})
+    with pytest.raises(
+        VerificationFailed, match="what GPU 0 of n1 had is not known: the device filter 0x233010DE:0x16"
+    ):
+        VERIFICATION.create(wave)
+    assert WIDE.config_name in dense.configs()["n1"], "nothing was changed on a guess"
+
+
 def test_a_node_that_reports_no_gpus_cannot_be_rolled_back_blindly(dense: Fleet) -> None:
     wave = a_wave("n1", "n2", layout=WIDE, on_failure="rollback", recovery=False)
     ASSIGNMENT.update("pool-wave-0", a_wave("n1", "n2"), wave)

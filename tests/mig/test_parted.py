@@ -98,6 +98,14 @@ def test_a_subsystem_narrows_a_filter() -> None:
     assert not entry.may_match("0x20B210DE", 0)
 
 
+def test_where_an_entry_for_a_board_stands_last_the_board_decides() -> None:
+    board, every = an_entry(device_filter="0x233010DE:0x16C110DE", devices=[1]), an_entry(device_filter="0x233010DE")
+    last, first = parted.read(a_file(every, board)), parted.read(a_file(board, every))
+    assert last.of_a_board("dense", "0x233010DE", 1) == last.select("dense")[1]
+    assert last.of_a_board("dense", "0x233010DE", 0) is None
+    assert first.of_a_board("dense", "0x233010DE", 1) is None
+
+
 @pytest.mark.parametrize("subsystem", ["", "H100", "0x16C110DE:0x16C110DE", "0"])
 def test_a_subsystem_that_cannot_be_read_spoils_its_filter(subsystem: str) -> None:
     (entry,) = parted.read(a_file(an_entry(device_filter=f"0x233010DE:{subsystem}"))).select("dense")
