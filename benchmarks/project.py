@@ -35,7 +35,9 @@ class Project:
         # What is JSON is YAML.
         (folder / "Pulumi.yaml").write_text(json.dumps({"name": folder.name, "runtime": runtime, **settings}))
         backend = {"PULUMI_BACKEND_URL": (folder / "state").as_uri(), "PYTHONPATH": str(ROOT)}
-        self._environment = {**work.environment(), **backend}
+        # Bytecode is kept between commands, as it is for an installed package, whatever this process was told.
+        bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder.parent / "bytecode")}
+        self._environment = {**work.environment(), **backend, **bytecode}
         self.run("stack", "init", "--secrets-provider", "passphrase")
 
     def run(self, *arguments: str) -> Cost:
