@@ -1,6 +1,8 @@
 """One request: asked again where that may help, and otherwise one sentence of what was asked and what came back."""
 
+import gc
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,3 +98,14 @@ def test_a_kubeconfig_that_was_given_as_text_is_refused_and_not_repeated() -> No
     with pytest.raises(ClusterUnreachable) as refused:
         Connection({"kubeconfig": "apiVersion: v1\nusers: [{user: {token: s3cret}}]\n"})
     assert str(refused.value) == "no usable kubeconfig: should be a path, not its contents"
+
+
+def test_the_end_of_a_process_is_not_spent_on_what_the_client_library_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(
+        "clusters: [{name: c, cluster: {server: http://127.0.0.1:1}}]\nusers: []\n"
+        "contexts: [{name: c, context: {cluster: c}}]\ncurrent-context: c\n"
+    )
+    gc.unfreeze()
+    Connection({"kubeconfig": str(path)})
+    assert gc.get_freeze_count() > len(gc.get_objects()), "the collector walks the smaller part"
