@@ -1,6 +1,7 @@
 """A pool: its waves, each assigned, then verified, before the next one starts."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Iterable
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -118,10 +119,9 @@ class Pool(pulumi.ComponentResource):
             )
             blocked = _or_failed(_or_failed(blocked, assigned), gate)
             gates.append(gate)
-        read_back = [gate.counted.recover(lambda _: {}) for gate in gates]
-        self.realized = pulumi.Output.all(*read_back).apply(
-            lambda parts: {node: text for part in parts for node, text in sorted((part or {}).items())}
-        )
+        # Each wave's as one text: Pulumi makes an output of every entry of a mapping that it joins with others.
+        read_back = [gate.counted.apply(json.dumps).recover(lambda _: "{}") for gate in gates]
+        self.realized = pulumi.Output.all(*read_back).apply(_joined)
         self.register_outputs({"realized": self.realized})
 
     def _after(self, resource: pulumi.Resource | None) -> pulumi.ResourceOptions:
@@ -147,6 +147,12 @@ def _or_failed(blocked: pulumi.Output[bool], resource: pulumi.Resource) -> pulum
     """
     failed = resource.urn.apply(lambda _: False).recover(lambda _: True)
     return pulumi.Output.all(blocked, failed).apply(any)
+
+
+def _joined(read_back: Iterable[str]) -> dict[str, str]:
+    """Wave by wave, and by node in each; a wave of which nothing is known has nothing."""
+    parts: list[dict[str, str]] = [json.loads(text) or {} for text in read_back]
+    return {node: text for part in parts for node, text in sorted(part.items())}
 
 
 def held_back(members: dict[str, tuple[str, ...]], ready: Collection[str], most: int | None) -> list[str]:
