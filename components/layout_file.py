@@ -9,7 +9,7 @@ rename either. The provider keeps no attributes, because they would be stored to
 """
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import yaml
@@ -25,7 +25,8 @@ from pulumi.dynamic import (
 from components.clean_error import CleanError, one_clean_error
 from components.cluster import Cluster, ClusterArgs, ClusterError
 from components.documents import DocumentError, parse
-from components.drift import unseen
+from components.drift import reports_of, unseen
+from components.look import Node, look
 from mig import labels
 
 Props = dict[str, Any]
@@ -42,6 +43,8 @@ class LayoutFileArgs(TypedDict):
 
     cluster: ClusterArgs
     namespace: pulumi.Input[str]
+    reports: NotRequired[str]
+    """Where the probes write their reports, so that the look at the nodes is the one that the waves share."""
     file: str
     """The stack's layouts, as :func:`mig.parted.dump` writes them."""
 
@@ -95,7 +98,7 @@ class LayoutFile(Resource, module="mig", name="LayoutFile"):
 def write(props: Props) -> Props:
     """Merge and write; returns the outputs."""
     with one_clean_error(LayoutFileFailed):
-        live, carried = _seen(props)
+        live, carried = _seen(props, fresh=True)
         text = union(props["file"], live or {}, carried)
         Cluster(props["cluster"]).write_config_map(
             props["namespace"], labels.LAYOUTS_CONFIG_MAP, {labels.LAYOUTS_KEY: text}
@@ -135,18 +138,17 @@ def edits(file: str, live: Configs | None) -> list[str]:
     ]
 
 
-def _seen(props: Props) -> tuple[Configs | None, set[str]]:
+def _seen(props: Props, fresh: bool = False) -> tuple[Configs | None, set[str]]:
     """The live configs (``None``: no file), and the config names that nodes carry."""
-    cluster = Cluster(props["cluster"])
-    found = cluster.config_map(props["namespace"], labels.LAYOUTS_CONFIG_MAP)
-    return _configs(found), {name for node in cluster.nodes().values() for name in _needed(node["metadata"])}
+    nodes = look(props["cluster"], reports_of(props), fresh).nodes.values()
+    found = Cluster(props["cluster"]).config_map(props["namespace"], labels.LAYOUTS_CONFIG_MAP)
+    return _configs(found), {name for node in nodes for name in _needed(node)}
 
 
-def _needed(node: Mapping[str, Any]) -> set[str]:
+def _needed(node: Node) -> set[str]:
     """What MIG Manager may be told to apply there: now, in a rollback, or when the wave leaves the stack."""
-    notes = node.get("annotations") or {}
-    carried = (node.get("labels") or {}).get(labels.CONFIG, "")
-    return {carried, notes.get(labels.VERIFIED_CONFIG, ""), notes.get(labels.PREVIOUS_CONFIG, "")}
+    notes = node.annotations
+    return {node.config, notes.get(labels.VERIFIED_CONFIG, ""), notes.get(labels.PREVIOUS_CONFIG, "")}
 
 
 def _configs(config_map: dict[str, Any] | None) -> Configs | None:

@@ -41,7 +41,12 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         name = namespace.metadata["name"]
     layouts = MigLayouts(
         "layouts",
-        {"cluster": cluster_args(fleet), "namespace": name, "file": parted.dump(fleet.layouts.values())},
+        {
+            "cluster": cluster_args(fleet),
+            "namespace": name,
+            "reports": settings.probe.namespace,
+            "file": parted.dump(fleet.layouts.values()),
+        },
         _at(provider),
     )
     monitoring = Monitoring(

@@ -7,6 +7,7 @@ import yaml
 from components import layout_file
 from components.errors import ClusterUnreachable
 from components.layout_file import LayoutFileProvider, edits, superfluous, union
+from components.look import Look, Node
 from mig import parted
 from mig.layouts import Layout
 
@@ -51,15 +52,45 @@ def test_a_config_of_somebody_else_that_nodes_carry_is_kept() -> None:
     assert "by-hand" in configs(text)
 
 
+def carrying(config: str) -> Look:
+    """A fleet of one node with that config."""
+    return Look({"n1": Node("n1", {"nvidia.com/mig.config": config}, {}, {}, None)})
+
+
+def test_the_file_is_compared_by_the_look_that_the_waves_share_and_written_after_one_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Written:
+        def __init__(self, _args: object) -> None: ...
+
+        def config_map(self, _namespace: str, _name: str) -> dict[str, object]:
+            return {"data": {"config.yaml": BEFORE}}
+
+        def write_config_map(self, *_: object) -> None: ...
+
+    asked: list[tuple[str, bool]] = []
+
+    def once(_cluster: object, reports: str, fresh: bool) -> Look:
+        asked.append((reports, fresh))
+        return carrying("x")
+
+    monkeypatch.setattr(layout_file, "Cluster", Written)
+    monkeypatch.setattr(layout_file, "look", once)
+    props = {"cluster": {}, "namespace": "gpu-operator", "reports": "mig-fleet", "file": BEFORE}
+    LayoutFileProvider().check(props, props)
+    LayoutFileProvider().update("id", props, props)
+    assert asked == [("mig-fleet", False), ("mig-fleet", True)]
+
+
 @pytest.mark.parametrize("lenient", [False, True])
 def test_an_unreachable_cluster_fails_the_preview_unless_the_stack_says_otherwise(
     monkeypatch: pytest.MonkeyPatch, lenient: bool
 ) -> None:
-    def away(_args: object) -> None:
+    def away(*_: object) -> None:
         raise ClusterUnreachable("the cluster does not answer")
 
     warned: list[str] = []
-    monkeypatch.setattr(layout_file, "Cluster", away)
+    monkeypatch.setattr(layout_file, "look", away)
     monkeypatch.setattr(pulumi.log, "warn", warned.append)
     cluster = {"on_unreachable": "warn"} if lenient else {}
     props = {"cluster": cluster, "namespace": "gpu-operator", "file": BEFORE}
@@ -90,13 +121,11 @@ def test_whatever_others_wrote_into_the_file_is_drift_and_no_crash(
         def config_map(self, _namespace: str, _name: str) -> dict[str, object]:
             return {"data": {"config.yaml": text}}
 
-        def nodes(self) -> dict[str, dict[str, object]]:
-            return {"n1": {"metadata": {"labels": {"nvidia.com/mig.config": "x"}}}}
-
         def write_config_map(self, _namespace: str, _name: str, data: dict[str, str]) -> None:
             assert configs(data["config.yaml"]).keys() >= configs(BEFORE).keys()
 
     monkeypatch.setattr(layout_file, "Cluster", Edited)
+    monkeypatch.setattr(layout_file, "look", lambda *_: carrying("x"))
     props = {"cluster": {}, "namespace": "gpu-operator", "file": BEFORE}
     assert drift in LayoutFileProvider().check(props, props).inputs["drift"]
     assert LayoutFileProvider().update("id", props, props).outs == props
