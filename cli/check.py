@@ -4,15 +4,14 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 import click
 
-from cli import cost
+from cli import cost, proven
 from cli.judged import Judged, Level, judge
 from cli.profile import is_profile
 from components.documents import DocumentError, open_document
-from mig import Proof, Verdict, gpus, pictures, prove
+from mig import Verdict, gpus, prove
 from mig.cost import Basis
 from mig.errors import MigError
 
@@ -83,9 +82,9 @@ def _layout(gpu: str, wishes: tuple[str, ...], money: cost.Asked | None, as_json
         raise click.UsageError(str(exc)) from None
     price = cost.of(proof, money) if money and proof.fits else None
     if as_json:
-        click.echo(json.dumps(described(proof) | ({"cost": price and price.plain()} if money else {}), indent=2))
+        click.echo(json.dumps(proven.described(proof) | ({"cost": price and price.plain()} if money else {}), indent=2))
     else:
-        _say(proof)
+        proven.say(proof)
         for line in price.told() if price else ():
             click.echo(f"  {line}")
     return EXIT[proof.verdict]
@@ -101,34 +100,6 @@ def _counts(wishes: tuple[str, ...]) -> dict[str, int]:
     if not any(counts.values()):
         raise click.UsageError("no instance is asked for; as in: 1g.10gb=7")
     return counts
-
-
-def described(proof: Proof) -> dict[str, Any]:
-    """A proof as plain data."""
-    return {
-        "gpu": proof.gpu.name,
-        "request": dict(proof.request),
-        "verdict": str(proof.verdict),
-        "placements": [{"profile": p.profile, "start": p.start, "size": p.size} for p in proof.placements],
-        "order": list(proof.order),
-        "reason": proof.reason,
-        "nearest": [dict(layout) for layout in proof.nearest],
-        "confidence": proof.confidence,
-        "requires": list(proof.requires),
-    }
-
-
-def _say(proof: Proof) -> None:
-    click.echo(f"{proof.verdict} on {proof.gpu.name}: {proof.reason}")
-    if proof.fits:
-        click.echo(f"\n  {pictures.row(proof.gpu, proof)}\n")
-        click.echo(f"  create in this order: {', '.join(proof.order)}")
-        click.echo(f"  placements: {pictures.CONFIDENCE[proof.confidence]}")
-        for requirement in proof.requires:
-            click.echo(f"  needs {requirement}")
-    for number, layout in enumerate(proof.nearest):
-        wish = " ".join(f"{name}={count}" for name, count in layout.items())
-        click.echo(f"{'  what fits: ' if not number else '         or: '}{wish}")
 
 
 def _files(paths: tuple[str, ...], gpus_per_node: int | None, as_json: bool) -> int:

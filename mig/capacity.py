@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mig.gpus import GpuModel
 from mig.layouts import Layout
 from mig.profiles import Profile
 
@@ -15,6 +16,11 @@ class Offer:
     slices: int
     memory_mib: int | None
     sm_count: int | None
+
+    @property
+    def memory_gib(self) -> float | None:
+        """The memory of all of them in GiB, which the GB of their name overstates."""
+        return None if self.memory_mib is None else self.memory_mib / 1024
 
     def __add__(self, other: "Offer") -> "Offer":
         memory = (
@@ -46,13 +52,13 @@ def of(layout: Layout, gpus_per_node: int, nodes: int = 1) -> Capacity:
     counts: Counter[str] = Counter()
     for cut in cuts:
         counts.update(cut or {})
-    offers = {name: _offer(layout, name, count * nodes) for name, count in sorted(counts.items())}
+    offers = {name: offer(layout.model, name, count * nodes) for name, count in sorted(counts.items())}
     return Capacity(layout.gpu, offers, sum(cut is None for cut in cuts) * nodes)
 
 
-def _offer(layout: Layout, name: str, count: int) -> Offer:
-    row = layout.model.profile(name)
-    profile = Profile.parse(name)
+def offer(gpu: GpuModel, name: str, count: int = 1) -> Offer:
+    """What so many slices of a profile offer. Raises UnknownProfile, InvalidProfile."""
+    row, profile = gpu.profile(name), Profile.parse(name)
     part = next((ci for ci in row.compute_instances if ci.slices == profile.compute), None)
     sms = part.sm_count if profile.is_split and part else row.sm_count
     # Parts of a GPU instance share its memory: each is told its share, so that sums stay true.

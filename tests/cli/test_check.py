@@ -55,6 +55,16 @@ def test_json_holds_verdict_placements_order_and_reason() -> None:
     assert json.loads(run("check", "--gpu", "H100-80GB", "1g.10gb=8", "--json").output)["nearest"][0] == {"1g.10gb": 7}
 
 
+def test_what_fits_is_told_with_its_slices_gib_and_sms() -> None:
+    result = run("check", "--gpu", "A100-80GB", "1g.10gb=4", "1c.3g.40gb=3")
+    assert "  offers 4x 1g.10gb, each with 9.50 GiB and 14 SMs\n" in result.output
+    assert "  offers 3x 1c.3g.40gb, each with 13.08 GiB and 14 SMs\n" in result.output, "a part has its share of memory"
+    assert "each with an unknown amount of memory" in run("check", "--gpu", "H20-96GB", "1g.12gb").output
+    answer = json.loads(run("check", "--gpu", "H100-80GB", "1g.10gb=7", "--json").output)
+    assert answer["capacity"] == {"1g.10gb": {"slices": 7, "memoryGib": 68.25, "sms": 112}}
+    assert json.loads(run("check", "--gpu", "H100-80GB", "1g.10gb=8", "--json").output)["capacity"] == {}
+
+
 def test_what_we_write_is_sound(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(parted.dump([Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})]))
