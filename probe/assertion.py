@@ -56,7 +56,7 @@ def judge(path: str, config: str | None, read: Callable[[], Report]) -> int:
         return UNKNOWN
     wrong = unsure = 0
     for gpu in report.gpus:
-        doubt = undecided(gpu, entries)
+        doubt = undecided(gpu, file, name)
         difference = None if doubt else compare(gpu, file.for_gpu(name, gpu.pci_id, gpu.index))
         unsure += doubt is not None
         wrong += difference is not None
@@ -71,19 +71,17 @@ def _summary(wrong: int, unsure: int, gpus: int) -> str:
     return f"{unsure} of {gpus} GPUs cannot be told" if unsure else "every GPU is as declared"
 
 
-def undecided(gpu: Gpu, entries: tuple[Entry, ...]) -> str | None:
-    """Why it cannot be told which entry is this GPU's, the last one that matches; ``None`` where it can.
+def undecided(gpu: Gpu, file: PartedFile, name: str) -> str | None:
+    """Why it cannot be told which entry is this GPU's; ``None`` where it can.
 
     A report holds no subsystem id, so whether a filter with one matches is not known.
     """
-    for entry in reversed(entries):
-        if entry.matches(gpu.pci_id, gpu.index):
-            return None
-        if entry.may_match(gpu.pci_id, gpu.index):
-            words = ", ".join(entry.device_filter)
-            why = f"the device filter {words} wants a certain board, and which one this is, a reading does not hold"
-            return f"cannot be told, for {why}; nvidia-mig-parted assert knows it"
-    return None
+    entry = file.of_a_board(name, gpu.pci_id, gpu.index)
+    if entry is None:
+        return None
+    words = ", ".join(entry.device_filter)
+    why = f"the device filter {words} wants a certain board, and which one this is, a reading does not hold"
+    return f"cannot be told, for {why}; nvidia-mig-parted assert knows it"
 
 
 def compare(gpu: Gpu, entry: Entry | None) -> str | None:
