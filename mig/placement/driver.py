@@ -65,6 +65,8 @@ def creation(kinds: Sequence[Kind], taken: int = 0) -> Creation | None:
     starts = [] if largest_first else search(kinds, taken)
     if starts is None:
         return None
+    if largest_first and _lowest_completes(kinds, taken):
+        return Creation(largest_first)
     if (steps := _order(tuple(kinds), taken, taken, set())) is not None:
         return Creation(steps)
     if largest_first:
@@ -81,6 +83,15 @@ def _greedy(kinds: Iterable[Kind], taken: int) -> list[Step] | None:
         steps.append((kind, start))
         taken |= ((1 << kind.size) - 1) << start
     return steps
+
+
+def _lowest_completes(kinds: Iterable[Kind], taken: int) -> bool:
+    for kind in kinds:
+        start = _lowest_free(kind, taken)
+        if start is None:
+            return False
+        taken |= ((1 << kind.size) - 1) << start
+    return True
 
 
 def _order(

@@ -43,17 +43,17 @@ class Grid:
 
     def within_limits(self, counts: Sequence[int]) -> bool:
         """The limits that hold wherever the instances stand."""
-        chosen = [(kind, count) for kind, count in zip(self.kinds, counts, strict=True) if count]
-        if any(count > kind.max_instances for kind, count in chosen):
-            return False
-        if sum(count for _, count in chosen) > self.instances:
-            return False
-        if sum(kind.compute * count for kind, count in chosen) > self.compute:
-            return False
-        return all(
-            sum(kind.engines[engine] * count for kind, count in chosen) <= limit
-            for engine, limit in enumerate(self.engines)
-        )
+        instances = compute = 0
+        engines = [0] * len(self.engines)
+        for kind, count in zip(self.kinds, counts, strict=True):
+            if count:
+                instances += count
+                compute += kind.compute * count
+                if count > kind.max_instances or instances > self.instances or compute > self.compute:
+                    return False
+                for engine, each in enumerate(kind.engines):
+                    engines[engine] += each * count
+        return all(needed <= limit for needed, limit in zip(engines, self.engines, strict=True))
 
     def flatten(self, counts: Sequence[int]) -> list[Kind]:
         """The instances one by one, in creation order."""

@@ -1,18 +1,13 @@
-"""All layouts of a GPU: the feasible ones, the maximal ones, and those nearest to one that does not fit."""
+"""All layouts of a GPU: the feasible ones, the maximal ones, and how much still fits beside what stands there."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from mig.gpus import Geometry, GpuModel, find
 from mig.placement.grid import grid_of, search
 from mig.placement.kept import counts_of, settled, standing
 from mig.placement.placed import Placement, mask_of
-from mig.placement.request import instances_of, spoken
-
-if TYPE_CHECKING:
-    from mig.placement.proof import Proof
 
 Layout = Mapping[str, int]
 
@@ -22,13 +17,13 @@ def feasible(gpu: GpuModel | str) -> tuple[Layout, ...]:
     established.
     """
     model = gpu if isinstance(gpu, GpuModel) else find(gpu)
-    return tuple(_named(model, counts) for counts in _feasible(model))
+    return tuple(named(model, counts) for counts in _feasible(model))
 
 
 def maximal(gpu: GpuModel | str) -> tuple[Layout, ...]:
     """The feasible layouts to which no instance can be added, largest instances first."""
     model = gpu if isinstance(gpu, GpuModel) else find(gpu)
-    return tuple(_named(model, counts) for counts in _maximal(model))
+    return tuple(named(model, counts) for counts in maximal_counts(model))
 
 
 def room(gpu: GpuModel | str, kept: Iterable[Placement]) -> Layout:
@@ -53,43 +48,6 @@ def room(gpu: GpuModel | str, kept: Iterable[Placement]) -> Layout:
     return MappingProxyType(found)
 
 
-def nearest(proof: "Proof", limit: int = 3) -> tuple[Layout, ...]:
-    """Maximal layouts that hold the kept instances and differ from the request by the fewest memory slices.
-
-    Variants with suffixes, ``1g.24gb-me``, are proposed only to those who asked for one. The kept instances are not
-    part of the answer. Where boards differ in names the answer has those of the boards that the request names.
-    """
-    grid = grid_of(proof.gpu)
-    asked = instances_of(proof.gpu, proof.request)
-    kept = counts_of(proof.gpu, proof.kept)
-    wanted = [asked.get(kind.name, 0) + kept[kind.index] for kind in grid.kinds]
-
-    def distance(counts: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]]:
-        changed = [abs(have - want) for have, want in zip(counts, wanted, strict=True)]
-        slices = sum(change * kind.size for change, kind in zip(changed, grid.kinds, strict=True))
-        return slices, sum(changed), tuple(-count for count in counts)
-
-    answers = []
-    for counts in sorted(_maximal(proof.gpu), key=distance):
-        rest = tuple(have - keep for have, keep in zip(counts, kept, strict=True))
-        names = [kind.name for kind, count in zip(grid.kinds, rest, strict=True) if count > 0]
-        plain = all(proof.gpu.profiles[name].profile.is_plain or name in asked for name in names)
-        if min(rest) >= 0 and names and plain and search(grid.flatten(rest), mask_of(proof.kept)) is not None:
-            answers.append(_renamed(proof, _named(proof.gpu, rest)))
-        if len(answers) == limit:
-            break
-    return tuple(answers)
-
-
-def _renamed(proof: "Proof", layout: Layout) -> Layout:
-    """The layout in the names of the boards whose names the request has."""
-    own_names = spoken(proof.gpu, proof.request)
-    rows = [proof.gpu.profiles[name] for name in own_names]
-    boards = {it.where for row in rows for it in row.alternate_names if it.name == own_names[row.name]}
-    others = {name: it.name for name in layout for it in proof.gpu.profiles[name].alternate_names if it.where in boards}
-    return MappingProxyType({others.get(name, name): count for name, count in layout.items()})
-
-
 @cache
 def _feasible(gpu: GpuModel) -> tuple[tuple[int, ...], ...]:
     """Adding instances never makes an impossible layout possible, so growing from nothing finds every feasible one."""
@@ -109,7 +67,8 @@ def _feasible(gpu: GpuModel) -> tuple[tuple[int, ...], ...]:
 
 
 @cache
-def _maximal(gpu: GpuModel) -> tuple[tuple[int, ...], ...]:
+def maximal_counts(gpu: GpuModel) -> tuple[tuple[int, ...], ...]:
+    """The maximal layouts as counts of the grid's kinds, largest instances first."""
     known = set(_feasible(gpu))
     return tuple(
         sorted(
@@ -123,5 +82,6 @@ def _maximal(gpu: GpuModel) -> tuple[tuple[int, ...], ...]:
     )
 
 
-def _named(gpu: GpuModel, counts: tuple[int, ...]) -> Layout:
+def named(gpu: GpuModel, counts: tuple[int, ...]) -> Layout:
+    """Counts of the grid's kinds as a layout."""
     return MappingProxyType({kind.name: count for kind, count in zip(grid_of(gpu).kinds, counts, strict=True) if count})

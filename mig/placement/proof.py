@@ -8,7 +8,7 @@ from mig.gpus import Geometry, GpuModel, Places, find
 from mig.placement.driver import creation
 from mig.placement.grid import grid_of
 from mig.placement.kept import counts_of, standing
-from mig.placement.maximal import nearest
+from mig.placement.nearest import nearest
 from mig.placement.placed import Placement, mask_of
 from mig.placement.reasons import explain
 from mig.placement.request import canonical, instances_of, spoken
@@ -109,9 +109,12 @@ def _no(gpu: GpuModel, request: tuple[tuple[str, int], ...], kept: tuple[Placeme
     return Proof(gpu, request, kept, Verdict.IMPOSSIBLE, (), (), "none", ())
 
 
+_STRENGTH = tuple(Places)
+
+
 def _confidence(gpu: GpuModel, names: Iterable[str]) -> str:
     words = {gpu.profiles[name].placement_confidence for name in names}
-    return max(words, key=list(Places).index, default=Places.OUTPUT)
+    return max(words, key=_STRENGTH.index, default=Places.OUTPUT)
 
 
 def _requirements(gpu: GpuModel, names: set[str]) -> tuple[str, ...]:
