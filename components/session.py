@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,9 +83,8 @@ def session(where: Mapping[str, str]) -> Session:
 
 def _opened(where: Mapping[str, str]) -> Session:
     import yaml
-    from kubernetes import client, config
-    from kubernetes.config import ConfigException
 
+    client, config = _library().client, _library().config
     settings = client.Configuration()
     settings.retries = False
     settings.connection_pool_maxsize = MOST_AT_ONCE
@@ -103,13 +103,25 @@ def _opened(where: Mapping[str, str]) -> Session:
 
     try:
         _with_credentials(place, load)
-    except (ConfigException, OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError) as exc:
+    except (config.ConfigException, OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError) as exc:
         raise ClusterUnreachable(f"no usable kubeconfig at {place}: {exc}") from None
-    api = client.ApiClient(settings)
-    # What the library loaded stays to the end of the process; walked by the collector, that end takes a sixth of a
-    # second longer (benchmarks/preview.py).
-    gc.freeze()
-    return Session(place, settings, api)
+    return Session(place, settings, client.ApiClient(settings))
+
+
+@cache
+def _library() -> Any:
+    """The client library, of hundreds of modules that stay until the process ends.
+
+    The collector walks them neither while they come nor at that end, which took a fifth of a second of each preview
+    (benchmarks/preview.py).
+    """
+    gc.disable()
+    try:
+        import kubernetes
+    finally:
+        gc.freeze()
+        gc.enable()
+    return kubernetes
 
 
 def _with_credentials(place: str, act: Callable[[], T]) -> T:
