@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from components.documents import Document, DocumentError, parse
+from cli.config_map import files_of
+from components.documents import Document, DocumentError
 from mig import parted
 from mig.errors import InvalidPartedFile
-from mig.labels import LAYOUTS_KEY
 from mig.parted.lint import ADVICE, Trap, lint
 from stacks import fleet, problems
 
@@ -39,50 +38,10 @@ def judge(document: Document, gpus_per_node: int | None = None) -> list[Judged]:
     data = document.data
     if isinstance(data, Mapping) and "config" in data and "mig-configs" not in data:
         return _overlooked(document) + _stack(document)
-    inner = config_maps(document)
+    inner = files_of(document)
     if inner is not None:
         return _overlooked(document) + [finding for file in inner for finding in _file(file, gpus_per_node)]
     return _file(document, gpus_per_node)
-
-
-def config_maps(document: Document) -> list[Document] | None:
-    """The mig-parted files inside a ConfigMap or a list of them (`kubectl get configmaps -o yaml`), each from its key
-    ``config.yaml``; None for anything else. Raises DocumentError where there is none.
-    """
-    data = document.data
-    kind = data.get("kind") if isinstance(data, Mapping) else None
-    if kind == "ConfigMap":
-        text = _layouts(data)
-        if text is None:
-            why = f"the ConfigMap has no key {LAYOUTS_KEY}, the one that MIG Manager reads"
-            raise DocumentError(document.at("data"), why)
-        return [parse(f"{document.name}, key {LAYOUTS_KEY}", text.encode())]
-    if kind not in ("List", "ConfigMapList"):
-        return None
-    listed = data.get("items")
-    items = [(item, _layouts(item)) for item in (listed if isinstance(listed, list) else ())]
-    files = [
-        parse(f"{document.name}, ConfigMap {_name(item)}, key {LAYOUTS_KEY}", text.encode())
-        for item, text in items
-        if text is not None and "mig-configs" in text
-    ]
-    if not files:
-        why = f"no ConfigMap of the list has a mig-parted file under {LAYOUTS_KEY}, the key that MIG Manager reads"
-        raise DocumentError(document.at("items"), why)
-    return files
-
-
-def _layouts(config_map: Any) -> str | None:
-    """The text from which MIG Manager reads its layouts."""
-    is_one = isinstance(config_map, Mapping) and config_map.get("kind") == "ConfigMap"
-    content = config_map.get("data") if is_one else None
-    text = content.get(LAYOUTS_KEY) if isinstance(content, Mapping) else None
-    return text if isinstance(text, str) else None
-
-
-def _name(config_map: Mapping[str, Any]) -> str:
-    metadata = config_map.get("metadata")
-    return str(metadata.get("name", "?")) if isinstance(metadata, Mapping) else "?"
 
 
 def _overlooked(document: Document) -> list[Judged]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.judged import config_maps
+from cli.config_map import files_of
 from components.documents import Document, DocumentError, parse
 from mig import labels, parted, strategy
 from mig.errors import InvalidPartedFile, shown
@@ -32,7 +32,7 @@ class Found:
 def read(document: Document, found: Found) -> None:
     """Adds what a document holds. Raises DocumentError for one that holds nothing to import, or is broken."""
     found.left += map(str, document.overlooked)
-    inner = config_maps(document)
+    inner = files_of(document)
     for file in [document] if inner is None else inner:
         if file is not document:
             found.left += map(str, file.overlooked)
