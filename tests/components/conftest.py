@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components import assignment
+from components import handover
 from components import look as look_module
 from components.comparison import Expected
 from components.look import Node
@@ -38,7 +38,7 @@ def fleet(monkeypatch: pytest.MonkeyPatch) -> Fleet:
     fleet = Fleet("n1", "n2")
     for module in (order, look_module):
         monkeypatch.setattr(module, "Cluster", lambda _args: MemoryCluster(fleet))
-    for module in (assignment, barrier, change, drain, gate, look_module, order, recovery):
+    for module in (barrier, change, drain, gate, handover, look_module, order, recovery):
         monkeypatch.setattr(module, "time", fleet.clock)
     look_module.forget()
     return fleet

@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.assignment import AssignmentFailed
 from components.errors import ClusterError
+from components.handover import AssignmentFailed
 from components.rollout.barrier import BLIND_S, WITHIN_S
 from tests.components.memory.fleet import DENSE, MANAGER, OPERATOR, WIDE, Fleet
 from tests.components.memory.wave import ASSIGNMENT, a_wave

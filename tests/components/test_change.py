@@ -2,9 +2,9 @@
 
 import pytest
 
-from components.assignment import AssignmentFailed
+from components.acceptance import VerificationFailed
 from components.errors import ClusterError
-from components.verification import VerificationFailed
+from components.handover import AssignmentFailed
 from mig import labels
 from tests.components.memory.fleet import DENSE, Fleet
 from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, a_wave, roll_out

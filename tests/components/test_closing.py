@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from components.assignment import AssignmentFailed
+from components.acceptance import VerificationFailed
 from components.errors import ClusterError, Conflict
+from components.handover import AssignmentFailed
 from components.look import Node, forget
 from components.rollout.closing import how_to_open
-from components.verification import VerificationFailed
 from mig import labels
 from tests.components.memory.api import MemoryCluster
 from tests.components.memory.fleet import FAILS, WIDE, Fleet

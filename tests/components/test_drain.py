@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.assignment import AssignmentFailed
 from components.errors import ClusterError
+from components.handover import AssignmentFailed
 from tests.components.memory.fleet import DENSE, OPERATOR, WORK_S, Fleet
 from tests.components.memory.wave import ASSIGNMENT, a_wave
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from components.acceptance import VerificationFailed
 from components.errors import ClusterUnreachable
 from components.rollout.gate import CONVERGENCE_S
-from components.verification import VerificationFailed
 from mig import labels
 from mig.report import Instance
 from tests.components.memory.fleet import DENSE, FAILS, STAYS_PENDING, Fleet, a_gpu

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from components.assignment import AssignmentFailed
+from components.handover import AssignmentFailed
 from mig import labels
 from mig.labels import DEPLOY_PREFIX
 from tests.components.memory.fleet import A100, MANAGER, OPERATOR, Fleet, a_gpu

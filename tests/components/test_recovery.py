@@ -2,9 +2,9 @@
 
 import pytest
 
+from components.acceptance import VerificationFailed
 from components.errors import ClusterError
 from components.rollout.recovery import ALONE_S, STALE_S, UNHEARD_S
-from components.verification import VerificationFailed
 from mig import labels
 from tests.components.memory.api import MemoryCluster
 from tests.components.memory.fleet import (

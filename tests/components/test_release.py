@@ -2,10 +2,10 @@
 
 import pytest
 
-from components.assignment import AssignmentFailed
+from components.acceptance import VerificationFailed
 from components.errors import ClusterError
+from components.handover import AssignmentFailed
 from components.look import forget
-from components.verification import VerificationFailed
 from mig import labels
 from tests.components.memory.fleet import DENSE, FAILS, SUCCEEDS, WIDE, Fleet
 from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out

@@ -2,8 +2,8 @@
 
 import pytest
 
+from components.acceptance import VerificationFailed
 from components.errors import ClusterError
-from components.verification import VerificationFailed
 from mig import labels
 from tests.components.memory.fleet import DENSE, FAILS, MANAGER, OPERATOR, SUCCEEDS, WIDE, Fleet
 from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out

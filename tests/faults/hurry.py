@@ -10,12 +10,12 @@ from typing import Any
 
 import yaml
 
-from components import assignment, connection
+from components import connection, handover
 from components.rollout import barrier, change, drain, gate, order, recovery
 
 CHANGES: dict[ModuleType, dict[str, Any]] = {
     order: {"POLL_S": 0.15},
-    assignment: {"POLL_S": 0.15},
+    handover: {"POLL_S": 0.15},
     gate: {"POLL_S": 0.15, "CONVERGENCE_S": 3.5},
     change: {"POLL_S": 0.15},
     drain: {"POLL_S": 0.15, "ASK_AGAIN_S": 0.2},
