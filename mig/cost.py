@@ -5,11 +5,14 @@ Hat's Koku charges. Where the shares of one GPU add up to more than 1 (4g + 3g: 
 GPU never earns more than its price; where they add up to less, the rest is stranded: no pod can ever use it.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mig.errors import InvalidRequest
 from mig.gpus import GpuModel, find
+from mig.placement.request import canonical
 from mig.profiles import Profile
 
 
@@ -40,24 +43,33 @@ class Account:
 
 
 def shares(gpu: GpuModel | str, profiles: Mapping[str, int], basis: Basis = Basis.MAX) -> dict[str, float]:
-    """The share of the GPU, 0 to 1, that **one** slice of each profile stands for in this layout. Raises
-    UnknownProfile.
+    """The share of the GPU, 0 to 1, that **one** slice of each profile stands for in this layout, by the canonical
+    names. Raises UnknownGpu, UnknownProfile, InvalidCount, InvalidRequest.
     """
-    model = find(gpu) if isinstance(gpu, str) else gpu
-    raw = {name: _fraction(model, name, basis) for name, count in profiles.items() if count}
-    total = sum(raw[name] * profiles[name] for name in raw)
-    return {name: share / max(1.0, total) for name, share in sorted(raw.items())}
+    model = gpu if isinstance(gpu, GpuModel) else find(gpu)
+    counts = dict(canonical(model, profiles))
+    if basis not in set(Basis):
+        raise InvalidRequest("the basis", basis, f"one of {', '.join(Basis)}")
+    raw = {name: _fraction(model, name, Basis(basis)) for name in counts}
+    total = sum(raw[name] * count for name, count in counts.items())
+    return {name: share / max(1.0, total) for name, share in raw.items()}
 
 
 def stranded(gpu: GpuModel | str, profiles: Mapping[str, int], basis: Basis = Basis.MAX) -> float:
-    """The share of the GPU that this layout gives to nobody."""
-    return max(0.0, 1.0 - sum(share * profiles[name] for name, share in shares(gpu, profiles, basis).items()))
+    """The share of the GPU that this layout gives to nobody. Raises what :func:`shares` raises."""
+    model = gpu if isinstance(gpu, GpuModel) else find(gpu)
+    each, counts = shares(model, profiles, basis), dict(canonical(model, profiles))
+    return max(0.0, 1.0 - sum(each[name] * count for name, count in counts.items()))
 
 
 def per_slice(
     price: float, gpu: GpuModel | str, profiles: Mapping[str, int], basis: Basis = Basis.MAX
 ) -> dict[str, float]:
-    """The price of one slice of each profile, in the currency and time unit of ``price``."""
+    """The price of one slice of each profile, in the currency and time unit of ``price``. Raises what :func:`shares`
+    raises, and InvalidRequest for a price that is none.
+    """
+    if isinstance(price, bool) or not isinstance(price, (int, float)) or not (math.isfinite(price) and price >= 0):
+        raise InvalidRequest("the price", price, "a number from 0")
     return {name: price * share for name, share in shares(gpu, profiles, basis).items()}
 
 
@@ -70,16 +82,44 @@ def account(
 ) -> Account:
     """Splits the price of one GPU. ``busy`` gives, by profile, the utilisation (0 to 1) of each slice that has a
     pod.
+
+    Raises what :func:`per_slice` raises, and InvalidRequest for slices that are busy but not in the layout: money that
+    is not accounted for would be a wrong sum.
     """
-    prices = per_slice(price, gpu, profiles, basis)
+    model = gpu if isinstance(gpu, GpuModel) else find(gpu)
+    counts = dict(canonical(model, profiles))
+    prices = per_slice(price, model, counts, basis)
+    working = _working(model, counts, busy)
     used = idle = unallocated = 0.0
     for name, each in prices.items():
-        with_pod = list(busy.get(name, ()))[: profiles[name]]
-        work = sum(min(1.0, max(0.0, utilisation)) for utilisation in with_pod)
-        used += each * work
-        idle += each * (len(with_pod) - work)
-        unallocated += each * (profiles[name] - len(with_pod))
-    return Account(used, idle, unallocated, price * stranded(gpu, profiles, basis))
+        with_pod = working.get(name, ())
+        used += each * sum(with_pod)
+        idle += each * (len(with_pod) - sum(with_pod))
+        unallocated += each * (counts[name] - len(with_pod))
+    return Account(used, idle, unallocated, price * stranded(model, counts, basis))
+
+
+def _working(
+    gpu: GpuModel, counts: Mapping[str, int], busy: Mapping[str, Sequence[float]]
+) -> Mapping[str, Sequence[float]]:
+    """The utilisations by canonical name; what a meter says beyond 0 to 1 is taken as 0 or 1."""
+    if not isinstance(busy, Mapping):
+        raise InvalidRequest("busy", busy, "utilisations by profile, {'1g.10gb': [0.8]}")
+    found: dict[str, list[float]] = {}
+    for spelling, values in busy.items():
+        ((name, _),) = canonical(gpu, [spelling])
+        if isinstance(values, str) or not isinstance(values, Sequence) or not all(map(_is_number, values)):
+            raise InvalidRequest(f"busy slices of {name}", values, "numbers from 0 to 1, one for each slice with a pod")
+        found.setdefault(name, []).extend(min(1.0, max(0.0, value)) for value in values)
+    for name, utilisations in found.items():
+        if len(utilisations) > counts.get(name, 0):
+            wanted = f"at most the {counts.get(name, 0)} of the layout"
+            raise InvalidRequest(f"busy slices of {name}", len(utilisations), wanted)
+    return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _fraction(gpu: GpuModel, name: str, basis: Basis) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mig.errors import MigError, Problem, shown
 from mig.gpus import GpuModel
@@ -10,12 +11,26 @@ from mig.placement.request import canonical
 Counted = tuple[tuple[str, int], ...]
 
 
+LARGEST = 2**63 - 1
+"""No mig-parted file holds a larger number: its reader counts in Go's int."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What some GPUs of a node look like: ``devices`` None is all of them, ``profiles`` None is MIG off."""
+    """What some GPUs of a node look like: ``devices`` None is all of them, ``profiles`` None is MIG off.
+
+    It keeps what it was given: neither the caller's mapping nor its own can be changed under it later.
+    """
 
     devices: tuple[int, ...] | None
     profiles: Mapping[str, int] | None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.profiles, Mapping):
+            object.__setattr__(self, "profiles", MappingProxyType(dict(self.profiles)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Cut, (self.devices, None if self.profiles is None else dict(self.profiles))
 
 
 def settle(gpu: GpuModel, cuts: Sequence[Cut], paths: Sequence[str]) -> tuple[tuple[Cut, ...], list[Problem]]:
@@ -52,6 +67,9 @@ def _profiles(gpu: GpuModel, profiles: Mapping[str, int], path: str, problems: l
         except MigError as error:
             problems.append(Problem(f"{path}.{name}", str(error)))
             good = False
+    for spelling, number in counts.items():
+        if number > LARGEST:
+            problems.append(Problem(f"{path}.{spelling}", f"must be a count up to {LARGEST}, found {shown(number)}"))
     if good and not counts:
         problems.append(Problem(path, "holds no instance; for GPUs without MIG write disabled: true"))
     return tuple(sorted(counts.items()))
@@ -71,6 +89,8 @@ def _device_problems(cuts: Sequence[Cut], paths: Sequence[str]) -> list[Problem]
         for index in cut.devices or ():
             if isinstance(index, bool) or not isinstance(index, int) or index < 0:
                 problems.append(Problem(where, f"GPU indexes are whole numbers from 0, found {shown(index)}"))
+            elif index > LARGEST:
+                problems.append(Problem(where, f"GPU indexes go up to {LARGEST}, found {shown(index)}"))
             elif index in seen:
                 problems.append(Problem(where, f"GPU {index} stands there twice"))
             else:

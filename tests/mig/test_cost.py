@@ -1,6 +1,7 @@
 """Capacity and cost: sums that come out."""
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from mig import Layout, capacity, cost, gpus
 from mig.cost import Basis
+from mig.errors import InvalidCount, InvalidRequest, MigError, UnknownGpu, UnknownProfile
 from mig.placement import feasible
 
 ESTABLISHED = [model for model in gpus.all_models() if feasible(model)]
@@ -54,6 +56,56 @@ def test_used_idle_unallocated_and_stranded_are_the_price(data: st.DataObject, p
     account = cost.account(price, model, layout, busy, basis)
     assert math.isclose(account.price, price, rel_tol=1e-9, abs_tol=1e-9)
     assert min(account.used, account.idle, account.unallocated, account.stranded) >= -1e-9
+
+
+def test_aliases_are_the_slices_they_name() -> None:
+    busy = {"1c.1g.10gb": [0.5], "1g.10gb": [1.0]}
+    account = cost.account(7.0, "H100-80GB", {"1c.1g.10gb": 3, "1g.10gb": 4}, busy)
+    assert cost.shares("H100-80GB", {"1c.1g.10gb": 7}) == cost.shares("H100-80GB", {"1g.10gb": 7})
+    assert (account.used, account.idle, account.unallocated) == pytest.approx((1.5, 0.5, 5.0))
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "why"),
+    [
+        ({"profiles": {"1g.10gb": "7"}}, InvalidCount, "must have a whole number from 0 as its count, found '7'"),
+        ({"profiles": {"1g.10gb": 7.0}}, InvalidCount, "found 7.0"),
+        ({"profiles": None}, InvalidRequest, "profiles must be counted, .* found None"),
+        ({"profiles": {"1g.5gb": 7}}, UnknownProfile, "did you mean '1g.10gb'"),
+        ({"gpu": 5}, UnknownGpu, "unknown GPU model 5"),
+        ({"price": "2.50"}, InvalidRequest, "the price must be a number from 0, found '2.50'"),
+        ({"price": -2.5}, InvalidRequest, "the price must be a number from 0, found -2.5"),
+        ({"price": math.nan}, InvalidRequest, "found nan"),
+        ({"price": True}, InvalidRequest, "found True"),
+        ({"basis": "watts"}, InvalidRequest, "the basis must be one of max, compute, memory, found 'watts'"),
+        (
+            {"busy": {"3g.40gb": [1.0]}},
+            InvalidRequest,
+            "busy slices of 3g.40gb must be at most the 0 of the layout, found 1",
+        ),
+        ({"busy": {"1g.10gb": [0.1] * 8}}, InvalidRequest, "must be at most the 7 of the layout, found 8"),
+        ({"busy": {"1g.1gb": [1.0]}}, UnknownProfile, "did you mean '1g.10gb'"),
+        (
+            {"busy": {"1g.10gb": 1.0}},
+            InvalidRequest,
+            "busy slices of 1g.10gb must be numbers from 0 to 1, .* found 1.0",
+        ),
+        ({"busy": {"1g.10gb": ["1"]}}, InvalidRequest, r"found \['1'\]"),
+        ({"busy": {"1g.10gb": [math.nan]}}, InvalidRequest, r"found \[nan\]"),
+        ({"busy": None}, InvalidRequest, "busy must be utilisations by profile, .* found None"),
+    ],
+)
+def test_what_cannot_be_accounted_for_is_refused_in_words(
+    asked: dict[str, Any], error: type[MigError], why: str
+) -> None:
+    proper: dict[str, Any] = {"price": 2.5, "gpu": "H100-80GB", "profiles": {"1g.10gb": 7}, "busy": {"1g.10gb": [0.5]}}
+    assert cost.account(**proper).price == pytest.approx(2.5)
+    with pytest.raises(error, match=why):
+        cost.account(**proper | asked)
+
+
+def test_what_a_meter_says_beyond_full_is_full() -> None:
+    assert cost.account(7.0, "H100-80GB", {"1g.10gb": 7}, {"1g.10gb": [1.2, -0.1]}).used == pytest.approx(1.0)
 
 
 def test_capacity_counts_slices_memory_and_sms_of_all_nodes() -> None:

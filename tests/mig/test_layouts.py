@@ -2,12 +2,14 @@
 
 import pickle
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mig import Cut, Layout, Strategy, gpus
+from components.documents import parse
+from mig import Cut, Layout, Strategy, gpus, parted
 from mig.errors import AmbiguousGpu, InvalidLayout, UnknownGpu
 from mig.labels import ALL_DISABLED
 from mig.placement import feasible
@@ -55,7 +57,7 @@ def test_layouts_survive_pickling(layout: Layout) -> None:
 
 
 # Nodes carry these names. A change here re-partitions every fleet at its next update: only ever add lines.
-GOLDEN = {
+GOLDEN: dict[str, dict[str, Any]] = {
     "inference-dense-255390f5": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}},
     "training-and-inference-7fed796b": {
         "gpu": "A100-80GB",
@@ -66,7 +68,29 @@ GOLDEN = {
         "gpus": [{"devices": [0], "profiles": {"1g.10gb+me": 1}}, {"devices": [1], "disabled": True}],
     },
     "even-d345d836": {"gpu": "A30-24GB", "balanced": True},
-    ALL_DISABLED: {"gpu": "H100-80GB", "disabled": True},
+    "dense-e81ebc37": {"gpu": "A100-40GB", "all": {"1g.5gb": 7}},
+    "dense-635465ea": {"gpu": "A800-40GB", "all": {"1g.5gb": 7}},
+    "dense-ad559426": {"gpu": "A800-80GB", "all": {"1g.10gb": 7}},
+    "dense-df875655": {"gpu": "PG506-96GB", "all": {"1g.12gb": 7}},
+    "dense-355c99e0": {"gpu": "H100-64GB", "all": {"1g.8gb": 7}},
+    "dense-0c8a697a": {"gpu": "H100-94GB", "all": {"1g.12gb": 7}},
+    "dense-96ce0768": {"gpu": "H100-96GB", "all": {"1g.12gb": 7}},
+    "dense-d434aab9": {"gpu": "H800-80GB", "all": {"1g.10gb": 7}},
+    "dense-d68aef1e": {"gpu": "H800-94GB", "all": {"1g.12gb": 7}},
+    "dense-de933872": {"gpu": "H20-96GB", "all": {"1g.12gb": 7}},
+    "dense-bd2c8ec0": {"gpu": "H20-141GB", "all": {"1g.18gb": 7}},
+    "dense-5dd91532": {"gpu": "H200-141GB", "all": {"1g.18gb": 7}},
+    "dense-df5bcbde": {"gpu": "GH200-96GB", "all": {"1g.12gb": 7}},
+    "dense-3123e7cc": {"gpu": "GH200-144GB", "all": {"1g.18gb": 7}},
+    "dense-24f5a178": {"gpu": "B200-180GB", "all": {"1g.23gb": 7}},
+    "dense-f7382a2e": {"gpu": "GB200-186GB", "all": {"1g.23gb": 7}},
+    "dense-b475956a": {"gpu": "B300-269GB", "all": {"1g.34gb": 7}},
+    "dense-553d67de": {"gpu": "GB300-278GB", "all": {"1g.35gb": 7}},
+    "dense-d082159f": {"gpu": "RTX-PRO-4500", "all": {"1g.16gb": 2}},
+    "dense-65f882d3": {"gpu": "RTX-PRO-5000", "all": {"1g.24gb": 2}},
+    "dense-45688ff9": {"gpu": "RTX-PRO-6000", "all": {"1g.24gb": 4}},
+    # Thor has no PCI id, so that no layout of it cuts anything.
+    ALL_DISABLED: {"gpu": "Thor", "disabled": True},
 }
 
 
@@ -74,6 +98,33 @@ GOLDEN = {
 def test_config_names_are_stable_across_releases(config_name: str) -> None:
     name = config_name if config_name == ALL_DISABLED else config_name.rpartition("-")[0]
     assert Layout.parse(name, GOLDEN[config_name]).config_name == config_name
+
+
+def test_a_golden_name_pins_every_model_as_the_models_own_name_is_part_of_the_hash() -> None:
+    assert {gpus.find(document["gpu"]) for document in GOLDEN.values()} == set(gpus.all_models())
+
+
+def test_nothing_can_change_a_layout_under_its_config_name() -> None:
+    mine = {"1g.10gb": 7}
+    layout = Layout.uniform("dense", "H100-80GB", mine)
+    before = layout.config_name
+    mine["1g.10gb"] = 3
+    with pytest.raises(TypeError):
+        layout.cuts[0].profiles["1g.10gb"] = 3  # type: ignore[index]
+    assert (layout.config_name, layout.cuts[0].profiles) == (before, {"1g.10gb": 7})
+    assert pickle.loads(pickle.dumps(layout)).config_name == before
+
+
+def test_the_largest_numbers_that_a_layout_takes_come_back_from_its_file() -> None:
+    largest = 2**63 - 1
+    document = {"gpu": "H100-80GB", "gpus": [{"devices": [largest], "profiles": {"1g.10gb": largest}}]}
+    layout = Layout.parse("huge", document)
+    ((entry,),) = [
+        entries
+        for name, entries in parted.read(parse("f", parted.dump([layout]).encode()).data).configs.items()
+        if name == layout.config_name
+    ]
+    assert (entry.devices, entry.mig_devices) == ((largest,), {"1g.10gb": largest})
 
 
 def test_another_pci_id_in_the_catalog_renames_nothing() -> None:
@@ -195,6 +246,12 @@ def test_all_mistakes_are_told_at_once_each_at_its_path() -> None:
         ({"gpu": "H100-80GB", "gpus": [{"devices": [0]}]}, "gpus[0]: needs exactly one of profiles and disabled"),
         ({"gpu": "H100-80GB", "gpus": [{"devices": [0], "disabled": True, "x": 1}]}, "gpus[0].x: is not a key"),
         ({"gpu": "H100-80GB", "gpus": [{"devices": ["0"], "disabled": True}]}, "whole numbers from 0, found '0'"),
+        ({"gpu": "H100-80GB", "gpus": [{"devices": [2**63], "disabled": True}]}, "GPU indexes go up to 92233720368547"),
+        (
+            {"gpu": "H100-80GB", "all": {"1g.10gb": 2**63}},
+            "all.1g.10gb: must be a count up to 9223372036854775807, found",
+        ),
+        ({"gpu": "H100-80GB", "all": {"1g.10gb": 2**62, "1c.1g.10gb": 2**62}}, "all.1g.10gb: must be a count up to"),
     ],
 )
 def test_a_form_that_cannot_be_read_is_one_error_with_a_way_out(document: object, found: str) -> None:
