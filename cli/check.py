@@ -80,7 +80,7 @@ def _layout(gpu: str, wishes: tuple[str, ...], money: cost.Asked | None, as_json
         proof = prove(gpu, _counts(wishes))
     except MigError as exc:
         raise click.UsageError(str(exc)) from None
-    price = cost.of(proof, money) if money and proof.fits else None
+    price = cost.of(proof, money) if money and proof.verdict is not Verdict.IMPOSSIBLE else None
     if as_json:
         click.echo(json.dumps(proven.described(proof) | ({"cost": price and price.plain()} if money else {}), indent=2))
     else:

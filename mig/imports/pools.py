@@ -84,7 +84,8 @@ def import_nodes(
                 text = f"a given file defines config {shown(node.config)}, but no layout for {model.name} came of it"
                 left.append(f"node {node.name}: {text}")
                 continue
-            layout = layout or stock(node.config, model)
+            if layout is None and (layout := stock(node.config, model)):
+                left += [note for note in _doubts(node.config, layout) if note not in left]
         except InvalidLayout as error:
             left += [f"node {node.name}: {problem.text}" for problem in error.problems]
             continue
@@ -118,10 +119,17 @@ def stock(config: str, gpu: GpuModel) -> Layout | None:
     # A label value cannot hold a +, so NVIDIA writes the resource's spelling; read back by comparing with what the GPU
     # has.
     profile = config.removeprefix("all-")
-    row = next((row for row in gpu.profiles.values() if row.profile.kubernetes == profile), None)
-    if row is None or profile == config:
+    names = (name for row in gpu.profiles for name in gpu.names_of(row) if Profile.parse(name).kubernetes == profile)
+    name = next(names, None)
+    if name is None or profile == config:
         return None
-    return Layout.uniform(config, gpu.name, {row.name: row.max_instances})
+    return Layout.uniform(config, gpu.name, {name: gpu.profile(name).max_instances})
+
+
+def _doubts(config: str, layout: Layout) -> list[str]:
+    """Why it is not proven that GPUs can be cut so."""
+    proofs = [proof for _, proof in layout.proofs() if not proof]
+    return [f"{config}: carried over, but it cannot be proven: {proof.reason}" for proof in proofs]
 
 
 def _name_problem(name: str, seen: set[str]) -> str:

@@ -71,6 +71,12 @@ def test_what_cannot_be_has_no_cost() -> None:
     assert json.loads(run("1g.10gb=8", "--price", "2.50", "--json").output)["cost"] is None
 
 
+def test_what_is_unproven_has_a_cost_nevertheless() -> None:
+    words = ["check", "--gpu", "GB300-278GB", "1g.35gb=7", "--price", "7"]
+    result = CliRunner().invoke(main, words, prog_name="mig-fleet")
+    assert (result.exit_code, "1g.35gb: $1.000 each" in result.output) == (3, True)
+
+
 def test_a_price_without_a_gpu_is_a_usage_error() -> None:
     result = CliRunner().invoke(main, ["check", "config.yaml", "--price", "2"], prog_name="mig-fleet")
     assert (result.exit_code, "say which with --gpu" in result.output) == (2, True)

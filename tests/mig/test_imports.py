@@ -208,6 +208,15 @@ def test_nvidias_own_config_names_are_understood(config: str, profiles: dict[str
     assert layout.cuts[0].profiles == profiles
 
 
+def test_a_config_of_a_name_that_only_some_boards_report_is_carried_over_with_the_doubt_told_once() -> None:
+    nodes = [NodeFacts(name, "all-3g.95gb", "GB200", 4) for name in ("a", "b")]
+    (pool,), imported = import_nodes(nodes, Imported())
+    assert pool.nodes == ("a", "b")
+    assert [layout.cuts[0].profiles for layout in imported.layouts] == [{"3g.95gb": 2}]
+    (note,) = imported.left
+    assert note.startswith("all-3g.95gb: carried over, but it cannot be proven: names differ between boards of GB200")
+
+
 @pytest.mark.parametrize("config", ["all-1g.5gb", "1g.10gb", "dense", ""])
 def test_other_names_are_not_guessed(config: str) -> None:
     assert stock(config, gpus.find("H100-80GB")) is None
