@@ -1,53 +1,14 @@
-"""Every proof against an independent brute force: every multiset of up to 7 profiles of every model.
+"""Every proof, its placements and its order, and every list of layouts, against an independent brute force."""
 
-The brute force knows nothing of masks, orders or kinds: it walks all ways to choose published starts and looks at sets
-of slices.
-"""
-
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations_with_replacement
 
 import pytest
 
-from mig import Verdict, gpus, prove
+from mig import Verdict, gpus, maximal, prove
 from mig.gpus import Geometry, GpuModel
-
-
-def placeable_sets(model: GpuModel, most: int) -> set[tuple[str, ...]]:
-    """The multisets (sorted) of up to ``most`` profiles that disjoint published starts allow, grown one instance at
-    a time.
-    """
-    ranges = {
-        (name, frozenset(range(start, start + row.size)))
-        for name, row in model.profiles.items()
-        for start in row.starts
-    }
-    states: set[tuple[tuple[str, ...], frozenset[int]]] = {((), frozenset())}
-    found: set[tuple[str, ...]] = {()}
-    for _ in range(most):
-        states = {
-            (tuple(sorted((*names, name))), taken | slices)
-            for names, taken in states
-            for name, slices in ranges
-            if not taken & slices
-        }
-        found |= {names for names, _ in states}
-    return found
-
-
-def limits_hold(model: GpuModel, names: tuple[str, ...]) -> bool:
-    rows = [model.profiles[name] for name in names]
-    engines = all(
-        total is None or sum((tuple(row.engines)[index] or 0) for row in rows) <= total
-        for index, total in enumerate(model.engines)
-    )
-    return (
-        engines
-        and sum(row.compute_slices for row in rows) <= model.compute_slices
-        and len(rows) <= model.max_gpu_instances
-        and all(count <= model.profiles[name].max_instances for name, count in Counter(names).items())
-    )
+from mig.placement import feasible
+from tests.mig.brute_force import creatable, limits_hold, placeable_sets, stand_properly
 
 
 def multisets(model: GpuModel, most: int) -> Iterator[tuple[str, ...]]:
@@ -61,12 +22,40 @@ def test_every_proof_of_up_to_seven_instances_agrees_with_brute_force(name: str)
     model = gpus.find(name)
     placeable = placeable_sets(model, 7)
     for names in multisets(model, 7):
-        verdict = prove(model, names).verdict
+        proof = prove(model, names)
+        verdict = proof.verdict
         unnamed = any(len(model.names_of(name)) > 1 for name in names)
         if not limits_hold(model, names):
             assert verdict is Verdict.IMPOSSIBLE, names
         elif model.geometry is not Geometry.ESTABLISHED:
             assert verdict is Verdict.UNPROVEN, names
+            assert not proof.fits
+        elif names not in placeable:
+            assert verdict is Verdict.IMPOSSIBLE, names
         else:
-            fits = Verdict.UNPROVEN if unnamed else Verdict.FEASIBLE
-            assert verdict is (fits if names in placeable else Verdict.IMPOSSIBLE), names
+            assert verdict is (Verdict.UNPROVEN if unnamed else Verdict.FEASIBLE), names
+            assert tuple(sorted(place.profile for place in proof.placements)) == names
+            assert tuple(sorted(proof.order)) == names
+            assert stand_properly(model, proof.placements), names
+            assert creatable(model, proof.order), names
+
+
+def instances(layout: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(sorted(name for name, count in layout.items() for _ in range(count)))
+
+
+@pytest.mark.parametrize("name", [model.name for model in gpus.all_models()])
+def test_no_layout_and_no_maximal_layout_is_missing_or_too_many(name: str) -> None:
+    model = gpus.find(name)
+    listed, most = feasible(model), maximal(model)
+    if model.geometry is not Geometry.ESTABLISHED:
+        assert (listed, most) == ((), ())
+        return
+    possible = {names for names in placeable_sets(model, model.max_gpu_instances) if limits_hold(model, names)}
+    full = {
+        names for names in possible if not any(tuple(sorted((*names, more))) in possible for more in model.profiles)
+    }
+    assert len(listed) == len(possible)
+    assert len(most) == len(full)
+    assert set(map(instances, listed)) == possible
+    assert set(map(instances, most)) == full
