@@ -1,10 +1,15 @@
 """What NVIDIA's parser accepts and NVIDIA's tools then do wrong: found, with the remedy, and nothing else is."""
 
+from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mig import parted
+from mig.parted import Entry
 from mig.parted.lint import ADVICE, Trap, lint
 from tests.mig.parted_data import OFF, a_file, an_entry
 
@@ -148,6 +153,56 @@ def test_device_ids_that_share_no_index_are_taken_for_one_mixed_node_and_that_is
     (finding,) = lint(parted.read(a_file(*mixed)), gpus_per_node=2)
     assert finding.text.startswith(f"{H100} has GPU 0, {A100} has GPU 1: on a node that does not mix them so, assert")
     assert traps(*mixed, gpus_per_node=3) == [Trap.OPEN, Trap.UNCOVERED], "GPU 2 is in no entry on any node"
+
+
+FILTERS = [H100, H100.lower(), H100_PCIE, A100, f"{H100}:0x16C110DE"]
+ENTRIES = st.lists(
+    st.builds(
+        an_entry,
+        device_filter=st.one_of(
+            st.none(),
+            st.lists(
+                st.sampled_from([H100, H100.lower(), H100_PCIE, A100, f"{H100}:0x16C110DE"]), min_size=1, max_size=2
+            ),
+        ),
+        devices=st.one_of(st.just("all"), st.lists(st.integers(0, 2), min_size=1, max_size=3)),
+    ),
+    min_size=1,
+    max_size=4,
+)
+BOARDS = [None, "0x16C110DE"]
+
+
+def winner(entries: Sequence[Entry], pci: str, board: str | None, index: int) -> Entry | None:
+    """The entry that mig-parted applies last to a GPU."""
+    return next((entry for entry in reversed(entries) if entry.matches(pci, index, board)), None)
+
+
+@given(ENTRIES)
+def test_where_nothing_is_told_every_gpu_of_a_kind_that_is_selected_has_an_entry(written: list[dict[str, Any]]) -> None:
+    file = parted.read(a_file(*written))
+    entries = file.select("dense")
+    told = {finding.trap for finding in lint(file, gpus_per_node=3)} & {Trap.UNCOVERED, Trap.OPEN}
+    bare = [
+        (pci, board, index)
+        for pci, board in product([H100, H100_PCIE, A100, "0x20B510DE"], BOARDS)
+        for index in range(3)
+        if any(entry.selects(pci, board) for entry in entries) and winner(entries, pci, board, index) is None
+    ]
+    assert bool(told) is bool(bare)
+
+
+@given(ENTRIES)
+def test_an_entry_that_is_told_as_overridden_can_be_taken_out_and_no_other_can(written: list[dict[str, Any]]) -> None:
+    file = parted.read(a_file(*written))
+    entries = file.select("dense")
+    dead = {finding.path for finding in lint(file) if finding.trap is Trap.OVERRIDDEN}
+    wins = {
+        id(winner(entries, pci, board, index))
+        for pci, board in product([H100, H100_PCIE, A100, "0x20B510DE"], BOARDS)
+        for index in range(4)
+    }
+    assert dead == {f"mig-configs.dense[{n}]" for n, entry in enumerate(entries) if id(entry) not in wins}
 
 
 @pytest.mark.parametrize(
