@@ -1,5 +1,5 @@
-"""The device plugin's MIG strategy: what each one serves, offers and refuses. A fleet has ``mixed`` whatever its layouts
-are; docs/adr/0008 says why.
+"""The device plugin's MIG strategy: what each one serves, offers and refuses. A fleet has ``mixed`` whatever its
+layouts are; docs/adr/0008 says why.
 
 ================  =====================================================  =============================================
 strategy          resources                                              fails when

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mig.gpus import Geometry
@@ -22,17 +23,23 @@ def explain(proof: "Proof") -> str:
         return _feasible(proof)
     if proof.verdict == "unproven":
         return _unproven(proof)
-    grid = grid_of(proof.gpu)
+    kinds = _as_asked(proof)
     wanted = Counter(instances_of(proof.gpu, proof.request))
     total = wanted + Counter(proof.gpu.profile(placement.profile).name for placement in proof.kept)
-    counts = [(kind, total[kind.name]) for kind in grid.kinds if total[kind.name]]
+    counts = [(kind, total[name]) for name, kind in kinds.items() if total[name]]
     return (
         _compute(proof, counts)
         or _engines(proof, counts)
-        or _room(proof, [kind for kind in grid.kinds for _ in range(wanted[kind.name])])
+        or _room(proof, [kind for name, kind in kinds.items() for _ in range(wanted[name])])
         or _instances(proof, counts)
         or _per_profile(proof, counts)
     )
+
+
+def _as_asked(proof: "Proof") -> dict[str, Kind]:
+    """Kinds by the catalog's name, under the name that the request has for them: a person looks for that one."""
+    kinds, own_names = grid_of(proof.gpu).by_name, spoken(proof.gpu, proof.request)
+    return kinds | {name: replace(kinds[name], name=own) for name, own in own_names.items()} if own_names else kinds
 
 
 def times(counts: Iterable[tuple[str, int]]) -> str:

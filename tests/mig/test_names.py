@@ -74,8 +74,16 @@ def test_what_all_boards_call_the_same_is_proven() -> None:
 def test_a_name_does_not_make_room() -> None:
     both = prove(GB200, {"1g.23gb": 4, "1g.24gb": 4})
     assert both.verdict is Verdict.IMPOSSIBLE, "it is one profile under two names"
+    assert both.reason == "1g.23gb ×8 need 8 compute slices, GB200-186GB has 7"
     assert prove(GB200, {"1c.3g.95gb": 3, "1c.3g.93gb": 3}).order == ("3g.93gb", "3g.93gb")
     assert prove(GB300, {"1g.31gb": 8}).verdict is Verdict.IMPOSSIBLE
+
+
+def test_a_reason_speaks_of_what_was_asked_for() -> None:
+    assert prove(GB200, {"1g.24gb": 8}).reason == "1g.24gb ×8 need 8 compute slices, GB200-186GB has 7"
+    assert prove(GB200, {"3g.95gb": 2, "1g.24gb": 1}).reason == (
+        "3g.95gb ×2 fill memory slices 0–7; nothing is left for 1g.24gb although 1 compute slice is free"
+    )
 
 
 def test_the_nearest_layouts_speak_the_names_of_the_boards_that_were_asked_about() -> None:
