@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tests.faults.fault import Fault, Outcome
-from tests.faults.ground import FIRST, NEW, OLD, OTHER, POOL, RENAMED, SECOND
+from tests.faults.ground import FIRST, NEW, OLD, OTHER, POOL, RENAMED, SECOND, SPARSE
 from tests.faults.outcome import Played
 
 OUTCOMES = {
@@ -22,12 +22,16 @@ API server; do not edit it by hand. What is shown is what was read, with duratio
 The scene is always the same. Pool `train` has three nodes, `{FIRST[0]}` and `{FIRST[1]}` in its first wave and
 `{SECOND[0]}` in its second; each has two H100, verified as layout `{OLD.name}` (7x 1g.10gb). An update gives them
 another layout, `{NEW.name}` (2x 3g.40gb) or `{RENAMED.name}` (the same slices under another name), unless the row is
-about a stack that did not change. `{OTHER}` belongs to nobody's stack.
+about a stack that did not change; in one of these they are verified as `{SPARSE.name}` (3g.40gb). `{OTHER}` belongs to
+nobody's stack.
 
 For every row the tests hold:
 
+- the preview says these lines, and the error these, whole and no others;
 - nothing was written to a node outside the wave under way, not even a try;
 - a node that stays closed is named in the error, with the command that opens it;
+- a pod of NVIDIA's is started over only where these lines say so, on one node after the other, and none where recovery
+  is off;
 - **the next update heals**: every node as the stack says, read back, open and marked as verified, without a taint or a
   cordon of ours. Where a human must do something before it, the row says what.
 

@@ -2,7 +2,9 @@
 
 from tests.faults.fault import Fault
 from tests.faults.table.api import API
+from tests.faults.table.drift import DRIFT
 from tests.faults.table.failure import FAILURE
+from tests.faults.table.gpus import DRIFT_OF_GPUS
 from tests.faults.table.leaving import LEAVING
 from tests.faults.table.manager import MANAGER
 from tests.faults.table.nodes import NODES
@@ -12,6 +14,8 @@ from tests.faults.table.probes import PROBES
 
 FAULTS: dict[str, list[Fault]] = {
     "Nodes": NODES,
+    "Drift: nodes and what runs on them": DRIFT,
+    "Drift: GPUs": DRIFT_OF_GPUS,
     "MIG Manager and the operands": MANAGER,
     "Probes": PROBES,
     "Pods of users": PODS,

@@ -40,8 +40,12 @@ class Fault:
     outcome: Outcome
     touched: tuple[str, ...]
     """The nodes that somebody of ours tried to write to while the fault was there."""
+    previews: tuple[str, ...] = ()
+    """What the preview says beside the change itself, line by line."""
     reads: tuple[str, ...] = ()
-    """What the user must read: in the error, or in the preview and among the remedies where there is none."""
+    """The error, line by line."""
+    recovers: tuple[str, ...] = ()
+    """Lines of output `recovered`."""
     closed: tuple[str, ...] = ()
     cure: str = "nothing"
     """What a human does before the next update, after the words "Before it:"."""

@@ -39,7 +39,9 @@ NEW = Layout.uniform("training", GPU, {"3g.40gb": 2})
 RENAMED = Layout.uniform("seminar", GPU, {"1g.10gb": 7})
 """What the pool is; what it shall become; and the same slices under another name, where a fault is not about GPUs: each
 step of the rollout is taken, and MIG Manager has nothing to do."""
-FILE = parted.dump([OLD, NEW, RENAMED])
+SPARSE = Layout.uniform("sparse", GPU, {"3g.40gb": 1})
+"""Leaves room on each GPU."""
+FILE = parted.dump([OLD, NEW, RENAMED, SPARSE])
 
 PLAYED = tuple(f"simulator.mig-fleet.dev/{note}" for note in ("faults", "nvml-errors", "reboot"))
 """Annotations by which the simulator is told what to play."""
@@ -67,7 +69,7 @@ EXPECTED = {
             strategy=MIXED,
         )
     )
-    for layout in (OLD, NEW, RENAMED)
+    for layout in (OLD, NEW, RENAMED, SPARSE)
 }
 
 

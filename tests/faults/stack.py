@@ -49,11 +49,11 @@ class Known:
 
 @dataclass
 class Update:
-    """What a user reads of one `pulumi up`."""
+    """What a user reads of one `pulumi preview` or `pulumi up`."""
 
     errors: list[str] = field(default_factory=list)
     news: list[str] = field(default_factory=list)
-    """What the preview of this update shows beside the change itself: drift, prunes, whom it disturbs."""
+    """What a preview shows beside the change itself: drift, prunes, whom it disturbs."""
     recovered: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     """The resources that were created or updated, in order."""
@@ -85,7 +85,7 @@ class Stack:
         cluster = {"kubeconfig": str(self.kubeconfig), **changes.pop("cluster", {})}
 
         def program() -> None:
-            MigLayouts("layouts", {"cluster": cluster, "namespace": NAMESPACE, "file": FILE})
+            MigLayouts("layouts", {"cluster": cluster, "namespace": NAMESPACE, "reports": REPORTS, "file": FILE})
             if wish is not None:
                 args: dict[str, Any] = {
                     "cluster": cluster,
@@ -104,13 +104,23 @@ class Stack:
 
     def adopt(self, wish: Layout, rollout: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
         """The state of a stack that was verified as the nodes are now, from an update or from one like it before."""
-        key = json.dumps([wish.config_name, dict(rollout), dict(changes)])
+        key = json.dumps([wish.config_name, dict(rollout), dict(changes)], default=str)
         if key not in self.adopted:
             self.state = {}
             update = self.up(self.program(wish, rollout, **changes))
             assert not update.error, update.error
             self.adopted[key] = self.state
         self.state = dict(self.adopted[key])
+
+    def preview(self, program: Inputs) -> Update:
+        """One preview, which asks every resource and changes nothing."""
+        forget()
+        preview = Update()
+        with own_process():
+            for name, (kind, inputs) in program.items():
+                news = self._checked(preview, name, kind, inputs) or {}
+                preview.news += [f"{key}: {line}" for key in NEWS if key != "capacity" for line in news.get(key) or ()]
+        return preview
 
     def up(self, program: Inputs) -> Update:
         """One update; every one has a provider process of its own, which begins by looking."""
@@ -119,9 +129,7 @@ class Stack:
         with own_process():
             try:
                 for name, (kind, inputs) in program.items():
-                    # A wave behind a failed one is registered all the same (components/pool.py).
-                    behind = {"blocked": True} if update.error and "wave" in inputs else {}
-                    self._register(update, name, kind, copy.deepcopy({**inputs, **behind}))
+                    self._register(update, name, kind, inputs)
                 for name in reversed([name for name in self.state if name not in program]):
                     if not update.error:
                         self._delete(name)
@@ -140,16 +148,20 @@ class Stack:
         except CleanError as exc:
             update.errors.append(str(exc))
 
+    def _checked(self, update: Update, name: str, kind: str, inputs: dict[str, Any]) -> dict[str, Any] | None:
+        """The inputs with what the check adds; ``None`` where it fails."""
+        olds = self.state[name].inputs if name in self.state else {}
+        # A wave behind a failed one is registered all the same (components/pool.py).
+        behind = {"blocked": True} if update.error and "wave" in inputs else {}
+        checked = PROVIDERS[kind]().check(copy.deepcopy(olds), copy.deepcopy({**inputs, **behind}))
+        update.errors += [failure.reason for failure in checked.failures]
+        return None if checked.failures else checked.inputs
+
     def _do(self, update: Update, name: str, kind: str, inputs: dict[str, Any]) -> None:
         provider, known = PROVIDERS[kind](), self.state.get(name)
-        checked = provider.check(copy.deepcopy(known.inputs) if known else {}, inputs)
-        if checked.failures:
-            update.errors += [failure.reason for failure in checked.failures]
+        news = self._checked(update, name, kind, inputs)
+        if news is None:
             return
-        news = checked.inputs
-        if not update.changed:
-            # What a check finds behind a change is of its making, and no preview shows it.
-            update.news += [f"{key}: {line}" for key in NEWS if key != "capacity" for line in news.get(key) or ()]
         if known is None:
             made = provider.create(copy.deepcopy(news))
             self._keep(update, name, Known(kind, made.id, news, made.outs or {}))

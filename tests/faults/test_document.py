@@ -1,7 +1,7 @@
 """docs/faults.md says what comes of every fault.
 
 Its quotations are from one run. On a loaded machine another one may see a node in another state on its way, so what is
-compared with this run is everything else; a quotation must hold the words that the fault's own test demands.
+compared with this run is everything else; a quotation must have the lines that the fault's own test demands.
 """
 
 import os
@@ -30,12 +30,13 @@ def test_the_page_about_faults_is_what_came_of_them(played: Callable[[Fault], Pl
 
 
 def test_the_page_quotes_what_a_user_must_read() -> None:
-    sections = {part.partition("\n")[0].casefold(): part for part in DOCUMENT.read_text().split("\n### ")}
+    parts = DOCUMENT.read_text().split("\n### ")
+    quoted = {part.partition("\n")[0].casefold(): _lines(part) for part in parts}
     missing = [
-        (fault.name, words)
+        (fault.name, line)
         for fault in BY_NAME.values()
-        for words in fault.reads
-        if words not in sections[fault.name.casefold()]
+        for line in (*fault.previews, *fault.reads, *fault.recovers)
+        if line not in quoted.get(fault.name.casefold(), ())
     ]
     assert missing == [], "`make fault-table` writes it anew"
 
@@ -43,3 +44,7 @@ def test_the_page_quotes_what_a_user_must_read() -> None:
 def findings(page: str) -> list[str]:
     """The page without its quotations."""
     return [line for line in page.splitlines() if line.startswith(("#", "|", "*", "- "))]
+
+
+def _lines(section: str) -> set[str]:
+    return {line.strip() for line in section.splitlines()}

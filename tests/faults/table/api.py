@@ -3,7 +3,11 @@
 from tests.faults.fault import Fault, Outcome
 from tests.faults.ground import FIRST, POOL, RENAMED
 from tests.faults.stage import CLOSE, EVICTION, EXEC, FILE, LABEL, NODES, OPEN, PODS, REPORTS, VERIFIED, Stage
+from tests.faults.table.wording import HOLDS, OPEN_AGAIN
 
+SLOW = "answered 500: Internal error occurred: etcdserver: request timed out"
+AWAY = "answered 503: the server is currently unable to handle the request"
+EVICTED = "/api/v1/namespaces/default/pods/notebook-7d4b9c6f5-x2x7k/eviction"
 ETCD = "etcd is slow: the server answers 500 (etcdserver: request timed out)"
 
 
@@ -24,7 +28,7 @@ API = [
         lambda stage: stage.api.answer("GET", NODES, 500),
         Outcome.REFUSED,
         touched=(),
-        reads=("GET /api/v1/nodes answered 500: Internal error occurred: etcdserver: request timed out",),
+        reads=(f"GET /api/v1/nodes {SLOW}",),
         cure="the API server is well again",
         target=RENAMED,
     ),
@@ -42,7 +46,7 @@ API = [
         lambda stage: stage.api.answer("GET", NODES, "timeout"),
         Outcome.REFUSED,
         touched=(),
-        reads=("the cluster at https://cluster:6443 does not answer",),
+        reads=("the cluster at https://cluster:6443 does not answer: no whole answer within N s",),
         cure="the firewall lets us through",
         target=RENAMED,
     ),
@@ -52,7 +56,7 @@ API = [
         lambda stage: stage.api.answer("GET", REPORTS, 403),
         Outcome.REFUSED,
         touched=(),
-        reads=("the cluster refuses GET /api/v1/namespaces/mig-fleet/configmaps",),
+        reads=("the cluster refuses GET /api/v1/namespaces/mig-fleet/configmaps: the request is forbidden",),
         cure="the role is extended",
         target=RENAMED,
     ),
@@ -62,7 +66,7 @@ API = [
         lambda stage: stage.api.answer("GET", PODS, 500),
         Outcome.REFUSED,
         touched=(),
-        reads=("GET /api/v1/pods answered 500",),
+        reads=(f"GET /api/v1/pods {SLOW}",),
         cure="the API server is well again",
         target=RENAMED,
     ),
@@ -72,7 +76,7 @@ API = [
         lambda stage: stage.api.answer("PATCH", FILE, 503),
         Outcome.REFUSED,
         touched=(),
-        reads=("mig-fleet-layouts answered 503",),
+        reads=(f"PATCH /api/v1/namespaces/gpu-operator/configmaps/mig-fleet-layouts {AWAY}",),
         cure="the webhook is back",
         first={"cluster": {"context": "simulated-fleet"}},
         target=RENAMED,
@@ -83,7 +87,7 @@ API = [
         lambda stage: stage.refuse(CLOSE, "node-2", 500),
         Outcome.REFUSED,
         touched=FIRST,
-        reads=("no node was relabelled: node-2 could not be closed", "open again"),
+        reads=(f"no node was relabelled: node-2 could not be closed: PATCH /api/v1/nodes/node-2 {SLOW}", OPEN_AGAIN),
         cure="the API server is well again",
         target=RENAMED,
     ),
@@ -101,7 +105,12 @@ API = [
         lambda stage: stage.refuse(CLOSE, "node-1", 409),
         Outcome.REFUSED,
         touched=FIRST,
-        reads=("node-1 could not be closed", "answered 409"),
+        reads=(
+            "no node was relabelled: node-1 could not be closed: PATCH /api/v1/nodes/node-1 answered 409: Operation "
+            "cannot be fulfilled: the object has been modified; please apply your changes to the latest version and "
+            "try again",
+            OPEN_AGAIN,
+        ),
         cure="the controller is stopped",
         target=RENAMED,
     ),
@@ -112,7 +121,12 @@ API = [
         Outcome.HALTED,
         touched=FIRST,
         closed=FIRST,
-        reads=("1 of 2 nodes could not be labelled", "relabelled: node-1", "kubectl taint nodes"),
+        reads=(
+            "1 of 2 nodes could not be labelled:",
+            f"node-2: PATCH /api/v1/nodes/node-2 {SLOW}",
+            "relabelled: node-1; closed: node-1, node-2. Run the update again to go on, or open them with `kubectl "
+            "taint nodes node-1 node-2 mig-fleet.dev/reconfiguring-`",
+        ),
         cure="the API server is well again",
         target=RENAMED,
     ),
@@ -137,7 +151,10 @@ API = [
         Outcome.HALTED,
         touched=FIRST,
         closed=FIRST,
-        reads=("GET /api/v1/nodes answered 503", "may still be closed"),
+        reads=(
+            f"GET /api/v1/nodes {AWAY}",
+            "node-1, node-2 may still be closed; run the update again once the cluster answers.",
+        ),
         cure="it is back",
         target=RENAMED,
     ),
@@ -147,7 +164,11 @@ API = [
         lambda stage: stage.refuse(VERIFIED, "node-2", 500),
         Outcome.FAILED,
         touched=FIRST,
-        reads=("all nodes of train-wave-00 are as declared", "node-2 is not marked as verified"),
+        reads=(
+            "all nodes of train-wave-00 are as declared, but node-2 is not marked as verified: PATCH "
+            f"/api/v1/nodes/node-2 {SLOW}",
+            "Run the update again",
+        ),
         cure="the API server is well again",
         target=RENAMED,
     ),
@@ -158,7 +179,11 @@ API = [
         Outcome.HALTED,
         touched=FIRST,
         closed=("node-1",),
-        reads=("all nodes of train-wave-00 are as declared", "kubectl taint nodes node-1"),
+        reads=(
+            "all nodes of train-wave-00 are as declared, but node-1 may still be closed: PATCH "
+            f"/api/v1/nodes/node-1 {SLOW}",
+            "Run the update again, or open with `kubectl taint nodes node-1 mig-fleet.dev/reconfiguring-`",
+        ),
         cure="the API server is well again",
         target=RENAMED,
     ),
@@ -176,7 +201,8 @@ API = [
         lambda stage: (stage.run("node-1", owner="Deployment"), stage.api.answer("POST", EVICTION, 500)),
         Outcome.REFUSED,
         touched=FIRST,
-        reads=("no node was relabelled", "eviction answered 500", "open again: node-1, node-2"),
+        previews=(f"disrupts: node-1: {HOLDS}",),
+        reads=(f"no node was relabelled: POST {EVICTED} {SLOW}", OPEN_AGAIN),
         rollout={"on_user_pods": "evict", "timeout_s": 3},
         cure="the webhook is back",
         end=lambda stage: stage.clear(),

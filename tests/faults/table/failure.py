@@ -5,8 +5,13 @@ from simulator import Fault as NodeFault
 from tests.faults.fault import Fault, Outcome, nothing
 from tests.faults.ground import FIRST, MANAGER, NEW, OLD
 from tests.faults.stage import LABEL, NODES, Stage
+from tests.faults.table.wording import still_closed, unlike
 
 ROLLBACK = {"on_failure": "rollback", "recovery": False}
+BOTH_FAILED = tuple(f"MIG Manager failed: {node}: could not apply 'training-ea45f71e'" for node in FIRST)
+BY_HAND = (
+    "Recovery is off, so start MIG Manager over first: `kubectl -n gpu-operator delete pods -l app=nvidia-mig-manager"
+)
 
 
 def fails_until_rollback(stage: Stage) -> None:
@@ -14,6 +19,11 @@ def fails_until_rollback(stage: Stage) -> None:
     stage.inject(NodeFault.MANAGER_FAILS, *FIRST)
     for node in FIRST:
         stage.at(LABEL + OLD.name, node, lambda node=node: stage.heal(node))
+
+
+def all_lost(expected: str) -> list[str]:
+    pairs = [(node, gpu) for node in FIRST for gpu in range(2)]
+    return [f"layout lost: {node}: GPU {gpu}: expected {expected}, found no slices" for node, gpu in pairs]
 
 
 def never_verified(stage: Stage) -> None:
@@ -52,7 +62,11 @@ FAILURE = [
         fails_until_rollback,
         Outcome.FAILED,
         touched=FIRST,
-        reads=("MIG Manager failed: node-1", "rolled back to 'notebooks-", "The next update tries training-"),
+        reads=(
+            *unlike(2, *BOTH_FAILED),
+            "The wave was rolled back to 'notebooks-255390f5', read back and open again: node-1, node-2. The next "
+            "update tries training-ea45f71e again.",
+        ),
         rollout=ROLLBACK,
         cure="MIG Manager is mended",
         end=lambda stage: stage.heal(*FIRST),
@@ -65,8 +79,10 @@ FAILURE = [
         touched=FIRST,
         closed=FIRST,
         reads=(
-            "could not be rolled back: no layout was ever verified on node-2",
-            "Recovery is off, so start MIG Manager over first",
+            *unlike(2, *BOTH_FAILED),
+            "The wave could not be rolled back: no layout was ever verified on node-2, so there is none to return to",
+            still_closed(),
+            *(f"{BY_HAND} --field-selector spec.nodeName={node}`" for node in FIRST),
         ),
         rollout=ROLLBACK,
         cure="MIG Manager is mended and started over on both nodes",
@@ -79,7 +95,12 @@ FAILURE = [
         Outcome.HALTED,
         touched=FIRST,
         closed=FIRST,
-        reads=("could not be rolled back", "Still closed to new pods"),
+        reads=(
+            *unlike(2, *all_lost("2x 3g.40gb")),
+            "The wave could not be rolled back: 2 of 2 nodes of train-wave-00 are not as the stack says:",
+            *unlike(2, *all_lost("7x 1g.10gb"))[1:],
+            still_closed(config="notebooks-255390f5"),
+        ),
         rollout=ROLLBACK,
         cure="MIG Manager is mended",
         end=lambda stage: stage.heal(*FIRST),
@@ -91,7 +112,11 @@ FAILURE = [
         Outcome.HALTED,
         touched=FIRST,
         closed=FIRST,
-        reads=("did not stay as declared while it was watched",),
+        reads=(
+            "did not stay as declared while it was watched for N s:",
+            "slice destroyed: node-1: GPU 0: expected 2x 3g.40gb, found no slices",
+            still_closed(),
+        ),
         rollout={"soak_s": 2},
         cure="whoever did it is told",
     ),

@@ -4,6 +4,7 @@ from mig import labels
 from tests.faults.fault import Fault, Outcome
 from tests.faults.ground import OLD, POOL
 from tests.faults.stage import RELEASE, Stage
+from tests.faults.table.wording import HOLDS, unchanged
 
 DISABLE = {"on_delete": "disable", "timeout_s": 4}
 RESTORE = {"on_delete": "restore", "timeout_s": 4}
@@ -39,7 +40,7 @@ LEAVING = [
         lambda stage: stage.run("node-3", owner="Deployment"),
         Outcome.REFUSED,
         touched=(),
-        reads=("node 'node-3' is in use: default/notebook",),
+        reads=unchanged(f"node 'node-3' is in use: {HOLDS}; move them away, or choose onUserPods: wait or evict"),
         rollout=DISABLE,
         target=None,
         cure="the pod is moved away",
@@ -72,7 +73,9 @@ LEAVING = [
         lambda stage: stage.refuse(RELEASE, "node-1", 500),
         Outcome.FAILED,
         touched=POOL,
-        reads=("node-1", "answered 500"),
+        reads=(
+            "node-1: PATCH /api/v1/nodes/node-1 answered 500: Internal error occurred: etcdserver: request timed out",
+        ),
         rollout={"on_delete": "retain"},
         target=None,
         cure="the API server is well again",

@@ -1,27 +1,17 @@
 """What NVIDIA's MIG Manager and the operands around it do wrong."""
 
 from simulator import Fault as NodeFault
-from simulator.driver import Driver
 from tests.faults.fault import Fault, Outcome
-from tests.faults.ground import FIRST, OLD, POOL
+from tests.faults.ground import FIRST, POOL
 from tests.faults.ground import MANAGER as APP
 from tests.faults.stage import LABEL, Stage
+from tests.faults.table.wording import GFDS_LOG, MANAGER_STARTED_OVER, PLUGINS_LOG, differs
 
 OTHERS_WORK = "all-disabled"
 
 
 def on_one(fault: NodeFault) -> dict:
     return {"play": lambda stage: stage.inject(fault, "node-1"), "end": lambda stage: stage.heal("node-1")}
-
-
-def foreign_slice(driver: Driver) -> None:
-    driver.gpus[1].clear()
-    driver.gpus[1].create("3g.40gb")
-
-
-def seen_by_probe(stage: Stage, change: object) -> None:
-    stage.driver("node-1", change)
-    stage.until_reported("node-1", lambda report: report.counts() != OLD.per_gpu(2))
 
 
 def at_work(stage: Stage) -> None:
@@ -43,7 +33,7 @@ MANAGER = [
         outcome=Outcome.HALTED,
         touched=FIRST,
         closed=FIRST,
-        reads=("MIG Manager failed: node-1", "node-1: MIG Manager was started over", "Look at MIG Manager's log"),
+        reads=differs("MIG Manager failed: node-1: could not apply 'training-ea45f71e'", MANAGER_STARTED_OVER),
         cure="the driver is mended",
         **on_one(NodeFault.MANAGER_FAILS),
     ),
@@ -52,15 +42,27 @@ MANAGER = [
         "the same, but its next pod finds the libraries (gpu-operator#2874)",
         outcome=Outcome.GOES_ON,
         touched=POOL,
-        reads=("node-1: MIG Manager was started over (MIG Manager failed)",),
+        recovers=("node-1: MIG Manager was started over (MIG Manager failed)",),
         **on_one(NodeFault.MANAGER_FAILS_ONCE),
+    ),
+    Fault(
+        "MIG Manager fails once on two nodes",
+        "the same on a whole wave; the second node is helped when the first one is right",
+        outcome=Outcome.GOES_ON,
+        touched=POOL,
+        recovers=(
+            "node-1: MIG Manager was started over (MIG Manager failed)",
+            "node-2: MIG Manager was started over (MIG Manager failed)",
+        ),
+        play=lambda stage: stage.inject(NodeFault.MANAGER_FAILS_ONCE, *FIRST),
+        end=lambda stage: stage.heal(*FIRST),
     ),
     Fault(
         "MIG Manager does not react",
         "its watch ended unnoticed, and there is no second look (mig-parted main.go: an informer without resync)",
         outcome=Outcome.GOES_ON,
         touched=POOL,
-        reads=("node-1: MIG Manager was started over (not settled)",),
+        recovers=("node-1: MIG Manager was started over (not settled)",),
         play=lambda stage: (
             stage.inject(NodeFault.MANAGER_SILENT, "node-1"),
             stage.api.when("DELETE", f"/pods/{APP}", lambda: stage.heal("node-1")),
@@ -71,7 +73,7 @@ MANAGER = [
         "waiting for the operands failed; they stay paused: the node has no GPU (gpu-operator#2833, mig-parted#485)",
         outcome=Outcome.GOES_ON,
         touched=POOL,
-        reads=("node-1: paused operands were let back and MIG Manager was started over (not settled)",),
+        recovers=("node-1: paused operands were let back and MIG Manager was started over (not settled)",),
         rollout={"wedged_s": 2},
         **on_one(NodeFault.MANAGER_WEDGED),
     ),
@@ -81,7 +83,10 @@ MANAGER = [
         outcome=Outcome.HALTED,
         touched=FIRST,
         closed=FIRST,
-        reads=("not settled: node-1: MIG Manager's state is 'pending'", "paused operands were let back"),
+        reads=differs(
+            "not settled: node-1: MIG Manager's state is 'pending'",
+            "node-1: paused operands were let back and MIG Manager was started over",
+        ),
         cure="the operands that do not leave are mended",
         rollout={"wedged_s": 2, "timeout_s": 6},
         **on_one(NodeFault.MANAGER_STUCK_PENDING),
@@ -92,7 +97,11 @@ MANAGER = [
         outcome=Outcome.HALTED,
         touched=FIRST,
         closed=FIRST,
-        reads=("layout lost: node-1: GPU 0: expected 2x 3g.40gb, found no slices",),
+        reads=differs(
+            "layout lost: node-1: GPU 0: expected 2x 3g.40gb, found no slices",
+            "layout lost: node-1: GPU 1: expected 2x 3g.40gb, found no slices",
+            MANAGER_STARTED_OVER,
+        ),
         cure="MIG Manager is mended",
         **on_one(NodeFault.MANAGER_CREATES_NOTHING),
     ),
@@ -102,7 +111,7 @@ MANAGER = [
         outcome=Outcome.HALTED,
         touched=FIRST,
         closed=FIRST,
-        reads=("slice destroyed: node-1: GPU", "expected 2x 3g.40gb, found 3g.40gb"),
+        reads=differs("slice destroyed: node-1: GPU 0: expected 2x 3g.40gb, found 3g.40gb", MANAGER_STARTED_OVER),
         cure="MIG Manager is mended",
         **on_one(NodeFault.MANAGER_ONE_SLICE_SHORT),
     ),
@@ -122,30 +131,17 @@ MANAGER = [
         touched=POOL,
     ),
     Fault(
-        "a slice is destroyed between two updates",
-        "somebody's `nvidia-smi mig -dgi`",
-        lambda stage: seen_by_probe(stage, lambda driver: driver.gpus[0].destroy(driver.gpus[0].instances[0].id)),
-        Outcome.GOES_ON,
-        touched=("node-1",),
-        reads=("drift: slice destroyed: node-1: GPU 0: expected 7x 1g.10gb, found 6x 1g.10gb", "was started over"),
-        target=OLD,
-    ),
-    Fault(
-        "a foreign slice is there",
-        "somebody's `nvidia-smi mig -cgi` on a GPU that was cut anew by hand",
-        lambda stage: seen_by_probe(stage, foreign_slice),
-        Outcome.GOES_ON,
-        touched=("node-1",),
-        reads=("drift: foreign slice: node-1: GPU 1: expected 7x 1g.10gb, found 3g.40gb", "was started over"),
-        target=OLD,
-    ),
-    Fault(
         "the kubelet offers what is no longer there",
         "a cache of the device plugin's or the kubelet's (k8s-device-plugin#214, gpu-operator#637)",
         outcome=Outcome.HALTED,
         touched=FIRST,
         closed=FIRST,
-        reads=("allocatable stale: node-1: nvidia.com/mig-3g.40gb: expected 4", "the device plugin was started over"),
+        reads=differs(
+            "allocatable stale: node-1: nvidia.com/mig-1g.10gb: expected 0, the kubelet offers 14",
+            "allocatable stale: node-1: nvidia.com/mig-3g.40gb: expected 4, the kubelet offers 0",
+            "node-1: the device plugin was started over",
+            see=(PLUGINS_LOG,),
+        ),
         cure="the kubelet is restarted",
         **on_one(NodeFault.STALE_ALLOCATABLE),
     ),
@@ -154,7 +150,7 @@ MANAGER = [
         "it looks at the GPUs once, when it starts; a restart helps (k8s-device-plugin#214)",
         outcome=Outcome.GOES_ON,
         touched=POOL,
-        reads=("node-1: the device plugin was started over (allocatable stale)",),
+        recovers=("node-1: the device plugin was started over (allocatable stale)",),
         **on_one(NodeFault.PLUGIN_STALE),
     ),
     Fault(
@@ -163,7 +159,11 @@ MANAGER = [
         outcome=Outcome.HALTED,
         touched=FIRST,
         closed=FIRST,
-        reads=("GFD labels stale: node-1: nvidia.com/mig-3g.40gb.count: expected '4'",),
+        reads=differs(
+            "GFD labels stale: node-1: nvidia.com/mig-1g.10gb.count: expected 'none', found '14'",
+            "GFD labels stale: node-1: nvidia.com/mig-3g.40gb.count: expected '4', found 'none'",
+            see=(GFDS_LOG,),
+        ),
         cure="its pod is started over",
         **on_one(NodeFault.GFD_STALE),
     ),

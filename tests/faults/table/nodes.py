@@ -5,8 +5,9 @@ from mig.layouts import Layout
 from simulator import Fault as NodeFault
 from simulator.driver import Driver
 from tests.faults.fault import Fault, Outcome, nothing
-from tests.faults.ground import FIRST, MANAGER, OLD, POOL, RENAMED
+from tests.faults.ground import FIRST, GPUS, MANAGER, OLD, POOL, RENAMED
 from tests.faults.stage import LABEL, Stage
+from tests.faults.table.wording import GFDS_LOG, PLUGINS_LOG, WHO_IS_THERE, differs, still_closed, unchanged
 
 THEIRS = "example.com/maintenance"
 A100 = Layout.uniform("training", "A100-80GB", {"3g.40gb": 2})
@@ -72,16 +73,12 @@ def joined(stage: Stage) -> None:
     stage.ground.join("node-2")
 
 
-def replaced(stage: Stage) -> None:
-    gone(stage)
-    joined(stage)
-
-
 def unowned(stage: Stage) -> None:
     """As a node that has just joined: MIG off, no mark of ours."""
     marks = dict.fromkeys([labels.WAVE, labels.PREVIOUS_CONFIG, labels.VERIFIED_CONFIG, labels.ATTEMPT])
     stage.patch("node-3", {"metadata": {"annotations": marks, "labels": {labels.CONFIG: labels.ALL_DISABLED}}})
     stage.ground.site.settled("node-3", labels.ALL_DISABLED)
+    stage.until_reported("node-3", lambda report: report.counts() == (None,) * GPUS)
 
 
 NODES = [
@@ -91,7 +88,7 @@ NODES = [
         not_ready,
         Outcome.REFUSED,
         touched=(),
-        reads=("node 'node-1' is not Ready",),
+        reads=unchanged("node 'node-1' is not Ready; nothing can be started or ended there"),
         cure="the node is Ready again",
         end=ready,
         target=RENAMED,
@@ -103,7 +100,7 @@ NODES = [
         Outcome.HALTED,
         touched=FIRST,
         closed=FIRST,
-        reads=("node-1", "the node is not Ready"),
+        reads=differs("not settled: node-1: MIG Manager's state is 'pending'; the node is not Ready"),
         cure="the node is Ready again",
         end=ready,
         rollout={"timeout_s": 4},
@@ -114,7 +111,10 @@ NODES = [
         lambda stage: pending_mode(stage, mode=False),
         Outcome.REFUSED,
         touched=(),
-        reads=("node 'node-1' waits for a GPU reset or a reboot: the MIG mode of GPU 0",),
+        reads=unchanged(
+            "node 'node-1' waits for a GPU reset or a reboot: the MIG mode of GPU 0 is still to change; drain and "
+            "reboot it, then run the update again"
+        ),
         cure="the node is rebooted",
         end=lambda stage: pending_mode(stage, mode=True),
         target=RENAMED,
@@ -125,7 +125,10 @@ NODES = [
         nothing,
         Outcome.REFUSED,
         touched=(),
-        reads=("node 'node-1' has H100-80GB GPUs, its pool is for A100-80GB", "node 'node-2' has H100-80GB GPUs"),
+        reads=unchanged(
+            "node 'node-1' has H100-80GB GPUs, its pool is for A100-80GB",
+            "node 'node-2' has H100-80GB GPUs, its pool is for A100-80GB",
+        ),
         cure="the stack names the right model",
         pool={"gpu": "A100-80GB", "layout": A100},
         target=RENAMED,
@@ -136,7 +139,10 @@ NODES = [
         nothing,
         Outcome.REFUSED,
         touched=(),
-        reads=("node 'node-1' has 2 GPUs, its pool says gpusPerNode 4",),
+        reads=unchanged(
+            "node 'node-1' has 2 GPUs, its pool says gpusPerNode 4",
+            "node 'node-2' has 2 GPUs, its pool says gpusPerNode 4",
+        ),
         cure="the stack says how many there are",
         pool={"gpus_per_node": 4},
         target=RENAMED,
@@ -147,7 +153,10 @@ NODES = [
         incapable,
         Outcome.REFUSED,
         touched=(),
-        reads=("node 'node-1' is not MIG-capable", "is GPU Feature Discovery running there?"),
+        reads=unchanged(
+            "node 'node-1' is not MIG-capable: label nvidia.com/mig.capable is not set; is GPU Feature Discovery "
+            "running there?"
+        ),
         cure="GPU Feature Discovery runs again",
         end=capable,
         target=RENAMED,
@@ -158,7 +167,10 @@ NODES = [
         without_manager,
         Outcome.REFUSED,
         touched=(),
-        reads=("node 'node-1' has no MIG Manager pod", "gpu.deploy.mig-manager is 'false', not 'true'"),
+        reads=unchanged(
+            "node 'node-1' has no MIG Manager pod (label nvidia.com/gpu.deploy.mig-manager is 'false', not 'true'); "
+            "see `kubectl -n gpu-operator get daemonset nvidia-mig-manager`"
+        ),
         cure="its deploy label is `true` again",
         end=with_manager,
         target=RENAMED,
@@ -180,7 +192,14 @@ NODES = [
         Outcome.HALTED,
         touched=FIRST,
         closed=FIRST,
-        reads=("node-1", "no pod of nvidia-device-plugin-daemonset runs there", "example.com/maintenance"),
+        reads=differs(
+            "GFD labels stale: node-1: nvidia.com/mig-1g.10gb.count: expected 'none', found '14'",
+            "GFD labels stale: node-1: nvidia.com/mig-3g.40gb.count: expected '4', found 'none'",
+            "allocatable stale: node-1: nvidia.com/mig-3g.40gb: expected 4, the kubelet offers 0",
+            "node-1: no pod of nvidia-device-plugin-daemonset runs there; the node is tainted with "
+            "example.com/maintenance; see `kubectl -n gpu-operator get daemonset nvidia-device-plugin-daemonset`",
+            see=(GFDS_LOG, PLUGINS_LOG),
+        ),
         cure="the taint is taken off",
         end=lambda stage: stage.patch("node-1", {"spec": {"taints": None}}),
     ),
@@ -198,18 +217,9 @@ NODES = [
         Outcome.HALTED,
         touched=FIRST,
         closed=("node-1",),
-        reads=("node gone: node-2: is not in the cluster",),
+        reads=differs("node gone: node-2: is not in the cluster", see=(WHO_IS_THERE,), then=still_closed("node-1")),
         cure="a machine of that name joins again",
         end=joined,
-    ),
-    Fault(
-        "a node is replaced by another one of its name",
-        "a machine was reinstalled: the label, our marks and the slices are gone",
-        replaced,
-        Outcome.GOES_ON,
-        touched=("node-2",),
-        reads=("node replaced: node-2 is another node of that name",),
-        target=OLD,
     ),
     Fault(
         "a node joins the pool",
@@ -217,6 +227,7 @@ NODES = [
         unowned,
         Outcome.GOES_ON,
         touched=POOL,
+        previews=("needs: node-3: a change of the MIG mode of GPU 0-1: no GPU reset",),
         first={"nodes": ["node-1", "node-2"]},
         target=OLD,
     ),

@@ -6,6 +6,7 @@ from tests.faults.fault import Fault, Outcome
 from tests.faults.ground import FILE as LAYOUTS
 from tests.faults.ground import FIRST, NAMESPACE, OLD, POOL, layout_file
 from tests.faults.stage import CLOSE, LABEL, Stage
+from tests.faults.table.wording import OPEN_AGAIN, WRITERS, still_closed, unlike
 
 CONFIG_MAP = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{labels.LAYOUTS_CONFIG_MAP}"
 EDITED = LAYOUTS.replace('"1g.10gb": 7', '"1g.10gb": 6', 1)
@@ -40,7 +41,15 @@ PEOPLE = [
         Outcome.HALTED,
         touched=FIRST,
         closed=FIRST,
-        reads=("label changed: node-1: carries config 'all-disabled', expected 'training-",),
+        reads=(
+            *unlike(
+                2,
+                "label changed: node-1: carries config 'all-disabled', expected 'training-ea45f71e'",
+                "label changed: node-2: carries config 'all-disabled', expected 'training-ea45f71e'",
+                see=(WRITERS,),
+            ),
+            still_closed(config="all-disabled"),
+        ),
         end=lambda stage: stage.heal(*FIRST),
     ),
     Fault(
@@ -52,7 +61,10 @@ PEOPLE = [
         ),
         Outcome.GOES_ON,
         touched=("node-1",),
-        reads=("drift: label changed: node-1 carries 'all-disabled', expected 'notebooks-",),
+        previews=(
+            "drift: label changed: node-1 carries 'all-disabled', expected 'notebooks-255390f5'",
+            "drift: label changed: node-1: carries config 'all-disabled', expected 'notebooks-255390f5'",
+        ),
         target=OLD,
     ),
     Fault(
@@ -68,7 +80,7 @@ PEOPLE = [
         left_closed,
         Outcome.GOES_ON,
         touched=("node-1",),
-        reads=("drift: left closed: node-1: is as declared, but still closed to new pods",),
+        previews=("drift: left closed: node-1: is as declared, but still closed to new pods",),
         target=OLD,
     ),
     Fault(
@@ -77,7 +89,7 @@ PEOPLE = [
         lambda stage: rewritten(stage, EDITED),
         Outcome.GOES_ON,
         touched=(),
-        reads=("drift: ConfigMap edited: config 'notebooks-",),
+        previews=("drift: ConfigMap edited: config 'notebooks-255390f5' differs",),
         target=OLD,
     ),
     Fault(
@@ -86,7 +98,7 @@ PEOPLE = [
         lambda stage: stage.fleet.call("delete", CONFIG_MAP),
         Outcome.GOES_ON,
         touched=(),
-        reads=("drift: ConfigMap gone: mig-fleet-layouts is missing",),
+        previews=("drift: ConfigMap gone: mig-fleet-layouts is missing or is no mig-parted file",),
         target=OLD,
     ),
     Fault(
@@ -95,7 +107,11 @@ PEOPLE = [
         lambda stage: stage.at(CLOSE, "node-1", lambda: (rewritten(stage, parted.dump([OLD])), stage.settle())),
         Outcome.REFUSED,
         touched=FIRST,
-        reads=("MIG Manager on node-1, node-2 does not see config 'training-", "open again: node-1, node-2"),
+        reads=(
+            "no node was relabelled: MIG Manager on node-1, node-2 does not see config 'training-ea45f71e' in its "
+            "layout file after N s; does ConfigMap mig-fleet-layouts hold it, and does the operator mount it?",
+            OPEN_AGAIN,
+        ),
         cure="the other tool is stopped",
     ),
     Fault(
@@ -108,6 +124,11 @@ PEOPLE = [
         ),
         Outcome.GOES_ON,
         touched=POOL,
+        previews=(
+            "drift: ConfigMap edited: config 'seminar-255390f5' is missing",
+            "drift: ConfigMap edited: config 'sparse-bf754dd4' is missing",
+            "drift: ConfigMap edited: config 'training-ea45f71e' is missing",
+        ),
         end=lambda stage: stage.heal(*FIRST),
     ),
 ]

@@ -3,10 +3,13 @@
 from tests.faults.fault import Fault, Outcome
 from tests.faults.ground import FIRST, OLD, POOL, RENAMED
 from tests.faults.stage import CLOSE, EVICTION, Stage
+from tests.faults.table.wording import HOLDS, KEPT, NAKED, OPEN_AGAIN, differs, unchanged
 
 APP = "app.kubernetes.io/name"
 EVICT = {"on_user_pods": "evict", "timeout_s": 3}
 WAIT = {"on_user_pods": "wait", "timeout_s": 3}
+DISRUPTS, DISRUPTS_NAKED = (f"disrupts: node-1: {HOLDS}",), (f"disrupts: node-1: {NAKED}",)
+AGENT = "default/node-agent-x2x7k (DaemonSet node-agent) holds 1x mig-1g.10gb"
 
 
 def clear(stage: Stage) -> None:
@@ -47,7 +50,8 @@ PODS = [
         lambda stage: stage.run("node-1", owner="Deployment"),
         Outcome.REFUSED,
         touched=(),
-        reads=("node 'node-1' is in use: default/notebook", "choose onUserPods: wait or evict", "disrupts: node-1"),
+        previews=DISRUPTS,
+        reads=unchanged(f"node 'node-1' is in use: {HOLDS}; move them away, or choose onUserPods: wait or evict"),
         cure="the pod is moved away",
         end=clear,
         target=RENAMED,
@@ -58,7 +62,8 @@ PODS = [
         lambda stage: stage.run("node-1"),
         Outcome.REFUSED,
         touched=FIRST,
-        reads=("still running after N s: default/notebook", "open again: node-1, node-2"),
+        previews=DISRUPTS_NAKED,
+        reads=(f"no node was relabelled: still running after N s: {NAKED}", OPEN_AGAIN),
         rollout=WAIT,
         cure="it has ended",
         end=clear,
@@ -70,7 +75,12 @@ PODS = [
         guarded,
         Outcome.REFUSED,
         touched=FIRST,
-        reads=("PodDisruptionBudget does not allow it", "get poddisruptionbudgets", "open again: node-1, node-2"),
+        previews=DISRUPTS,
+        reads=(
+            "no node was relabelled: not evicted within N s, because a PodDisruptionBudget does not allow it: "
+            f"{HOLDS}; see `kubectl -n default get poddisruptionbudgets`",
+            OPEN_AGAIN,
+        ),
         rollout=EVICT,
         cure="the budget has room",
         end=clear,
@@ -82,6 +92,7 @@ PODS = [
         guarded_for_a_while,
         Outcome.GOES_ON,
         touched=POOL,
+        previews=DISRUPTS,
         rollout={**EVICT, "timeout_s": 20},
         end=clear,
         target=RENAMED,
@@ -92,7 +103,12 @@ PODS = [
         lambda stage: stage.run("node-1", owner="Deployment", never_stops=True),
         Outcome.REFUSED,
         touched=FIRST,
-        reads=("still terminating after N s: default/notebook", "describe pod", "open again: node-1, node-2"),
+        previews=DISRUPTS,
+        reads=(
+            f"no node was relabelled: still terminating after N s: {HOLDS}; see why with "
+            "`kubectl -n default describe pod notebook-7d4b9c6f5-x2x7k`",
+            OPEN_AGAIN,
+        ),
         rollout=EVICT,
         cure="the pod is deleted by force",
         end=clear,
@@ -104,7 +120,11 @@ PODS = [
         begins,
         Outcome.REFUSED,
         touched=FIRST,
-        reads=("no node was relabelled", "default/notebook", "open again: node-1, node-2"),
+        reads=(
+            f"no node was relabelled: node 'node-1' is in use: {NAKED}; move them away, or choose onUserPods: wait or "
+            "evict",
+            OPEN_AGAIN,
+        ),
         cure="the pod is moved away",
         end=clear,
         target=RENAMED,
@@ -115,7 +135,11 @@ PODS = [
         lambda stage: stage.run("node-1", name="node-agent", owner="DaemonSet"),
         Outcome.REFUSED,
         touched=(),
-        reads=("node 'node-1' is in use by pods of a DaemonSet, which would come back at once: default/node-agent",),
+        previews=(f"disrupts: node-1: {AGENT}",),
+        reads=unchanged(
+            f"node 'node-1' is in use by pods of a DaemonSet, which would come back at once: {AGENT}; keep that "
+            "DaemonSet off the node, by its nodeSelector for example"
+        ),
         rollout=EVICT,
         cure="the DaemonSet is kept off the node",
         end=clear,
@@ -127,7 +151,11 @@ PODS = [
         lambda stage: stage.run("node-1"),
         Outcome.REFUSED,
         touched=(),
-        reads=("in use by pods that nothing would start again: default/notebook",),
+        previews=DISRUPTS_NAKED,
+        reads=unchanged(
+            f"node 'node-1' is in use by pods that nothing would start again: {NAKED}; delete them yourself, or choose "
+            "onUserPods: wait"
+        ),
         rollout=EVICT,
         cure="its owner deletes it",
         end=clear,
@@ -139,7 +167,12 @@ PODS = [
         destroyed_beside,
         Outcome.FAILED,
         touched=(),
-        reads=("slice destroyed: node-1", "nothing was started over, because default/notebook"),
+        previews=("drift: slice destroyed: node-1: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb",),
+        reads=differs(
+            "slice destroyed: node-1: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb",
+            f"node-1: nothing was started over, because {NAKED}; move them away, then run the update again",
+            then=KEPT,
+        ),
         cure="the pod is moved away",
         end=clear,
         target=OLD,
