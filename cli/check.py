@@ -78,9 +78,11 @@ def _gpus_with(wish: str) -> str:
 def _layout(gpu: str, wishes: tuple[str, ...], money: cost.Asked | None, as_json: bool) -> int:
     try:
         proof = prove(gpu, _counts(wishes))
+        price = cost.of(proof, money) if money else None
     except MigError as exc:
         raise click.UsageError(str(exc)) from None
-    price = cost.of(proof, money) if money and proof.verdict is not Verdict.IMPOSSIBLE else None
+    if proof.verdict is Verdict.IMPOSSIBLE:
+        price = None
     if as_json:
         click.echo(json.dumps(proven.described(proof) | ({"cost": price and price.plain()} if money else {}), indent=2))
     else:

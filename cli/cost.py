@@ -34,8 +34,6 @@ def asked(price: float | None, basis: str | None, busy: Sequence[str]) -> Asked 
         if basis or busy:
             raise click.UsageError(f"{'--basis' if basis else '--busy'} needs a price, as in --price 2.50")
         return None
-    if not (math.isfinite(price) and price >= 0):
-        raise click.UsageError(f"--price must be a number from 0, found {price}")
     return Asked(price, Basis(basis or Basis.MAX), tuple(map(_busy, busy)))
 
 
@@ -83,13 +81,12 @@ class Cost:
 
 
 def of(proof: Proof, wish: Asked) -> Cost:
-    """The cost of a GPU that is cut so. Raises ``click.UsageError`` where more slices are busy than there are."""
-    profiles = dict(proof.request)
+    """The cost of a GPU that is cut so. Raises InvalidRequest for a price that is none and for more busy slices than
+    there are.
+    """
     busy: dict[str, list[float]] = {}
     for profile, share in wish.busy:
         busy.setdefault(profile, []).append(share)
-    for profile, found in busy.items():
-        if len(found) > (has := profiles.get(profile, 0)):
-            raise click.UsageError(f"--busy names {len(found)} of {profile}, but the layout has {has} of it")
+    profiles = dict(proof.request)
     account = cost.account(wish.price, proof.gpu, profiles, busy, wish.basis)
     return Cost(wish, cost.shares(proof.gpu, profiles, wish.basis), account)

@@ -48,14 +48,17 @@ def test_the_price_is_what_is_used_idle_unallocated_and_stranded() -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["1g.10gb=7", "--price", "-1"], "--price must be a number from 0, found -1.0"),
-        (["1g.10gb=7", "--price", "nan"], "--price must be a number from 0, found nan"),
+        (["1g.10gb=7", "--price", "-1"], "the price must be a number from 0, found -1.0"),
+        (["1g.10gb=8", "--price", "nan"], "the price must be a number from 0, found nan"),
         (["1g.10gb=7", "--basis", "memory"], "--basis needs a price, as in --price 2.50"),
         (["1g.10gb=7", "--busy", "1g.10gb=1"], "--busy needs a price, as in --price 2.50"),
         (["1g.10gb=7", "--price", "1", "--basis", "weight"], "is not one of 'max', 'compute', 'memory'"),
         (["1g.10gb=7", "--price", "1", "--busy", "1g.10gb"], "must be a profile and a number from 0 to 1"),
         (["1g.10gb=7", "--price", "1", "--busy", "1g.10gb=80"], "must be a profile and a number from 0 to 1"),
-        (["1g.10gb=7", "--price", "1", "--busy", "2g.20gb=1"], "names 1 of 2g.20gb, but the layout has 0 of it"),
+        (
+            ["1g.10gb=7", "--price", "1", "--busy", "2g.20gb=1"],
+            "2g.20gb must be at most the 0 of the layout, found 1",
+        ),
     ],
 )
 def test_a_price_that_cannot_be_is_a_usage_error(words: list[str], says: str) -> None:
