@@ -10,6 +10,7 @@
     ├── AmbiguousProfile    a profile that is a different slice on different GPU models
     ├── UnknownGpu          a GPU model that is not in the catalog
     ├── AmbiguousGpu        a name that several GPU models answer to
+    ├── InvalidPlacement    instances to keep that cannot stand so
     ├── UnsettledGpu        a GPU model of which no source settles the placements
     ├── InvalidCatalog      a catalog file that breaks its own rules
     ├── InvalidLayout       a layout with one or more problems, each at its path
@@ -154,6 +155,17 @@ class UnsettledGpu(MigError):
 
     def __str__(self) -> str:
         return f"no source settles the placements of {self.gpu}; ask a node that has one: nvidia-smi mig -lgipp"
+
+
+class InvalidPlacement(MigError):
+    """Instances that are to stay where they cannot stand."""
+
+    def __init__(self, placements: str, why: str) -> None:
+        super().__init__(placements, why)
+        self.placements, self.why = placements, why
+
+    def __str__(self) -> str:
+        return f"{self.placements} cannot be kept: {self.why}"
 
 
 class InvalidCatalog(MigError):

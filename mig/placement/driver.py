@@ -18,8 +18,8 @@ from mig.placement.placed import Placement, mask_of
 def driver_choice(gpu: GpuModel | str, taken: Iterable[Placement], profile: str) -> Placement | None:
     """Where a driver would create one more instance; None is NVML's "Insufficient Resources".
 
-    Limits of counts, compute slices and engines count as well as room. Raises UnsettledGpu, UnknownProfile, and
-    InvalidProfile or InvalidRequest for instances that cannot stand so.
+    Limits of counts, compute slices and engines count as well as room. Raises UnsettledGpu, UnknownProfile,
+    InvalidPlacement, InvalidRequest.
     """
     model = gpu if isinstance(gpu, GpuModel) else find(gpu)
     settled(model)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from mig.errors import InvalidProfile, InvalidRequest, UnsettledGpu
+from mig.errors import InvalidPlacement, InvalidRequest, UnsettledGpu
 from mig.gpus import Geometry, GpuModel
 from mig.placement.grid import Grid, Kind, grid_of
 from mig.placement.placed import Placement, mask_of
@@ -11,7 +11,7 @@ from mig.placement.placed import Placement, mask_of
 def standing(gpu: GpuModel, placements: Iterable[Placement]) -> tuple[Placement, ...]:
     """The instances by start, once it is sure that each can stand where it is said to and that none overlap.
 
-    Raises InvalidRequest for what is no placement, InvalidProfile, UnknownProfile.
+    Raises InvalidPlacement, InvalidRequest for what is no placement, InvalidProfile, UnknownProfile.
     """
     if isinstance(placements, str) or not isinstance(placements, Iterable):
         raise InvalidRequest("instances to keep", placements, "a list of Placement, such as a proof's placements")
@@ -19,7 +19,7 @@ def standing(gpu: GpuModel, placements: Iterable[Placement]) -> tuple[Placement,
     for placement in present:
         _check(gpu, grid, placement)
     if mask_of(present).bit_count() != sum(placement.size for placement in present):
-        raise InvalidProfile(", ".join(map(str, present)), "the instances to keep overlap each other")
+        raise InvalidPlacement(", ".join(map(str, present)), "they overlap each other")
     return tuple(sorted(present, key=lambda placement: placement.start))
 
 
@@ -45,11 +45,12 @@ def _check(gpu: GpuModel, grid: Grid, placement: Placement) -> None:
         raise InvalidRequest("an instance to keep", placement, "a Placement, such as Placement('3g.40gb', 0, 4)")
     kind = _kind(gpu, grid, placement)
     starts = [start for start, _ in reversed(kind.masks)]
+    if not starts:
+        raise UnsettledGpu(gpu.name)
     if placement.size != kind.size or placement.start not in starts:
-        listed = ", ".join(map(str, starts)) or "no published place"
-        raise InvalidProfile(
-            str(placement), f"{kind.name} on {gpu.name} takes {kind.size} memory slices and starts at {listed}"
-        )
+        listed = ", ".join(map(str, starts))
+        why = f"{kind.name} on {gpu.name} takes {kind.size} memory slices and starts at {listed}"
+        raise InvalidPlacement(str(placement), why)
 
 
 def _kind(gpu: GpuModel, grid: Grid, placement: Placement) -> Kind:

@@ -30,8 +30,8 @@ def room(gpu: GpuModel | str, kept: Iterable[Placement]) -> Layout:
     """How many more instances of each profile fit beside those that stay where they are, zeros included.
 
     Each number is for that profile alone, under the catalog's name of it. Unlike the "Instances Free" of ``nvidia-smi
-    mig -lgip`` it can be relied on, so it is refused where no source settles the placements: raises UnsettledGpu, and
-    InvalidProfile or InvalidRequest for instances that cannot stand so.
+    mig -lgip`` it can be relied on, so it is refused where no source settles the placements: raises UnsettledGpu,
+    and InvalidPlacement or InvalidRequest for instances that cannot stand so.
     """
     model = gpu if isinstance(gpu, GpuModel) else find(gpu)
     settled(model)

@@ -71,7 +71,8 @@ def prove(
     """Whether one GPU can hold these profiles beside the instances in ``keep``, which stay where they are.
 
     Compute-instance splits are packed into GPU instances: 3 × ``1c.3g.40gb`` need one ``3g.40gb``.
-    Raises UnknownGpu, AmbiguousGpu, UnknownProfile, InvalidProfile, InvalidCount, InvalidRequest.
+    Raises UnknownGpu, AmbiguousGpu, UnknownProfile, InvalidProfile, InvalidCount, InvalidRequest; InvalidPlacement and
+    UnsettledGpu for instances that cannot be kept.
     """
     model = gpu if isinstance(gpu, GpuModel) else find(gpu)
     request = canonical(model, profiles)

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from mig import Placement, Verdict, gpus, prove
-from mig.errors import InvalidProfile, InvalidRequest, MigError, UnknownGpu, UnknownProfile, UnsettledGpu
+from mig.errors import InvalidPlacement, InvalidRequest, MigError, UnknownGpu, UnknownProfile, UnsettledGpu
 from mig.gpus import Geometry
 from mig.placement import driver_choice, feasible, room
 
@@ -61,13 +61,13 @@ def test_thor_and_gb300_are_the_models_without_settled_placements() -> None:
 @pytest.mark.parametrize(
     ("kept", "error", "why"),
     [
-        ([Placement("3g.40gb", 1, 4)], InvalidProfile, "starts at 0, 4"),
-        ([Placement("3g.40gb", 2, 4)], InvalidProfile, "starts at 0, 4"),
-        ([Placement("3g.40gb", -4, 4)], InvalidProfile, "starts at 0, 4"),
-        ([Placement("3g.40gb", "0", 4), Placement("3g.40gb", 4, 4)], InvalidProfile, "at 0, 4"),  # type: ignore[arg-type]
-        ([Placement("3g.40gb", 0, 3)], InvalidProfile, "takes 4 memory slices"),
-        ([Placement("3g.40gb", 0, 4), Placement("2g.20gb", 2, 2)], InvalidProfile, "overlap"),
-        ([Placement("3g.40gb", 0, 4), Placement("3g.40gb", 0, 4)], InvalidProfile, "overlap"),
+        ([Placement("3g.40gb", 1, 4)], InvalidPlacement, "starts at 0, 4"),
+        ([Placement("3g.40gb", 2, 4)], InvalidPlacement, "starts at 0, 4"),
+        ([Placement("3g.40gb", -4, 4)], InvalidPlacement, "starts at 0, 4"),
+        ([Placement("3g.40gb", "0", 4), Placement("3g.40gb", 4, 4)], InvalidPlacement, "at 0, 4"),  # type: ignore[arg-type]
+        ([Placement("3g.40gb", 0, 3)], InvalidPlacement, "takes 4 memory slices"),
+        ([Placement("3g.40gb", 0, 4), Placement("2g.20gb", 2, 2)], InvalidPlacement, "overlap"),
+        ([Placement("3g.40gb", 0, 4), Placement("3g.40gb", 0, 4)], InvalidPlacement, "overlap"),
         ([Placement("3g.20gb", 0, 4)], UnknownProfile, "did you mean '3g.40gb'"),
         (["3g.40gb"], InvalidRequest, "an instance to keep must be a Placement, such as .* found '3g.40gb'"),
         ("3g.40gb", InvalidRequest, "instances to keep must be a list of Placement.* found '3g.40gb'"),
@@ -95,3 +95,10 @@ def test_a_gpu_that_is_no_name_is_an_unknown_gpu(gpu: object) -> None:
     ):
         with pytest.raises(UnknownGpu):
             ask()
+
+
+def test_nothing_is_known_to_stand_on_a_model_without_placements() -> None:
+    with pytest.raises(UnsettledGpu):
+        prove("Thor", {"1g.0gb": 1}, keep=[Placement("2g.0gb", 0, 2)])
+    kept = prove("GB300", {"1g.35gb": 1}, keep=[Placement("1g.35gb", 0, 1)])
+    assert kept.verdict is Verdict.UNPROVEN, "a place that one source gives is not refused, and no yes either"

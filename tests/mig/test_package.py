@@ -13,10 +13,13 @@ from mig.errors import MigError, Problem
 EXAMPLES: dict[type[MigError], tuple[object, ...]] = {
     errors.InvalidProfile: ("1g", "why"),
     errors.InvalidCount: ("1g.10gb", "7"),
+    errors.InvalidRequest: ("profiles", None, "a list"),
     errors.UnknownProfile: ("1g.1gb", "H100-80GB", ("1g.10gb",)),
     errors.AmbiguousProfile: ("1g.10gb", {"one thing": ("A100-40GB",), "another": ("H100-80GB",)}),
     errors.UnknownGpu: ("H300", ("H100-80GB",)),
     errors.AmbiguousGpu: ("H100", ("H100-64GB", "H100-80GB")),
+    errors.InvalidPlacement: ("3g.40gb at 2:4", "why"),
+    errors.UnsettledGpu: ("Thor",),
     errors.InvalidCatalog: ("a.toml", "profiles", "size", "why"),
     errors.InvalidLayout: ("dense", (Problem("all", "why"),)),
     errors.InvalidPartedFile: ("mig-configs", "why"),
