@@ -116,6 +116,9 @@ def _show(model: GpuModel, console: Console) -> None:
         f"  slices    {model.compute_slices} compute, {model.memory_slices} memory, at most {model.max_gpu_instances} "
         f"instances; driver {model.driver_min or 'not sourced'}"
     )
+    others = [f"{row.name} is {it.name} {it.where}" for row in model.profiles.values() for it in row.alternate_names]
+    if others:
+        say(f"  names     {', '.join(others)}; a layout with either is unproven")
     tables.show(_profiles(model), console)
     say("  slices: compute + memory; engines: copy/NVDEC/NVENC/JPEG/OFA; ? where no source gives the number")
     parts = [(row, part) for row in model.profiles.values() for part in row.compute_instances if part.name != row.name]

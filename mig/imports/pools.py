@@ -155,7 +155,7 @@ def _model(node: NodeFacts, gpu: GpuModel | None, left: list[str]) -> GpuModel |
 
 def _size(node: NodeFacts, layout: Layout, given: int | None, left: list[str]) -> int | None:
     """GPUs of a node; None, with the reason in ``left``, where that is not known or cannot be."""
-    size = node.gpus_per_node if node.gpus_per_node is not None else given or _seen(node, layout, left)
+    size = node.gpus_per_node if node.gpus_per_node is not None else given or _seen(node, layout)
     if node.unread_size:
         taken = f"{size} was taken" if size else "write it as in gpus: 8, or give --gpus-per-node"
         left.append(f"node {node.name}: {node.unread_size}, which must be a whole number; {taken}")
@@ -164,19 +164,18 @@ def _size(node: NodeFacts, layout: Layout, given: int | None, left: list[str]) -
     if size is not None and not 1 <= size <= MOST_GPUS:
         left.append(f"node {node.name}: has {size} GPUs, which must be 1 to {MOST_GPUS}")
         return None
+    if size is not None and node.gpu_count > size:
+        why = "--gpus-per-node says so" if given else f"layout {layout.name} names no more"
+        left.append(f"node {node.name}: its label {COUNT} says {node.gpu_count} GPUs; {size} was taken, because {why}")
     return size
 
 
-def _seen(node: NodeFacts, layout: Layout, left: list[str]) -> int | None:
+def _seen(node: NodeFacts, layout: Layout) -> int | None:
     """Those that its layout names, else those that its labels count; slices tell where GPUs are alike."""
     first = layout.cuts[0]
     if first.devices is not None:
         named = {index for cut in layout.cuts for index in cut.devices or ()}
-        size = len(named) if named == set(range(len(named))) else None
-        if size and node.gpu_count > size:
-            text = f"its label {COUNT} says {node.gpu_count} GPUs, but its layout names {size}"
-            left.append(f"node {node.name}: {text}, and {size} was taken; name the others in layout {layout.name}")
-        return size
+        return len(named) if named == set(range(len(named))) else None
     if node.gpu_count or first.profiles is None:
         # Where every GPU is cut, a count of those without MIG would be 0.
         return node.gpu_count or None

@@ -74,6 +74,11 @@ def test_each_profile_is_shown_with_its_slices_gib_and_sms_and_each_part_of_it()
         assert shown >= parts | set(model.profiles), model.short
 
 
+def test_names_that_only_some_boards_report_are_told() -> None:
+    assert "1g.23gb is 1g.24gb on early and some other boards, " in run("gpus", "GB200-186GB").output
+    assert "  names  " not in run("gpus", "H100-80GB").output
+
+
 def test_a_number_that_no_source_gives_is_no_zero() -> None:
     rows = [line.split() for line in run("gpus", "H20-96GB").output.splitlines()]
     (row,) = [row for row in rows if row and row[0] == "1g.12gb"]

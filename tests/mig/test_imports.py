@@ -231,15 +231,16 @@ def test_a_layout_that_names_its_gpus_says_the_size_of_a_node(gpu_count: int) ->
     assert pool.gpus_per_node == 4, "whatever this version of GFD counts"
 
 
-def test_a_layout_that_names_fewer_gpus_than_the_node_has_is_told() -> None:
-    layout = Layout("some", "A100-80GB", (Cut((0, 1), {"3g.40gb": 2}),))
-    node = NodeFacts("n", layout.config_name, "A100-80GB", gpu_count=8)
-    (pool,), imported = import_nodes([node], import_parted(reread([layout])))
+@pytest.mark.parametrize(
+    ("cut", "given", "why"),
+    [(Cut((0, 1), {"3g.40gb": 2}), None, "layout some names no more"), (Cut(None, None), 2, "--gpus-per-node says so")],
+)
+def test_a_node_that_has_more_gpus_than_were_taken_is_told(cut: Cut, given: int | None, why: str) -> None:
+    layout = Layout("some", "A100-80GB", (cut,))
+    node = NodeFacts("n", "some", "A100-80GB", gpu_count=8)
+    (pool,), imported = import_nodes([node], Imported(configs={("some", "A100-80GB"): layout}), gpus_per_node=given)
     assert pool.gpus_per_node == 2
-    assert imported.left == (
-        "node n: its label nvidia.com/gpu.count says 8 GPUs, but its layout names 2, and 2 was taken; name the others "
-        "in layout some",
-    )
+    assert imported.left == (f"node n: its label nvidia.com/gpu.count says 8 GPUs; 2 was taken, because {why}",)
 
 
 def test_a_number_of_gpus_that_is_no_number_is_told_as_it_was_found() -> None:
