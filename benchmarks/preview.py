@@ -4,10 +4,10 @@
 
 The control plane is real (API server and etcd), the nodes are objects on it: as GPU Feature Discovery, MIG Manager, the
 kubelet and the probe leave nodes of eight H100 that are cut as declared. Three programs take turns: one that only
-imports Pulumi (empty); one with as many dynamic resources as a pool has, each behind the one before, that do nothing
-(idle); and the pools, of five waves each. All are deployed first; what is timed is a preview that finds nothing to do,
-which for the pools means to look at every node and every report. Beside the time on the clock stands that of the
-processors, which what else runs on the machine does not change.
+imports Pulumi (empty); one with as many dynamic resources as a layout file and a pool have, each behind the one before,
+that do nothing (idle); and the layout file with the pools behind it, of five waves each. All are deployed first; what
+is timed is a preview that finds nothing to do, which for the pools means to look at every node and every report. Beside
+the time on the clock stands that of the processors, which what else runs on the machine does not change.
 
 What Pulumi takes for dynamic resources that do nothing is in the second figure, and nothing here can be faster than it.
 Exits 1 when the median preview of the pools takes more than 1.5 times that of the empty program, or when Pulumi's state
@@ -35,6 +35,7 @@ MOST_TIMES_EMPTY = 1.5
 MOST_BYTES_PER_NODE = 1024
 GPUS = 8
 LAYOUT = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
+OPERATOR = "gpu-operator"
 REPORTS = "mig-fleet"
 AT_ONCE = 32
 
@@ -51,29 +52,32 @@ class Nothing(Resource, module="idle", name="Nothing"):
     pass
 
 before = []
-for number in range(10):
+for number in range(11):
     before = [Nothing(Idle(), f"idle-{number}", {}, pulumi.ResourceOptions(depends_on=before))]
 """
 POOLED = """
 import json
 import pulumi
 from pathlib import Path
+from components.layouts import MigLayouts
 from components.pool import Pool
+from mig import parted
 from mig.layouts import Layout
 from mig.strategy import Strategy
 
+dense = Layout.uniform("dense", "H100-80GB", {{"1g.10gb": 7}})
+where = {{"cluster": {{"kubeconfig": "{kubeconfig}"}}, "namespace": "{operator}", "reports": "{reports}"}}
+layouts = MigLayouts("layouts", {{**where, "file": parted.dump([dense])}})
 for name, nodes in json.loads(Path("pools.json").read_text()).items():
     pool = Pool(name, {{
-        "cluster": {{"kubeconfig": "{kubeconfig}"}},
-        "namespace": "gpu-operator",
-        "reports": "{reports}",
+        **where,
         "gpu": "H100-80GB",
         "gpus_per_node": {gpus},
         "nodes": nodes,
-        "layout": Layout.uniform("dense", "H100-80GB", {{"1g.10gb": 7}}),
+        "layout": dense,
         "strategy": Strategy.MIXED,
         "rollout": {{"max_unavailable": "25%"}},
-    }})
+    }}, pulumi.ResourceOptions(depends_on=[layouts]))
     pulumi.export(name, pool.realized)
 """
 
@@ -117,7 +121,8 @@ async def populate(directory: Path, names: list[str]) -> None:
     """Create every node and its report."""
     room = asyncio.Semaphore(AT_ONCE)
     async with Api(directory) as api:
-        await api.create("/api/v1/namespaces", {"metadata": {"name": REPORTS}})
+        for namespace in (OPERATOR, REPORTS):
+            await api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
 
         async def one(name: str) -> None:
             async with room:
@@ -138,7 +143,7 @@ async def measure(folder: Path, names: list[str], count: int, runs: int) -> tupl
         await populate(plane.directory, names)
         size = -(-len(names) // count)
         pools = {f"pool-{n}": names[n * size : (n + 1) * size] for n in range(count)}
-        program = POOLED.format(kubeconfig=plane.kubeconfig, reports=REPORTS, gpus=GPUS)
+        program = POOLED.format(kubeconfig=plane.kubeconfig, operator=OPERATOR, reports=REPORTS, gpus=GPUS)
         programs = {"empty": EMPTY, "idle": IDLE, "pools": program}
         projects = [Project(folder / name, text, work) for name, text in programs.items()]
         pooled = projects[-1]
