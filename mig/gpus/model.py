@@ -156,7 +156,7 @@ class GpuModel:
             parsed = name if isinstance(name, Profile) else Profile.parse(name)
             found = self._row(parsed)
             if found is None:
-                from mig.gpus.hints import profile_like
+                from mig.gpus.hints import profile_like  # Both build on this module, and only a mistake needs them.
                 from mig.gpus.lookup import all_models
 
                 near = profile_like(self, parsed, all_models())

@@ -102,7 +102,7 @@ def prove(
         tuple(sorted((*placed, *kept), key=lambda placement: placement.start)),
         tuple(placement.profile for placement in placed),
         _confidence(model, names),
-        (*_requirements(model, names), *found.requires),
+        (*_requirements(model, names, own_names), *found.requires),
     )
 
 
@@ -118,10 +118,11 @@ def _confidence(gpu: GpuModel, names: Iterable[str]) -> str:
     return max(words, key=_STRENGTH.index, default=Places.OUTPUT)
 
 
-def _requirements(gpu: GpuModel, names: set[str]) -> tuple[str, ...]:
+def _requirements(gpu: GpuModel, names: set[str], own_names: Mapping[str, str]) -> tuple[str, ...]:
     drivers: dict[str, list[str]] = {}
     for name in sorted(names):
-        drivers.setdefault(gpu.profiles[name].driver_min or gpu.driver_min or "", []).append(name)
+        driver = gpu.profiles[name].driver_min or gpu.driver_min or ""
+        drivers.setdefault(driver, []).append(own_names.get(name, name))
     for rule in gpu.driver_rules:
         if names.issuperset(rule.profiles):
             drivers.setdefault(rule.driver_min, []).append(" with ".join(rule.profiles))

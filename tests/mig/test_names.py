@@ -63,6 +63,7 @@ def test_where_the_instances_go_is_settled_although_the_name_is_not() -> None:
     assert proof.fits
     assert proof.placements == (Placement("2g.47gb", 2, 2), Placement("3g.95gb", 4, 4))
     assert proof.order == ("3g.95gb", "2g.47gb")
+    assert proof.requires == ("driver R570 (570.133.20) or newer for 2g.47gb, 3g.95gb",)
     assert not prove(GB300, {"3g.126gb": 1}).fits
 
 

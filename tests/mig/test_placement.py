@@ -28,13 +28,13 @@ def fitting(draw: st.DrawFn) -> tuple[gpus.GpuModel, list[str]]:
 
 
 @st.composite
-def random(draw: st.DrawFn) -> tuple[gpus.GpuModel, list[str]]:
+def arbitrary(draw: st.DrawFn) -> tuple[gpus.GpuModel, list[str]]:
     model = draw(st.sampled_from(MODELS))
     return model, draw(st.lists(st.sampled_from(list(model.profiles)), max_size=9))
 
 
 def requests() -> st.SearchStrategy[tuple[gpus.GpuModel, list[str]]]:
-    return st.one_of(fitting(), random())
+    return st.one_of(fitting(), arbitrary())
 
 
 @given(requests())
