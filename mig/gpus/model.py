@@ -176,6 +176,11 @@ class GpuModel:
         except InvalidProfile:
             return False
 
+    @property
+    def boards_differ(self) -> bool:
+        """Whether any profile has more than one name."""
+        return len(self._by_name) > len(self.profiles)
+
     def names_of(self, name: str | Profile) -> tuple[str, ...]:
         """Every name under which boards of this model report the profile behind this one, the catalog's own first.
 

@@ -48,6 +48,8 @@ def spoken(gpu: GpuModel, request: Iterable[tuple[str, int]]) -> dict[str, str]:
     """The instances asked for of which boards differ in the name: the name as asked by the catalog's; where both are
     asked for, the catalog's.
     """
+    if not gpu.boards_differ:
+        return {}
     asked: dict[str, set[str]] = {}
     for name, _ in request:
         row = gpu.profile(name)

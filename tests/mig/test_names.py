@@ -24,6 +24,7 @@ PAIRS = [
 
 def test_the_models_whose_sources_disagree_about_names_say_so_profile_by_profile() -> None:
     assert {model.short for model, _, _ in PAIRS} == {"GB200-186GB", "GB300-278GB"}
+    assert [model.short for model in gpus.all_models() if model.boards_differ] == ["GB200-186GB", "GB300-278GB"]
     assert GB200.names_of("1g.24gb+me") == GB200.names_of("1g.23gb+me") == ("1g.23gb+me", "1g.24gb+me")
     assert GB200.names_of("2g.47gb") == ("2g.47gb",), "all boards report this one"
     assert GB300.names_of("7g.251gb") == ("7g.278gb", "7g.251gb")
