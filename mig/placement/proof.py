@@ -28,7 +28,8 @@ class Proof:
     """What is known about ``request`` on ``gpu``.
 
     ``placements`` (by start, the kept ones among them) and ``order`` (GPU instances to create, first to last) are empty
-    unless it :attr:`fits`. ``confidence`` is the weakest source behind the placements, ``requires`` what else must
+    unless it :attr:`fits`; the places are those to which the order leads a driver that takes the highest free start.
+    ``confidence`` is the weakest source behind the placements, ``requires`` what else must
     hold.
     """
 
