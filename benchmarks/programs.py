@@ -1,0 +1,76 @@
+"""The programs whose previews are compared: each does what the one before does, and more.
+
+``EMPTY`` imports Pulumi. ``IDLE`` has as many dynamic resources as a layout file and a pool of five waves, each behind
+the one before, that do nothing. ``FLOOR`` also asks the cluster for all nodes and reports, with the Kubernetes client
+and both at once, and throws the answers away unread: no code of ours is in it. ``POOLED`` is the layout file and pools.
+"""
+
+EMPTY = "import pulumi\n"
+IDLE = """
+import pulumi
+from pulumi.dynamic import CreateResult, Resource, ResourceProvider
+
+class Idle(ResourceProvider):
+    def create(self, props):
+        return CreateResult("idle", props)
+
+class Nothing(Resource, module="idle", name="Nothing"):
+    pass
+
+before = []
+for number in range(11):
+    before = [Nothing(Idle(), f"idle-{number}", {}, pulumi.ResourceOptions(depends_on=before))]
+"""
+FLOOR = """
+import pulumi
+from pulumi.dynamic import CheckResult, CreateResult, Resource, ResourceProvider
+
+class Looks(ResourceProvider):
+    def check(self, olds, news):
+        if news["first"]:
+            from concurrent.futures import ThreadPoolExecutor
+            import kubernetes
+            client = kubernetes.config.new_client_from_config("{kubeconfig}")
+            def read(path):
+                _, url, headers, body, _ = client.param_serialize("GET", path, auth_settings=["BearerToken"])
+                return len(client.call_api("GET", url, header_params=headers).read())
+            with ThreadPoolExecutor() as both:
+                assert all(both.map(read, ("/api/v1/nodes", "/api/v1/namespaces/{reports}/configmaps")))
+        return CheckResult(news, [])
+
+    def create(self, props):
+        return CreateResult("idle", props)
+
+class Nothing(Resource, module="idle", name="Nothing"):
+    pass
+
+before = []
+for number in range(11):
+    after = pulumi.ResourceOptions(depends_on=before)
+    before = [Nothing(Looks(), f"idle-{{number}}", {{"first": number == 0}}, after)]
+"""
+POOLED = """
+import json
+import pulumi
+from pathlib import Path
+from components.layouts import MigLayouts
+from components.pool import Pool
+from mig import parted
+from mig.layouts import Layout
+from mig.strategy import Strategy
+
+dense = Layout.uniform("dense", "H100-80GB", {{"1g.10gb": 7}})
+where = {{"cluster": {{"kubeconfig": "{kubeconfig}"}}, "namespace": "{operator}", "reports": "{reports}"}}
+layouts = MigLayouts("layouts", {{**where, "file": parted.dump([dense])}})
+for name, nodes in json.loads(Path("pools.json").read_text()).items():
+    pool = Pool(name, {{
+        **where,
+        "gpu": "H100-80GB",
+        "gpus_per_node": {gpus},
+        "nodes": nodes,
+        "layout": dense,
+        "strategy": Strategy.MIXED,
+        "rollout": {{"max_unavailable": "25%"}},
+    }}, pulumi.ResourceOptions(depends_on=[layouts]))
+    pulumi.export(name, pool.realized)
+"""
