@@ -21,7 +21,9 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 CALL_TIMEOUT_S = 10
-"""One call, from connecting to the last byte of its answer: a preview shall fail, not hang."""
+"""Silence of the server, on connecting and between two reads: a preview shall fail, not hang."""
+WHOLE_CALL_S = 60
+"""One call, from connecting to the last byte: room for the nodes of a large fleet over a slow line."""
 
 BUSY = (429, 500, 502, 503, 504)
 """Answers of a server that may do better in a moment; a request that it did not carry out is asked again."""
@@ -126,10 +128,10 @@ class Connection:
 
         try:
             # The library bounds each read of its own: a byte now and then would hold a call for ever.
-            response, answer = within(CALL_TIMEOUT_S, whole)
+            response, answer = within(WHOLE_CALL_S, whole)
         except TimeoutError:
             raise ClusterUnreachable(
-                f"the cluster at {self.server} does not answer: no whole answer within {CALL_TIMEOUT_S} s"
+                f"the cluster at {self.server} does not answer: no whole answer within {WHOLE_CALL_S} s"
             ) from None
         except (ApiException, HTTPError) as exc:
             raise ClusterUnreachable(f"the cluster at {self.server} does not answer: {_root_cause(exc)}") from None

@@ -86,7 +86,7 @@ def _drip(server: socket.socket, begin: bytes, end: threading.Event) -> None:
 def test_an_answer_that_drips_is_not_waited_for(
     begin: bytes, dripping: Callable[[bytes], str], kubeconfig: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "CALL_TIMEOUT_S", CALL_S)
+    monkeypatch.setattr(connection, "WHOLE_CALL_S", CALL_S)
     monkeypatch.setattr(connection, "TRIES", {"GET": 1})
     there = Connection({"kubeconfig": kubeconfig(dripping(begin))})
     with pytest.raises(ClusterUnreachable) as refused:
