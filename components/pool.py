@@ -9,7 +9,7 @@ import pulumi
 from components.assignment import Assignment
 from components.cluster import ClusterArgs
 from components.comparison import Expected
-from components.rollout.order import WEDGED_S, WaveArgs
+from components.rollout.order import TIMEOUT_S, WEDGED_S, WaveArgs
 from components.rollout.waves import Pace, waves
 from components.verification import Verification
 from mig.layouts import Layout
@@ -88,7 +88,7 @@ class Pool(pulumi.ComponentResource):
                 "nodes": list(nodes),
                 "expected": expected,
                 "isolation": rollout.get("isolation", "taint"),
-                "timeout_s": rollout.get("timeout_s", 2700),
+                "timeout_s": rollout.get("timeout_s", TIMEOUT_S),
                 "wedged_s": rollout.get("wedged_s", WEDGED_S),
                 # A rollback is a change like any other: it meets the users' pods, too.
                 "on_user_pods": rollout.get("on_user_pods", "refuse"),

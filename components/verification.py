@@ -23,7 +23,7 @@ from pulumi.dynamic import (
 from components.comparison import Difference, Kind, differences
 from components.drift import address, checked, reports_of
 from components.look import Look, look
-from components.rollout.order import WaveArgs
+from components.rollout.order import TIMEOUT_S, WaveArgs
 from mig import labels
 
 Props = dict[str, Any]
@@ -80,7 +80,7 @@ class Verification(Resource, module="mig", name="Verification"):
     """What had to be done for single nodes in the last update, one sentence each."""
 
     def __init__(self, name: str, args: VerificationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        props = {"timeout_s": 2700, **args, "counted": None, "recovered": None}
+        props = {"timeout_s": TIMEOUT_S, **args, "counted": None, "recovered": None}
         super().__init__(VerificationProvider(), name, dict(props), opts)
 
 

@@ -83,7 +83,7 @@ class Rollout(Closed):
     """Whether a node that went wrong may be helped: MIG Manager or the device plugin started over, at most once."""
     wedged_after: Wedged = 1800
     """How long MIG Manager may say `pending` before it counts as stuck."""
-    timeout: Duration = 2700
+    timeout: Duration = 3600
     on_delete: Literal["retain", "disable", "restore"] = "retain"
 
 

@@ -23,6 +23,9 @@ WEDGED_S = 1800
 """A `pending` that is older is not worked on any more: MIG Manager waits five minutes for each of at most five operands
 before it touches a GPU (mig-parted v0.15.0 reconfigure.go), and takes a new label value in any case."""
 
+TIMEOUT_S = 3600
+"""A wave whose MIG Manager had to be started over after :data:`WEDGED_S` still has the 25 minutes that it may need."""
+
 
 class WaveArgs(TypedDict):
     """What both providers of a wave need to know. Everything is known at preview, so that policies and reviewers see
@@ -71,7 +74,7 @@ class Order:
     """``taint``, or ``cordon`` where an operator that is not ours would not tolerate our taint."""
     gpu: str = ""
     gpus_per_node: int = 0
-    timeout_s: float = 2700
+    timeout_s: float = TIMEOUT_S
     wedged_s: float = WEDGED_S
     """How long `pending` may last before it counts as stuck, in seconds."""
     _told: str = ""
