@@ -16,6 +16,8 @@ from mig.wording import in_words
 SLICE_COUNT = re.compile(r"nvidia\.com/mig-.+\.count")
 """Labels of GPU Feature Discovery under strategy mixed: how many slices of one profile a node has."""
 
+WAITS_FOR_RESET = "a change of the MIG mode waits for a GPU reset; drain and reboot the node"
+
 
 class Expected(TypedDict):
     """What every node of a wave shall have; JSON values only, because it is an input and lives in the state."""
@@ -75,13 +77,13 @@ def differences(expected: Expected, name: str, node: Node | None) -> list[Differ
         return [Difference(kind, name, text)]
 
     if node is None:
-        return one(Kind.GONE, "is not in the cluster")
+        return [gone(name)]
     if node.config != expected["config"]:
-        return one(Kind.RELABELLED, f"carries config {node.config or 'none'!r}, expected {expected['config']!r}")
+        return [relabelled(node, expected["config"])]
     if node.state == "failed":
         return one(Kind.FAILED, f"could not apply {expected['config']!r}{_seen_by_nvml(node)}")
     if node.state != "success":
-        return one(Kind.UNSETTLED, f"MIG Manager's state is {node.state or 'not set'!r}{_asleep(node)}")
+        return one(Kind.UNSETTLED, f"MIG Manager's state is {_or_not_set(node.state)}{_asleep(node)}")
     if not node.ready:
         return one(Kind.UNREADY, "its kubelet is silent or unwell, so what it had may be gone")
     report = node.report
@@ -106,6 +108,19 @@ def differences(expected: Expected, name: str, node: Node | None) -> list[Differ
     ]
 
 
+def gone(name: str) -> Difference:
+    return Difference(Kind.GONE, name, "is not in the cluster")
+
+
+def relabelled(node: Node, config: str) -> Difference:
+    carried = f"carries config {node.config!r}" if node.config else "carries no config"
+    return Difference(Kind.RELABELLED, node.name, f"{carried}, expected {config!r}")
+
+
+def _or_not_set(state: str) -> str:
+    return repr(state) if state else "not set"
+
+
 def _asleep(node: Node) -> str:
     """Why nothing may come of waiting."""
     return "" if node.ready else "; the node is not Ready"
@@ -114,7 +129,7 @@ def _asleep(node: Node) -> str:
 def _seen_by_nvml(node: Node) -> str:
     """What the probe found after a failure, which may be its cause."""
     report = node.report
-    if report is None or report.attempt != node.attempt:
+    if report is None or not node.is_heard:
         return ""
     found = [*report.errors, *filter(None, [_waiting(report)])]
     return f"; NVML says: {'; '.join(found)}" if found else ""
@@ -123,7 +138,7 @@ def _seen_by_nvml(node: Node) -> str:
 def _waiting(report: Report) -> str:
     """Which GPUs have another MIG mode after their next reset; until then they have no slices, or their old ones."""
     pending = [str(gpu.index) for gpu in report.gpus if gpu.mig_mode_current != gpu.mig_mode_pending]
-    return f"GPU {', '.join(pending)}: a change of the MIG mode waits for a GPU reset or reboot" if pending else ""
+    return f"GPU {', '.join(pending)}: {WAITS_FOR_RESET}" if pending else ""
 
 
 def _bare(node: str, report: Report) -> list[Difference]:

@@ -54,6 +54,12 @@ class Node:
         return self.annotations.get(labels.ATTEMPT)
 
     @property
+    def is_heard(self) -> bool:
+        """Whether its probe has reported since MIG Manager said what it says now."""
+        said = self.report
+        return said is not None and (said.attempt, said.state) == (self.attempt, self.state)
+
+    @property
     def closed(self) -> bool:
         """Whether we keep new pods away from it: by one of our taints, or by a cordon of ours."""
         ours = self.annotations.get(labels.CORDONED) == "true"

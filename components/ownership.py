@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from components.comparison import Kind
+from components.comparison import Difference, Kind, gone
+from components.comparison import relabelled as has_another_config
 from components.look import Look, Node
 from mig import labels
 
@@ -31,19 +32,18 @@ def relabelled(seen: Look, props: Mapping[str, Any], declared: Iterable[str] = (
     """A sentence for each node that is gone, carries another wave's mark or another config than we gave it, or was
     taken out of the pool and is not declared elsewhere.
     """
-    found = []
+    found: list[Difference] = []
     for name in props["nodes"]:
         node = seen.nodes.get(name)
         if node is None:
-            found.append(f"{Kind.GONE}: {name} is no longer in the cluster")
+            found.append(gone(name))
         elif node.annotations.get(labels.WAVE) is None:
-            found.append(f"{Kind.REPLACED}: {name} is another node of that name, without the marks of our last update")
+            text = "is another node of that name, without the marks of our last update"
+            found.append(Difference(Kind.REPLACED, name, text))
         elif is_others(node, props):
             found.append(_of_others(node, props))
         elif node.config != props["config"]:
-            found.append(
-                f"{Kind.RELABELLED}: {name} carries {node.config or 'no config'!r}, expected {props['config']!r}"
-            )
+            found.append(has_another_config(node, props["config"]))
     for name, node in own(seen, props, {*members(props), *declared}).items():
         if props["on_delete"] != RETAIN:
             waits = f"waits for `onDelete: {props['on_delete']}`"
@@ -51,14 +51,14 @@ def relabelled(seen: Look, props: Mapping[str, Any], declared: Iterable[str] = (
             waits = "is still closed to new pods"
         else:
             continue
-        found.append(f"{Kind.LEFT}: {name} was taken out of the pool and {waits}")
-    return sorted(found)
+        found.append(Difference(Kind.LEFT, name, f"was taken out of the pool and {waits}"))
+    return sorted(map(str, found))
 
 
 def taken(seen: Look, props: Mapping[str, Any], declared: Iterable[str]) -> list[str]:
     """A sentence for each node that the wave still declares and another one has marked as its own."""
     there = (seen.nodes[name] for name in sorted({*declared} & {*members(props)}) if name in seen.nodes)
-    return [_of_others(node, props) for node in there if is_others(node, props)]
+    return [str(_of_others(node, props)) for node in there if is_others(node, props)]
 
 
 def spared(seen: Look, props: Mapping[str, Any], olds: Mapping[str, Any], declared: Iterable[str]) -> list[str]:
@@ -68,6 +68,6 @@ def spared(seen: Look, props: Mapping[str, Any], olds: Mapping[str, Any], declar
     return sorted({*declared} & own(seen, props, {*members(props), *members(olds)}).keys())
 
 
-def _of_others(node: Node, props: Mapping[str, Any]) -> str:
+def _of_others(node: Node, props: Mapping[str, Any]) -> Difference:
     has = f"carries the mark of {node.annotations[labels.WAVE]}"
-    return f"{Kind.TAKEN}: {node.name} {has}, expected that of {props['wave']}"
+    return Difference(Kind.TAKEN, node.name, f"{has}, expected that of {props['wave']}")

@@ -25,7 +25,7 @@ def close(order: Order, nodes: Iterable[str]) -> None:
 
 
 def shut(order: Order, cluster: Cluster, node: str) -> None:
-    """Nothing new starts on the node; raises :class:`~components.connection.ClusterError`."""
+    """Nothing new starts on the node; raises :class:`~components.errors.ClusterError`."""
     if order.isolation == "cordon":
         cluster.cordon(node)
     else:

@@ -14,13 +14,16 @@ from mig import labels
 
 T = TypeVar("T")
 
-FINAL = frozenset({Kind.GONE, Kind.RELABELLED, Kind.GPUS, Kind.BARE})
-"""No waiting changes these: MIG Manager is done, and what is missing is for somebody else to do."""
+FINAL = frozenset({Kind.GONE, Kind.RELABELLED})
+"""No waiting changes these: they are somebody else's will."""
 
 UNSEEN = frozenset({Kind.UNREPORTED, Kind.SILENT, Kind.UNREADABLE})
 """What only the probe can tell more about."""
 
-LAGGING = UNSEEN | {Kind.UNREADY, Kind.ALLOCATABLE, Kind.FEATURES}
+BY_HAND = frozenset({Kind.GPUS, Kind.RESET, Kind.BARE})
+"""What MIG Manager does not mend; where a hand just did, the probe tells it with its next look."""
+
+LAGGING = UNSEEN | BY_HAND | {Kind.UNREADY, Kind.ALLOCATABLE, Kind.FEATURES}
 """What follows the slices by itself, a little later, or comes back."""
 
 GFD_APP = "gpu-feature-discovery"
@@ -62,7 +65,7 @@ def agreement(order: Order, expected: Mapping[str, Expected], recovery: Recovery
         if not found:
             return seen
         order.say(_progress(found, expected))
-        behind = [d for d in found if d.kind in LAGGING]
+        behind = [d for d in found if d.kind in LAGGING or _may_have_a_cause(seen, d)]
         over = not helped and _hopeless(found, recovery)
         # Nodes that are only behind get their time even if another one is lost: the error shall not name them.
         lagging = not helped and (over or len(behind) == len(found))
@@ -114,6 +117,11 @@ def _hopeless(found: Iterable[Difference], recovery: Recovery) -> bool:
     return not working and any(d.kind in FINAL or recovery.is_over(d) for d in found)
 
 
+def _may_have_a_cause(seen: Look, difference: Difference) -> bool:
+    """Whether NVML may still have something to say of a failure."""
+    return difference.kind is Kind.FAILED and not seen.nodes[difference.node].is_heard
+
+
 def _progress(found: Iterable[Difference], expected: Mapping[str, Expected]) -> str:
     waiting = {d.node: d.text for d in found}
     first = min(waiting)
@@ -137,7 +145,7 @@ def _where_to_look(order: Order, found: Iterable[Difference]) -> list[str]:
     """One line for each who should have done better, by the first node; what a sentence tells how to mend has none."""
     lines: dict[str, str] = {}
     for difference in found:
-        if difference.kind is not Kind.BARE:
+        if difference.kind not in (Kind.BARE, Kind.RESET):
             lines.setdefault(*_witness(order, difference))
     return [f"Look at {who}: {command}" for who, command in lines.items()]
 

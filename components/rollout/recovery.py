@@ -6,8 +6,7 @@ A rollback is a change of its own, to another config, and may help each node onc
 what was seen               remedy                                   why it is needed
 ==========================  =======================================  ============================================
 `failed`, or `success`      MIG Manager's pod on the node is         it reacts to a changed label *value* and to its
-with the wrong slices,      started over, with the same config       own start, and never retries (gpu-operator #2874)
-or a mode not yet in force
+with the wrong slices       started over, with the same config       own start, and never retries (gpu-operator #2874)
 no state for minutes        the same                                 an update that was killed between the two writes
                                                                      of this remedy leaves none
 `pending` without an end    the operands it had paused are let       an error while it waits for them leaves `pending`
@@ -38,7 +37,7 @@ from mig import labels
 PLUGIN_APP = "nvidia-device-plugin-daemonset"
 """Label ``app`` of the device plugin's pods (gpu-operator v26.7.0)."""
 
-WRONG = frozenset({Kind.FAILED, Kind.RESET, Kind.LOST, Kind.DESTROYED, Kind.FOREIGN})
+WRONG = frozenset({Kind.FAILED, Kind.LOST, Kind.DESTROYED, Kind.FOREIGN})
 
 STALE_S = 60.0
 """The device plugin registers within seconds of its start, which its init containers may hold up for some more."""

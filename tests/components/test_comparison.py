@@ -136,7 +136,7 @@ def test_a_failure_is_told_with_what_nvml_said_after_it(expected: Expected, a_no
     assert told(node) == [failed]
     assert told(replace(node, report=lost)) == [f"{failed}; NVML says: GPU 1: nvmlDeviceGetMigMode: GPU is lost"]
     assert told(replace(node, report=waiting)) == [
-        f"{failed}; NVML says: GPU 0: a change of the MIG mode waits for a GPU reset or reboot"
+        f"{failed}; NVML says: GPU 0: a change of the MIG mode waits for a GPU reset; drain and reboot the node"
     ]
     assert told(replace(node, report=replace(lost, attempt="0"))) == [failed], "a reading from before proves nothing"
 
@@ -167,7 +167,10 @@ def test_a_mode_that_is_still_to_come_explains_the_slices_that_are_not_there(
     assert node.report is not None
     off = tuple(replace(gpu, instances=(), mig_mode_current=False, mig_mode_pending=True) for gpu in node.report.gpus)
     (found,) = differences(expected, "n1", replace(node, report=replace(node.report, gpus=off)))
-    assert str(found) == "GPU reset pending: n1: GPU 0, 1: a change of the MIG mode waits for a GPU reset or reboot"
+    assert (
+        str(found)
+        == "GPU reset pending: n1: GPU 0, 1: a change of the MIG mode waits for a GPU reset; drain and reboot the node"
+    )
 
 
 def test_a_mig_mode_that_waits_for_a_reset_is_not_done(expected: Expected, a_node: Callable[..., Node]) -> None:

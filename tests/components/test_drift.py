@@ -47,22 +47,22 @@ def joined_again(fleet: Fleet) -> None:
         (
             lambda fleet: fleet.remove("n1"),
             "node gone: n1: is not in the cluster",
-            "node gone: n1 is no longer in the cluster",
+            "node gone: n1: is not in the cluster",
         ),
         (
             joined_again,
             f"label changed: n1: carries config 'all-disabled', expected '{DENSE.config_name}'",
-            "node replaced: n1 is another node of that name, without the marks of our last update",
+            "node replaced: n1: is another node of that name, without the marks of our last update",
         ),
         (
             lambda fleet: fleet.label("n1", labels.CONFIG, "their-own"),
             f"label changed: n1: carries config 'their-own', expected '{DENSE.config_name}'",
-            f"label changed: n1 carries 'their-own', expected '{DENSE.config_name}'",
+            f"label changed: n1: carries config 'their-own', expected '{DENSE.config_name}'",
         ),
         (
             lambda fleet: fleet.label("n1", labels.CONFIG, None),
-            f"label changed: n1: carries config 'none', expected '{DENSE.config_name}'",
-            f"label changed: n1 carries 'no config', expected '{DENSE.config_name}'",
+            f"label changed: n1: carries no config, expected '{DENSE.config_name}'",
+            f"label changed: n1: carries no config, expected '{DENSE.config_name}'",
         ),
         (
             lambda fleet: fleet.label("n1", labels.STATE, "pending"),
@@ -111,7 +111,7 @@ def joined_again(fleet: Fleet) -> None:
         ),
         (
             lambda fleet: fleet.report("n1", gpus=(a_gpu(0, CUT), a_gpu(1, CUT, mig_mode_pending=False))),
-            "GPU reset pending: n1: GPU 1: a change of the MIG mode waits for a GPU reset or reboot",
+            "GPU reset pending: n1: GPU 1: a change of the MIG mode waits for a GPU reset; drain and reboot the node",
             None,
         ),
         (

@@ -28,7 +28,7 @@ def test_it_waits_for_mig_manager_and_tells_how_far_it_is_only_when_that_changes
     fleet.clock.after(12, lambda: fleet.register("n2"))
     roll_out(a_wave("n1", "n2"))
     assert capsys.readouterr().out.splitlines() == [
-        "pool-wave-0: 0 of 2 nodes verified; n1: MIG Manager's state is 'not set' (and 1 more)",
+        "pool-wave-0: 0 of 2 nodes verified; n1: MIG Manager's state is not set (and 1 more)",
         "pool-wave-0: 0 of 2 nodes verified; n1: MIG Manager's state is 'pending' (and 1 more)",
         "pool-wave-0: 1 of 2 nodes verified; n2: nvidia.com/mig-1g.10gb: expected 14, the kubelet offers 0",
     ]
@@ -55,7 +55,7 @@ def test_a_failed_node_ends_the_wait_only_once_the_others_are_settled(fleet: Fle
     fleet.manager["n2"] = [STAYS_PENDING]
     wave = a_wave("n1", "n2", recovery=False)
     ASSIGNMENT.create(wave)
-    fleet.clock.after(100, lambda: fleet.label("n2", labels.STATE, "failed"))
+    fleet.clock.after(100, lambda: (fleet.label("n2", labels.STATE, "failed"), fleet.report("n2")))
     lines = failure(wave)
     assert lines[0] == "2 of 2 nodes of pool-wave-0 are not as the stack says:"
     assert 100 <= fleet.clock.slept < 110
@@ -172,17 +172,35 @@ def test_a_success_without_slices_is_none(fleet: Fleet) -> None:
     ]
 
 
-def test_a_mode_that_waits_for_a_reboot_is_not_done(fleet: Fleet) -> None:
-    wave = a_wave("n1", recovery=False)
+def test_a_mode_that_waits_for_a_reboot_is_not_done_and_nothing_is_started_over(fleet: Fleet) -> None:
+    wave = a_wave("n1")
     roll_out(wave)
     waiting = (a_gpu(0, {"1g.10gb": 7}), a_gpu(1, {"1g.10gb": 7}, mig_mode_pending=False))
     fleet.report("n1", gpus=waiting)
-    assert (
-        failure(wave)[1] == "  GPU reset pending: n1: GPU 1: a change of the MIG mode waits for a GPU reset or reboot"
-    )
+    text = "a change of the MIG mode waits for a GPU reset; drain and reboot the node"
+    assert failure(wave)[1] == f"  GPU reset pending: n1: GPU 1: {text}"
+    assert fleet.started_over() == []
+    assert fleet.closed() == []
 
 
-def test_a_gpu_instance_that_only_a_hand_can_destroy_is_not_waited_for(fleet: Fleet) -> None:
+def test_a_failure_waits_for_what_nvml_says_of_it(fleet: Fleet) -> None:
+    wave = a_wave("n1", recovery=False)
+    roll_out(wave)
+    lost = "GPU 1: nvmlDeviceGetMigMode: GPU is lost"
+    fleet.label("n1", labels.STATE, "failed")
+    fleet.clock.after(20, lambda: fleet.report("n1", errors=(lost,)))
+    assert failure(wave)[1] == f"  MIG Manager failed: n1: could not apply '{DENSE.config_name}'; NVML says: {lost}"
+
+
+def test_what_a_hand_mended_is_told_with_the_next_report(fleet: Fleet) -> None:
+    wave = a_wave("n1")
+    roll_out(wave)
+    fleet.report("n1", gpus=(a_gpu(0, {"1g.10gb": 7}),))
+    fleet.clock.after(15, lambda: fleet.report("n1"))
+    assert VERIFICATION.create(wave).outs["recovered"] == []
+
+
+def test_a_gpu_instance_that_only_a_hand_can_destroy_is_left_to_it(fleet: Fleet) -> None:
     wave = a_wave("n1")
     roll_out(wave)
     gpu = a_gpu(0, {"1g.10gb": 7})

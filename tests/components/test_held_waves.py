@@ -246,7 +246,7 @@ def test_a_wave_that_waits_takes_back_what_a_reverted_update_took_and_does_nothi
     fleet.forget_requests()
     forget()
     kept = ASSIGNMENT.check(old, {**old, **waits}).inputs
-    assert kept["drift"] == ["node taken over: n1 carries the mark of pool-wave-00, expected that of pool-wave-0"]
+    assert kept["drift"] == ["node taken over: n1: carries the mark of pool-wave-00, expected that of pool-wave-0"]
     assert ASSIGNMENT.diff("id", old, kept).changes is True
     assert ASSIGNMENT.update("id", old, kept).outs == old
     ASSIGNMENT.delete("pool-wave-00", half)

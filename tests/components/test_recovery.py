@@ -242,6 +242,6 @@ def test_an_update_that_died_between_the_two_writes_of_a_remedy_leaves_a_node_th
     wave = a_wave("n1")
     roll_out(wave)
     MemoryCluster(fleet).start_attempt("n1", "1", {})
-    assert VERIFICATION.check(wave, wave).inputs["drift"] == ["not settled: n1: MIG Manager's state is 'not set'"]
+    assert VERIFICATION.check(wave, wave).inputs["drift"] == ["not settled: n1: MIG Manager's state is not set"]
     outs = VERIFICATION.update("pool-wave-0", wave, wave).outs
     assert outs["recovered"] == ["n1: MIG Manager was started over (not settled)"]

@@ -112,7 +112,7 @@ def test_a_node_taken_out_of_a_pool_is_released_by_the_update_after(used: Fleet)
     ASSIGNMENT.update("pool-wave-0", old, new)
     assert used.labelled() == [], "another pool might have taken it over in the same update"
     seen = ASSIGNMENT.check(new, new).inputs
-    assert seen["drift"] == ["node left: n1 was taken out of the pool and waits for `onDelete: restore`"]
+    assert seen["drift"] == ["node left: n1: was taken out of the pool and waits for `onDelete: restore`"]
     ASSIGNMENT.update("pool-wave-0", new, seen)
     assert used.configs() == {"n1": WIDE.config_name, "n2": DENSE.config_name}
     assert used.marks("n1") == {}
@@ -134,7 +134,7 @@ def test_a_broken_node_that_is_taken_out_closed_is_opened_by_the_update_after(fl
     fleet.taint("n1", labels.TAINT)
     ASSIGNMENT.update("pool-wave-0", old, new)
     seen = ASSIGNMENT.check(new, new).inputs
-    assert seen["drift"] == ["node left: n1 was taken out of the pool and is still closed to new pods"]
+    assert seen["drift"] == ["node left: n1: was taken out of the pool and is still closed to new pods"]
     ASSIGNMENT.update("pool-wave-0", new, seen)
     assert fleet.closed() == []
     assert "drift" not in ASSIGNMENT.check(new, new).inputs
@@ -237,7 +237,7 @@ def test_a_node_that_another_wave_took_over_is_drift_of_the_wave_that_declares_i
     old, _ = half_done
     forget()
     assert ASSIGNMENT.check(old, old).inputs["drift"] == [
-        "node taken over: n1 carries the mark of pool-wave-00, expected that of pool-wave-0"
+        "node taken over: n1: carries the mark of pool-wave-00, expected that of pool-wave-0"
     ]
     updated(old)
     assert fleet.written() == ["PATCH /api/v1/nodes/n1"], "its mark, and nothing else"

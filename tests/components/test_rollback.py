@@ -48,7 +48,8 @@ def test_the_next_update_sees_the_rollback_as_drift_and_tries_again(dense: Fleet
     wave, _ = failed_update(dense)
     seen = ASSIGNMENT.check(wave, wave).inputs
     assert seen["drift"] == [
-        f"label changed: {node} carries '{DENSE.config_name}', expected '{WIDE.config_name}'" for node in ("n1", "n2")
+        f"label changed: {node}: carries config '{DENSE.config_name}', expected '{WIDE.config_name}'"
+        for node in ("n1", "n2")
     ]
     ASSIGNMENT.update("pool-wave-0", wave, seen)
     VERIFICATION.update("pool-wave-0", a_wave("n1", "n2"), wave)

@@ -35,7 +35,7 @@ def test_the_node_is_the_one_its_pod_was_told(
     monkeypatch.setenv("NODE_NAME", "n1")
     call(monkeypatch, "watch")
     call(monkeypatch, "watch", "--node", "n2", "--interval", "2", "--heartbeat", "60")
-    assert watched == [("n1", 15.0, 300.0), ("n2", 2.0, 60.0)]
+    assert watched == [("n1", 15.0, 100.0), ("n2", 2.0, 60.0)]
     assert capsys.readouterr().err == ""
 
 

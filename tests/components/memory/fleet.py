@@ -226,8 +226,7 @@ class Fleet(Api):
             cuts = [None if profiles is None else {} for profiles in cuts]
         elif outcome == LOSES_ONE:
             cuts = [*cuts[:-1], {profile: n - 1 for profile, n in (cuts[-1] or {}).items()}]
-        if outcome != FAILS:
-            self.cut(name, cuts)
+        self.cut(name, self.cuts[name] if outcome == FAILS else cuts)
 
 
 @lru_cache

@@ -11,11 +11,11 @@ from tests.faults.ground import GPU, GPUS, MANAGER, OLD, SPARSE
 from tests.faults.stage import Stage
 from tests.faults.table.nodes import pending_mode
 from tests.faults.table.probes import LOST, probe_runs
-from tests.faults.table.wording import CONDITIONS, KEPT, MANAGER_STARTED_OVER, PROBES_LOG, differs, still_closed
+from tests.faults.table.wording import CONDITIONS, KEPT, PROBES_LOG, differs
 
 UNREADABLE = f"driver error: node-1: {LOST}"
 FEWER = "other GPUs: node-1: expected 2 GPUs, NVML has 1"
-PENDING = "GPU reset pending: node-1: GPU 0: a change of the MIG mode waits for a GPU reset or reboot"
+PENDING = "GPU reset pending: node-1: GPU 0: a change of the MIG mode waits for a GPU reset; drain and reboot the node"
 BARE = (
     "bare GPU instance: node-1: GPU 0: GPU instance 7 (1g.10gb) has no compute instance, and MIG Manager passes over "
     "it; destroy it there: `nvidia-smi mig -i 0 -dgi -gi 7`"
@@ -106,11 +106,10 @@ DRIFT_OF_GPUS = [
         "a GPU's MIG mode waits for a reset between two updates",
         "somebody's `nvidia-smi -mig 0` (MIG User Guide)",
         lambda stage: pending_mode(stage, mode=False),
-        Outcome.HALTED,
-        touched=("node-1",),
-        closed=("node-1",),
+        Outcome.FAILED,
+        touched=(),
         previews=(f"drift: {PENDING}",),
-        reads=differs(PENDING, MANAGER_STARTED_OVER, then=still_closed("node-1", "notebooks-255390f5")),
+        reads=differs(PENDING, see=(), then=KEPT),
         cure="the node is rebooted",
         end=lambda stage: pending_mode(stage, mode=True),
         target=OLD,

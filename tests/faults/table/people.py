@@ -62,7 +62,7 @@ PEOPLE = [
         Outcome.GOES_ON,
         touched=("node-1",),
         previews=(
-            "drift: label changed: node-1 carries 'all-disabled', expected 'notebooks-255390f5'",
+            "drift: label changed: node-1: carries config 'all-disabled', expected 'notebooks-255390f5'",
             "drift: label changed: node-1: carries config 'all-disabled', expected 'notebooks-255390f5'",
         ),
         target=OLD,
