@@ -75,9 +75,7 @@ def test_a_slice_destroyed_behind_our_back_is_drift_in_a_plain_preview_and_the_n
     assert "drift" in seen.text
     refreshed = deployed.run("refresh", "--yes", "--skip-preview")
     assert refreshed.status == 0, refreshed.text
-    assert deployed.recorded("gpu-node-1") == {"0": "6x 1g.10gb", "1-7": "7x 1g.10gb"}, (
-        "a refresh only looks"
-    )
+    assert deployed.recorded("gpu-node-1") == {"0": "6x 1g.10gb", "1-7": "7x 1g.10gb"}, "a refresh only looks"
     assert words in deployed.preview("--diff"), "what is recorded is not what was declared"
     healed = deployed.up()
     assert healed.status == 0, healed.text
