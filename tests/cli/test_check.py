@@ -194,6 +194,7 @@ mig-configs:
   all-enabled: [{devices: all, mig-enabled: true, mig-devices: {}}]
   all-3g.95gb: [{devices: all, mig-enabled: true, mig-devices: {3g.95gb: 2}}]
   all-1g.24gb: [{device-filter: "0x294110DE", devices: all, mig-enabled: true, mig-devices: {1g.24gb: 7}}]
+  everywhere-1g.24gb: [{devices: all, mig-enabled: true, mig-devices: {1g.24gb: 7}}]
 """
 
 
@@ -203,8 +204,36 @@ def test_names_that_only_some_boards_report_are_unproven_and_not_wrong(tmp_path:
     result = run("check", path)
     assert result.exit_code == 3, result.output
     unproven = [line for line in result.output.splitlines() if line.endswith("(unproven)")]
-    assert [line.split(": ")[0] for line in unproven] == [f"{path}:5", f"{path}:6"]
+    assert [line.split(": ")[0] for line in unproven] == [f"{path}:5", f"{path}:6", f"{path}:7"]
     assert all("names differ between boards of GB200-186GB" in line for line in unproven)
+
+
+FOR_ONE_OF_THEM = """\
+version: v1
+mig-configs:
+  all-disabled: [{{devices: all, mig-enabled: false}}]
+  dense: [{{devices: all, mig-enabled: true, mig-devices: {{{profiles}}}}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("profiles", "exit_code", "says"),
+    [
+        ("1g.24gb: 7", 3, "no proof for GB200-186GB: "),
+        ("1g.35gb: 7", 3, "no proof for GB300-278GB: "),
+        ("1g.24gb: 4", 0, "sound"),
+        ("1g.24gb: 8", 1, "cannot be on H100-94GB: "),
+    ],
+)
+def test_without_a_filter_an_entry_is_wrong_only_where_it_can_be_on_no_model(
+    profiles: str, exit_code: int, says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(FOR_ONE_OF_THEM.format(profiles=profiles))
+    result = run("check", path)
+    assert result.exit_code == exit_code, result.output
+    assert says in result.output
+    assert ("cannot be on" in result.output) is (exit_code == 1), "one model that may do it is enough"
 
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(

@@ -85,8 +85,11 @@ def _profiles(path: str, entry: Entry) -> Iterable[Finding]:
                 text = f"{model.short} is selected too but has no {lacking}; it would be wiped and success reported"
                 yield Finding(path, Trap.PROFILE, text)
     proofs = [prove(model, wanted) for model in able]
-    if any(proof.verdict is Verdict.FEASIBLE for proof in proofs) and not entry.device_filter:
-        return
+    if not entry.device_filter:
+        # Such an entry is meant for the one model that its names stand for, so one where it may work is enough.
+        if any(proof.verdict is Verdict.FEASIBLE for proof in proofs):
+            return
+        proofs = [proof for proof in proofs if proof.verdict is Verdict.UNPROVEN] or proofs
     for proof in proofs:
         if proof.verdict is Verdict.IMPOSSIBLE:
             yield Finding(path, Trap.IMPOSSIBLE, f"cannot be on {proof.gpu.short}: {proof.reason}")
