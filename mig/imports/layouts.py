@@ -120,9 +120,10 @@ def _layout(
     name = _name(config, model, many)
     try:
         layout = Layout(name, model.name, tuple(cuts))
-        for original in [match[1]] if (match := _HASHED.fullmatch(config)) else []:
-            candidate = Layout(original, model.name, tuple(cuts))
-            layout = candidate if candidate.config_name == config else layout
+        match = _HASHED.fullmatch(config)
+        if match and NAME.fullmatch(match[1]):  # else these eight digits are a date, say, and not our hash
+            original = Layout(match[1], model.name, tuple(cuts))
+            layout = original if original.config_name == config else layout
     except InvalidLayout as error:
         left += [f"{where}: {problem.text}" for problem in error.problems]
         return None

@@ -194,6 +194,12 @@ def test_a_name_that_no_layout_may_have_is_changed_and_told() -> None:
     assert imported.left == ("My_Config: is called my-config now",)
 
 
+def test_a_date_behind_a_name_is_not_taken_for_our_hash() -> None:
+    imported = import_parted(a_file(an_entry(), name="Team_A-20250101"))
+    assert [layout.name for layout in imported.layouts] == ["team-a-20250101"]
+    assert imported.left == ("Team_A-20250101: is called team-a-20250101 now",)
+
+
 @pytest.mark.parametrize(
     ("config", "profiles"),
     [
