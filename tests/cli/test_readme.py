@@ -9,6 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 from cli.__main__ import main
+from mig import gpus
 
 README = Path("README.md").read_text()
 TRANSCRIPTS = dict(re.findall(r"<!-- transcript: mig-fleet ([^\n]*?) -->\n```text\n(.*?)```", README, re.DOTALL))
@@ -28,6 +29,14 @@ def test_the_stack_file_it_shows_is_the_one_in_the_project() -> None:
     shown = re.search(r"```yaml\n(config:.*?)```", README, re.DOTALL)
     assert shown
     assert yaml.safe_load(shown[1]) == yaml.safe_load(Path("stacks/Pulumi.dev.yaml").read_text())
+
+
+def test_the_drivers_it_asks_for_are_those_of_the_catalog() -> None:
+    said = re.findall(r"(R\d+) for ([A-Z]+\d+)\b", README)
+    assert [family for _, family in said] == ["H100", "A100"]
+    for driver, family in said:
+        models = [model for model in gpus.all_models() if model.short.startswith(f"{family}-")]
+        assert {model.driver_min.split()[0] for model in models if model.driver_min} == {driver}, family
 
 
 def lines(text: str) -> list[str]:
