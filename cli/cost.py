@@ -77,7 +77,7 @@ class Cost:
         if self.asked.busy:
             yield f"  {' + '.join(f'${getattr(self.account, part):.3f} {part}' for part in parts)}"
         else:
-            yield f"  stranded: ${self.account.stranded:.3f}, which no pod can ever use"
+            yield f"  stranded: ${self.account.stranded:.3f}, which this layout gives to no slice"
 
 
 def of(proof: Proof, wish: Asked) -> Cost:

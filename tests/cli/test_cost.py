@@ -18,8 +18,14 @@ def test_the_classic_figure_comes_out() -> None:
     assert result.output.splitlines()[-3:] == [
         "  $2.50 for the GPU, charged by the larger of compute and memory:",
         "    1g.10gb: $0.357 each, 85.7 % less than the GPU",
-        "    stranded: $0.000, which no pod can ever use",
+        "    stranded: $0.000, which this layout gives to no slice",
     ]
+
+
+def test_what_another_slice_could_still_use_is_not_said_to_be_lost_for_good() -> None:
+    assert run("3g.40gb=2").exit_code == 0, "a second slice has room"
+    told = run("3g.40gb=1", "--price", "2.5").output.splitlines()[-1]
+    assert told == "    stranded: $1.250, which this layout gives to no slice"
 
 
 @pytest.mark.parametrize(
