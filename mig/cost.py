@@ -2,7 +2,7 @@
 
 A slice denies others the larger of its compute and its memory, so basis ``max`` is the default; ``compute`` is what Red
 Hat's Koku charges. Where the shares of one GPU add up to more than 1 (4g + 3g: 1.071) they are scaled down, so that a
-GPU never earns more than its price; where they add up to less, the rest is stranded: no pod can ever use it.
+GPU never earns more than its price; where they add up to less, the rest is stranded: this layout gives it to no slice.
 """
 
 import math
@@ -48,7 +48,7 @@ def shares(gpu: GpuModel | str, profiles: Mapping[str, int], basis: Basis = Basi
     """
     model = gpu if isinstance(gpu, GpuModel) else find(gpu)
     counts = dict(canonical(model, profiles))
-    if basis not in set(Basis):
+    if basis not in tuple(Basis):  # a set would refuse a list in words of its own
         raise InvalidRequest("the basis", basis, f"one of {', '.join(Basis)}")
     raw = {name: _fraction(model, name, Basis(basis)) for name in counts}
     total = sum(raw[name] * count for name, count in counts.items())

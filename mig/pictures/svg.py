@@ -5,11 +5,12 @@ stands on.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from math import ceil
 
+from mig.errors import InvalidRequest
 from mig.gpus import GpuModel, find
 from mig.placement import Proof, prove
 from mig.wording import in_words
@@ -48,10 +49,11 @@ class _Sheet:
 def svg(gpu: GpuModel | str, rows: Iterable[tuple[str, Mapping[str, int] | Proof | None]]) -> str:
     """A picture of some GPUs of one model, each (caption, cut); None is a GPU without MIG.
 
-    The same input is the same text. Every row has a title for screen readers. Raises what :func:`mig.prove` raises.
+    The same input is the same text. Every row has a title for screen readers. Raises what :func:`mig.prove` raises,
+    and InvalidRequest for rows that are none.
     """
-    model = find(gpu) if isinstance(gpu, str) else gpu
-    drawn = [_row(model, caption, cut) for caption, cut in rows]
+    model = gpu if isinstance(gpu, GpuModel) else find(gpu)
+    drawn = [_row(model, caption, cut) for caption, cut in _pairs(rows)]
     names = [(size, name) for row in drawn for _, size, name in row.boxes]
     names += [(model.memory_slices, row.text) for row in drawn]
     cell = max([CELL, *(ceil((_width(name) + 2 * MARGIN) / size) for size, name in names)])
@@ -71,6 +73,19 @@ def svg(gpu: GpuModel | str, rows: Iterable[tuple[str, Mapping[str, int] | Proof
             "",
         ]
     )
+
+
+def _pairs(
+    rows: Iterable[tuple[str, Mapping[str, int] | Proof | None]],
+) -> Iterator[tuple[str, Mapping[str, int] | Proof | None]]:
+    """The rows, once each is (caption, cut)."""
+    if isinstance(rows, str) or not isinstance(rows, Iterable):
+        raise InvalidRequest("rows", rows, "a list of captions and cuts, [('GPU 0', {'1g.10gb': 7})]")
+    for row in rows:
+        if not isinstance(row, (tuple, list)) or len(row) != 2 or not isinstance(row[0], str):
+            raise InvalidRequest("a row", row, "a caption and a cut, ('GPU 0', {'1g.10gb': 7})")
+        caption, cut = row
+        yield caption, cut
 
 
 def _row(gpu: GpuModel, caption: str, cut: Mapping[str, int] | Proof | None) -> _Row:

@@ -16,9 +16,9 @@ CONFIDENCE = {
 
 def row(gpu: GpuModel | str, cut: Mapping[str, int] | Proof | None, *, full_names: bool = False) -> str:
     """One line, each memory slice equally wide. ``None`` is a GPU without MIG; a cut whose places are not settled is
-    listed, not drawn.
+    listed, not drawn. Raises what :func:`mig.prove` raises.
     """
-    model = find(gpu) if isinstance(gpu, str) else gpu
+    model = gpu if isinstance(gpu, GpuModel) else find(gpu)
     if cut is None:
         return "[" + "whole GPU".center(model.memory_slices * 4 - 2) + "]"
     proof = cut if isinstance(cut, Proof) else prove(model, cut)

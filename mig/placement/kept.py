@@ -47,7 +47,8 @@ def _check(gpu: GpuModel, grid: Grid, placement: Placement) -> None:
     starts = [start for start, _ in reversed(kind.masks)]
     if not starts:
         raise UnsettledGpu(gpu.name)
-    if placement.size != kind.size or placement.start not in starts:
+    is_whole = type(placement.start) is type(placement.size) is int  # 0.0 and False would pass for 0
+    if not is_whole or placement.size != kind.size or placement.start not in starts:
         listed = ", ".join(map(str, starts))
         why = f"{kind.name} on {gpu.name} takes {kind.size} memory slices and starts at {listed}"
         raise InvalidPlacement(str(placement), why)

@@ -78,6 +78,8 @@ def test_aliases_are_the_slices_they_name() -> None:
         ({"price": math.nan}, InvalidRequest, "found nan"),
         ({"price": True}, InvalidRequest, "found True"),
         ({"basis": "watts"}, InvalidRequest, "the basis must be one of max, compute, memory, found 'watts'"),
+        ({"basis": ["max"]}, InvalidRequest, r"the basis must be one of max, .* found \['max'\]"),
+        ({"basis": None}, InvalidRequest, "the basis must be one of max, compute, memory, found None"),
         (
             {"busy": {"3g.40gb": [1.0]}},
             InvalidRequest,

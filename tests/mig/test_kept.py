@@ -66,6 +66,9 @@ def test_thor_and_gb300_are_the_models_without_settled_placements() -> None:
         ([Placement("3g.40gb", -4, 4)], InvalidPlacement, "starts at 0, 4"),
         ([Placement("3g.40gb", "0", 4), Placement("3g.40gb", 4, 4)], InvalidPlacement, "at 0, 4"),  # type: ignore[arg-type]
         ([Placement("3g.40gb", 0, 3)], InvalidPlacement, "takes 4 memory slices"),
+        ([Placement("3g.40gb", 0.0, 4)], InvalidPlacement, "at 0.0:4 cannot .* starts at 0, 4"),  # type: ignore[arg-type]
+        ([Placement("3g.40gb", 0, 4.0)], InvalidPlacement, "at 0:4.0 cannot .* takes 4 memory slices"),  # type: ignore[arg-type]
+        ([Placement("1g.10gb", True, 1)], InvalidPlacement, "at True:1 cannot"),
         ([Placement("3g.40gb", 0, 4), Placement("2g.20gb", 2, 2)], InvalidPlacement, "overlap"),
         ([Placement("3g.40gb", 0, 4), Placement("3g.40gb", 0, 4)], InvalidPlacement, "overlap"),
         ([Placement("3g.20gb", 0, 4)], UnknownProfile, "did you mean '3g.40gb'"),

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from mig import gpus, maximal, pictures, prove
+from mig.errors import InvalidRequest, MigError, UnknownGpu, UnknownProfile
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -91,3 +92,27 @@ def letters(text: ElementTree.Element) -> float:
 def test_an_svg_escapes_what_people_write() -> None:
     text = pictures.svg("H100-80GB", [("<a & b>", None)])
     assert ElementTree.fromstring(text).findtext(f"{SVG}g/{SVG}text") == "<a & b>"
+
+
+@pytest.mark.parametrize("gpu", [5, None, ["H100-80GB"]])
+def test_no_picture_is_drawn_of_what_is_no_gpu(gpu: object) -> None:
+    for draw in (lambda: pictures.row(gpu, None), lambda: pictures.svg(gpu, [("a", None)])):  # type: ignore[arg-type]
+        with pytest.raises(UnknownGpu):
+            draw()
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "why"),
+    [
+        ([("a", {"1g.5gb": 7})], UnknownProfile, "did you mean '1g.10gb'"),
+        ([("a", 7)], InvalidRequest, "profiles must be counted, .* found 7"),
+        ([(7, None)], InvalidRequest, r"a row must be a caption and a cut, .* found \(7, None\)"),
+        (["a"], InvalidRequest, "a row must be a caption and a cut, .* found 'a'"),
+        ([("a", None, None)], InvalidRequest, "a row must be a caption and a cut"),
+        (None, InvalidRequest, "rows must be a list .* found None"),
+        ("ab", InvalidRequest, "rows must be a list .* found 'ab'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_words(rows: object, error: type[MigError], why: str) -> None:
+    with pytest.raises(error, match=why):
+        pictures.svg("H100-80GB", rows)  # type: ignore[arg-type]
