@@ -4,9 +4,11 @@ A mistyped digit would otherwise become a proof. What is only unlikely is not re
 counts, its maximum of instances cannot be derived, and stands.
 """
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
 
+from mig.errors import shown
 from mig.gpus.evidence import Places
 from mig.gpus.model import GpuModel, GpuProfile
 
@@ -25,6 +27,11 @@ GPU_INSTANCES = {
 
 COMPUTE_INSTANCES = {0: 1, 1: 2, 2: 3, 3: 4, 4: 7, 7: 1}
 """Compute-instance profile ids: compute slices; 7 is the one of Hopper's double-memory 1g."""
+
+DRIVER = re.compile(r"R(\d{3})(?: \((?:\1(?:\.\d+){1,2}|JetPack \d+\.\d+)\))?")
+"""A driver's branch and its first version or, for Thor, the JetPack that brings it. It becomes "driver … or newer", so
+a doubt about it belongs to the notes.
+"""
 
 
 def check(gpu: GpuModel, fail: Fail) -> None:
@@ -60,9 +67,14 @@ def _check_model(gpu: GpuModel, fail: Fail) -> None:
     _check_distinct("profiles", (name for row in gpu.profiles.values() for name in row.names), fail)
     _check_numbers("nvml_enum", {row.name: row.nvml_enum for row in gpu.profiles.values()}, fail)
     _check_numbers("nvml_id", {row.name: row.nvml_id for row in gpu.profiles.values()}, fail)
+    _check_driver("driver_min", gpu.driver_min, fail)
     for position, rule in enumerate(gpu.driver_rules):
+        key = f"driver_rules[{position}].profiles"
         if unknown := sorted(set(rule.profiles) - set(gpu.profiles)):
-            raise fail(f"driver_rules[{position}].profiles", f"this model does not have {', '.join(unknown)}")
+            raise fail(key, f"this model does not have {', '.join(unknown)}")
+        if len(set(rule.profiles)) < 2:
+            raise fail(key, f"must name at least two that stand together, found {list(rule.profiles)}")
+        _check_driver(f"driver_rules[{position}].driver_min", rule.driver_min, fail)
 
 
 def _check_identity(row: GpuProfile, table: str, fail: Fail) -> None:
@@ -78,6 +90,7 @@ def _check_identity(row: GpuProfile, table: str, fail: Fail) -> None:
         raise fail(f"{table}.nvml_enum", f"{wanted}, found {row.nvml_enum}")
     if not row.sources:
         raise fail(f"{table}.sources", "must name at least one source")
+    _check_driver(f"{table}.driver_min", row.driver_min, fail)
 
 
 def _check_places(gpu: GpuModel, row: GpuProfile, table: str, fail: Fail) -> None:
@@ -155,6 +168,11 @@ def _check_numbers(key: str, numbers: Mapping[str, int | None], fail: Fail) -> N
             raise fail(f'profiles."{name}".{key}', f"{number} is the number of {owners[number]} already")
         if number is not None:
             owners[number] = name
+
+
+def _check_driver(key: str, driver: str | None, fail: Fail) -> None:
+    if driver is not None and not DRIVER.fullmatch(driver):
+        raise fail(key, f"must look like R550 (550.90.07), doubts go to notes, found {shown(driver)}")
 
 
 def _check_distinct(path: str, values: Iterable[Hashable], fail: Fail) -> None:

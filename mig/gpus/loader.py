@@ -54,7 +54,7 @@ def load(file: str, text: str, known_sources: Collection[str]) -> GpuModel:
         disagreements=top.take_list("disagreements", str),
         notes=top.take_list("notes", str),
         same_profiles_as=top.take_optional("same_profiles_as", str),
-        driver_rules=tuple(map(_driver_rule, top.each_optional("driver_rules"))),
+        driver_rules=tuple(_driver_rule(row, known_sources) for row in top.each_optional("driver_rules")),
         profiles=MappingProxyType(
             {
                 name: _profile(Reader(f'profiles."{name}"', row, fail), name, known_sources)
@@ -118,8 +118,7 @@ def _compute_instance(row: Reader) -> ComputeInstance:
 
 def _alternate_name(row: Reader, profile: Profile, known_sources: Collection[str]) -> AlternateName:
     result = AlternateName(row.take("name", str), row.take("where", str), row.take("source", str))
-    if result.source not in known_sources:
-        raise row.error("source", f"{shown(result.source)} is not in sources.toml")
+    _check_source(row, result.source, known_sources)
     try:
         other = Profile.parse(result.name)
     except InvalidProfile as error:
@@ -129,8 +128,15 @@ def _alternate_name(row: Reader, profile: Profile, known_sources: Collection[str
     return row.close(result)
 
 
-def _driver_rule(row: Reader) -> DriverRule:
-    return row.close(DriverRule(row.take_list("profiles", str), row.take("driver_min", str), row.take("source", str)))
+def _driver_rule(row: Reader, known_sources: Collection[str]) -> DriverRule:
+    result = DriverRule(row.take_list("profiles", str), row.take("driver_min", str), row.take("source", str))
+    _check_source(row, result.source, known_sources)
+    return row.close(result)
+
+
+def _check_source(row: Reader, source: str, known_sources: Collection[str]) -> None:
+    if source not in known_sources:
+        raise row.error("source", f"{shown(source)} is not in sources.toml")
 
 
 def _word(table: Reader, key: str, words: type[W]) -> W:

@@ -23,6 +23,12 @@ FOLDER = Path(mig.__file__).parent / "gpus"
         ("memory_gb = 80", "memory_gb = 80\nwatts = 700", r"key 'watts': is not a key here"),
         ('geometry = "established"', 'geometry = "guessed"', r"key 'geometry': must be one of established, unverified"),
         ("size = 4", "size = 3", r'\[profiles."3g.40gb"\], key \'size\''),
+        (
+            'driver_min = "R525 (525.85.12)"',
+            'driver_min = "R525 (525.85.12) assumed"',
+            r"\[\], key 'driver_min': must look like R550 \(550.90.07\), .* found 'R525 \(525.85.12\) assumed'",
+        ),
+        ("R525 (525.85.12)", "R525 (535.85.12)", r"\[\], key 'driver_min': must look like R550"),
         ("starts = [0, 4]", "starts = [0, 5]", r'\[profiles."3g.40gb"\], key \'starts\': must ascend'),
         ("starts = [0, 4]", "starts = [4, 0]", r"must ascend"),
         ("max_instances = 7", "max_instances = 0", r"key 'max_instances': must be 7 by placements"),
@@ -96,10 +102,29 @@ def test_the_proper_file_loads() -> None:
     assert load("h100-80gb.toml", text, gpus.sources()).profiles == gpus.find("H100-80GB").profiles
 
 
-def test_a_driver_rule_names_profiles_of_its_model() -> None:
-    text = (FOLDER / "a100-80gb.toml").read_text("utf-8").replace('profiles = ["4g.40gb"', 'profiles = ["4g.80gb"')
-    with pytest.raises(InvalidCatalog, match=r"key 'profiles': this model does not have 4g\.80gb"):
-        load("a100-80gb.toml", text, gpus.sources())
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ('["4g.40gb", "3g.40gb"]', '["4g.80gb", "3g.40gb"]', r"key 'profiles': this model does not have 4g\.80gb"),
+        ('["4g.40gb", "3g.40gb"]', "[]", r"key 'profiles': must name at least two that stand together, found \[\]"),
+        ('["4g.40gb", "3g.40gb"]', '["4g.40gb", "4g.40gb"]', r"key 'profiles': must name at least two that stand"),
+        ('"R510"', '"the newest"', r"key 'driver_min': must look like R550 \(550.90.07\), .* found 'the newest'"),
+        ('source = "ug-concepts"', 'source = "hearsay"', r"key 'source': 'hearsay' is not in sources.toml"),
+    ],
+)
+def test_a_malformed_driver_rule_is_refused_with_its_place(old: str, new: str, place: str) -> None:
+    text = (FOLDER / "a100-80gb.toml").read_text("utf-8")
+    assert old in text
+    with pytest.raises(InvalidCatalog, match=rf"table \[driver_rules\[0\]\], {place}"):
+        load("a100-80gb.toml", text.replace(old, new, 1), gpus.sources())
+
+
+def test_a_driver_that_nobody_tabulates_is_told_in_notes_and_not_inside_a_requirement() -> None:
+    for name, driver in (("H20-141GB", "R550 (550.90.07)"), ("GB300", "R595 (595.58.03)")):
+        model = gpus.find(name)
+        assert {row.driver_min for row in model.profiles.values()} == {driver}
+        assert any(driver in note for note in model.notes), "the doubt"
+    assert mig.prove("H20-141GB", {"1g.18gb": 7}).requires == ("driver R550 (550.90.07) or newer for 1g.18gb",)
 
 
 def test_a_maximum_that_no_fact_contradicts_stands() -> None:
