@@ -72,7 +72,7 @@ def _slice(stem: str, gpu: GpuModel, name: str, count: int, base: str) -> dict[s
     engines = row.engines
     numbers = {
         "memory": row.memory_mib,
-        "multiprocessors": share.sm_count if share else row.sm_count,
+        "multiprocessors": share.sm_count if share else None if profile.is_split else row.sm_count,
         "slices.gi": profile.slices,
         "slices.ci": profile.compute,
         "engines.copy": engines.copy,

@@ -43,10 +43,16 @@ def _meaning(gpu: GpuModel, profile: Profile) -> str:
     slices = f"{row.compute_slices} of {gpu.compute_slices} compute and {row.memory_slices} of {gpu.memory_slices}"
     told = [f"{slices} memory slices{_sms(row.sm_count)}, at most {row.max_instances}"]
     if profile.is_split:
-        part = next(part for part in row.compute_instances if part.slices == profile.compute)
-        share = f"{part.slices} of its {row.compute_slices} compute slices{_sms(part.sm_count)}"
-        told.append(f"{profile} is {share}, at most {part.instances} in one instance")
+        told.append(f"{profile} is {_share(row, profile)}")
     return "; ".join(told)
+
+
+def _share(row: GpuProfile, profile: Profile) -> str:
+    slices = f"{profile.compute} of its {row.compute_slices} compute slices"
+    for part in row.compute_instances:
+        if part.slices == profile.compute:
+            return f"{slices}{_sms(part.sm_count)}, at most {part.instances} in one instance"
+    return f"{slices}, if it splits so, which no source says"
 
 
 def _names(gpu: GpuModel, profile: Profile) -> list[str]:

@@ -88,8 +88,19 @@ class GpuProfile:
         """The catalog's name first, then those that other boards or drivers have for it."""
         return (self.name, *(alternate.name for alternate in self.alternate_names))
 
+    @property
+    def parts_unsourced(self) -> bool:
+        """Whether it has compute slices to share out and no source says how; with a single one there is nothing to
+        say.
+        """
+        return self.compute_slices > 1 and not self.compute_instances
+
     def splits_into(self, compute: int) -> bool:
-        """Whether compute instances of this many slices are possible in it; its own number always is."""
+        """Whether compute instances of this many slices may be in it; its own number always may. Where no source says
+        how it splits, fewer may too: :func:`mig.placement.prove` has no yes for them.
+        """
+        if self.parts_unsourced:
+            return 0 < compute <= self.compute_slices
         return compute == self.compute_slices or compute in {part.slices for part in self.compute_instances}
 
 

@@ -11,7 +11,7 @@ from mig.placement.kept import counts_of, standing
 from mig.placement.nearest import nearest
 from mig.placement.placed import Placement, mask_of
 from mig.placement.reasons import explain
-from mig.placement.request import canonical, instances_of, spoken
+from mig.placement.request import canonical, instances_of, spoken, unsourced_parts
 from mig.profiles import Profile
 
 
@@ -60,10 +60,17 @@ class Proof:
 
     @property
     def nearest(self) -> tuple[Mapping[str, int], ...]:
-        """Up to three maximal layouts that do fit, the one that changes the fewest slices first; empty unless
-        impossible.
+        """Up to three layouts that do fit, the one that changes the fewest slices first; empty unless impossible.
+
+        Where boards differ in names some may be as unproven as a request for them: see :meth:`holds`.
         """
         return nearest(self) if self.verdict is Verdict.IMPOSSIBLE else ()
+
+    def holds(self, layout: Mapping[str, int]) -> bool:
+        """Whether another layout in place of the request is proven, beside what is kept. Raises what :func:`prove`
+        raises.
+        """
+        return bool(prove(self.gpu, layout, self.kept))
 
 
 def prove(
@@ -71,7 +78,8 @@ def prove(
 ) -> Proof:
     """Whether one GPU can hold these profiles beside the instances in ``keep``, which stay where they are.
 
-    Compute-instance splits are packed into GPU instances: 3 × ``1c.3g.40gb`` need one ``3g.40gb``.
+    Compute-instance splits are packed into GPU instances: 3 × ``1c.3g.40gb`` need one ``3g.40gb``. Those of which no
+    source says that they exist are unproven.
     Raises UnknownGpu, AmbiguousGpu, UnknownProfile, InvalidProfile, InvalidCount, InvalidRequest; InvalidPlacement and
     UnsettledGpu for instances that cannot be kept.
     """
@@ -88,10 +96,12 @@ def prove(
         return _no(model, request, kept)
     wanted = grid.flatten(counts)
     if model.geometry is not Geometry.ESTABLISHED or any(not kind.masks for kind in wanted):
-        return Proof(model, request, kept, Verdict.UNPROVEN, (), (), "none", ())
+        return _unproven(model, request, kept)
     found = creation(wanted, mask_of(kept))
     if found is None:
         return _no(model, request, kept)
+    if unsourced_parts(model, request):
+        return _unproven(model, request, kept)
     names = {kind.name for kind, count in zip(grid.kinds, totals, strict=True) if count}
     own_names = spoken(model, request)
     placed = [Placement(own_names.get(kind.name, kind.name), start, kind.size) for kind, start in found.steps]
@@ -109,6 +119,10 @@ def prove(
 
 def _no(gpu: GpuModel, request: tuple[tuple[str, int], ...], kept: tuple[Placement, ...]) -> Proof:
     return Proof(gpu, request, kept, Verdict.IMPOSSIBLE, (), (), "none", ())
+
+
+def _unproven(gpu: GpuModel, request: tuple[tuple[str, int], ...], kept: tuple[Placement, ...]) -> Proof:
+    return Proof(gpu, request, kept, Verdict.UNPROVEN, (), (), "none", ())
 
 
 _STRENGTH = tuple(Places)

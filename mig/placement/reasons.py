@@ -9,7 +9,7 @@ from mig.gpus import Geometry
 from mig.gpus.model import ENGINE_NAMES
 from mig.placement.grid import Kind, grid_of, search
 from mig.placement.placed import Placement, mask_of, ranges
-from mig.placement.request import instances_of, spoken
+from mig.placement.request import instances_of, spoken, unsourced_parts
 
 if TYPE_CHECKING:
     from mig.placement.proof import Proof
@@ -58,10 +58,26 @@ def _feasible(proof: "Proof") -> str:
 def _unproven(proof: "Proof") -> str:
     if proof.fits:
         return _unnamed(proof)
+    return "; ".join(text for text in (_unplaced(proof), _unsplit(proof)) if text)
+
+
+def _unplaced(proof: "Proof") -> str:
+    kinds = grid_of(proof.gpu).by_name
+    established = proof.gpu.geometry is Geometry.ESTABLISHED
+    if established and all(kinds[name].masks for name in instances_of(proof.gpu, proof.request)):
+        return ""
     published = any(row.starts for row in proof.gpu.profiles.values())
-    disputed = published and proof.gpu.geometry is not Geometry.ESTABLISHED
+    disputed = published and not established
     what = "the sources disagree on the placements" if disputed else "no source gives the placements of these profiles"
     return f"{what} on {proof.gpu.name}; ask a node that has one: nvidia-smi mig -lgipp"
+
+
+def _unsplit(proof: "Proof") -> str:
+    parts = unsourced_parts(proof.gpu, proof.request)
+    if not parts:
+        return ""
+    whom = f"{times((name, 1) for name in parts)} split{'s' if len(parts) == 1 else ''}"
+    return f"no source says how {whom} on {proof.gpu.name}; ask a node that has one: nvidia-smi mig -lcip"
 
 
 def _unnamed(proof: "Proof") -> str:
@@ -89,7 +105,8 @@ def _engines(proof: "Proof", counts: Counts) -> str:
 
 def _room(proof: "Proof", wanted: Sequence[Kind]) -> str:
     taken = mask_of(proof.kept)
-    if any(not kind.masks for kind in wanted) or search(wanted, taken) is not None:
+    settled = proof.gpu.geometry is Geometry.ESTABLISHED and all(kind.masks for kind in wanted)
+    if not settled or search(wanted, taken) is not None:  # Disputed places are no reason.
         return ""
     core = _smallest_impossible(wanted, taken)
     *rest, last = core

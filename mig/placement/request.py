@@ -44,6 +44,13 @@ def instances_of(gpu: GpuModel, request: Iterable[tuple[str, int]]) -> dict[str,
     return dict(needed)
 
 
+def unsourced_parts(gpu: GpuModel, request: Iterable[tuple[str, int]]) -> tuple[str, ...]:
+    """The instances asked for in parts of which no source says how they split, by the catalog's names."""
+    asked = [Profile.parse(name) for name, _ in request if name not in gpu.profiles]
+    rows = [gpu.profile(profile.whole) for profile in asked if profile.is_split]
+    return tuple(dict.fromkeys(row.name for row in rows if row.parts_unsourced))
+
+
 def spoken(gpu: GpuModel, request: Iterable[tuple[str, int]]) -> dict[str, str]:
     """The instances asked for of which boards differ in the name: the name as asked by the catalog's; where both are
     asked for, the catalog's.

@@ -22,6 +22,7 @@ def run(*words: object) -> Result:
         (["--gpu", "H100-80GB", "3g.40gb=2", "1g.10gb=1"], 1, "fill memory slices 0–7; nothing is left for 1g.10gb"),
         (["--gpu", "GB300-278GB", "1g.35gb=2"], 3, "unproven on GB300-278GB: the sources disagree"),
         (["--gpu", "Thor", "1g.0gb"], 3, "unproven on Thor iGPU (Jetson T5000): no source gives the placements"),
+        (["--gpu", "RTX-PRO-6000", "1c.2g.48gb=2"], 3, "no source says how 2g.48gb splits"),
         (["--gpu", "H100", "1g.10gb"], 2, "several GPU models"),
         (["--gpu", "H1000-80GB", "1g.10gb"], 2, "did you mean 'H100-80GB'?"),
         (["--gpu", "H100-80GB", "1g.1gb"], 2, "did you mean '1g.10gb'?"),
@@ -223,6 +224,7 @@ mig-configs:
         ("1g.35gb: 7", 3, "no proof for GB300-278GB: "),
         ("1g.24gb: 4", 0, "sound"),
         ("1g.24gb: 8", 1, "cannot be on H100-94GB: "),
+        ("1c.2g.48gb: 2", 3, "no source says how 2g.48gb splits on RTX PRO 6000"),
     ],
 )
 def test_without_a_filter_an_entry_is_wrong_only_where_it_can_be_on_no_model(

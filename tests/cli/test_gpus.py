@@ -51,6 +51,12 @@ def test_a_profile_is_told_with_its_models_or_with_all_that_it_could_mean() -> N
     assert "unknown MIG profile '1g.1gb'; did you mean '1g." in run("gpus", "1g.1gb").output
 
 
+def test_a_part_that_no_source_lists_is_told_as_such() -> None:
+    told = run("gpus", "1c.4g.96gb")
+    assert told.exit_code == 0, told.output
+    assert "1 of its 4 compute slices, if it splits so, which no source says (RTX-PRO-6000)" in told.output
+
+
 def test_an_unknown_model_is_a_usage_error() -> None:
     result = run("gpus", "H1000-80GB")
     assert result.exit_code == 2

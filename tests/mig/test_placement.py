@@ -92,6 +92,12 @@ def test_taking_an_instance_away_never_makes_a_layout_impossible(request_: tuple
         ),
         ("H100-80GB", {"1c.3g.40gb": 7}, "3g.40gb ×3 need 9 compute slices, H100-80GB has 7"),
         ("GB300-278GB", {"1g.35gb": 8}, "1g.35gb ×8 need 8 compute slices, GB300-278GB has 7"),
+        ("GB300-278GB", {"1g.70gb": 4, "1g.35gb+me": 2}, "1g.35gb+me ×2: GB300-278GB allows at most 1"),
+        (
+            "RTX-PRO-6000",
+            {"1c.2g.48gb": 5},
+            "2g.48gb ×3 need 6 compute slices, RTX PRO 6000 Blackwell-96GB has 4",
+        ),
     ],
 )
 def test_an_impossible_layout_says_why_in_slices(gpu: str, profiles: dict[str, int], reason: str) -> None:
@@ -155,6 +161,26 @@ def test_splits_share_instances() -> None:
     assert prove("H100-80GB", {"1c.3g.40gb": 6}).order == ("3g.40gb", "3g.40gb")
     assert prove("H100-80GB", {"2c.3g.40gb": 1, "1c.3g.40gb": 1}).order == ("3g.40gb",)
     assert prove("H100-80GB", {"1c.7g.80gb": 8}).verdict is Verdict.IMPOSSIBLE
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.short)
+def test_parts_of_an_instance_are_never_refused_because_no_source_lists_any(model: gpus.GpuModel) -> None:
+    for row in (row for row in model.profiles.values() if row.compute_slices > 1 and not row.compute_instances):
+        for compute in range(1, row.compute_slices):
+            proof = prove(model, {f"{compute}c.{row.name}": 1})
+            assert (proof.verdict, proof.fits, proof.order) == (Verdict.UNPROVEN, False, ())
+            assert f"no source says how {row.name} splits on {model.name}; ask a node that has one: " in proof.reason
+            assert proof.reason.endswith("nvidia-smi mig -lcip")
+        for compute in (0, row.compute_slices + 1):
+            with pytest.raises(UnknownProfile):
+                prove(model, {f"{compute}c.{row.name}": 1})
+
+
+def test_only_the_parts_are_unproven_and_not_the_instance() -> None:
+    assert prove("RTX-PRO-6000", {"2c.2g.48gb": 2}), "all of its compute slices is the instance itself"
+    assert "splits" not in prove("Thor", {"2g.0gb": 1}).reason
+    two = prove("RTX-PRO-6000", {"1c.2g.48gb": 1, "1c.2g.48gb+gfx": 1}).reason
+    assert two.startswith("no source says how 2g.48gb and 2g.48gb+gfx split on ")
 
 
 def fewest(widths: tuple[int, ...], capacity: int, open_: tuple[int, ...] = ()) -> int:

@@ -91,6 +91,13 @@ def test_labels_under_mixed_stand_in_a_group_per_profile() -> None:
     }
 
 
+def test_a_part_that_no_source_lists_has_no_number_of_sms() -> None:
+    model = gpus.find("RTX-PRO-6000")
+    labels = gfd.labels(model, model.product_names[0], [{"1c.2g.48gb": 2}], Strategy.MIXED)
+    assert labels["nvidia.com/mig-1c.2g.48gb.count"] == "2"
+    assert "nvidia.com/mig-1c.2g.48gb.multiprocessors" not in labels, "94 are those of the whole instance"
+
+
 def test_labels_under_single_are_those_of_the_slice_or_invalid() -> None:
     model = gpus.find("H100-80GB")
     good = gfd.labels(model, "NVIDIA H100 80GB HBM3", DENSE, Strategy.SINGLE)
