@@ -17,6 +17,7 @@ def described(proof: Proof) -> dict[str, Any]:
         "order": list(proof.order),
         "reason": proof.reason,
         "nearest": [dict(layout) for layout in proof.nearest],
+        "nearestProven": [proof.is_proven(layout) for layout in proof.nearest],
         "confidence": proof.confidence,
         "requires": list(proof.requires),
         "capacity": {name: _capacity(capacity.offer(proof.gpu, name, count)) for name, count in _offered(proof)},
@@ -49,4 +50,5 @@ def say(proof: Proof) -> None:
             click.echo(f"  needs {requirement}")
     for number, layout in enumerate(proof.nearest):
         wish = " ".join(f"{name}={count}" for name, count in layout.items())
-        click.echo(f"{'  what fits: ' if not number else '         or: '}{wish}")
+        doubt = "" if proof.is_proven(layout) else "  (unproven: boards differ in names)"
+        click.echo(f"{'  what fits: ' if not number else '         or: '}{wish}{doubt}")

@@ -76,7 +76,8 @@ def layout_fits(pool: PoolFacts) -> list[Conflict]:
     for _, proof in pool.layout.proofs():
         if proof.verdict is Verdict.FEASIBLE:
             continue
-        nearest = " or ".join(_counts(dict(layout)) for layout in proof.nearest[:2])
+        near = [(_counts(dict(layout)), proof.is_proven(layout)) for layout in proof.nearest[:2]]
+        nearest = " or ".join(words if proven else f"{words} (unproven)" for words, proven in near)
         wish = "fits" if proof.verdict is Verdict.IMPOSSIBLE else "is proven to fit"
         request = f"{pool.layout.name!r} asks for {_counts(dict(proof.request))}"
         text = f"pool {pool.name!r} must use a layout that {wish} {_a(proof.gpu.name)}: {request}; {proof.reason}"

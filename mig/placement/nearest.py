@@ -20,14 +20,17 @@ def nearest(proof: "Proof", limit: int = 3) -> tuple[Layout, ...]:
     """Maximal layouts that hold the kept instances and differ from the request by the fewest memory slices.
 
     Variants with suffixes, ``1g.24gb-me``, are proposed only to those who asked for one or have one. The kept instances
-    are not part of the answer. Where boards differ in names the answer has those of the boards that the request names.
+    are not part of the answer. Where boards differ in names the answer has those of the boards that the request names;
+    to a request that names no board, layouts that all boards call the same come first.
     """
     grid, kept = grid_of(proof.gpu), counts_of(proof.gpu, proof.kept)
     asked = {grid.by_name[name].index: count for name, count in instances_of(proof.gpu, proof.request).items()}
     wanted = [(kind, asked.get(kind.index, 0) + kept[kind.index]) for kind in grid.kinds]
     wanted = [(kind, count) for kind, count in wanted if count]
 
-    def distance(candidate: _Candidate) -> tuple[int, int]:
+    disputed = () if spoken(proof.gpu, proof.request) else _disputed(proof.gpu)
+
+    def distance(candidate: _Candidate) -> tuple[bool, int, int]:
         # What is not wanted differs by all that is there; equals stay in the order of maximal layouts.
         slices, instances = candidate.slices, candidate.instances
         for kind, count in wanted:
@@ -35,7 +38,7 @@ def nearest(proof: "Proof", limit: int = 3) -> tuple[Layout, ...]:
             change = abs(have - count) - have
             slices += change * kind.size
             instances += change
-        return slices, instances
+        return any(candidate.counts[index] > kept[index] for index in disputed), slices, instances
 
     allowed = sum(1 << kind.index for kind, _ in wanted)
     fair = [candidate for candidate in _candidates(proof.gpu) if not candidate.suffixed & ~allowed]
@@ -74,6 +77,12 @@ def _candidates(gpu: GpuModel) -> tuple[_Candidate, ...]:
         )
         for counts in maximal_counts(gpu)
     )
+
+
+@cache
+def _disputed(gpu: GpuModel) -> tuple[int, ...]:
+    """The kinds of the grid that boards call by different names."""
+    return tuple(kind.index for kind in grid_of(gpu).kinds if gpu.profiles[kind.name].alternate_names)
 
 
 def _fits_beside(proof: "Proof", counts: tuple[int, ...]) -> bool:

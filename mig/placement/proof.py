@@ -60,14 +60,13 @@ class Proof:
 
     @property
     def nearest(self) -> tuple[Mapping[str, int], ...]:
-        """Up to three layouts that do fit, the one that changes the fewest slices first; empty unless impossible.
-
-        Where boards differ in names some may be as unproven as a request for them: see :meth:`holds`.
+        """Up to three maximal layouts that do fit, the one that changes the fewest slices first; empty unless
+        impossible. Where boards differ in names there may be some that are unproven: see :meth:`is_proven`.
         """
         return nearest(self) if self.verdict is Verdict.IMPOSSIBLE else ()
 
-    def holds(self, layout: Mapping[str, int]) -> bool:
-        """Whether another layout in place of the request is proven, beside what is kept. Raises what :func:`prove`
+    def is_proven(self, layout: Mapping[str, int]) -> bool:
+        """Whether another layout is proven in place of the request, beside what is kept. Raises what :func:`prove`
         raises.
         """
         return bool(prove(self.gpu, layout, self.kept))

@@ -10,6 +10,7 @@ from mig.errors import InvalidCatalog, UnknownProfile
 from mig.gpus import GpuModel
 from mig.gpus.loader import load
 from mig.placement import feasible, maximal
+from mig.rules import PoolFacts, layout_fits
 
 GB200 = gpus.find("GB200")
 GB300 = gpus.find("GB300")
@@ -93,6 +94,24 @@ def test_the_nearest_layouts_speak_the_names_of_the_boards_that_were_asked_about
     assert prove(GB200, {"1g.23gb": 8}).nearest[0] == {"1g.23gb": 7}
     nearest = prove(GB200, {"3g.95gb": 3}).nearest
     assert {"4g.95gb": 1, "3g.95gb": 1} in nearest, "all names of an answer are of the same boards"
+
+
+def test_the_nearest_layouts_are_first_those_that_all_boards_call_the_same() -> None:
+    proof = prove(GB200, {"2g.47gb": 4})
+    assert proof.nearest[0] == {"2g.47gb": 3, "1g.47gb": 1}, "following it is not refused"
+    assert all(map(proof.is_proven, proof.nearest))
+    beside = prove(GB200, {"2g.47gb": 4}, keep=[Placement("1g.23gb", 6, 1)])
+    assert beside.nearest[0] == {"2g.47gb": 3}, "what stands there has a name already"
+    assert [beside.is_proven(layout) for layout in beside.nearest] == [True, False, False]
+
+
+def test_a_nearest_layout_with_a_name_of_some_boards_is_told_as_unproven() -> None:
+    layout = Layout.parse("many", {"gpu": "GB200", "all": {"3g.95gb": 3}})
+    (conflict,) = layout_fits(PoolFacts("p", "GB200", 4, layout))
+    assert conflict.text.endswith("what fits: 2 × 3g.95gb (unproven) or 1 × 4g.95gb + 1 × 3g.95gb (unproven)")
+    layout = Layout.parse("many", {"gpu": "GB200", "all": {"2g.47gb": 4}})
+    (conflict,) = layout_fits(PoolFacts("p", "GB200", 4, layout))
+    assert conflict.text.endswith("what fits: 3 × 2g.47gb + 1 × 1g.47gb or 2 × 2g.47gb + 2 × 1g.47gb")
 
 
 def test_the_two_names_are_two_layouts_and_both_have_to_be_asked_about() -> None:
