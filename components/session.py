@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,8 +33,11 @@ class Session:
 
     place: str
     """The kubeconfig and the context, in words."""
+    context: str
     settings: Any
     api: Any
+    _turn: threading.Lock = field(default_factory=threading.Lock, compare=False)
+    """One renews what expired, and the others wait for it."""
 
     def addressed(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: Any
@@ -51,13 +54,17 @@ class Session:
                 auth_settings=["BearerToken"],
             )
 
-        _, url, complete, payload, _ = _with_credentials(self.place, serialised)
+        with self._turn:
+            _, url, complete, payload, _ = _with_credentials(self.place, serialised)
         return url, complete, payload
 
 
 _lock = threading.Lock()
 _turns: dict[object, threading.Lock] = {}
 _sessions: dict[object, tuple[float, Session]] = {}
+_contexts: dict[object, str] = {}
+"""The context that was current when a kubeconfig was opened first: whoever changes it meanwhile sends no running update
+to another cluster."""
 
 
 def session(where: Mapping[str, str]) -> Session:
@@ -67,23 +74,25 @@ def session(where: Mapping[str, str]) -> Session:
     A wait looks each second: it shall not parse the kubeconfig, run its credentials plugin and shake hands each second.
     One caller opens it and the others wait, but not those who ask for another one.
     """
-    path = where.get("kubeconfig") or os.environ.get("KUBECONFIG", "")
+    path = where.get("kubeconfig") or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    changed = 0
     with contextlib.suppress(OSError):
-        path += str(Path(path).stat().st_mtime_ns)
-    key = (path, where.get("context"))
+        changed = Path(path).stat().st_mtime_ns
+    key = (path, changed, where.get("context"))
     with _lock:
         turn = _turns.setdefault(key, threading.Lock())
     with turn:
         at, found = _sessions.get(key, (0.0, None))
         if found is None or time.monotonic() - at > SESSION_S:
-            found = _opened(where)
+            context = where.get("context") or _contexts.get(path)
+            found = _opened({**where, "context": context} if context else where)
+            if "context" not in where:
+                _contexts[path] = found.context
             _sessions[key] = (time.monotonic(), found)
     return found
 
 
 def _opened(where: Mapping[str, str]) -> Session:
-    import yaml
-
     client, config = _library().client, _library().config
     settings = client.Configuration()
     settings.retries = False
@@ -93,19 +102,18 @@ def _opened(where: Mapping[str, str]) -> Session:
         raise ClusterUnreachable("no usable kubeconfig: should be a path, not its contents")
     place += f" for context {where['context']}" if "context" in where else ""
 
-    def load() -> None:
+    def load() -> str:
         config.load_kube_config(
             config_file=where.get("kubeconfig"),
             context=where.get("context"),
             client_configuration=settings,
             persist_config=False,
         )
+        _, current = config.list_kube_config_contexts(where.get("kubeconfig"))
+        return where.get("context") or str(current["name"])
 
-    try:
-        _with_credentials(place, load)
-    except (config.ConfigException, OSError, yaml.YAMLError, TypeError, ValueError, AttributeError, KeyError) as exc:
-        raise ClusterUnreachable(f"no usable kubeconfig at {place}: {exc}") from None
-    return Session(place, settings, client.ApiClient(settings))
+    context = _with_credentials(place, load)
+    return Session(place, context, settings, client.ApiClient(settings))
 
 
 @cache
@@ -125,7 +133,15 @@ def _library() -> Any:
 
 
 def _with_credentials(place: str, act: Callable[[], T]) -> T:
-    """The library waits for a credentials plugin without any bound (kubernetes 37, exec_provider.run)."""
+    """The library waits for a credentials plugin without any bound (kubernetes 37, exec_provider.run), and lets the
+    errors of all that it uses to get a token through.
+    """
+    import yaml
+    from kubernetes.client import ApiException
+    from kubernetes.config import ConfigException
+    from oauthlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
+    from urllib3.exceptions import HTTPError
+
     try:
         return within(CREDENTIALS_TIMEOUT_S, act)
     except TimeoutError:
@@ -133,3 +149,8 @@ def _with_credentials(place: str, act: Callable[[], T]) -> T:
             f"no credentials within {CREDENTIALS_TIMEOUT_S} s by the kubeconfig at {place}: the command of its user "
             "(`exec`) does not end, or waits for somebody; run `kubectl get nodes` with that kubeconfig to see"
         ) from None
+    except (
+        *(ConfigException, yaml.YAMLError, OAuth2Error, HTTPError, ApiException),
+        *(OSError, TypeError, ValueError, AttributeError, KeyError),
+    ) as exc:
+        raise ClusterUnreachable(f"no usable kubeconfig at {place}: {exc}") from None

@@ -148,7 +148,7 @@ def test_a_kubeconfig_that_hangs_holds_up_no_other(monkeypatch: pytest.MonkeyPat
         if where["kubeconfig"] == "here":
             begun.set()
             assert end.wait(WITHIN_S)
-        return where["kubeconfig"]
+        return session.Session(where["kubeconfig"], "c", None, None)
 
     monkeypatch.setattr(session, "_opened", opened)
     monkeypatch.setattr(session, "_sessions", {})
