@@ -7,7 +7,7 @@ from components.clean_error import CleanError, one_clean_error
 from components.comparison import Expected
 from components.drift import lasting, reports_of
 from components.errors import ClusterError
-from components.look import Look, look
+from components.look import Look, Node, look
 from components.rollout.closing import how_to_open, reopen
 from components.rollout.gate import agreement, compare, stays
 from components.rollout.order import Order, Refused
@@ -15,6 +15,7 @@ from components.rollout.preflight import MANAGER_APP
 from components.rollout.recovery import WRONG, Recovery
 from components.rollout.rollback import roll_back
 from mig import labels
+from mig.report import SILENT_AFTER_S
 from mig.wording import cuts_in_words
 
 Props = dict[str, Any]
@@ -121,6 +122,13 @@ def _left(order: Order, nodes: Iterable[str]) -> str:
 
 
 def _counted(seen: Look, nodes: Iterable[str]) -> dict[str, str]:
-    """Nodes that are gone have nothing, and of one without a report nothing is known."""
-    there = [seen.nodes[name] for name in sorted(nodes) if name in seen.nodes]
-    return {node.name: cuts_in_words(node.report.cuts()) if node.report else "no report" for node in there}
+    """Nodes that are gone have nothing; of one whose report is not of now, or not whole, nothing is known."""
+    there = (seen.nodes[name] for name in sorted(nodes) if name in seen.nodes)
+    return {node.name: _cuts(node) or "no report" for node in there}
+
+
+def _cuts(node: Node) -> str:
+    stale = (node.silent_s or 0.0) > SILENT_AFTER_S
+    if node.report is None or node.report.errors or not node.is_heard or stale:
+        return ""
+    return cuts_in_words(node.report.cuts())

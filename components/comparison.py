@@ -164,7 +164,7 @@ def _slices(
 ) -> list[Difference]:
     """NVML's counts per GPU. What no GPU of the node has any more was lost at once, as a reboot does it."""
     if len(expected) != len(found):
-        return [Difference(Kind.GPUS, node, f"expected {len(expected)} GPUs, NVML has {len(found)}")]
+        return [Difference(Kind.GPUS, node, f"expected {_gpus(len(expected))}, NVML has {len(found)}")]
     pairs = [(_plain(want), _plain(have)) for want, have in zip(expected, found, strict=True)]
     all_lost = all(not have for want, have in pairs if want) and any(want for want, _ in pairs)
     return [
@@ -176,6 +176,10 @@ def _slices(
         for index, (want, have) in enumerate(pairs)
         if want != have
     ]
+
+
+def _gpus(count: int) -> str:
+    return "1 GPU" if count == 1 else f"{count} GPUs"
 
 
 def _kind(want: Mapping[str, int] | None, have: Mapping[str, int] | None) -> Kind:

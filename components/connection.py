@@ -14,7 +14,15 @@ from typing import Any, TypedDict, TypeVar
 import msgspec
 
 from components.deadline import within
-from components.errors import ClusterError, ClusterUnreachable, Conflict, NoCredentials, NotFound, TooManyRequests
+from components.errors import (
+    ClusterError,
+    ClusterUnreachable,
+    Conflict,
+    Forbidden,
+    NoCredentials,
+    NotFound,
+    TooManyRequests,
+)
 from components.session import session
 
 T = TypeVar("T")
@@ -146,7 +154,7 @@ def _refusal(request: str, status: int, answer: bytes) -> ClusterError:
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
         message = answer[:200].decode(errors="replace")
     if status in (401, 403):
-        return ClusterUnreachable(f"the cluster refuses {request}: {message}")
+        return Forbidden(f"the cluster refuses {request}: {message}")
     kind = {404: NotFound, 409: Conflict, 429: TooManyRequests}.get(status, ClusterError)
     return kind(f"{request} answered {status}: {message}")
 

@@ -55,11 +55,12 @@ def checked(
 ) -> CheckResult:
     """The new inputs, with ``drift`` where `find` has sentences, or with what `foresee` says of a planned change.
 
-    A planned change is not drift, so one of the two is asked. A wave that is held back keeps its old inputs, for those
-    of its nodes that are still in it; new ones are ``joining``. One behind a failure keeps all of them, takes over
-    nodes that join it, and nobody looks for drift: a second error about the layout it was to leave would hide the
-    first (nodes that another wave has marked are taken back, see `components.assignment`). Nothing is looked for while
-    an input is unknown. A cluster that does not answer fails the check, unless the stack says ``onUnreachable: warn``.
+    A planned change is not drift, so one of the two is asked; a change of where and how only is none. A wave that is
+    held back keeps its old inputs, for those of its nodes that are still in it; new ones are ``joining``. One behind a
+    failure keeps all of them, takes over nodes that join it, and nobody looks for drift: a second error about the
+    layout it was to leave would hide the first (nodes that another wave has marked are taken back, see
+    `components.assignment`). Nothing is looked for while an input is unknown. A cluster that does not answer fails the
+    check, unless the stack says ``onUnreachable: warn``.
     """
     blocked = news.get("blocked") is True
     news, olds = lasting(news), lasting(olds)
@@ -69,7 +70,8 @@ def checked(
         news = _waiting(olds, news["nodes"])
     if pulumi.runtime.rpc.contains_unknowns(news) or news.get("held"):
         return CheckResult(news, [])
-    planned = not olds or wish(olds) != wish(news)
+    here = {key: news.get(key) for key in ADDRESS}
+    planned = not olds or wish({**olds, **here}) != wish(news)
     try:
         found = dict(foresee(news)) if planned else {"drift": sorted(find(news))}
     except ClusterError as exc:

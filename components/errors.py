@@ -4,6 +4,7 @@
 
     ClusterError              the cluster did not do what was asked
     ├── ClusterUnreachable    no answer, or no permission to ask
+    │   ├── Forbidden         who asks has no right to
     │   └── NoCredentials     nobody says in time who asks
     ├── NotFound              there is no such object
     ├── Conflict              somebody else wrote first
@@ -20,6 +21,10 @@ class ClusterError(Exception):
 
 class ClusterUnreachable(ClusterError):
     """No answer, or no permission to ask."""
+
+
+class Forbidden(ClusterUnreachable):
+    """Who asks has no right to, or is not known; asking again would get the same answer."""
 
 
 class NoCredentials(ClusterUnreachable):

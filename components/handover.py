@@ -6,10 +6,12 @@ from typing import Any
 
 from components.clean_error import CleanError, one_clean_error
 from components.drift import lasting
+from components.errors import ClusterError
 from components.look import Look, Node
 from components.ownership import DISABLE, RESTORE, is_others, members, own
 from components.rollout.change import Marks, claim, recut
-from components.rollout.closing import how_to_open
+from components.rollout.closing import still_closed
+from components.rollout.gate import answered
 from components.rollout.order import POLL_S, Order, Refused
 from mig import labels
 
@@ -64,7 +66,8 @@ def _let_go(order: Order, left: Mapping[str, Node], props: Props) -> None:
     _settled(order, targets)
     _, failed = order.each(left, lambda cluster, name: cluster.let_go(name, order.wave))
     if failed:
-        raise AssignmentFailed("; ".join(f"{name}: {text}" for name, text in sorted(failed.items())))
+        reasons = "; ".join(f"{name}: {text}" for name, text in sorted(failed.items()))
+        raise AssignmentFailed(f"{reasons}{still_closed(order, failed)}")
 
 
 def _mark(order: Order, marks: Marks, done: Iterable[str] = ()) -> None:
@@ -73,7 +76,8 @@ def _mark(order: Order, marks: Marks, done: Iterable[str] = ()) -> None:
     except Refused as exc:
         names = ", ".join(done)
         state = f"relabelled and closed to new pods: {names}" if names else "no node was relabelled"
-        raise AssignmentFailed(f"{exc}\n{state}\nRun the update again to go on") from None
+        way_out = still_closed(order, done)
+        raise AssignmentFailed(f"{exc}\n{state}{way_out}\nRun the update again to go on") from None
 
 
 def _has(seen: Look, name: str, config: str) -> bool:
@@ -100,18 +104,19 @@ def _target(node: Node, props: Props) -> str | None:
 def _settled(order: Order, targets: Mapping[str, str]) -> None:
     """Deleting goes on to remove MIG Manager itself, so let it finish first."""
     while True:
-        nodes = order.look().nodes
+        try:
+            nodes = answered(order.look).nodes
+        except ClusterError as exc:
+            raise AssignmentFailed(f"{exc}{still_closed(order, targets)}") from None
         waiting = sorted(n for n in targets if n in nodes and nodes[n].state != "success")
         if not waiting:
             return
         failed = [n for n in waiting if nodes[n].state == "failed"]
         if failed or order.late:
-            names = ", ".join(failed or waiting)
-            closed = [nodes[n] for n in sorted(targets) if n in nodes and nodes[n].closed]
-            way_out = f"; still closed, open with `{how_to_open(closed)}`" if closed else ""
+            names = ", ".join(f"{name} to {targets[name]!r}" for name in failed or waiting)
             raise AssignmentFailed(
-                f"MIG Manager did not bring {names} to {targets[(failed or waiting)[0]]!r}; look at its log there: "
-                f"kubectl -n {order.namespace} logs -l app=nvidia-mig-manager{way_out}"
+                f"MIG Manager did not bring {names}; look at its log there: "
+                f"kubectl -n {order.namespace} logs -l app=nvidia-mig-manager{still_closed(order, targets)}"
             )
         order.say(f"waits for {len(waiting)} node(s) to be {targets[waiting[0]]!r}: {waiting[0]}")
         time.sleep(POLL_S)

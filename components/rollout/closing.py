@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from components.cluster import Cluster, NodeMissing
+from components.errors import ClusterError
 from components.look import Node
 from components.rollout.order import Order, Refused
 from mig import labels
@@ -59,6 +60,17 @@ def how_to_open(nodes: Iterable[Node], isolation: str = "") -> str:
         if cordon:
             commands.setdefault("kubectl uncordon {}", []).append(node.name)
     return " && ".join(command.format(" ".join(names)) for command, names in commands.items())
+
+
+def still_closed(order: Order, nodes: Iterable[str]) -> str:
+    """A line about those that are closed at this moment, with the command; empty where none is."""
+    names = sorted(nodes)
+    try:
+        seen = order.look().nodes
+    except ClusterError:
+        return f"\n{', '.join(names)} may still be closed; run the update again once the cluster answers"
+    closed = [seen[name] for name in names if name in seen and seen[name].closed]
+    return f"\nstill closed: {', '.join(it.name for it in closed)}; open with `{how_to_open(closed)}`" if closed else ""
 
 
 def _our_cordon(node: Node) -> bool:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from components.cluster import ClusterError
 from components.comparison import Difference, Expected, Kind, differences
+from components.errors import ClusterError, Forbidden, NoCredentials
 from components.look import Look
 from components.rollout.order import POLL_S, Order, Refused
 from components.rollout.preflight import MANAGER_APP
@@ -61,14 +61,15 @@ def agreement(order: Order, expected: Mapping[str, Expected], recovery: Recovery
     """
     lagging_since: float | None = None
     while True:
-        seen, found, helped = _answered(lambda: _round(order, expected, recovery))
+        seen, found, helped = answered(lambda: _round(order, expected, recovery))
         if not found:
             return seen
         order.say(_progress(found, expected))
         behind = [d for d in found if d.kind in LAGGING or _may_have_a_cause(seen, d)]
         over = not helped and _hopeless(found, recovery)
-        # Nodes that are only behind get their time even if another one is lost: the error shall not name them.
-        lagging = not helped and (over or len(behind) == len(found))
+        # Nodes that are only behind get their time even if another one is lost: the error shall not name them. So does
+        # one that waits for its remedy behind them, and no more.
+        lagging = not helped and (over or not any(d.kind is Kind.UNSETTLED for d in found))
         lagging_since = (lagging_since or time.monotonic()) if lagging else None
         late = lagging_since is not None and time.monotonic() - lagging_since > CONVERGENCE_S
         if order.late or late or (over and not behind):
@@ -85,7 +86,7 @@ def stays(order: Order, expected: Mapping[str, Expected], soak_s: float) -> None
     while time.monotonic() < until:
         order.say(f"as declared; stays under watch for {soak_s:.0f} s")
         time.sleep(min(POLL_S, max(0.0, until - time.monotonic())))
-        found = compare(_answered(order.look), expected)
+        found = compare(answered(order.look), expected)
         if any(d.kind not in LAGGING for d in found) or (found and time.monotonic() >= until):
             lines = "\n  ".join(sorted(map(str, found)))
             raise Refused(f"did not stay as declared while it was watched for {soak_s:.0f} s:\n  {lines}")
@@ -98,12 +99,16 @@ def _round(order: Order, expected: Mapping[str, Expected], recovery: Recovery) -
     return seen, found, bool(found) and recovery.help(seen, found)
 
 
-def _answered(ask: Callable[[], T]) -> T:
-    """Patient with an API server that does not answer for a while; raises the last ``ClusterError`` else."""
+def answered(ask: Callable[[], T]) -> T:
+    """Patient with an API server that does not answer for a while; raises the last ``ClusterError`` else, and at once
+    where there are no credentials or no rights.
+    """
     started = time.monotonic()
     while True:
         try:
             return ask()
+        except (Forbidden, NoCredentials):
+            raise
         except ClusterError:
             if time.monotonic() - started > CONVERGENCE_S:
                 raise

@@ -52,7 +52,8 @@ class WaveArgs(TypedDict):
     wedged_s: NotRequired[int]
     """How long `pending` may last before it counts as stuck."""
     timeout_s: NotRequired[int]
-    """For the whole wave. MIG Manager alone may need 25 minutes before it touches a GPU (mig-parted reconfigure.go)."""
+    """For each step: giving the wave its config, verifying it, rolling it back. MIG Manager alone may need 25 minutes
+    before it touches a GPU (mig-parted reconfigure.go)."""
 
 
 class Refused(Exception):
@@ -116,9 +117,12 @@ class Order:
 
     def each(self, nodes: Iterable[str], act: Callable[[Cluster, str], T]) -> tuple[dict[str, T], dict[str, str]]:
         """Act on all nodes side by side: what came of it, and the error of those where it failed."""
-        cluster = self.cluster()
         done: dict[str, T] = {}
         failed: dict[str, str] = {}
+        try:
+            cluster = self.cluster()
+        except ClusterError as exc:
+            return {}, dict.fromkeys(nodes, str(exc))
 
         def one(name: str) -> None:
             try:

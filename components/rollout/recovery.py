@@ -125,7 +125,9 @@ class Recovery:
         cluster, app = self.order.cluster(), PLUGIN_APP if remedy is Remedy.PLUGIN else MANAGER_APP
         pods = cluster.pods_on(node.name)
         operands = _running(pods, self.order.namespace, app)
-        if not operands and self._alone(node.name) <= ALONE_S:
+        if operands:
+            self._alone_since.pop(node.name, None)
+        elif self._alone(node.name) <= ALONE_S:
             return False
         refusal = self._refusal(pods) if operands else self._nobody(app, node)
         if refusal is None and remedy is not Remedy.PLUGIN and not node.closed:

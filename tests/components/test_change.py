@@ -147,6 +147,7 @@ def test_a_mark_that_fails_after_the_label_names_the_nodes_that_are_closed_by_no
         ASSIGNMENT.create(a_wave("n1", "n2"))
     assert str(failed.value) == (
         "n1 could not be marked: the server has a bad day\nrelabelled and closed to new pods: n2\n"
+        "still closed: n2; open with `kubectl taint nodes n2 mig-fleet.dev/reconfiguring-`\n"
         "Run the update again to go on"
     )
     assert fleet.closed() == ["n2"]

@@ -8,7 +8,7 @@ import pytest
 
 from components import connection, session
 from components.connection import BUSY, Connection
-from components.errors import ClusterError, ClusterUnreachable, Conflict, NotFound, TooManyRequests
+from components.errors import ClusterError, ClusterUnreachable, Conflict, Forbidden, NotFound, TooManyRequests
 
 AWAY = ClusterUnreachable("the cluster at https://fleet does not answer: timed out")
 
@@ -61,8 +61,8 @@ def test_a_server_that_stays_away_is_named() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (401, ClusterUnreachable),
-        (403, ClusterUnreachable),
+        (401, Forbidden),
+        (403, Forbidden),
         (404, NotFound),
         (409, Conflict),
         (429, TooManyRequests),

@@ -41,6 +41,14 @@ def joined_again(fleet: Fleet) -> None:
     fleet.add("n1")
 
 
+@EACH_PROVIDER
+def test_a_change_of_where_and_how_only_hides_no_drift(provider: ResourceProvider, fleet: Fleet, wave: Props) -> None:
+    fleet.label("n1", labels.CONFIG, "their-own")
+    forget()
+    found = provider.check(wave, {**wave, "timeout_s": 3600.0})
+    assert "label changed: n1: carries config 'their-own'" in found.inputs["drift"][0]
+
+
 @pytest.mark.parametrize(
     ("broken", "verified", "assigned"),
     [

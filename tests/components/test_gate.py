@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from components.acceptance import VerificationFailed
-from components.errors import ClusterUnreachable
+from components.errors import ClusterUnreachable, Forbidden
 from components.rollout.gate import CONVERGENCE_S
 from mig import labels
 from mig.report import Instance
@@ -230,6 +230,36 @@ def test_a_refresh_records_what_the_nodes_have_now(fleet: Fleet) -> None:
     fleet.remove("n2")
     read = VERIFICATION.read("pool-wave-0", {**outs, "__provider": "kept"}).outs
     assert read == {**outs, "__provider": "kept", "counted": {"n1": "GPU 0: no slices; GPU 1: 7x 1g.10gb"}}
+
+
+def test_a_refresh_records_no_count_that_is_not_of_now_and_whole(fleet: Fleet) -> None:
+    outs = roll_out(a_wave("n1", "n2"))
+    fleet.report("n1", errors=("GPU 1: nvmlDeviceGetMigMode: GPU is lost",), gpus=(a_gpu(0, {"1g.10gb": 7}),))
+    fleet.report("n2", attempt="0")
+    read = VERIFICATION.read("pool-wave-0", outs).outs
+    assert read["counted"] == {"n1": "no report", "n2": "no report"}
+
+
+def test_a_node_behind_one_that_only_lags_is_given_up_with_it(fleet: Fleet) -> None:
+    """Nodes are helped one at a time, and the first is not right yet."""
+    wave = a_wave("n1", "n2")
+    roll_out(wave)
+    fleet.label("n1", labels.STATE, "failed")
+    fleet.report("n1")
+    fleet.clock.after(3, lambda: fleet.silent_probe.add("n1"))
+    fleet.clock.after(3, lambda: fleet.config_maps.pop(("mig-fleet", "mig-report-n1"), None))
+    fleet.clock.after(4, lambda: (fleet.label("n2", labels.STATE, "failed"), fleet.report("n2")))
+    lines = failure(wave)
+    assert [line.split(":")[0].strip() for line in lines[1:3]] == ["MIG Manager failed", "report missing"]
+    assert fleet.clock.slept < CONVERGENCE_S + 60, "and not at the deadline"
+
+
+def test_who_has_no_right_is_told_at_once(fleet: Fleet) -> None:
+    wave = a_wave("n1")
+    ASSIGNMENT.create(wave)
+    fleet.answer("GET", "/nodes$", Forbidden("the cluster refuses GET /api/v1/nodes: no right"), times=10_000)
+    assert failure(wave)[0] == "the cluster refuses GET /api/v1/nodes: no right"
+    assert fleet.clock.slept == 0
 
 
 def test_a_refresh_without_a_cluster_is_one_sentence(fleet: Fleet) -> None:

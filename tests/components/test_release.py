@@ -3,7 +3,7 @@
 import pytest
 
 from components.acceptance import VerificationFailed
-from components.errors import ClusterError
+from components.errors import ClusterError, ClusterUnreachable
 from components.handover import AssignmentFailed
 from components.look import forget
 from mig import labels
@@ -191,6 +191,32 @@ def test_a_node_that_was_left_closed_is_opened_when_its_wave_goes(fleet: Fleet) 
     assert fleet.taints("n1") == ["someone.else/maintenance"]
 
 
+def test_a_release_waits_for_an_api_server_that_is_away_for_a_while(fleet: Fleet) -> None:
+    wave = rolled_out(fleet, a_wave("n1", on_delete="disable"))
+    fleet.meanwhile(
+        "PATCH",
+        "/nodes/n1$",
+        lambda: fleet.answer("GET", "/nodes$", ClusterUnreachable("no answer"), times=60),
+        skip=1,
+    )
+    ASSIGNMENT.delete("pool-wave-0", wave)
+    assert fleet.cuts["n1"] == [None, None]
+    assert fleet.closed() == []
+
+
+def test_a_release_whose_api_server_stays_away_says_that_nodes_may_be_closed(fleet: Fleet) -> None:
+    wave = rolled_out(fleet, a_wave("n1", on_delete="disable"))
+    fleet.meanwhile(
+        "PATCH",
+        "/nodes/n1$",
+        lambda: fleet.answer("GET", "/nodes$", ClusterUnreachable("no answer"), times=10_000),
+        skip=1,
+    )
+    with pytest.raises(AssignmentFailed) as failed:
+        ASSIGNMENT.delete("pool-wave-0", wave)
+    assert str(failed.value) == "no answer\nn1 may still be closed; run the update again once the cluster answers"
+
+
 def test_a_release_that_failed_says_what_is_still_closed_and_is_not_forgotten(fleet: Fleet) -> None:
     wave = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
     fleet.manager["n1"] = [FAILS]
@@ -199,7 +225,7 @@ def test_a_release_that_failed_says_what_is_still_closed_and_is_not_forgotten(fl
             ASSIGNMENT.delete("pool-wave-0", wave)
         assert str(failed.value) == (
             "MIG Manager did not bring n1 to 'all-disabled'; look at its log there: kubectl -n gpu-operator logs -l "
-            "app=nvidia-mig-manager; still closed, open with "
+            "app=nvidia-mig-manager\nstill closed: n1, n2; open with "
             "`kubectl taint nodes n1 n2 mig-fleet.dev/reconfiguring-`"
         )
     assert fleet.marks("n1")["wave"] == "pool-wave-0"
