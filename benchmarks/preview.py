@@ -9,8 +9,9 @@ pools. All are deployed first; what is timed is a preview that finds nothing to 
 every node and every report. Beside the time on the clock stands that of the processors, which what else runs on the
 machine does not change.
 
-Nothing that looks at the fleet from a dynamic provider can be faster than the floor. Exits 1 when the median preview of
-the pools takes more than 1.5 times that of the empty program, or when Pulumi's state holds more than 1 KB per node.
+What looks at the fleet from a dynamic provider with this client can hardly be faster than the floor. Exits 1 when the
+median preview of the pools takes more than 1.5 times that of the empty program, or when Pulumi's state holds more than
+1 KB per node.
 """
 
 import argparse
