@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from cli.__main__ import main
 from mig import parted
 from mig.layouts import Layout
+from tests.hostile import HOSTILE
 
 
 def run(*words: object) -> Result:
