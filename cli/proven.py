@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from mig import Proof, capacity, pictures
+from mig.gpus import GpuModel
 
 
 def described(proof: Proof) -> dict[str, Any]:
@@ -28,13 +29,26 @@ def _offered(proof: Proof) -> tuple[tuple[str, int], ...]:
     return proof.request if proof.fits else ()
 
 
-def _capacity(offer: capacity.Offer) -> dict[str, float | None]:
-    return {"slices": offer.slices, "memoryGib": offer.memory_gib, "sms": offer.sm_count}
+def _capacity(offer: capacity.Offer) -> dict[str, Any]:
+    return {
+        "slices": offer.slices,
+        "memoryGib": offer.memory_gib,
+        "sms": offer.sm_count,
+        "memorySharedIn": offer.shared_in,
+    }
 
 
-def _in_words(name: str, count: int, each: capacity.Offer) -> str:
-    memory = "an unknown amount of memory" if each.memory_gib is None else f"{each.memory_gib:.2f} GiB"
-    return f"{count}x {name}, each with {memory} and {each.sm_count or 'an unknown number of'} SMs"
+def _in_words(gpu: GpuModel, name: str, count: int) -> str:
+    each = capacity.offer(gpu, name)
+    sms = f"{each.sm_count or 'an unknown number of'} SMs"
+    if each.shared_in:
+        memory = _memory(capacity.offer(gpu, each.shared_in))
+        return f"{count}x {name}, each with {sms}; parts of one {each.shared_in} share {memory}"
+    return f"{count}x {name}, each with {_memory(each)} and {sms}"
+
+
+def _memory(offer: capacity.Offer) -> str:
+    return "an unknown amount of memory" if offer.memory_gib is None else f"{offer.memory_gib:.2f} GiB"
 
 
 def say(proof: Proof) -> None:
@@ -43,7 +57,7 @@ def say(proof: Proof) -> None:
     if proof.fits:
         click.echo(f"\n  {pictures.row(proof.gpu, proof)}\n")
         for name, count in _offered(proof):
-            click.echo(f"  offers {_in_words(name, count, capacity.offer(proof.gpu, name))}")
+            click.echo(f"  offers {_in_words(proof.gpu, name, count)}")
         click.echo(f"  create in this order: {', '.join(proof.order)}")
         click.echo(f"  placements: {pictures.CONFIDENCE[proof.confidence]}")
         for requirement in proof.requires:

@@ -11,11 +11,16 @@ from mig.profiles import Profile
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The slices of one profile: how many, and MiB and SMs of all of them; None where no source gives the number."""
+    """The slices of one profile: how many, and MiB and SMs of all of them; None where no source gives the number.
+
+    ``shared_in`` is the GPU instance whose memory and engines parts of it share, ``3g.40gb`` for ``1c.3g.40gb``. Each
+    may use all of that memory; their ``memory_mib`` is what falls to them by compute slices, so that sums stay true.
+    """
 
     slices: int
     memory_mib: int | None
     sm_count: int | None
+    shared_in: str | None = None
 
     @property
     def memory_gib(self) -> float | None:
@@ -27,7 +32,8 @@ class Offer:
             None if None in (self.memory_mib, other.memory_mib) else (self.memory_mib or 0) + (other.memory_mib or 0)
         )
         sms = None if None in (self.sm_count, other.sm_count) else (self.sm_count or 0) + (other.sm_count or 0)
-        return Offer(self.slices + other.slices, memory, sms)
+        shared_in = self.shared_in if self.shared_in == other.shared_in else None
+        return Offer(self.slices + other.slices, memory, sms, shared_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +65,10 @@ def of(layout: Layout, gpus_per_node: int, nodes: int = 1) -> Capacity:
 def offer(gpu: GpuModel, name: str, count: int = 1) -> Offer:
     """What so many slices of a profile offer. Raises UnknownProfile, InvalidProfile."""
     row, profile = gpu.profile(name), Profile.parse(name)
-    part = next((ci for ci in row.compute_instances if ci.slices == profile.compute), None)
-    sms = part.sm_count if profile.is_split and part else row.sm_count
-    # Parts of a GPU instance share its memory: each is told its share, so that sums stay true.
-    memory = None if row.memory_mib is None else row.memory_mib * profile.compute // profile.slices
-    return Offer(count, None if memory is None else memory * count, None if sms is None else sms * count)
+    sms, memory = row.sm_count, None if row.memory_mib is None else row.memory_mib * count
+    if profile.is_split:
+        part = next((ci for ci in row.compute_instances if ci.slices == profile.compute), None)
+        sms = part.sm_count if part else None
+        memory = None if memory is None else memory * profile.compute // profile.slices
+    shared_in = str(profile.whole) if profile.is_split else None
+    return Offer(count, memory, None if sms is None else sms * count, shared_in)

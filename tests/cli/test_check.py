@@ -65,10 +65,14 @@ def test_json_holds_verdict_placements_order_and_reason() -> None:
 def test_what_fits_is_told_with_its_slices_gib_and_sms() -> None:
     result = run("check", "--gpu", "A100-80GB", "1g.10gb=4", "1c.3g.40gb=3")
     assert "  offers 4x 1g.10gb, each with 9.50 GiB and 14 SMs\n" in result.output
-    assert "  offers 3x 1c.3g.40gb, each with 13.08 GiB and 14 SMs\n" in result.output, "a part has its share of memory"
+    assert "  offers 3x 1c.3g.40gb, each with 14 SMs; parts of one 3g.40gb share 39.25 GiB\n" in result.output
+    assert "parts of one 3g.48gb share an unknown amount" in run("check", "--gpu", "H20-96GB", "1c.3g.48gb").output
     assert "each with an unknown amount of memory" in run("check", "--gpu", "H20-96GB", "1g.12gb").output
     answer = json.loads(run("check", "--gpu", "H100-80GB", "1g.10gb=7", "--json").output)
-    assert answer["capacity"] == {"1g.10gb": {"slices": 7, "memoryGib": 68.25, "sms": 112}}
+    assert answer["capacity"] == {"1g.10gb": {"slices": 7, "memoryGib": 68.25, "sms": 112, "memorySharedIn": None}}
+    (part,) = json.loads(run("check", "--gpu", "A100-80GB", "1c.3g.40gb=3", "--json").output)["capacity"].values()
+    assert part["memorySharedIn"] == "3g.40gb"
+    assert part["memoryGib"] == pytest.approx(39.25, abs=0.01), "what falls to them together, not three times all of it"
     assert json.loads(run("check", "--gpu", "H100-80GB", "1g.10gb=8", "--json").output)["capacity"] == {}
 
 

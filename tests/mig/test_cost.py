@@ -137,3 +137,11 @@ def test_parts_of_an_instance_add_up_to_it() -> None:
     assert found.memory_mib is not None
     assert whole.memory_mib is not None
     assert abs(found.memory_mib - whole.memory_mib) < 3
+    assert (found.shared_in, whole.shared_in) == ("3g.40gb", None), "each may use all of the instance's memory"
+    assert (found + found).shared_in == "3g.40gb"
+    assert (found + whole).shared_in is None
+
+
+def test_a_part_that_no_source_lists_has_no_number_of_sms() -> None:
+    offer = capacity.offer(gpus.find("RTX-PRO-6000"), "1c.2g.48gb", 2)
+    assert offer.sm_count is None, "94 are those of the whole instance"
