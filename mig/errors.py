@@ -25,6 +25,8 @@ on demand.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
+from reprlib import Repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,35 @@ def hint(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {words[near[0]]!r}?" if near else ""
 
 
+class _Short(Repr):
+    """Writes only as much of a value as a sentence can hold: in full, a few aliases of YAML can be a gigabyte."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 3
+        self.maxdict = self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = 20
+        self.maxstring = self.maxlong = self.maxother = 200
+
+    def repr_dict(self, value: dict[object, object], level: int) -> str:
+        """In the order of the file; the base class sorts."""
+        if value and level <= 0:
+            return "{...}"
+        items = [[self.repr1(part, level - 1) for part in item] for item in islice(value.items(), self.maxdict)]
+        parts = [": ".join(item) for item in items] + ["..."] * (len(value) > self.maxdict)
+        return f"{{{', '.join(parts)}}}"
+
+    def repr_int(self, value: int, _level: int) -> str:
+        """Python writes no more than 4300 decimal digits (``sys.int_info``)."""
+        return repr(value) if value.bit_length() < 1000 else hex(value)
+
+
 def shown(value: object) -> str:
     """A value that was found, as Python writes it, cut to what a sentence can hold."""
-    text = repr(value)
+    text = _SHORT.repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+_SHORT = _Short()
 
 
 _LISTED = 20

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from mig.errors import shown
+
 T = TypeVar("T")
 
 _WORDS: dict[type, str] = {
@@ -23,7 +25,7 @@ class Reader:
     def __init__(self, path: str, data: object, fail: Callable[[str, str], Exception]) -> None:
         self._path, self._fail = path, fail
         if not isinstance(data, dict):
-            raise fail(path, f"must be a mapping, found {data!r:.60}")
+            raise fail(path, f"must be a mapping, found {shown(data)}")
         self._data: dict[str, Any] = dict(data)
 
     def take(self, key: str, kind: type[T]) -> T:
@@ -81,7 +83,7 @@ class Reader:
 
     def _checked(self, key: str, value: Any, kind: type[T]) -> T:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise self.error(key, f"must be {_WORDS[kind]}, found {value!r:.60}")
+            raise self.error(key, f"must be {_WORDS[kind]}, found {shown(value)}")
         if isinstance(value, int) and value < 0:
             raise self.error(key, f"must not be negative, found {value}")
         return value

@@ -6,9 +6,12 @@ import pkgutil
 import subprocess
 import sys
 
+import pytest
+
 import mig
 from mig import errors
-from mig.errors import MigError, Problem
+from mig.errors import InvalidReport, MigError, Problem, shown
+from mig.reading import Reader
 
 EXAMPLES: dict[type[MigError], tuple[object, ...]] = {
     errors.InvalidProfile: ("1g", "why"),
@@ -36,6 +39,58 @@ def test_every_error_is_in_the_tree_of_the_docstring_and_survives_pickling() -> 
         error = kind(*arguments)
         again = pickle.loads(pickle.dumps(error))
         assert (type(again), str(again), vars(again)) == (kind, str(error), vars(error))
+
+
+class Leaf:
+    """A value that counts how often somebody writes it."""
+
+    written = 0
+
+    def __repr__(self) -> str:
+        Leaf.written += 1
+        return "leaf"
+
+
+def test_of_a_value_that_aliases_multiply_only_a_sentence_is_written() -> None:
+    bomb: object = Leaf()
+    for _ in range(5):
+        bomb = [bomb] * 10
+    for write in (lambda: shown(bomb), lambda: shown({"a": bomb}), lambda: str(read_as_text(bomb))):
+        Leaf.written = 0
+        assert 0 < len(write()) <= 200
+        assert Leaf.written < 10_000, "of 100,000"
+
+
+def read_as_text(value: object) -> InvalidReport:
+    with pytest.raises(InvalidReport) as refused:
+        Reader("", {"key": value}, InvalidReport).take("key", str)
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("1g.10gb", "'1g.10gb'"),
+        ("x" * 10_000_000, f"'{'x' * 56}..."),
+        (["it's", 0.5, True, None], '["it\'s", 0.5, True, None]'),
+        ({"b": [1, 2], "a": {}}, "{'b': [1, 2], 'a': {}}"),
+        ({"a": {"b": {"c": {"d": 1}}}}, "{'a': {'b': {'c': {...}}}}"),
+        (list(range(30)), f"{str(list(range(30)))[:57]}..."),
+        (dict.fromkeys(range(1000)), f"{str(dict.fromkeys(range(30)))[:57]}..."),
+        (10**5000, f"{hex(10**5000)[:57]}..."),
+        (-7, "-7"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_value_is_shown_as_python_writes_it_and_cut(value: object, text: str) -> None:
+    assert shown(value) == text
+
+
+def test_a_value_nested_beyond_pythons_own_depth_is_shown() -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert shown(deep) == "[[[[...]]]]"
 
 
 def test_every_exported_name_exists_and_every_module_imports() -> None:
