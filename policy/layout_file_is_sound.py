@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
-import yaml
 from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
 
 from mig import parted
 from mig.errors import InvalidPartedFile
 from mig.parted.lint import ADVICE, lint
 from mig.rules import Rule
+from policy.reading import Unreadable, read
 
 CONFIG_MAPS = ("kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:ConfigMapPatch")
 MARK = "mig-configs"
@@ -28,18 +28,19 @@ def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
 def _traps(text: str) -> Iterator[str]:
     """What depends on the nodes is left out: of them a ConfigMap says nothing."""
     try:
-        document = yaml.safe_load(text)
+        document, twice = read(text)
         if isinstance(document, Mapping) and MARK in document:
+            yield from twice
             found = lint(parted.read(document))
             yield from (f"{finding.path}: {finding.text}" for finding in found if finding.trap not in ADVICE)
-    except (yaml.YAMLError, ValueError, InvalidPartedFile) as exc:
-        yield " ".join(str(exc).split())
+    except (Unreadable, InvalidPartedFile) as exc:
+        yield str(exc)
 
 
 policy = ResourceValidationPolicy(
     name=str(Rule.FILE),
     description="A ConfigMap with mig-configs must not hold what mig-parted accepts and then misreads: a device filter "
-    "that matches no GPU, a profile or a layout that no such GPU has, no config all-disabled.",
+    "that matches no GPU, a profile or a layout that no such GPU has, a key that stands twice, no config all-disabled.",
     validate=validate,
     enforcement_level=EnforcementLevel.MANDATORY,
 )

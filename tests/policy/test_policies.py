@@ -11,6 +11,7 @@ from pulumi_policy import EnforcementLevel
 import policy
 from policy.config_map_is_ours import CLUSTER_POLICY, RELEASE
 from policy.waves import VERIFICATION
+from tests.hostile import BOMB, HOSTILE
 
 POLICIES = {
     "mig-config-map-is-ours": EnforcementLevel.MANDATORY,
@@ -23,7 +24,7 @@ POLICIES = {
 
 def every_policy() -> dict[str, Any]:
     modules = (importlib.import_module(f"policy.{m.name}") for m in pkgutil.iter_modules(policy.__path__)
-               if m.name not in ("__main__", "waves"))  # fmt: skip
+               if m.name not in ("__main__", "reading", "waves"))  # fmt: skip
     return {module.policy.name: module.policy for module in modules}
 
 
@@ -112,3 +113,58 @@ def test_a_layout_file_by_hand_that_would_be_misread_is_denied(text: str, says: 
 )
 def test_a_sound_layout_file_and_any_other_config_map_are_let_through(data: dict[str, str] | None) -> None:
     assert violations("mig-layout-file-is-sound", "kubernetes:core/v1:ConfigMap", {"data": data}) == []
+
+
+def said_of(text: str) -> list[str]:
+    return violations("mig-layout-file-is-sound", "kubernetes:core/v1:ConfigMap", {"data": {"config.yaml": text}})
+
+
+MERGED = "".join(f"- &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 10)}], k{n}: 1}}\n" for n in range(1, 9))
+"""Merge keys multiply while they are built."""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("mig-configs: " + "[" * 5000, "config.yaml: line 1: is nested more than 64 levels deep."),
+        (f"{BOMB}mig-configs: *i\n", "line 5: holds more than 100000 values once its aliases are written out."),
+        (f"mig-configs:\n- &m0 {{a: 1}}\n{MERGED}", "holds more than 100000 values once its aliases"),
+        ("mig-configs: &a [*a]\n", "line 1: *a refers to nothing that ends before it."),
+        (f"mig-configs: 1{':1' * 500_000}\n", "line 1: holds a number of 1000001 digits."),
+        (
+            f"mig-configs: 1{':1' * 190}.5\n",
+            "holds a value that is not what its tag (!!int, !!bool and the like) says.",
+        ),
+        ("mig-configs: !!bool foo\n", "holds a value that is not what its tag"),
+        (f"mig-configs: {'x' * (1 << 20)}", "config.yaml: is larger than 1 MiB, more than a ConfigMap can hold."),
+        ("version: v1\nmig-configs: {a: 1, b: 2}\n---\nmore: 1\n", "is not YAML: expected a single document"),
+    ],
+    ids=["deep", "bomb", "merged bomb", "in itself", "by sixties", "no float", "no bool", "large", "two documents"],
+)
+def test_a_layout_file_that_would_blow_up_is_denied_in_one_sentence(text: str, says: str) -> None:
+    (said,) = said_of(text)
+    assert said.startswith("ConfigMap 'x' must hold a layout file that does what it says: config.yaml: ")
+    assert says in said
+    assert len(said) < 400
+
+
+@pytest.mark.parametrize(("content", "says"), HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_text_that_speaks_of_layouts_is_one_sentence_at_most_and_no_traceback(
+    content: bytes, says: str
+) -> None:
+    said = said_of(content.decode(errors="replace") + "\n# mig-configs")
+    would_blow_up = "larger" in says or "more than" in says or "is not YAML" in says
+    assert (len(said) == 1) if would_blow_up else (len(said) <= 1)
+
+
+def test_a_key_that_stands_twice_is_denied_at_its_line() -> None:
+    text = FILE.format(profiles='"1g.10gb": 6, "1g.10gb": 7')
+    (said,) = said_of(text)
+    assert said.endswith("config.yaml: line 5: 1g.10gb stands there twice.")
+    assert said_of("a: 1\na: 2\n# mig-configs\n") == [], "this is no layout file"
+
+
+def test_aliases_that_do_not_grow_are_let_through() -> None:
+    file = FILE.format(profiles='"1g.10gb": 7').replace("dense: [", "dense: &dense [")
+    assert said_of(f"{file}  also: *dense\n") == []
+    assert said_of(f"{file}  merged: [{{<<: {{devices: all}}, <<: {{mig-enabled: false}}}}]\n") == []
