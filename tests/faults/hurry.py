@@ -16,7 +16,7 @@ from components.rollout import barrier, change, drain, gate, order, recovery
 CHANGES: dict[ModuleType, dict[str, Any]] = {
     order: {"POLL_S": 0.15},
     handover: {"POLL_S": 0.15},
-    gate: {"POLL_S": 0.15, "CONVERGENCE_S": 3.5},
+    gate: {"POLL_S": 0.15, "CONVERGENCE_S": 5.0},
     change: {"POLL_S": 0.15},
     drain: {"POLL_S": 0.15, "ASK_AGAIN_S": 0.2},
     barrier: {"POLL_S": 0.15, "WITHIN_S": 2.0, "BLIND_S": 0.5},
