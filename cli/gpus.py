@@ -25,8 +25,8 @@ from mig.placement.placed import ranges
 @click.option("--json", "as_json", is_flag=True, help="Everything the catalog knows, as JSON.")
 @click.option("--svg", "as_svg", is_flag=True, help="The maximal layouts of MODEL as an SVG picture.")
 def gpus(model: str | None, as_json: bool, as_svg: bool) -> None:
-    """List the GPU models that do MIG, or show one: slices, GiB, SMs and places of each profile, compute instances,
-    maximal layouts with pictures, sources.
+    """List the GPU models that do MIG, or show one: slices, GiB, SMs, places and driver of each profile, compute
+    instances, maximal layouts with pictures, notes, sources.
 
     MODEL is a catalog name, a product name as NVML or a node label prints it, or a PCI id such as 0x233010DE. PROFILE,
     1g.6gb, says what it is and which models have it; a name that is a different slice on different models is an error
@@ -85,7 +85,7 @@ def _list(models: tuple[GpuModel, ...], console: Console) -> None:
         table.add_row(
             model.short,
             f"{model.compute_slices} + {model.memory_slices}",
-            (model.driver_min or "?").split(" ")[0],
+            _release(model.driver_min),
             f"{plain_names[0]} … {plain_names[-1]}",
             " ".join(model.pci_device_ids) or "none",
             _confidence(model),
@@ -119,26 +119,66 @@ def _show(model: GpuModel, console: Console) -> None:
     others = [f"{row.name} is {it.name} {it.where}" for row in model.profiles.values() for it in row.alternate_names]
     if others:
         say(f"  names     {', '.join(others)}; a layout with either is unproven")
+    for number, need in enumerate(_needs(model)):
+        say(f"  {'' if number else 'needs':<8}  {need}")
     tables.show(_profiles(model), console)
-    say("  slices: compute + memory; engines: copy/NVDEC/NVENC/JPEG/OFA; ? where no source gives the number")
+    say("  slices: compute + memory; engines: copy/NVDEC/NVENC/JPEG/OFA; driver: at least; ?: no source says")
     parts = [(row, part) for row in model.profiles.values() for part in row.compute_instances if part.name != row.name]
     if parts:
         say("\nCompute instances, the parts of an instance, which share its memory and engines:")
         tables.show(_parts(parts), console)
+    if unsourced := [row.name for row in model.profiles.values() if row.parts_unsourced]:
+        say(f"\nCompute instances: no source says how {', '.join(unsourced)} split; ask a node: nvidia-smi mig -lcip")
     console.print()
     _maximal(model, console)
-    for title, texts in (("Sources disagree", model.disagreements), ("Notes", model.notes)):
+    for title, texts in (("Sources disagree", model.disagreements), ("Notes", (*model.notes, *_row_notes(model)))):
         if texts:
             say(f"\n{title}:")
             for text in texts:
                 say(f"  - {text}")
     say("\nSources:")
-    for key in model.sources:
+    for key in _sources(model):
         say(f"  {key}: {catalog.sources()[key]}")
 
 
+def _sources(model: GpuModel) -> Iterable[str]:
+    """The keys of all that is told above: of the model, of its profiles and their names, of its driver rules."""
+    rows = model.profiles.values()
+    of_rows = [key for row in rows for key in (*row.sources, *(it.source for it in row.alternate_names))]
+    return dict.fromkeys((*model.sources, *of_rows, *(rule.source for rule in model.driver_rules)))
+
+
+def _needs(model: GpuModel) -> Iterable[str]:
+    """What the driver column has no room for: versions that the head does not say either, and profiles that need a
+    newer one together.
+    """
+    for driver, names in _gathered((row.driver_min or "", row.name) for row in model.profiles.values()):
+        if driver not in ("", model.driver_min, _release(driver)):
+            yield f"driver {driver} for {', '.join(names) if len(names) < len(model.profiles) else 'each profile'}"
+    for rule in model.driver_rules:
+        yield f"driver {rule.driver_min} for {' with '.join(rule.profiles)} ({rule.source})"
+
+
+def _row_notes(model: GpuModel) -> Iterable[str]:
+    for note, names in _gathered((note, row.name) for row in model.profiles.values() for note in row.notes):
+        yield f"{', '.join(names)}: {note}"
+
+
+def _gathered(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, list[str]]]:
+    """What several profiles have in common once, with their names."""
+    names: dict[str, list[str]] = {}
+    for fact, name in pairs:
+        names.setdefault(fact, []).append(name)
+    return names.items()
+
+
+def _release(driver: str | None) -> str:
+    """``R570`` for ``R570 (570.133.20)``."""
+    return (driver or "?").split(" ")[0]
+
+
 def _profiles(model: GpuModel) -> Table:
-    table = tables.ruled("profile", "id", "max", "slices", "GiB", "SMs", "starts:size", "engines", "source")
+    table = tables.ruled("profile", "id", "max", "slices", "GiB", "SMs", "start:size", "engines", "driver", "source")
     for row in model.profiles.values():
         table.add_row(
             row.name,
@@ -147,11 +187,16 @@ def _profiles(model: GpuModel) -> Table:
             f"{row.compute_slices} + {row.memory_slices}",
             "?" if row.memory_mib is None else f"{row.memory_mib / 1024:.2f}",
             _known(row.sm_count),
-            f"{ranges(sum(1 << start for start in row.starts))} :{row.size}" if row.starts else "?",
+            f"{_starts(row)} :{row.size}" if row.starts else "?",
             "/".join(_known(count) for count in row.engines),
+            _release(row.driver_min or model.driver_min),
             row.confidence,
         )
     return table
+
+
+def _starts(row: GpuProfile) -> str:
+    return ranges(sum(1 << start for start in row.starts)).replace(" ", "")
 
 
 def _parts(parts: Iterable[tuple[GpuProfile, ComputeInstance]]) -> Table:

@@ -1,8 +1,12 @@
 """`mig-fleet gpus`: all that the catalog knows, complete on a terminal, in a pipe, as JSON and as a picture."""
 
 import json
+from collections.abc import Sequence
+from functools import cache
 
+import pytest
 from click.testing import CliRunner, Result
+from rich.text import Text
 
 from cli.__main__ import main
 from mig import gpus, maximal
@@ -12,13 +16,19 @@ def run(*words: object) -> Result:
     return CliRunner().invoke(main, [str(word) for word in words], prog_name="mig-fleet")
 
 
+@cache
+def shown(model: gpus.GpuModel) -> Sequence[str]:
+    """What a pipe gets about a model, by lines."""
+    result = run("gpus", model.name)
+    assert result.exit_code == 0, result.output
+    return result.output.splitlines()
+
+
 def test_the_catalog_is_listed_and_each_model_is_shown_with_its_layouts() -> None:
     listed = run("gpus").output
     for model in gpus.all_models():
         assert model.short in listed
-        shown = run("gpus", model.name)
-        assert shown.exit_code == 0
-        assert "aximal layouts" in shown.output
+        assert any(line.startswith("Maximal layouts") for line in shown(model))
     lines = [line.split("  ") for line in run("gpus", "H100-80GB").output.splitlines()]
     assert any(line[-1] == "4 × 1g.20gb" for line in lines)
 
@@ -65,9 +75,8 @@ def test_an_unknown_model_is_a_usage_error() -> None:
 
 def test_a_pipe_gets_every_fact_on_one_line() -> None:
     for model in gpus.all_models():
-        lines = run("gpus", model.name).output.splitlines()
         for fact in (", ".join(model.product_names), *model.disagreements, *model.notes):
-            assert any(fact in line for line in lines), (model.short, fact)
+            assert any(fact in line for line in shown(model)), (model.short, fact)
 
 
 def test_each_profile_is_shown_with_its_slices_gib_and_sms_and_each_part_of_it() -> None:
@@ -75,9 +84,54 @@ def test_each_profile_is_shown_with_its_slices_gib_and_sms_and_each_part_of_it()
     assert ["1g.10gb", "19", "7", "1", "+", "1", "9.75", "16"] in [row[:8] for row in rows]
     assert ["1c.3g.40gb", "0", "1", "16", "3", "in", "one", "3g.40gb"] in rows
     for model in gpus.all_models():
-        shown = {row[0] for row in map(str.split, run("gpus", model.name).output.splitlines()) if row}
+        told = {row[0] for row in map(str.split, shown(model)) if row}
         parts = {part.name for row in model.profiles.values() for part in row.compute_instances}
-        assert shown >= parts | set(model.profiles), model.short
+        assert told >= parts | set(model.profiles), model.short
+
+
+def test_each_profile_is_shown_with_the_driver_it_needs() -> None:
+    rows = [line.split() for line in run("gpus", "A100-40GB").output.splitlines()]
+    drivers = {row[0]: row[-2] for row in rows if row and row[-1] == "nvidia-doc"}
+    assert (drivers["1g.5gb"], drivers["1g.5gb+me"], drivers["1g.10gb"]) == ("R450", "R470", "R525")
+    assert "  needs     driver R510 for 4g.20gb with 3g.20gb (" in run("gpus", "A100-40GB").output
+    assert "  needs  " not in run("gpus", "H100-80GB").output, "its head says R525 (525.85.12) for all"
+    assert "  needs     driver R525 (525.85.12) for each profile\n" in run("gpus", "H800-80GB").output
+    (unknown,) = [line for line in run("gpus", "GH200-96GB").output.splitlines() if line.startswith("  7g.96gb ")]
+    assert unknown.split()[-2] == "?", "no source gives a minimum"
+
+
+def test_no_fact_about_a_driver_or_a_profile_is_left_out() -> None:
+    for model in gpus.all_models():
+        lines, rows = shown(model), model.profiles.values()
+        drivers = [row.driver_min for row in rows if row.driver_min]
+        for fact in (*drivers, *(note for row in rows for note in row.notes)):
+            assert any(fact in line for line in lines), (model.short, fact)
+        for rule in model.driver_rules:
+            assert any(f"driver {rule.driver_min} for {' with '.join(rule.profiles)}" in line for line in lines)
+            assert any(line.startswith(f"  {rule.source}: ") for line in lines), "a source that can be looked up"
+
+
+def test_a_note_that_several_profiles_share_is_told_once() -> None:
+    lines = run("gpus", "RTX-PRO-6000").output.splitlines()
+    assert "  - 4g.96gb, 4g.96gb+gfx: The user guide gives its memory as Full of the GPU." in lines
+    assert sum("The user guide gives its memory as 1/4 of the GPU." in line for line in lines) == 1
+
+
+def test_a_profile_is_one_line_on_a_terminal_of_100_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    for model in gpus.all_models():
+        lines = [Text.from_ansi(line).plain for line in run("gpus", model.name).output.splitlines()]
+        head = next(number for number, line in enumerate(lines) if line.startswith("  profile "))
+        legend = next(number for number, line in enumerate(lines) if line.startswith("  slices: "))
+        assert legend - head == len(model.profiles) + 3, f"{model.short}: a cell is folded"
+        assert max(map(len, lines[head : legend + 1])) <= 100
+
+
+def test_a_model_whose_parts_no_source_lists_says_so() -> None:
+    says = "no source says how 2g.48gb, 2g.48gb+gfx split; ask a node: nvidia-smi mig -lcip"
+    assert says in run("gpus", "RTX-PRO-5000").output
+    assert "-lcip" not in run("gpus", "H100-80GB").output
 
 
 def test_names_that_only_some_boards_report_are_told() -> None:
