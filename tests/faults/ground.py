@@ -1,28 +1,26 @@
 """Four simulated nodes with NVIDIA's operands and our probes on them, and the way back to where every fault begins."""
 
-import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import yaml
 
-from components.chart_values import derived_values
 from components.cluster import Cluster
 from components.comparison import differences
 from components.look import Look, look
 from components.pool import PoolArgs, expectation
-from components.probe import MigProbe
 from mig import labels, parted
 from mig.layouts import Layout
 from mig.strategy import Strategy
 from simulator import CHARTS, Fleet
 from simulator.api import Json
 from simulator.errors import ApiError
-from tests.faults.recorded import recorded
-from tests.simulator.site import NAMESPACE, OPERANDS, Site, config_map, daemon_set, deployment
+from tests.faults.installed import DAEMON_SETS, REPORTS, an_operand, collection, layout_file, probe_objects
+from tests.simulator.site import NAMESPACE, OPERANDS, Site, deployment
 
 GPU, GPUS = "H100-80GB", 2
 FIRST, SECOND, OTHER = ("node-1", "node-2"), ("node-3",), "node-9"
@@ -31,7 +29,6 @@ POOL = (*FIRST, *SECOND)
 NODES = (*POOL, OTHER)
 NAME = "train"
 WAVES = dict.fromkeys(FIRST, f"{NAME}-wave-00") | dict.fromkeys(SECOND, f"{NAME}-wave-01")
-REPORTS = "mig-fleet"
 PLUGIN, GFD, MANAGER = "nvidia-device-plugin-daemonset", "gpu-feature-discovery", "nvidia-mig-manager"
 
 OLD = Layout.uniform("notebooks", GPU, {"1g.10gb": 7})
@@ -51,7 +48,10 @@ nodes: [{", ".join(f"{{name: {name}, gpu: {GPU}, gpus: {GPUS}}}" for name in NOD
 timing: {{podStart: 0.02, podStop: 0.02, configMapPropagation: 0.05, modeChange: 0.02, apply: 0.1, gfdInterval: 0.1,
   operandTimeout: 20, restartBackoff: 0.2}}
 """
-PROBE_INTERVAL_S = 0.4
+SCHEDULED_S = 10.0
+"""The controller and the scheduler together take a fraction of a second."""
+NOT_YET = (404, 409)
+"""A kind that is not served yet, an object that is still there."""
 MIXED = Strategy("mixed")
 SEVEN = {"1g.10gb": 7}
 
@@ -97,14 +97,11 @@ class Ground:
             "spec": {"migManager": {"config": {"default": labels.ALL_DISABLED}}},
         }
         self.site.eventually(lambda: self._created("/apis/nvidia.com/v1/clusterpolicies", policy), "the CRD is served")
-        tolerations = derived_values("mixed", "")["daemonsets"]["tolerations"]
-        for app, deploy in OPERANDS.items():
-            body = daemon_set(app, deploy)
-            body["spec"]["template"]["spec"]["tolerations"] = tolerations
-            create(f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets", body)
+        for app in OPERANDS:
+            create(DAEMON_SETS, an_operand(app))
         create(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments", deployment("gpu-operator"))
         for body in probe_objects():
-            create(_collection(body), body)
+            create(collection(body), body)
         for node in NODES:
             self.site.settled(node, labels.ALL_DISABLED)
         self.reset()
@@ -117,6 +114,7 @@ class Ground:
         seen = self.seen()
         for name in NODES:
             self._restore(name, self.cluster.node(name), self.is_at(seen, name, OLD))
+        self._staff()
         self.eventually(lambda seen: all(self.is_at(seen, name, OLD) for name in NODES), f"all are at {OLD.name}")
 
     def join(self, name: str) -> None:
@@ -159,6 +157,29 @@ class Ground:
                 path = f"/api/v1/namespaces/{REPORTS}/pods/{pod['metadata']['name']}"
                 self.fleet.call("delete", path, {"gracePeriodSeconds": 0})
 
+    def _staff(self) -> None:
+        """Every operand runs on every node. A controller that lost count of a DaemonSet's pods creates none for five
+        minutes (kubernetes pkg/controller/controller_utils.go, ExpectationsTimeout); one that is made anew takes over
+        the pods that there are.
+        """
+        deadline = time.monotonic() + SCHEDULED_S
+        while (missing := self._unstaffed()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        for app in missing:
+            self.abandon(app)
+            self.site.eventually(lambda app=app: self._created(DAEMON_SETS, an_operand(app)), f"{app} is made anew")
+        self.site.eventually(lambda: not self._unstaffed(), "every operand runs everywhere")
+
+    def abandon(self, app: str) -> None:
+        """Take an operand's DaemonSet away, if there is one, and leave its pods."""
+        with suppress(ApiError):
+            self.fleet.call("delete", f"{DAEMON_SETS}/{app}", {"propagationPolicy": "Orphan"})
+
+    def _unstaffed(self) -> list[str]:
+        pods = self.fleet.call("get", f"/api/v1/namespaces/{NAMESPACE}/pods")["items"]
+        there = {((pod["metadata"].get("labels") or {}).get("app"), pod["spec"].get("nodeName")) for pod in pods}
+        return [app for app in OPERANDS if any((app, node) not in there for node in NODES)]
+
     def _write_layouts(self) -> None:
         self.cluster.write_config_map(NAMESPACE, labels.LAYOUTS_CONFIG_MAP, {labels.LAYOUTS_KEY: FILE})
 
@@ -198,7 +219,7 @@ class Ground:
         try:
             self.site.create(path, body)
         except ApiError as exc:
-            assert exc.status == 404, exc
+            assert exc.status in NOT_YET, exc
             return False
         return True
 
@@ -218,32 +239,3 @@ def marks_of(node: Json) -> dict[str, str]:
     """Our annotations on a node, without the count of attempts."""
     notes = node["metadata"].get("annotations") or {}
     return {key: value for key, value in notes.items() if key.startswith("mig-fleet.dev/") and key != labels.ATTEMPT}
-
-
-def layout_file(text: str) -> Json:
-    return {**config_map({}), "data": {labels.LAYOUTS_KEY: text}}
-
-
-def probe_objects() -> list[Json]:
-    """Everything that `MigProbe` installs, in its order."""
-    inputs = recorded(
-        lambda: MigProbe(
-            "probe", {"namespace": REPORTS, "image": "python@sha256:" + 64 * "0", "interval_s": PROBE_INTERVAL_S}
-        )
-    )
-    return [_whole(body) for _, body in inputs.values() if "apiVersion" in body]
-
-
-def _whole(body: Json) -> Json:
-    """Numbers reach the engine as floats; its Kubernetes provider writes whole ones as such."""
-    found: Json = json.loads(json.dumps(body), parse_float=lambda text: int(float(text)))
-    return found
-
-
-def _collection(body: Json) -> str:
-    """Where the API server takes a new object of this kind."""
-    version, metadata = body["apiVersion"], body["metadata"]
-    root = f"/api/{version}" if "/" not in version else f"/apis/{version}"
-    inside = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-    plural = body["kind"].lower().removesuffix("y") + ("ies" if body["kind"].endswith("y") else "s")
-    return f"{root}{inside}/{plural}"

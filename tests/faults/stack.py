@@ -26,7 +26,8 @@ from components.pool import Pool, PoolArgs
 from components.verification import VerificationProvider
 from mig.layouts import Layout
 from mig.strategy import Strategy
-from tests.faults.ground import FILE, GPU, GPUS, NAME, POOL, REPORTS
+from tests.faults.ground import FILE, GPU, GPUS, NAME, POOL
+from tests.faults.installed import REPORTS
 from tests.faults.recorded import Inputs, recorded
 from tests.simulator.site import NAMESPACE
 

@@ -4,7 +4,8 @@ from mig import labels, parted
 from simulator import Fault as NodeFault
 from tests.faults.fault import Fault, Outcome
 from tests.faults.ground import FILE as LAYOUTS
-from tests.faults.ground import FIRST, NAMESPACE, OLD, POOL, layout_file
+from tests.faults.ground import FIRST, NAMESPACE, OLD, POOL
+from tests.faults.installed import layout_file
 from tests.faults.stage import CLOSE, LABEL, Stage
 from tests.faults.table.wording import OPEN_AGAIN, WRITERS, still_closed, unlike
 

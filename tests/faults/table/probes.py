@@ -6,7 +6,8 @@ from functools import partial
 from components.look import Look
 from simulator import Fault as NodeFault
 from tests.faults.fault import Fault, Outcome
-from tests.faults.ground import FIRST, GPUS, OLD, REPORTS
+from tests.faults.ground import FIRST, GPUS, OLD
+from tests.faults.installed import REPORTS
 from tests.faults.stage import LABEL, Stage
 from tests.faults.stage import REPORTS as LIST_OF_REPORTS
 from tests.faults.table.wording import KEPT, MANAGER_STARTED_OVER, PROBES_LOG, differs
