@@ -1,13 +1,18 @@
-"""The simulated fleet that all engine tests share."""
+"""What tests of many parts begin with: the simulated fleet, and single drivers."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import toolchain
 from simulator import Fleet
+from simulator.driver import Driver
+from simulator.driver.gpu import new_gpu
+from simulator.driver.library import library
+
+ADriver = Callable[..., Driver]
 
 # A shell that puts us into the background lets us ignore Ctrl-C, and every process we start inherits that: those of the
 # tests that are about Ctrl-C would never hear of it.
@@ -36,3 +41,25 @@ def fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     fleet.up(binaries, attached=True)
     yield fleet
     fleet.down()
+
+
+@pytest.fixture(scope="session")
+def nvml_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the simulated ``libnvidia-ml.so.1``."""
+    return library(tmp_path_factory.mktemp("nvml"))
+
+
+@pytest.fixture
+def a_driver() -> ADriver:
+    """A node's driver: by default one H100 in MIG mode, cut as ``profiles`` says, in that order."""
+
+    def make(*profiles: str, gpu: str = "H100-80GB", gpus: int = 1, mig: bool = True) -> Driver:
+        driver = Driver("580.126.09", 13000, [new_gpu("a-node", index, gpu) for index in range(gpus)])
+        for each in driver.gpus:
+            if mig:
+                each.set_mode(True)
+            for profile in profiles:
+                each.create(profile)
+        return driver
+
+    return make

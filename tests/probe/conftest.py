@@ -1,4 +1,4 @@
-"""Drivers to read, and Python to read them with: NVML is found when a process starts, so each reading has its own."""
+"""Python to read drivers with: NVML is found when a process starts, so each reading has its own."""
 
 import os
 import subprocess
@@ -9,35 +9,11 @@ from pathlib import Path
 import pytest
 
 from simulator.driver import Driver, DriverFile
-from simulator.driver.gpu import new_gpu
-from simulator.driver.library import STATE_VARIABLE, library
+from simulator.driver.library import STATE_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 
-ADriver = Callable[..., Driver]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="session")
-def nvml_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the simulated ``libnvidia-ml.so.1``."""
-    return library(tmp_path_factory.mktemp("nvml"))
-
-
-@pytest.fixture
-def a_driver() -> ADriver:
-    """A node's driver: by default one H100 in MIG mode, cut as ``profiles`` says, in that order."""
-
-    def make(*profiles: str, gpu: str = "H100-80GB", gpus: int = 1, mig: bool = True) -> Driver:
-        driver = Driver("580.126.09", 13000, [new_gpu("a-node", index, gpu) for index in range(gpus)])
-        for each in driver.gpus:
-            if mig:
-                each.set_mode(True)
-            for profile in profiles:
-                each.create(profile)
-        return driver
-
-    return make
 
 
 @pytest.fixture

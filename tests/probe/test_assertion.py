@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.probe.conftest import ADriver, Run
+from tests.conftest import ADriver
+from tests.probe.conftest import Run
 
 SEVENTHS = ("1g.10gb",) * 7
 H100 = "0x233010DE"

@@ -14,7 +14,8 @@ import pytest
 from mig.report import Report
 from probe import nvml
 from simulator.driver import text as driver_text
-from tests.probe.conftest import ADriver, Run
+from tests.conftest import ADriver
+from tests.probe.conftest import Run
 
 CODES = sorted(
     value

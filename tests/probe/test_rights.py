@@ -27,7 +27,8 @@ from simulator import Fleet
 from simulator.driver import DriverFile
 from simulator.driver.library import STATE_VARIABLE
 from simulator.errors import ApiError
-from tests.probe.conftest import ROOT, ADriver
+from tests.conftest import ADriver
+from tests.probe.conftest import ROOT
 
 pytestmark = pytest.mark.engine
 

@@ -1,4 +1,4 @@
-"""Nodes and drivers to start from; each test changes the one thing it is about."""
+"""Nodes to start from; each test changes the one thing it is about."""
 
 import os
 import subprocess
@@ -10,34 +10,10 @@ import pytest
 
 from simulator import Fleet
 from simulator.driver import Driver, DriverFile
-from simulator.driver.gpu import new_gpu
-from simulator.driver.library import STATE_VARIABLE, library
+from simulator.driver.library import STATE_VARIABLE
 from tests.simulator.site import Site
 
-ADriver = Callable[..., Driver]
 Pynvml = Callable[[Driver, str], str]
-
-
-@pytest.fixture(scope="session")
-def nvml_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the compiled library."""
-    return library(tmp_path_factory.mktemp("nvml"))
-
-
-@pytest.fixture
-def a_driver() -> ADriver:
-    """A node's driver: by default one H100 in MIG mode, cut as ``profiles`` says, in that order."""
-
-    def make(*profiles: str, gpu: str = "H100-80GB", gpus: int = 1, mig: bool = True) -> Driver:
-        driver = Driver("580.126.09", 13000, [new_gpu("a-node", index, gpu) for index in range(gpus)])
-        for each in driver.gpus:
-            if mig:
-                each.set_mode(True)
-            for profile in profiles:
-                each.create(profile)
-        return driver
-
-    return make
 
 
 @pytest.fixture
