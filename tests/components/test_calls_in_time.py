@@ -106,9 +106,8 @@ def plugin(tmp_path: Path) -> Iterator[dict[str, Any]]:
     script.write_text(f'#!/bin/sh\ncat "{answer}" 2>/dev/null && rm "{answer}" && exit\nexec cat "{pipe}"\n')
     script.chmod(0o755)
     yield {"exec": {"apiVersion": api, "command": str(script)}}
-    with pipe.open("r+b", buffering=0):
-        # Whoever reads the pipe reads to its end now.
-        pass
+    # Whoever reads the pipe reads to its end once it was opened and closed.
+    os.close(os.open(pipe, os.O_RDWR))
 
 
 def _hangs(path: str, seconds: float) -> str:

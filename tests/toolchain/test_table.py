@@ -92,7 +92,7 @@ def test_a_long_step_speaks_in_a_log_and_a_brief_one_does_not():
     log = io.StringIO()
     show = shown_on(Console(file=log, width=300), plain_seconds=0.2)
     with show(Step("a brief thing 1.0", "building", None, ())):
-        pass
+        assert log.getvalue() == "", "nothing is said before it is long"
     assert log.getvalue() == ""
     with show(Step("etcd 3.7.3", "building", 0.5, ("more 1.0",))):
         time.sleep(1.5)
