@@ -191,14 +191,15 @@ def test_a_node_that_was_left_closed_is_opened_when_its_wave_goes(fleet: Fleet) 
     assert fleet.taints("n1") == ["someone.else/maintenance"]
 
 
+def away_once_it_is_relabelled(fleet: Fleet, times: int) -> None:
+    """No look is answered so often after n1 was closed and given another config."""
+    away = ClusterUnreachable("no answer")
+    fleet.meanwhile("PATCH", "/nodes/n1$", lambda: fleet.answer("GET", "/nodes$", away, times=times), skip=1)
+
+
 def test_a_release_waits_for_an_api_server_that_is_away_for_a_while(fleet: Fleet) -> None:
     wave = rolled_out(fleet, a_wave("n1", on_delete="disable"))
-    fleet.meanwhile(
-        "PATCH",
-        "/nodes/n1$",
-        lambda: fleet.answer("GET", "/nodes$", ClusterUnreachable("no answer"), times=60),
-        skip=1,
-    )
+    away_once_it_is_relabelled(fleet, times=60)
     ASSIGNMENT.delete("pool-wave-0", wave)
     assert fleet.cuts["n1"] == [None, None]
     assert fleet.closed() == []
@@ -206,12 +207,7 @@ def test_a_release_waits_for_an_api_server_that_is_away_for_a_while(fleet: Fleet
 
 def test_a_release_whose_api_server_stays_away_says_that_nodes_may_be_closed(fleet: Fleet) -> None:
     wave = rolled_out(fleet, a_wave("n1", on_delete="disable"))
-    fleet.meanwhile(
-        "PATCH",
-        "/nodes/n1$",
-        lambda: fleet.answer("GET", "/nodes$", ClusterUnreachable("no answer"), times=10_000),
-        skip=1,
-    )
+    away_once_it_is_relabelled(fleet, times=10_000)
     with pytest.raises(AssignmentFailed) as failed:
         ASSIGNMENT.delete("pool-wave-0", wave)
     assert str(failed.value) == "no answer\nn1 may still be closed; run the update again once the cluster answers"
