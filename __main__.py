@@ -4,9 +4,10 @@ import sys
 
 import pulumi
 
-from stacks import fleet, membership, program
-from stacks.interrupt import quiet
-from stacks.problems import InvalidSettings
+from mig_fleet.stack_file import fleet, membership
+from mig_fleet.stack_file.problems import InvalidSettings
+from mig_fleet.stacks import program
+from mig_fleet.stacks.interrupt import quiet
 
 quiet()
 try:

@@ -22,15 +22,15 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-import toolchain
 from benchmarks.programs import EMPTY, FLOOR, IDLE, POOLED
 from benchmarks.project import ROOT, Cost, Project
-from mig import labels
-from mig.layouts import Layout
-from mig.report import ComputeInstance, Gpu, Instance, Report
-from mig.strategy import Strategy
-from simulator.api import Api, Json
-from simulator.control_plane import ControlPlane
+from mig_fleet import toolchain
+from mig_fleet.model import labels
+from mig_fleet.model.layouts import Layout
+from mig_fleet.model.report import ComputeInstance, Gpu, Instance, Report
+from mig_fleet.model.strategy import Strategy
+from mig_fleet.simulator.api import Api, Json
+from mig_fleet.simulator.control_plane import ControlPlane
 
 MOST_TIMES_EMPTY = 1.5
 MOST_BYTES_PER_NODE = 1024

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from components.probe import zipapp
-from simulator.driver import Driver, DriverFile
-from simulator.driver.gpu import new_gpu
-from simulator.driver.library import STATE_VARIABLE, library
+from mig_fleet.components.probe import zipapp
+from mig_fleet.simulator.driver import Driver, DriverFile
+from mig_fleet.simulator.driver.gpu import new_gpu
+from mig_fleet.simulator.driver.library import STATE_VARIABLE, library
 
 MOST_MS = 30.0
 MOST_MB = 40.0
@@ -34,7 +34,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import pynvml  # first, as in the packed program
 import json, pathlib, time
-from probe import apart, nvml, watch
+from mig_fleet.probe import apart, nvml, watch
 apart.all_models()  # as the parent of every reading does
 
 def once():

@@ -58,11 +58,11 @@ POOLED = """
 import json
 import pulumi
 from pathlib import Path
-from components.layouts import MigLayouts
-from components.pool import Pool
-from mig import parted
-from mig.layouts import Layout
-from mig.strategy import Strategy
+from mig_fleet.components.layouts import MigLayouts
+from mig_fleet.components.pool import Pool
+from mig_fleet.model import parted
+from mig_fleet.model.layouts import Layout
+from mig_fleet.model.strategy import Strategy
 
 dense = Layout.uniform("dense", "H100-80GB", {{"1g.10gb": 7}})
 where = {{"cluster": {{"kubeconfig": "{kubeconfig}"}}, "namespace": "{operator}", "reports": "{reports}"}}

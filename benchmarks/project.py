@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import toolchain
+from mig_fleet import toolchain
 
 ROOT = Path(__file__).resolve().parents[1]
 STACK = "bench"

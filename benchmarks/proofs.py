@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations_with_replacement
 from typing import TypeVar
 
-from mig import Proof, gpus, prove
-from mig.gpus import GpuModel
+from mig_fleet.model import Proof, gpus, prove
+from mig_fleet.model.gpus import GpuModel
 
 FLOOR = 10_000
 

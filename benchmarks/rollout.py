@@ -25,12 +25,12 @@ from typing import Any
 
 import yaml
 
-import toolchain
 from benchmarks.project import ROOT, STACK, Cost, Project
-from components.connection import Connection
-from components.rollout.order import Order
-from mig import labels
-from simulator import CHARTS, Fleet
+from mig_fleet import toolchain
+from mig_fleet.cluster.connection import Connection
+from mig_fleet.model import labels
+from mig_fleet.rollout.context import Order
+from mig_fleet.simulator import CHARTS, Fleet
 
 LAYOUTS = {"1g.10gb": 7}, {"2g.20gb": 3}
 GPUS = 2

@@ -19,11 +19,11 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from components.drift import address, checked, reports_of
-from components.errors import ClusterError
-from components.look import Look, look
-from components.ownership import RETAIN, relabelled, spared, taken
-from components.rollout.order import WaveArgs
+from mig_fleet.cluster.errors import ClusterError
+from mig_fleet.components.preview import address, checked
+from mig_fleet.observed.ownership import RETAIN, relabelled, spared, taken
+from mig_fleet.observed.snapshot import Look, look
+from mig_fleet.rollout.wave import WaveArgs, reports_of
 
 Props = dict[str, Any]
 READ_ONLY = ("staying", "declared")
@@ -71,7 +71,7 @@ class AssignmentProvider(ResourceProvider):
         return DiffResult(changes=_wish(olds) != _wish(news) or bool(news.get("drift")))
 
     def create(self, props: Props) -> CreateResult:
-        from components.handover import assign
+        from mig_fleet.rollout.assign import assign
 
         return CreateResult(props["wave"], assign(props))
 
@@ -79,13 +79,13 @@ class AssignmentProvider(ResourceProvider):
         """Nodes that are taken out now are released by a later update: in this one another wave may take them over, and
         cut them only once. Those of an earlier one go first: where they cannot, nothing was cut.
         """
-        from components.handover import assign
+        from mig_fleet.rollout.assign import assign
 
         return UpdateResult(assign(news, olds))
 
     def delete(self, _id: str, props: Props) -> None:
         """Called when a wave leaves the stack, and on destroy, while MIG Manager still runs."""
-        from components.handover import release
+        from mig_fleet.rollout.assign import release
 
         release(props)
 
@@ -102,7 +102,7 @@ class Assignment(Resource, module="mig", name="Assignment"):
 
 
 def _disputed(olds: Props, news: Props, props: Props) -> Props:
-    """What is to be known of nodes whose mark is not that of the wave which declares them (`components.ownership`).
+    """What is to be known of nodes whose mark is not that of the wave which declares them (`observed.ownership`).
 
     A wave that waits takes its own back even where nothing else makes it an update: the wave that has them may be
     deleted in this one.
@@ -127,9 +127,9 @@ def _foreseen(props: Props, staying: Iterable[str]) -> dict[str, list[str]]:
     seen = _look(props)
     if all(name in seen.nodes and seen.nodes[name].config == props["config"] for name in props["nodes"]):
         return {}
-    from components.rollout.disruption import foreseen
-    from components.rollout.holders import holders
-    from components.rollout.order import Order
+    from mig_fleet.observed.gpu_pods import holders
+    from mig_fleet.rollout.context import Order
+    from mig_fleet.rollout.impact import foreseen
 
     order = Order.of(props)
     held = holders(order.cluster().pods(), order.namespace)

@@ -8,11 +8,9 @@ Pulumi stores the provider by module path and class name, and loads it from the 
 rename either. The provider keeps no attributes, because they would be stored too.
 """
 
-from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
-import yaml
 from pulumi.dynamic import (
     CheckResult,
     CreateResult,
@@ -22,16 +20,15 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from components.clean_error import CleanError, one_clean_error
-from components.cluster import Cluster, ClusterArgs, ClusterError
-from components.documents import DocumentError, parse
-from components.drift import reports_of, unseen
-from components.look import Node, look
-from mig import labels
+from mig_fleet.cluster.client import Cluster, ClusterArgs, ClusterError
+from mig_fleet.components.preview import unseen
+from mig_fleet.failures import CleanError, one_clean_error
+from mig_fleet.model import labels
+from mig_fleet.observed.layout_file import Configs, configs_of, edits, needed_configs, superfluous, union
+from mig_fleet.observed.snapshot import look
+from mig_fleet.rollout.wave import reports_of
 
 Props = dict[str, Any]
-Configs = dict[str, Any]
-"""Config name → entries, as parsed YAML."""
 
 
 class LayoutFileFailed(CleanError):
@@ -46,7 +43,7 @@ class LayoutFileArgs(TypedDict):
     reports: NotRequired[str]
     """Where the probes write their reports, so that the look at the nodes is the one that the waves share."""
     file: str
-    """The stack's layouts, as :func:`mig.parted.dump` writes them."""
+    """The stack's layouts, as :func:`mig_fleet.model.parted.dump` writes them."""
 
 
 class LayoutFileProvider(ResourceProvider):
@@ -106,61 +103,8 @@ def write(props: Props) -> Props:
         return {key: value for key, value in props.items() if key not in ("drift", "prunes")}
 
 
-def live_file(config_map: Mapping[str, Any]) -> Any:
-    """What others may have edited, as mig-parted reads it; raises :class:`~components.documents.DocumentError`."""
-    text: str = (config_map.get("data") or {}).get(labels.LAYOUTS_KEY, "")
-    return parse(labels.LAYOUTS_CONFIG_MAP, text.encode()).data
-
-
-def union(file: str, live: Configs, carried: set[str]) -> str:
-    """The stack's file, and behind it those live configs that nodes carry and the stack no longer has."""
-    document = yaml.safe_load(file)
-    kept = {name: live[name] for name in sorted(live.keys() & carried - document["mig-configs"].keys())}
-    if not kept:
-        return file
-    return file + "".join(_indented(yaml.safe_dump({name: entries}, sort_keys=False)) for name, entries in kept.items())
-
-
-def superfluous(file: str, live: Configs, carried: set[str]) -> list[str]:
-    """Live configs that neither the stack nor a node needs any more."""
-    return sorted(live.keys() - yaml.safe_load(file)["mig-configs"].keys() - carried)
-
-
-def edits(file: str, live: Configs | None) -> list[str]:
-    """What others did to the stack's configs, as sentences."""
-    if live is None:
-        return [f"ConfigMap gone: {labels.LAYOUTS_CONFIG_MAP} is missing or is no mig-parted file"]
-    wanted: Configs = yaml.safe_load(file)["mig-configs"]
-    return [
-        f"ConfigMap edited: config '{name}' {'differs' if name in live else 'is missing'}"
-        for name, entries in sorted(wanted.items())
-        if live.get(name) != entries
-    ]
-
-
 def _seen(props: Props, fresh: bool = False) -> tuple[Configs | None, set[str]]:
     """The live configs (``None``: no file), and the config names that nodes carry."""
     nodes = look(props["cluster"], reports_of(props), fresh).nodes.values()
     found = Cluster(props["cluster"]).config_map(props["namespace"], labels.LAYOUTS_CONFIG_MAP)
-    return _configs(found), {name for node in nodes for name in _needed(node)}
-
-
-def _needed(node: Node) -> set[str]:
-    """What MIG Manager may be told to apply there: now, in a rollback, or when the wave leaves the stack."""
-    notes = node.annotations
-    return {node.config, notes.get(labels.VERIFIED_CONFIG, ""), notes.get(labels.PREVIOUS_CONFIG, "")}
-
-
-def _configs(config_map: dict[str, Any] | None) -> Configs | None:
-    if config_map is None:
-        return None
-    try:
-        configs = live_file(config_map).get("mig-configs")
-    except (DocumentError, AttributeError):
-        return None
-    # A key that is no text makes mig-parted refuse the file.
-    return configs if isinstance(configs, dict) and all(isinstance(name, str) for name in configs) else None
-
-
-def _indented(text: str) -> str:
-    return "".join(f"  {line}\n" for line in text.splitlines())
+    return configs_of(found), {name for node in nodes for name in needed_configs(node)}

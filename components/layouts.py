@@ -2,7 +2,7 @@
 
 import pulumi
 
-from components.layout_file import LayoutFile, LayoutFileArgs
+from mig_fleet.components.layout_file import LayoutFile, LayoutFileArgs
 
 
 class MigLayouts(pulumi.ComponentResource):

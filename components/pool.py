@@ -6,15 +6,15 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from components.assignment import Assignment
-from components.cluster import ClusterArgs
-from components.comparison import Expected
-from components.rollout.order import TIMEOUT_S, WEDGED_S, WaveArgs
-from components.rollout.waves import Pace, waves
-from components.verification import Verification
-from mig.layouts import Layout
-from mig.rules import PoolFacts, conflicts, explain
-from mig.strategy import Strategy
+from mig_fleet.cluster.client import ClusterArgs
+from mig_fleet.components.assignment import Assignment
+from mig_fleet.components.verification import Verification
+from mig_fleet.model.layouts import Layout
+from mig_fleet.model.strategy import Strategy
+from mig_fleet.observed.differences import Expected
+from mig_fleet.policies.rules import PoolFacts, conflicts, explain
+from mig_fleet.rollout.batching import Pace, waves
+from mig_fleet.rollout.wave import TIMEOUT_S, WEDGED_S, WaveArgs
 
 
 class PoolRefused(ValueError):

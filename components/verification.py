@@ -20,11 +20,11 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from components.comparison import Difference, Kind, differences
-from components.drift import address, checked, reports_of
-from components.look import Look, look
-from components.rollout.order import TIMEOUT_S, WaveArgs
-from mig import labels
+from mig_fleet.components.preview import address, checked
+from mig_fleet.model import labels
+from mig_fleet.observed.differences import Difference, Kind, differences
+from mig_fleet.observed.snapshot import Look, look
+from mig_fleet.rollout.wave import TIMEOUT_S, WaveArgs, reports_of
 
 Props = dict[str, Any]
 
@@ -35,7 +35,7 @@ class VerificationArgs(WaveArgs):
     soak_s: NotRequired[int]
     """How long a changed wave must stay as declared before its nodes are opened again."""
     recovery: NotRequired[bool]
-    """Whether a node that went wrong may be helped (default); see `components.rollout.recovery`."""
+    """Whether a node that went wrong may be helped (default); see `mig_fleet.rollout.recovery`."""
     on_failure: NotRequired[str]
     """``halt`` (default): the wave stays closed · ``rollback``: back to the layout that was last verified."""
 
@@ -54,18 +54,18 @@ class VerificationProvider(ResourceProvider):
         return DiffResult(changes=_wish(olds) != _wish(news) or bool(news.get("drift")))
 
     def create(self, props: Props) -> CreateResult:
-        from components.acceptance import verify
+        from mig_fleet.rollout.verify import verify
 
         return CreateResult(props["wave"], verify(props))
 
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
-        from components.acceptance import verify
+        from mig_fleet.rollout.verify import verify
 
         return UpdateResult(verify({**news, "counted": olds.get("counted")} if news.get("held") else news))
 
     def read(self, id_: str, props: Props) -> ReadResult:
         """Called by `pulumi refresh`: what the nodes have now becomes what the state says they have."""
-        from components.acceptance import recount
+        from mig_fleet.rollout.verify import recount
 
         return ReadResult(id_, recount(props))
 

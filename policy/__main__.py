@@ -2,7 +2,7 @@
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 
-from policy import config_map_is_ours, layout_file_is_sound, layout_fits_gpu, strategy_serves_pools
+from mig_fleet.policy import config_map_is_ours, layout_file_is_sound, layout_fits_gpu, strategy_serves_pools
 
 PolicyPack(
     "mig-fleet",

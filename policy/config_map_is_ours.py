@@ -5,7 +5,7 @@ from typing import Any
 
 from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
 
-from mig.rules import Rule, config_map_is_ours
+from mig_fleet.policies.rules import Rule, config_map_is_ours
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 CLUSTER_POLICY = "kubernetes:nvidia.com/v1:ClusterPolicy"

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
 
-from mig import parted
-from mig.errors import InvalidPartedFile
-from mig.parted.lint import ADVICE, lint
-from mig.rules import Rule
-from policy.reading import Unreadable, read
+from mig_fleet.model import parted
+from mig_fleet.model.errors import InvalidPartedFile
+from mig_fleet.model.parted.lint import ADVICE, lint
+from mig_fleet.policies.rules import Rule
+from mig_fleet.policy.reading import Unreadable, read
 
 CONFIG_MAPS = ("kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:ConfigMapPatch")
 MARK = "mig-configs"

@@ -2,8 +2,8 @@
 
 from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
 
-from mig.rules import Rule
-from policy.waves import report_conflicts
+from mig_fleet.policies.rules import Rule
+from mig_fleet.policy.waves import report_conflicts
 
 
 def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:

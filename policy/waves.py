@@ -5,10 +5,10 @@ from typing import Any
 
 from pulumi_policy import ReportViolation, ResourceValidationArgs
 
-from mig.errors import MigError
-from mig.layouts import Cut, Layout
-from mig.rules import PoolFacts, Rule, conflicts
-from mig.strategy import Strategy
+from mig_fleet.model.errors import MigError
+from mig_fleet.model.layouts import Cut, Layout
+from mig_fleet.model.strategy import Strategy
+from mig_fleet.policies.rules import PoolFacts, Rule, conflicts
 
 VERIFICATION = "pulumi-python:dynamic/mig:Verification"
 """Type token of the resource that holds what a wave's nodes shall look like; all of it is known at preview."""
@@ -32,7 +32,7 @@ def facts(props: Mapping[str, Any]) -> tuple[PoolFacts, Strategy]:
     """The pool behind a wave.
 
     Single keys are read, never the whole mapping: touching one unknown value would switch the rule off
-    (pulumi-policy #258). Raises :class:`mig.errors.MigError`.
+    (pulumi-policy #258). Raises :class:`mig_fleet.model.errors.MigError`.
     """
     expected = props["expected"]
     cuts = tuple(_cut(index, profiles) for index, profiles in enumerate(expected["gpus"]))

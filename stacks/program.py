@@ -5,16 +5,16 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.gpu_operator import GpuOperator
-from components.joining import JoiningNodes
-from components.layouts import MigLayouts
-from components.monitoring import Monitoring, WatchedPool
-from components.pool import Pool
-from components.probe import MigProbe
-from mig import parted
-from stacks import summary
-from stacks.fleet import Fleet, FleetPool
-from stacks.membership import cluster_args
+from mig_fleet.components.gpu_operator import GpuOperator
+from mig_fleet.components.layouts import MigLayouts
+from mig_fleet.components.monitoring import Monitoring, WatchedPool
+from mig_fleet.components.node_labels import JoiningNodes
+from mig_fleet.components.pool import Pool
+from mig_fleet.components.probe import MigProbe
+from mig_fleet.model import parted
+from mig_fleet.stack_file import summary
+from mig_fleet.stack_file.fleet import Fleet, FleetPool
+from mig_fleet.stack_file.membership import cluster_args
 
 
 def deploy(fleet: Fleet) -> dict[str, Any]:

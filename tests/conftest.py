@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import toolchain
-from simulator import Fleet
-from simulator.driver import Driver
-from simulator.driver.gpu import new_gpu
-from simulator.driver.library import library
+from mig_fleet import toolchain
+from mig_fleet.simulator import Fleet
+from mig_fleet.simulator.driver import Driver
+from mig_fleet.simulator.driver.gpu import new_gpu
+from mig_fleet.simulator.driver.library import library
 
 ADriver = Callable[..., Driver]
 

@@ -1,7 +1,7 @@
 """What to watch under MIG, generated from the layouts: the exporter's metrics list, a dashboard, an alert."""
 
-from components.monitoring.component import Monitoring, MonitoringArgs
-from components.monitoring.metrics import METRICS, metrics_csv
-from components.monitoring.rules import WatchedPool, alert_rules
+from mig_fleet.components.monitoring.component import Monitoring, MonitoringArgs
+from mig_fleet.components.monitoring.metrics import METRICS, metrics_csv
+from mig_fleet.components.monitoring.rules import WatchedPool, alert_rules
 
 __all__ = ["METRICS", "Monitoring", "MonitoringArgs", "WatchedPool", "alert_rules", "metrics_csv"]

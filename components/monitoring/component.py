@@ -7,9 +7,9 @@ import pulumi
 import pulumi_kubernetes as k8s
 import yaml
 
-from components.monitoring.dashboard import dashboard
-from components.monitoring.metrics import FILE, metrics_config_map_name, metrics_csv
-from components.monitoring.rules import WatchedPool, alert_rules
+from mig_fleet.components.monitoring.dashboard import dashboard
+from mig_fleet.components.monitoring.metrics import FILE, metrics_config_map_name, metrics_csv
+from mig_fleet.components.monitoring.rules import WatchedPool, alert_rules
 
 
 class MonitoringArgs(TypedDict):

@@ -1,5 +1,5 @@
 """The probe on every MIG-capable node: a DaemonSet, the rights it needs and the program it runs."""
 
-from components.probe.component import MigProbe, MigProbeArgs
+from mig_fleet.components.probe.component import MigProbe, MigProbeArgs
 
 __all__ = ["MigProbe", "MigProbeArgs"]

@@ -7,9 +7,9 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.probe import zipapp
-from components.probe.rights import MANAGED, rights
-from mig import labels
+from mig_fleet.components.probe import zipapp
+from mig_fleet.components.probe.rights import MANAGED, rights
+from mig_fleet.model import labels
 
 PROGRAM = "mig-probe.pyz"
 FOLDER = "/opt/mig-fleet"

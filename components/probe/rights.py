@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from mig import labels
+from mig_fleet.model import labels
 
 MANAGED = {"app.kubernetes.io/name": labels.PROBE, "app.kubernetes.io/managed-by": labels.FIELD_MANAGER}
 API = "rbac.authorization.k8s.io"

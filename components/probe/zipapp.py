@@ -9,11 +9,11 @@ import io
 import zipfile
 from pathlib import Path
 
-PACKAGES = ("mig", "probe")
+PACKAGES = ("mig_fleet.model", "mig_fleet.probe")
 MODULES = ("pynvml",)
 SUFFIXES = (".py", ".toml")
 
-MAIN = "import sys\nimport pynvml\nfrom probe.__main__ import main\nsys.exit(main())\n"
+MAIN = "import sys\nimport pynvml\nfrom mig_fleet.probe.__main__ import main\nsys.exit(main())\n"
 """The bindings first: compiling their eight thousand lines takes 20 MB, which whatever is loaded later uses again."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time a zip file can hold; any fixed one makes the bytes reproducible."""
@@ -39,12 +39,12 @@ def digest(content: bytes) -> str:
 
 
 def _contents() -> dict[str, bytes]:
-    found = {"__main__.py": MAIN.encode()}
+    found = {"__main__.py": MAIN.encode(), "mig_fleet/__init__.py": _origin("mig_fleet").read_bytes()}
     for package in PACKAGES:
         folder = _origin(package).parent
         for path in folder.rglob("*"):
             if path.suffix in SUFFIXES and "__pycache__" not in path.parts:
-                found[f"{package}/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
+                found[f"{package.replace('.', '/')}/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
     for module in MODULES:
         found[f"{module}.py"] = _origin(module).read_bytes()
     return found

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cli.__main__ import main
-from mig import parted
-from mig.layouts import Layout
+from mig_fleet.cli.__main__ import main
+from mig_fleet.model import parted
+from mig_fleet.model.layouts import Layout
 from tests.hostile import HOSTILE
 
 

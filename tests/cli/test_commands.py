@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cli.__main__ import COMMANDS, main
+from mig_fleet.cli.__main__ import COMMANDS, main
 
 
 @pytest.fixture

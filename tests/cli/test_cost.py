@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner, Result
 
-from cli.__main__ import main
+from mig_fleet.cli.__main__ import main
 
 
 def run(*words: str) -> Result:

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.text import Text
 
-from cli.__main__ import main
-from mig import gpus, maximal
+from mig_fleet.cli.__main__ import main
+from mig_fleet.model import gpus, maximal
 
 
 def run(*words: object) -> Result:

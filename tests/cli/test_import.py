@@ -6,10 +6,10 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from cli import sources
-from cli.__main__ import main
-from mig import Layout, Strategy, parted
-from stacks import fleet
+from mig_fleet.cli import sources
+from mig_fleet.cli.__main__ import main
+from mig_fleet.model import Layout, Strategy, parted
+from mig_fleet.stack_file import fleet
 
 
 def run(*words: object) -> Result:

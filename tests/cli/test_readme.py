@@ -8,8 +8,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from cli.__main__ import main
-from mig import gpus
+from mig_fleet.cli.__main__ import main
+from mig_fleet.model import gpus
 
 README = Path("README.md").read_text()
 TRANSCRIPTS = dict(re.findall(r"<!-- transcript: mig-fleet ([^\n]*?) -->\n```text\n(.*?)```", README, re.DOTALL))

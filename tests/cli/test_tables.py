@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from cli import report, tables
+from mig_fleet.cli import report, tables
 
 LONG = "nvidia.com/mig-1g.10gb.me, " * 8
 

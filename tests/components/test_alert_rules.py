@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components.monitoring import WatchedPool, alert_rules
+from mig_fleet.components.monitoring import WatchedPool, alert_rules
 
 
 def rules(*pools: WatchedPool) -> list[dict[str, Any]]:

@@ -7,11 +7,11 @@ import pulumi
 import pytest
 from pulumi.dynamic import ResourceProvider
 
-from components.errors import ClusterUnreachable
-from components.look import forget
-from mig import labels
-from tests.components.memory.fleet import DENSE, PROBES, WIDE, Fleet, a_gpu
-from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out
+from mig_fleet.cluster.errors import ClusterUnreachable
+from mig_fleet.model import labels
+from mig_fleet.observed.snapshot import forget
+from tests.memory.fleet import DENSE, PROBES, WIDE, Fleet, a_gpu
+from tests.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out
 
 REPORT_OF_N1 = (PROBES, f"{labels.REPORT_PREFIX}n1")
 EACH_PROVIDER = pytest.mark.parametrize("provider", [ASSIGNMENT, VERIFICATION], ids=["assignment", "verification"])

@@ -4,12 +4,13 @@ import pulumi
 import pytest
 import yaml
 
-from components import layout_file
-from components.errors import ClusterUnreachable
-from components.layout_file import LayoutFileProvider, edits, superfluous, union
-from components.look import Look, Node
-from mig import parted
-from mig.layouts import Layout
+from mig_fleet.cluster.errors import ClusterUnreachable
+from mig_fleet.components import layout_file
+from mig_fleet.components.layout_file import LayoutFileProvider
+from mig_fleet.model import parted
+from mig_fleet.model.layouts import Layout
+from mig_fleet.observed.layout_file import edits, superfluous, union
+from mig_fleet.observed.snapshot import Look, Node
 
 DENSE = Layout.parse("dense", {"gpu": "H100-80GB", "all": {"1g.10gb": 7}})
 WIDE = Layout.parse("dense", {"gpu": "H100-80GB", "all": {"2g.20gb": 3}})

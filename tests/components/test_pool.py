@@ -7,10 +7,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.pool import Pool, PoolArgs, PoolRefused
-from mig.layouts import Layout
-from mig.strategy import Strategy
-from tests.components.memory.fleet import DENSE
+from mig_fleet.components.pool import Pool, PoolArgs, PoolRefused
+from mig_fleet.model.layouts import Layout
+from mig_fleet.model.strategy import Strategy
+from tests.memory.fleet import DENSE
 
 NODES = [f"n{number}" for number in range(1, 6)]
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pulumi
 
-from components.look import forget
-from components.rollout.disruption import MOST_LINES
-from mig import labels
-from mig.layouts import Layout
-from tests.components.memory.fleet import A100, DENSE, WIDE, Fleet, a_gpu
-from tests.components.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out
+from mig_fleet.model import labels
+from mig_fleet.model.layouts import Layout
+from mig_fleet.observed.snapshot import forget
+from mig_fleet.rollout.impact import MOST_LINES
+from tests.memory.fleet import A100, DENSE, WIDE, Fleet, a_gpu
+from tests.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out
 
 NEWS = ("changes", "disrupts", "strands", "needs", "capacity")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from components.probe import component, zipapp
-from stacks import settings
+from mig_fleet.components.probe import component, zipapp
+from mig_fleet.stack_file import settings
 
 CONFIG_MAP_LIMIT_BYTES = 1024 * 1024  # Kubernetes, core/v1 ConfigMap: data and binaryData together
 

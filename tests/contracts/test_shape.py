@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = ("mig", "probe", "components", "stacks", "policy", "simulator", "toolchain", "cli")
+PACKAGES = ("mig_fleet", "components", "stacks", "policy")
 LONGEST = 300
 
 
@@ -19,15 +19,21 @@ def test_no_module_needs_a_table_of_contents() -> None:
 
 
 def test_the_model_of_mig_stands_on_the_standard_library() -> None:
-    program = "import sys, mig; print(sorted({m.split('.')[0] for m in sys.modules} - set(sys.stdlib_module_names)))"
+    program = (
+        "import sys, mig_fleet.model; "
+        "print(sorted({m.split('.')[0] for m in sys.modules} - set(sys.stdlib_module_names)))"
+    )
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
     loaded = {name for name in eval(done.stdout) if not name.startswith("_")}
-    assert loaded - {"mig", "site"} <= {"distutils-precedence"}, "mig imports nothing but the standard library"
+    assert loaded - {"mig_fleet", "site"} <= {"distutils-precedence"}, (
+        "the model imports nothing but the standard library"
+    )
 
 
 def test_the_help_of_the_command_line_loads_neither_pulumi_nor_kubernetes() -> None:
     program = (
-        "import sys, cli.__main__; print([m for m in ('pulumi', 'kubernetes', 'yaml', 'rich') if m in sys.modules])"
+        "import sys, mig_fleet.cli.__main__; "
+        "print([m for m in ('pulumi', 'kubernetes', 'yaml', 'rich') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

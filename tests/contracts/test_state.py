@@ -8,19 +8,19 @@ import pulumi
 import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
-import components
-from components.assignment import Assignment, AssignmentProvider
-from components.layout_file import LayoutFile, LayoutFileProvider
-from components.verification import Verification, VerificationProvider
-from mig import labels
+from mig_fleet import components
+from mig_fleet.components.assignment import Assignment, AssignmentProvider
+from mig_fleet.components.layout_file import LayoutFile, LayoutFileProvider
+from mig_fleet.components.verification import Verification, VerificationProvider
+from mig_fleet.model import labels
 
 TYPE_TOKENS = {
-    "components.gpu_operator.GpuOperator": "mig-fleet:index:GpuOperator",
-    "components.joining.JoiningNodes": "mig-fleet:index:JoiningNodes",
-    "components.layouts.MigLayouts": "mig-fleet:index:MigLayouts",
-    "components.monitoring.component.Monitoring": "mig-fleet:index:Monitoring",
-    "components.pool.Pool": "mig-fleet:index:Pool",
-    "components.probe.component.MigProbe": "mig-fleet:index:MigProbe",
+    "mig_fleet.components.gpu_operator.component.GpuOperator": "mig-fleet:index:GpuOperator",
+    "mig_fleet.components.node_labels.JoiningNodes": "mig-fleet:index:JoiningNodes",
+    "mig_fleet.components.layouts.MigLayouts": "mig-fleet:index:MigLayouts",
+    "mig_fleet.components.monitoring.component.Monitoring": "mig-fleet:index:Monitoring",
+    "mig_fleet.components.pool.Pool": "mig-fleet:index:Pool",
+    "mig_fleet.components.probe.component.MigProbe": "mig-fleet:index:MigProbe",
 }
 """A new component belongs here, with a token that never changes."""
 
@@ -54,7 +54,7 @@ ON_THE_WIRE = {
 
 def every_component() -> dict[str, type[pulumi.ComponentResource]]:
     found = {}
-    for module in pkgutil.walk_packages(components.__path__, "components."):
+    for module in pkgutil.walk_packages(components.__path__, "mig_fleet.components."):
         for _, member in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             ours = member.__module__ == module.name
             if ours and issubclass(member, pulumi.ComponentResource):
@@ -75,9 +75,9 @@ def test_a_component_registers_under_its_pinned_token(name: str) -> None:
 @pytest.mark.parametrize(
     ("provider", "path"),
     [
-        (AssignmentProvider, "components.assignment"),
-        (LayoutFileProvider, "components.layout_file"),
-        (VerificationProvider, "components.verification"),
+        (AssignmentProvider, "mig_fleet.components.assignment"),
+        (LayoutFileProvider, "mig_fleet.components.layout_file"),
+        (VerificationProvider, "mig_fleet.components.verification"),
     ],
     ids=["assignment", "layout file", "verification"],
 )
@@ -104,6 +104,8 @@ def test_what_stands_on_nodes_keeps_its_name() -> None:
     words = {key: value for key, value in vars(labels).items() if key.isupper() and isinstance(value, str)}
     assert {key: value for key, value in words.items() if "nvidia" not in value} == ON_THE_WIRE | {
         "ALL_DISABLED": "all-disabled",
+        "NODE_FEATURE_API": "nfd.k8s-sigs.io/v1alpha1",
+        "NODE_FEATURE_RULE": "NodeFeatureRule",
         "PAUSED": "paused-for-mig-change",
         "OPERATOR_OWNED_CONFIG_MAP": "default-mig-parted-config",
     }, "a renamed mark makes every node look replaced: read the old name, too, then change this list"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import toolchain
-from simulator import Fleet
+from mig_fleet import toolchain
+from mig_fleet.simulator import Fleet
 from tests.engine.deployment import Deployment, as_declared, baseline
 
 ROOT = Path(__file__).parents[2]

@@ -12,11 +12,11 @@ from typing import Any
 
 import yaml
 
-from components.cluster import Cluster
-from components.reports import heard
-from mig import labels
-from mig.wording import cuts_by_gpus, cuts_in_words
-from simulator import Fleet
+from mig_fleet.cluster.client import Cluster
+from mig_fleet.model import labels
+from mig_fleet.model.wording import cuts_by_gpus, cuts_in_words
+from mig_fleet.observed.reports import heard
+from mig_fleet.simulator import Fleet
 
 ROOT = Path(__file__).parents[2]
 STACK = "test"

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mig import labels
-from simulator import Fault
-from simulator.driver import Client
+from mig_fleet.model import labels
+from mig_fleet.simulator import Fault
+from mig_fleet.simulator.driver import Client
 from tests.engine.deployment import Deployment, as_declared, baseline
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]

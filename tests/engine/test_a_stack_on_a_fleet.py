@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from simulator import Fault
+from mig_fleet.simulator import Fault
 from tests.engine.deployment import Deployment
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cli.__main__ import main
-from stacks import fleet
+from mig_fleet.cli.__main__ import main
+from mig_fleet.stack_file import fleet
 from tests.engine.deployment import Deployment
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]

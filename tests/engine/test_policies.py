@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
-from components.verification import Verification
+from mig_fleet.components.verification import Verification
 
 Verification("by-hand", {{
     "cluster": {{"kubeconfig": "{kubeconfig}"}},

@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.cluster import Cluster
-from mig import labels
+from mig_fleet.cluster.client import Cluster
+from mig_fleet.model import labels
 from tests.engine.deployment import Deployment
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]

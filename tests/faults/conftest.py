@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator import Fleet
-from simulator.bad_api import BadApi
+from mig_fleet.simulator import Fleet
+from mig_fleet.simulator.bad_api import BadApi
 from tests.faults.fault import Fault
 from tests.faults.ground import FLEET, Ground
 from tests.faults.hurry import hurry

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from components.connection import Connection
+from mig_fleet.cluster.connection import Connection
 from tests.faults.hurry import hurry
 from tests.faults.recorded import Inputs
 from tests.faults.stack import Known, Stack

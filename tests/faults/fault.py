@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from mig.layouts import Layout
+from mig_fleet.model.layouts import Layout
 from tests.faults.ground import NEW
 from tests.faults.stage import Stage
 

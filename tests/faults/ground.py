@@ -9,16 +9,16 @@ from typing import Any
 
 import yaml
 
-from components.cluster import Cluster
-from components.comparison import differences
-from components.look import Look, look
-from components.pool import PoolArgs, expectation
-from mig import labels, parted
-from mig.layouts import Layout
-from mig.strategy import Strategy
-from simulator import CHARTS, Fleet
-from simulator.api import Json
-from simulator.errors import ApiError
+from mig_fleet.cluster.client import Cluster
+from mig_fleet.components.pool import PoolArgs, expectation
+from mig_fleet.model import labels, parted
+from mig_fleet.model.layouts import Layout
+from mig_fleet.model.strategy import Strategy
+from mig_fleet.observed.differences import differences
+from mig_fleet.observed.snapshot import Look, look
+from mig_fleet.simulator import CHARTS, Fleet
+from mig_fleet.simulator.api import Json
+from mig_fleet.simulator.errors import ApiError
 from tests.faults.installed import DAEMON_SETS, REPORTS, an_operand, collection, layout_file, probe_objects
 from tests.simulator.site import NAMESPACE, OPERANDS, Site, deployment
 

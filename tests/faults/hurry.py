@@ -10,8 +10,13 @@ from typing import Any
 
 import yaml
 
-from components import connection, handover
-from components.rollout import barrier, change, drain, gate, order, recovery
+from mig_fleet.cluster import connection
+from mig_fleet.rollout import assign as handover
+from mig_fleet.rollout import context as order
+from mig_fleet.rollout import convergence as gate
+from mig_fleet.rollout import drain, recovery
+from mig_fleet.rollout import propagation as barrier
+from mig_fleet.rollout import reconfigure as change
 
 CHANGES: dict[ModuleType, dict[str, Any]] = {
     order: {"POLL_S": 0.15},

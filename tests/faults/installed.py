@@ -2,10 +2,10 @@
 
 import json
 
-from components.chart_values import derived_values
-from components.probe import MigProbe
-from mig import labels
-from simulator.api import Json
+from mig_fleet.components.probe import MigProbe
+from mig_fleet.model import labels
+from mig_fleet.policies.chart_values import derived_values
+from mig_fleet.simulator.api import Json
 from tests.faults.recorded import recorded
 from tests.simulator.site import NAMESPACE, OPERANDS, config_map, daemon_set
 

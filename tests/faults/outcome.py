@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from simulator.bad_api import BadApi
+from mig_fleet.simulator.bad_api import BadApi
 from tests.faults.fault import Fault
 from tests.faults.ground import OLD, POOL, Ground
 from tests.faults.remedies import Remedies

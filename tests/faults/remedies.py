@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from components.rollout.recovery import Remedy
-from mig.layouts import Layout
+from mig_fleet.model.layouts import Layout
+from mig_fleet.rollout.recovery import Remedy
 from tests.faults.ground import MANAGER, PLUGIN
 from tests.faults.stage import Stage
 

@@ -16,16 +16,16 @@ from typing import Any
 
 from pulumi.dynamic import ResourceProvider
 
-from components.assignment import AssignmentProvider
-from components.clean_error import CleanError
-from components.drift import NEWS
-from components.layout_file import LayoutFileProvider
-from components.layouts import MigLayouts
-from components.look import forget
-from components.pool import Pool, PoolArgs
-from components.verification import VerificationProvider
-from mig.layouts import Layout
-from mig.strategy import Strategy
+from mig_fleet.components.assignment import AssignmentProvider
+from mig_fleet.components.layout_file import LayoutFileProvider
+from mig_fleet.components.layouts import MigLayouts
+from mig_fleet.components.pool import Pool, PoolArgs
+from mig_fleet.components.verification import VerificationProvider
+from mig_fleet.failures import CleanError
+from mig_fleet.model.layouts import Layout
+from mig_fleet.model.strategy import Strategy
+from mig_fleet.observed.snapshot import forget
+from mig_fleet.rollout.wave import NEWS
 from tests.faults.ground import FILE, GPU, GPUS, NAME, POOL
 from tests.faults.installed import REPORTS
 from tests.faults.recorded import Inputs, recorded

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from components.look import Look
-from mig import labels
-from mig.layouts import Layout
-from mig.report import Report
-from simulator import Fault as NodeFault
-from simulator import Fleet
-from simulator.api import Json
-from simulator.bad_api import BadApi
-from simulator.bad_api.rules import Trouble
-from simulator.driver import Driver
+from mig_fleet.model import labels
+from mig_fleet.model.layouts import Layout
+from mig_fleet.model.report import Report
+from mig_fleet.observed.snapshot import Look
+from mig_fleet.simulator import Fault as NodeFault
+from mig_fleet.simulator import Fleet
+from mig_fleet.simulator.api import Json
+from mig_fleet.simulator.bad_api import BadApi
+from mig_fleet.simulator.bad_api.rules import Trouble
+from mig_fleet.simulator.driver import Driver
 from tests.faults.ground import POOL, WAVES, Ground, marks_of
 from tests.faults.stack import Stack
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from components.comparison import Kind
-from components.rollout.recovery import Remedy
+from mig_fleet.observed.differences import Kind
+from mig_fleet.rollout.recovery import Remedy
 from tests.faults.everything import BY_NAME, FAULTS
 from tests.faults.fault import Fault, Outcome
 from tests.faults.ground import FIRST, POOL

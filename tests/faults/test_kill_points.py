@@ -2,9 +2,9 @@
 
 import pytest
 
-from mig import labels
-from simulator import Fault as NodeFault
-from simulator.bad_api import BadApi
+from mig_fleet.model import labels
+from mig_fleet.simulator import Fault as NodeFault
+from mig_fleet.simulator.bad_api import BadApi
 from tests.faults.dying import FINISHED, KILLED, Death, Deaths
 from tests.faults.ground import FIRST, NEW, OLD, POOL, RENAMED, SECOND, Ground
 from tests.faults.recorded import Inputs

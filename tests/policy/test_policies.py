@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pulumi_policy import EnforcementLevel
 
-import policy
-from policy.config_map_is_ours import CLUSTER_POLICY, RELEASE
-from policy.waves import VERIFICATION
+from mig_fleet import policy
+from mig_fleet.policy.config_map_is_ours import CLUSTER_POLICY, RELEASE
+from mig_fleet.policy.waves import VERIFICATION
 from tests.hostile import BOMB, HOSTILE
 
 POLICIES = {
@@ -23,7 +23,7 @@ POLICIES = {
 
 
 def every_policy() -> dict[str, Any]:
-    modules = (importlib.import_module(f"policy.{m.name}") for m in pkgutil.iter_modules(policy.__path__)
+    modules = (importlib.import_module(f"mig_fleet.policy.{m.name}") for m in pkgutil.iter_modules(policy.__path__)
                if m.name not in ("__main__", "reading", "waves"))  # fmt: skip
     return {module.policy.name: module.policy for module in modules}
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator.driver import Driver, DriverFile
-from simulator.driver.library import STATE_VARIABLE
+from mig_fleet.simulator.driver import Driver, DriverFile
+from mig_fleet.simulator.driver.library import STATE_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from mig.report import Report
-from probe import apart
-from probe.apart import Apart
+from mig_fleet.model.report import Report
+from mig_fleet.probe import apart
+from mig_fleet.probe.apart import Apart
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +21,7 @@ STUCK_IN_THE_KERNEL = """
 import os, signal, sys, time
 from multiprocessing.context import ForkProcess
 from pathlib import Path
-from probe import __main__ as command, apart
+from mig_fleet.probe import __main__ as command, apart
 
 PID = sys.argv.pop()
 

@@ -26,7 +26,7 @@ def verdict(run: Run, a_driver: ADriver, tmp_path: Path) -> Any:
     def ask(*entries: dict[str, Any], driver: Any = None) -> tuple[int, str, str]:
         file = tmp_path / "layouts.json"
         file.write_text(json.dumps({"version": "v1", "mig-configs": {"dense": list(entries)}}))
-        done = run(driver or a_driver(*SEVENTHS, gpus=2), "-m", "probe", "assert", str(file))
+        done = run(driver or a_driver(*SEVENTHS, gpus=2), "-m", "mig_fleet.probe", "assert", str(file))
         return done.returncode, done.stdout, done.stderr
 
     return ask
@@ -180,9 +180,9 @@ mig-configs:
 def test_a_config_of_a_yaml_file_is_chosen_by_its_name_and_may_come_on_standard_input(
     a_driver: ADriver, run: Run
 ) -> None:
-    done = run(a_driver(*SEVENTHS), "-m", "probe", "assert", "-", "dense", stdin=YAML)
+    done = run(a_driver(*SEVENTHS), "-m", "mig_fleet.probe", "assert", "-", "dense", stdin=YAML)
     assert (done.returncode, done.stdout) == (0, "GPU 0: 7x 1g.10gb\ndense: every GPU is as declared\n")
-    assert run(a_driver(*SEVENTHS), "-m", "probe", "assert", "-", "all-disabled", stdin=YAML).returncode == 1
+    assert run(a_driver(*SEVENTHS), "-m", "mig_fleet.probe", "assert", "-", "all-disabled", stdin=YAML).returncode == 1
 
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -226,7 +226,7 @@ def test_a_file_that_is_no_use_is_one_sentence_and_exit_status_2(
 ) -> None:
     file = tmp_path / "layouts.yaml"
     file.write_text(content)
-    done = run(a_driver(), "-m", "probe", "assert", str(file), *arguments)
+    done = run(a_driver(), "-m", "mig_fleet.probe", "assert", str(file), *arguments)
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert done.stderr.startswith(f"mig-probe: {file}: ") and done.stderr.count("\n") == 1
     assert said in done.stderr
@@ -243,5 +243,5 @@ def test_a_file_that_is_no_use_is_one_sentence_and_exit_status_2(
 )
 def test_what_is_no_file_of_text_is_said_so(a_driver: ADriver, run: Run, tmp_path: Path, make: Any, said: str) -> None:
     make(tmp_path / "layouts.yaml")
-    done = run(a_driver(), "-m", "probe", "assert", str(tmp_path / "layouts.yaml"))
+    done = run(a_driver(), "-m", "mig_fleet.probe", "assert", str(tmp_path / "layouts.yaml"))
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr

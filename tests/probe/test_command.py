@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from probe import __main__ as command
-from probe import watch
+from mig_fleet.probe import __main__ as command
+from mig_fleet.probe import watch
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from datetime import datetime
 import msgspec
 import pytest
 
-from components.cluster import Cluster
-from components.reports import heard, written_at
-from components.wire import Metadata
-from mig import labels
-from mig.report import Report
-from probe.watch import config_map
-from simulator import Fleet
-from simulator.api import Json
-from simulator.errors import ApiError
+from mig_fleet.cluster.client import Cluster
+from mig_fleet.model import labels
+from mig_fleet.model.report import Report
+from mig_fleet.observed.objects import Metadata
+from mig_fleet.observed.reports import heard, written_at
+from mig_fleet.probe.watch import config_map
+from mig_fleet.simulator import Fleet
+from mig_fleet.simulator.api import Json
+from mig_fleet.simulator.errors import ApiError
 
 pytestmark = pytest.mark.engine
 

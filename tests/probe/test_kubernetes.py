@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from probe.kubernetes import METADATA_ONLY, Api, ApiError
+from mig_fleet.probe.kubernetes import METADATA_ONLY, Api, ApiError
 
 REPORT: dict[str, Any] = {"metadata": {"name": "mig-report-n1"}, "data": {}}
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pynvml
 import pytest
 
-from mig.report import Report
-from probe import nvml
-from simulator.driver import text as driver_text
+from mig_fleet.model.report import Report
+from mig_fleet.probe import nvml
+from mig_fleet.simulator.driver import text as driver_text
 from tests.conftest import ADriver
 from tests.probe.conftest import Run
 
@@ -40,9 +40,9 @@ LEFT_OUT = {
 EVERY_ERROR = """
 import json, os, sys
 from pathlib import Path
-from probe import nvml
-from simulator.driver import text as driver_text
-from probe.apart import Apart
+from mig_fleet.probe import nvml
+from mig_fleet.simulator.driver import text as driver_text
+from mig_fleet.probe.apart import Apart
 
 path = Path(os.environ["MIG_SIMULATOR_DRIVER"])
 healthy = path.read_text()
@@ -87,7 +87,7 @@ def test_whatever_nvml_knows_is_in_the_report(a_driver: ADriver, run: Run) -> No
     split = driver.gpus[0].create("3g.40gb", 1)
     driver.gpus[0].split(split.id, 2)
     driver.gpus[1].set_mode(False)
-    done = run(driver, "-m", "probe", "read", "--node", "n1")
+    done = run(driver, "-m", "mig_fleet.probe", "read", "--node", "n1")
     assert done.returncode == 0, done.stderr
     report = Report.from_json(done.stdout)
     assert (report.node, report.driver_version, report.errors) == ("n1", "580.126.09", ())
@@ -111,7 +111,7 @@ def test_a_gpu_full_of_its_smallest_slices_is_counted_on_every_generation(
     smallest = min(gpu.model.profiles.values(), key=lambda profile: (profile.size, profile.name))
     for _ in range(smallest.max_instances):
         gpu.create(smallest.name)
-    report = Report.from_json(run(driver, "-m", "probe", "read").stdout)
+    report = Report.from_json(run(driver, "-m", "mig_fleet.probe", "read").stdout)
     assert report.counts() == ({smallest.name: smallest.max_instances},)
 
 
@@ -121,14 +121,14 @@ def test_a_kind_of_instance_that_the_bindings_have_never_heard_of_is_counted(
     known = driver_text._facts
     new = {"enum": pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT + 1}
     monkeypatch.setattr(driver_text, "_facts", lambda it: {**known(it), **(new if it.name == "1g.10gb" else {})})
-    report = Report.from_json(run(a_driver("3g.40gb", "1g.10gb"), "-m", "probe", "read").stdout)
+    report = Report.from_json(run(a_driver("3g.40gb", "1g.10gb"), "-m", "mig_fleet.probe", "read").stdout)
     assert (report.errors, report.counts()) == ((), ({"1g.10gb": 1, "3g.40gb": 1},))
 
 
 def test_a_gpu_that_fell_off_the_bus_is_named_and_the_others_are_still_read(a_driver: ADriver, run: Run) -> None:
     driver = a_driver("7g.80gb", gpus=3)
     driver.gpus[1].lost = True
-    done = run(driver, "-m", "probe", "read")
+    done = run(driver, "-m", "mig_fleet.probe", "read")
     report = Report.from_json(done.stdout)
     assert done.returncode == 1
     assert [gpu.index for gpu in report.gpus] == [0, 2]
@@ -161,9 +161,9 @@ def test_a_driver_that_tells_no_profile_names_is_read_as_whole_as_one_that_does(
     driver = a_driver("1g.5gb", "1g.5gb+me", gpu="A100-40GB")
     split = driver.gpus[0].create("3g.20gb", 1)
     driver.gpus[0].split(split.id, 2)
-    today = run(driver, "-m", "probe", "read", "--node", "n1")
+    today = run(driver, "-m", "mig_fleet.probe", "read", "--node", "n1")
     driver.errors |= dict.fromkeys(SINCE_R510, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
-    before_r510 = run(driver, "-m", "probe", "read", "--node", "n1")
+    before_r510 = run(driver, "-m", "mig_fleet.probe", "read", "--node", "n1")
     assert (before_r510.returncode, before_r510.stdout) == (0, today.stdout)
 
 
@@ -176,7 +176,7 @@ def error_names(call: str, error: str) -> bool:
 def test_a_likely_cause_stands_beside_nvmls_words(a_driver: ADriver, run: Run) -> None:
     driver = a_driver()
     driver.errors["nvmlInitWithFlags"] = pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH
-    (error,) = Report.from_json(run(driver, "-m", "probe", "read").stdout).errors
+    (error,) = Report.from_json(run(driver, "-m", "mig_fleet.probe", "read").stdout).errors
     assert error == (
         "nvmlInit: RM has detected an NVML/RM version mismatch. "
         "(the driver was upgraded under a running system; reload it or reboot)"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mig.report import Report
+from mig_fleet.model.report import Report
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +21,7 @@ def has_a_library() -> bool:
 
 def test_this_machines_driver_is_read_whole_or_its_absence_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "MIG_SIMULATOR_DRIVER"}
-    command = [sys.executable, "-m", "probe", "read", "--node", "here"]
+    command = [sys.executable, "-m", "mig_fleet.probe", "read", "--node", "here"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     report = Report.from_json(done.stdout)
     with capsys.disabled():

@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 import pulumi
 import pytest
 
-from components.probe import MigProbe
-from mig import labels
-from mig.errors import InvalidReport
-from mig.report import Report
-from simulator import Fleet
-from simulator.driver import DriverFile
-from simulator.driver.library import STATE_VARIABLE
-from simulator.errors import ApiError
+from mig_fleet.components.probe import MigProbe
+from mig_fleet.model import labels
+from mig_fleet.model.errors import InvalidReport
+from mig_fleet.model.report import Report
+from mig_fleet.simulator import Fleet
+from mig_fleet.simulator.driver import DriverFile
+from mig_fleet.simulator.driver.library import STATE_VARIABLE
+from mig_fleet.simulator.errors import ApiError
 from tests.conftest import ADriver
 from tests.probe.conftest import ROOT
 
@@ -222,7 +222,18 @@ def test_the_probe_lives_with_these_rights_and_brings_a_deleted_report_back(
         "LD_LIBRARY_PATH": str(nvml_folder),
         STATE_VARIABLE: str(tmp_path / "driver"),
     }
-    command = [sys.executable, "-m", "probe", "watch", "--node", NODE, "--interval", "0.2", "--heartbeat", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "mig_fleet.probe",
+        "watch",
+        "--node",
+        NODE,
+        "--interval",
+        "0.2",
+        "--heartbeat",
+        "1",
+    ]
     with (tmp_path / "log").open("w") as log, subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log) as life:
         try:
             assert published(rights, life).counts() == ({"1g.10gb": 1, "3g.40gb": 1},)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from mig import labels
-from mig.report import Report
-from probe import watch
-from probe.kubernetes import ApiError
-from probe.watch import Watch, pause
+from mig_fleet.model import labels
+from mig_fleet.model.report import Report
+from mig_fleet.probe import watch
+from mig_fleet.probe.kubernetes import ApiError
+from mig_fleet.probe.watch import Watch, pause
 
 
 class Server:

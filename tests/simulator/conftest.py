@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from simulator import Fleet
-from simulator.driver import Driver, DriverFile
-from simulator.driver.library import STATE_VARIABLE
+from mig_fleet.simulator import Fleet
+from mig_fleet.simulator.driver import Driver, DriverFile
+from mig_fleet.simulator.driver.library import STATE_VARIABLE
 from tests.simulator.site import Site
 
 Pynvml = Callable[[Driver, str], str]

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import yaml
 
-from mig import labels
-from simulator import CHARTS, Fleet
-from simulator.api import Json
-from simulator.errors import ApiError
+from mig_fleet.model import labels
+from mig_fleet.simulator import CHARTS, Fleet
+from mig_fleet.simulator.api import Json
+from mig_fleet.simulator.errors import ApiError
 
 NAMESPACE = "gpu-operator"
 LAYOUTS = {

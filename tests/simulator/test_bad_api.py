@@ -8,7 +8,7 @@ from kubernetes import client, config
 from kubernetes.stream import stream
 from urllib3.exceptions import HTTPError
 
-from simulator.bad_api import BadApi, Call
+from mig_fleet.simulator.bad_api import BadApi, Call
 from tests.simulator.site import NAMESPACE, Site
 
 pytestmark = pytest.mark.engine

@@ -2,9 +2,9 @@
 
 import pytest
 
-from mig import labels
-from simulator import Fault
-from simulator.errors import FleetFileError, UnknownNode
+from mig_fleet.model import labels
+from mig_fleet.simulator import Fault
+from mig_fleet.simulator.errors import FleetFileError, UnknownNode
 from tests.simulator.site import NAMESPACE, Site
 
 pytestmark = pytest.mark.engine

@@ -5,9 +5,9 @@ from typing import Any
 
 import yaml
 
-from components.chart_values import derived_values
-from simulator import CHARTS
-from simulator.node.containers import BY_APP
+from mig_fleet.policies.chart_values import derived_values
+from mig_fleet.simulator import CHARTS
+from mig_fleet.simulator.node.containers import BY_APP
 
 CHART = CHARTS / "gpu-operator"
 

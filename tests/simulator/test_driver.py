@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mig.placement import Verdict, prove
-from simulator.driver import Client, Driver
-from simulator.driver.gpu import new_gpu
-from simulator.errors import DriverError, InsufficientResources, InUse, NotFound, NotSupported
+from mig_fleet.model.placement import Verdict, prove
+from mig_fleet.simulator.driver import Client, Driver
+from mig_fleet.simulator.driver.gpu import new_gpu
+from mig_fleet.simulator.errors import DriverError, InsufficientResources, InUse, NotFound, NotSupported
 
 H100_PROFILES = ("1g.10gb", "1g.10gb+me", "1g.20gb", "2g.20gb", "3g.40gb", "4g.40gb", "7g.80gb")
 

@@ -6,8 +6,8 @@ import pytest
 from kubernetes import client, config
 from kubernetes.stream import stream
 
-from mig import labels
-from simulator import Fault
+from mig_fleet.model import labels
+from mig_fleet.simulator import Fault
 from tests.simulator.site import LAYOUTS, NAMESPACE, Site, config_map
 
 pytestmark = pytest.mark.engine

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.cluster import Cluster, ClusterError
+from mig_fleet.cluster.client import Cluster, ClusterError
 from tests.simulator.site import NAMESPACE, Site
 
 pytestmark = pytest.mark.engine

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator import Fault, faults
+from mig_fleet.simulator import Fault, faults
 
 
 @pytest.mark.parametrize("fault", list(Fault))

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cli.fleet import fleet as commands
-from simulator import Fault, Fleet
-from simulator.errors import NotRunning, NotStarted, UnknownNode
-from simulator.running import holder
+from mig_fleet.cli.fleet import fleet as commands
+from mig_fleet.simulator import Fault, Fleet
+from mig_fleet.simulator.errors import NotRunning, NotStarted, UnknownNode
+from mig_fleet.simulator.running import holder
 
 pytestmark = pytest.mark.engine
 

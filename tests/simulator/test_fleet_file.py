@@ -2,8 +2,8 @@
 
 import pytest
 
-from simulator.errors import FleetFileError
-from simulator.fleet_file import DEFAULT, FleetFile, NodeSpec
+from mig_fleet.simulator.errors import FleetFileError
+from mig_fleet.simulator.fleet_file import DEFAULT, FleetFile, NodeSpec
 
 
 def test_the_default_fleet_is_three_nodes_of_h100_and_one_of_a100():

@@ -6,8 +6,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from cli.__main__ import main
-from stacks import fleet
+from mig_fleet.cli.__main__ import main
+from mig_fleet.stack_file import fleet
 from tests.simulator.site import Site
 
 pytestmark = pytest.mark.engine

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator import Fault
-from simulator.api import Json
+from mig_fleet.simulator import Fault
+from mig_fleet.simulator.api import Json
 from tests.simulator.site import Site, deployment, template
 
 pytestmark = pytest.mark.engine

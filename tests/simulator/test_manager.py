@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from mig import labels
-from simulator import Fault
-from simulator.node.manager import Wish
+from mig_fleet.model import labels
+from mig_fleet.simulator import Fault
+from mig_fleet.simulator.node.manager import Wish
 from tests.simulator.site import LAYOUTS, NAMESPACE, config_map, template
 
 PLUGIN = labels.DEPLOY_PREFIX + "device-plugin"

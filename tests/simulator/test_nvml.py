@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from simulator.driver import Client
-from simulator.driver.library import library
-from simulator.errors import NoCompiler
+from mig_fleet.simulator.driver import Client
+from mig_fleet.simulator.driver.library import library
+from mig_fleet.simulator.errors import NoCompiler
 
 
 def test_the_system_and_a_whole_gpu_are_described_as_by_a_real_driver(a_driver, pynvml):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from simulator.node import device_plugin, feature_discovery
-from simulator.node.device_plugin import PluginError
-from simulator.operator import wanted_labels
+from mig_fleet.simulator.node import device_plugin, feature_discovery
+from mig_fleet.simulator.node.device_plugin import PluginError
+from mig_fleet.simulator.operator import wanted_labels
 
 DENSE = ["1g.10gb"] * 7
 SLICE = {

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mig import labels
-from simulator.errors import ApiError
-from simulator.operator import LAYOUTS
+from mig_fleet.model import labels
+from mig_fleet.simulator.errors import ApiError
+from mig_fleet.simulator.operator import LAYOUTS
 from tests.simulator.site import NAMESPACE, Site
 
 pytestmark = pytest.mark.engine

@@ -2,10 +2,10 @@
 
 import pytest
 
-from mig.parted import Entry, read
-from simulator.driver import Client, Driver
-from simulator.errors import PartedError
-from simulator.node import parted
+from mig_fleet.model.parted import Entry, read
+from mig_fleet.simulator.driver import Client, Driver
+from mig_fleet.simulator.errors import PartedError
+from mig_fleet.simulator.node import parted
 
 H100_FILTER = "0x233010DE"
 

@@ -10,13 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from mig import labels
-from mig.report import Report
-from probe.watch import config_map
-from simulator import Fault, Fleet
-from simulator.driver import DriverFile
-from simulator.driver.library import STATE_VARIABLE
-from simulator.node import played_probe
+from mig_fleet.model import labels
+from mig_fleet.model.report import Report
+from mig_fleet.probe.watch import config_map
+from mig_fleet.simulator import Fault, Fleet
+from mig_fleet.simulator.driver import DriverFile
+from mig_fleet.simulator.driver.library import STATE_VARIABLE
+from mig_fleet.simulator.node import played_probe
 from tests.simulator.site import NAMESPACE, Site, daemon_set
 
 NODES = 12
@@ -24,7 +24,7 @@ NODES = 12
 
 def by_the_real_probe(file: DriverFile, nvml_folder: Path) -> Report:
     environment = {**os.environ, "LD_LIBRARY_PATH": str(nvml_folder), STATE_VARIABLE: str(file.path)}
-    command = [sys.executable, "-m", "probe", "read", "--node", "a-node"]
+    command = [sys.executable, "-m", "mig_fleet.probe", "read", "--node", "a-node"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
     return Report.from_json(done.stdout)
 

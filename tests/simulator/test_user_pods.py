@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulator.errors import ApiError
+from mig_fleet.simulator.errors import ApiError
 from tests.simulator.site import Site
 
 pytestmark = pytest.mark.engine

@@ -9,8 +9,9 @@ import pulumi
 import pytest
 import yaml
 
-from mig import labels
-from stacks import fleet, program
+from mig_fleet.model import labels
+from mig_fleet.stack_file import fleet
+from mig_fleet.stacks import program
 
 
 class RecordingEngine(pulumi.runtime.Mocks):

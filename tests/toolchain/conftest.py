@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-import toolchain
-from toolchain import connection
-from toolchain.pins import Machine
-from toolchain.surroundings import override_variable
+from mig_fleet import toolchain
+from mig_fleet.toolchain import connection
+from mig_fleet.toolchain.pins import Machine
+from mig_fleet.toolchain.surroundings import override_variable
 
 SAYS = {
     "pulumi": "v3.259.0",

@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-import toolchain
+from mig_fleet import toolchain
+from mig_fleet.toolchain import Place
+from mig_fleet.toolchain.download import Downloads
+from mig_fleet.toolchain.errors import DownloadFailed
 from tests.toolchain.conftest import FOR_TESTS, SAYS, Computer, Publisher, address
-from toolchain import Place
-from toolchain.download import Downloads
-from toolchain.errors import DownloadFailed
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def engine(serving_engine: Engine) -> Engine:
 
 @contextmanager
 def a_process(engine: Engine) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-P", "-u", "-m", "toolchain.language_host", engine.address]
+    command = [sys.executable, "-P", "-u", "-m", "mig_fleet.toolchain.language_host", engine.address]
     host = subprocess.Popen(
         command, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -220,7 +220,7 @@ def test_an_interrupted_program_ends_quietly_and_so_does_the_host(engine, tmp_pa
 
 def test_a_host_does_not_outlive_its_engine(engine):
     """Even an engine that was killed: what its process was the parent of goes by itself."""
-    command = f"{sys.executable} -P -u -m toolchain.language_host {engine.address} & echo $!; read line"
+    command = f"{sys.executable} -P -u -m mig_fleet.toolchain.language_host {engine.address} & echo $!; read line"
     parent = subprocess.Popen(["/bin/sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     host = int(parent.stdout.readline())
     assert parent.stdout.readline().strip().isdigit(), "the host serves"

@@ -2,9 +2,9 @@
 
 import pytest
 
-import toolchain
+from mig_fleet import toolchain
+from mig_fleet.toolchain import Place
 from tests.toolchain.conftest import FOR_TESTS, SAYS, Computer, Publisher
-from toolchain import Place
 
 
 def only(found: toolchain.Found) -> toolchain.Tool:

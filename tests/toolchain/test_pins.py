@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import toolchain
-from toolchain.pins import HERE, go_needed
+from mig_fleet import toolchain
+from mig_fleet.toolchain.pins import HERE, go_needed
 
 ROOT = Path(__file__).parents[2]
 LOCK = (ROOT / "requirements.lock").read_text()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import toolchain
+from mig_fleet import toolchain
 from tests.toolchain.conftest import processes, until
 
 pytestmark = pytest.mark.engine

@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from cli.building import describe, shown_on
-from cli.toolchain import table, toolchain
+from mig_fleet.cli.building import describe, shown_on
+from mig_fleet.cli.toolchain import table, toolchain
+from mig_fleet.toolchain import Step, ensure, family
 from tests.toolchain.conftest import Computer
-from toolchain import Step, ensure, family
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-import toolchain
+from mig_fleet import toolchain
+from mig_fleet.toolchain import Step
 from tests.toolchain.conftest import Computer, processes, until
-from toolchain import Step
 
-COMMAND = [sys.executable, "-m", "cli", "toolchain", "etcd"]
+COMMAND = [sys.executable, "-m", "mig_fleet.cli", "toolchain", "etcd"]
 ROOT = Path(__file__).parents[2]
 
 

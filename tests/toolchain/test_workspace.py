@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import toolchain
+from mig_fleet import toolchain
 from tests.toolchain.conftest import Computer
 
 
@@ -44,7 +44,7 @@ def test_bin_has_every_binary_and_the_engine_is_a_file_of_its_own(project, built
 def test_a_built_engine_gets_our_host_run_by_this_python(project, built):
     work = toolchain.workspace(project, built)
     host = (work.bin / "pulumi-language-python").read_text()
-    assert sys.executable in host and "-m toolchain.language_host" in host
+    assert sys.executable in host and "-m mig_fleet.toolchain.language_host" in host
 
 
 def test_an_official_engine_keeps_its_official_host(project, computer):
@@ -57,7 +57,7 @@ def test_going_back_from_an_official_engine_to_a_built_one_leaves_none_of_its_fi
     toolchain.workspace(project, official(computer))
     work = toolchain.workspace(project, built)
     assert not (work.bin / "pulumi-language-python-exec").exists()
-    assert "toolchain.language_host" in (work.bin / "pulumi-language-python").read_text()
+    assert "mig_fleet.toolchain.language_host" in (work.bin / "pulumi-language-python").read_text()
     assert (computer.root / "official" / "pulumi-language-python").read_text() == "official", "the source is untouched"
 
 
@@ -133,7 +133,9 @@ def test_nothing_of_the_users_pulumi_reaches_ours(project, built):
 def test_our_host_in_another_projects_bin_is_not_taken_for_the_official_one(project, computer, built, tmp_path):
     """A shell may have a workspace's bin on its PATH; the Python in that host is the other project's."""
     other = toolchain.workspace(tmp_path / "other", built)
-    (other.bin / "pulumi-language-python").write_text("#!/bin/sh\nexec /gone/python -m toolchain.language_host\n")
+    (other.bin / "pulumi-language-python").write_text(
+        "#!/bin/sh\nexec /gone/python -m mig_fleet.toolchain.language_host\n"
+    )
     computer.wants("pulumi", other.pulumi)
     work = toolchain.workspace(project, toolchain.ensure(around=computer.around))
     assert sys.executable in (work.bin / "pulumi-language-python").read_text()

@@ -1,7 +1,7 @@
 """What a plain preview finds of nodes and what runs on them: the stack did not change, and the fleet did."""
 
-from mig import labels
-from simulator import Fault as NodeFault
+from mig_fleet.model import labels
+from mig_fleet.simulator import Fault as NodeFault
 from tests.faults.fault import Fault, Outcome
 from tests.faults.ground import GFD, MANAGER, OLD, RENAMED
 from tests.faults.stage import NODES, Stage

@@ -1,7 +1,7 @@
 """What a failed wave does: halt, or go back to what was last verified; and waves that are watched or held."""
 
-from mig import labels
-from simulator import Fault as NodeFault
+from mig_fleet.model import labels
+from mig_fleet.simulator import Fault as NodeFault
 from tests.faults.fault import Fault, Outcome, nothing
 from tests.faults.ground import FIRST, MANAGER, NEW, OLD
 from tests.faults.stage import LABEL, NODES, Stage

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from simulator import Fault as NodeFault
-from simulator.driver import Driver
-from simulator.driver.gpu import new_gpu
+from mig_fleet.simulator import Fault as NodeFault
+from mig_fleet.simulator.driver import Driver
+from mig_fleet.simulator.driver.gpu import new_gpu
 from tests.faults.fault import Fault, Outcome
 from tests.faults.ground import GPU, GPUS, MANAGER, OLD, SPARSE
 from tests.faults.stage import Stage

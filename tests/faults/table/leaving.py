@@ -1,6 +1,6 @@
 """Pools and waves that leave the stack while their nodes are not at rest."""
 
-from mig import labels
+from mig_fleet.model import labels
 from tests.faults.fault import Fault, Outcome
 from tests.faults.ground import OLD, POOL
 from tests.faults.stage import RELEASE, Stage

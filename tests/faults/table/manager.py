@@ -1,6 +1,6 @@
 """What NVIDIA's MIG Manager and the operands around it do wrong."""
 
-from simulator import Fault as NodeFault
+from mig_fleet.simulator import Fault as NodeFault
 from tests.faults.fault import Fault, Outcome
 from tests.faults.ground import FIRST, POOL
 from tests.faults.ground import MANAGER as APP

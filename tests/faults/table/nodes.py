@@ -1,9 +1,9 @@
 """Nodes that are not as they should be, before and during a change."""
 
-from mig import labels
-from mig.layouts import Layout
-from simulator import Fault as NodeFault
-from simulator.driver import Driver
+from mig_fleet.model import labels
+from mig_fleet.model.layouts import Layout
+from mig_fleet.simulator import Fault as NodeFault
+from mig_fleet.simulator.driver import Driver
 from tests.faults.fault import Fault, Outcome, nothing
 from tests.faults.ground import FIRST, GPUS, MANAGER, OLD, POOL, RENAMED
 from tests.faults.stage import LABEL, Stage

@@ -1,7 +1,7 @@
 """Other people and other tools at the same nodes."""
 
-from mig import labels, parted
-from simulator import Fault as NodeFault
+from mig_fleet.model import labels, parted
+from mig_fleet.simulator import Fault as NodeFault
 from tests.faults.fault import Fault, Outcome
 from tests.faults.ground import FILE as LAYOUTS
 from tests.faults.ground import FIRST, NAMESPACE, OLD, POOL

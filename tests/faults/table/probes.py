@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from components.look import Look
-from simulator import Fault as NodeFault
+from mig_fleet.observed.snapshot import Look
+from mig_fleet.simulator import Fault as NodeFault
 from tests.faults.fault import Fault, Outcome
 from tests.faults.ground import FIRST, GPUS, OLD
 from tests.faults.installed import REPORTS

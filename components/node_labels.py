@@ -1,0 +1,54 @@
+"""Nodes that join: a standing rule that lets Node Feature Discovery name each node's GPU model by its PCI device id.
+
+A pool whose selector asks for that label has every such node, also one that an autoscaler added a minute ago; the next
+update cuts it. The rule gives no config: a label that MIG Manager acts on would cut all nodes at once when it changes.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from mig_fleet.model import gpus, labels
+
+NAME = "mig-fleet-gpu-models"
+
+
+class JoiningNodes(pulumi.ComponentResource):
+    """One NodeFeatureRule for the GPU models of the stack's pools."""
+
+    def __init__(self, name: str, models: Iterable[str], opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("mig-fleet:index:JoiningNodes", name, {}, opts)
+        CustomResource(
+            f"{name}-rule",
+            api_version=labels.NODE_FEATURE_API,
+            kind=labels.NODE_FEATURE_RULE,
+            metadata={"name": NAME, "labels": {"app.kubernetes.io/managed-by": labels.FIELD_MANAGER}},
+            spec={"rules": rules(models)},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})
+
+
+def rules(models: Iterable[str]) -> list[dict[str, Any]]:
+    """One rule per model that has PCI device ids; a model without them cannot be told from others on its bus."""
+    known = sorted({gpus.find(model).name for model in models})
+    return [
+        {
+            "name": f"GPU model {model}",
+            "labels": {labels.MODEL: model},
+            "matchFeatures": [{"feature": "pci.device", "matchExpressions": _expressions(ids)}],
+        }
+        for model in known
+        if (ids := gpus.find(model).pci_device_ids)
+    ]
+
+
+def _expressions(pci_device_ids: Iterable[str]) -> dict[str, Any]:
+    """mig-parted writes device and vendor as one number, ``0x233010DE``; NFD has them apart and in lower case."""
+    words = [word.removeprefix("0x").lower() for word in sorted(pci_device_ids)]
+    return {
+        "vendor": {"op": "In", "value": sorted({word[4:] for word in words})},
+        "device": {"op": "In", "value": sorted({word[:4] for word in words})},
+    }

@@ -1,6 +1,0 @@
-"""A cut GPU, drawn as its row of memory slices: for the terminal and as SVG. Readable without colour."""
-
-from mig.pictures.svg import svg
-from mig.pictures.text import CONFIDENCE, row, short
-
-__all__ = ["CONFIDENCE", "row", "short", "svg"]

@@ -1,0 +1,36 @@
+"""mig-fleet: NVIDIA MIG layouts for Kubernetes as reviewed code, in Pulumi.
+
+The public names are loaded at first use, so that the probe and the command line do not import Pulumi.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mig_fleet.components.gpu_operator import GpuOperator
+    from mig_fleet.components.layouts import MigLayouts
+    from mig_fleet.components.monitoring import Monitoring
+    from mig_fleet.components.pool import Pool
+    from mig_fleet.components.probe import MigProbe
+    from mig_fleet.model.layouts import Layout
+
+__all__ = ["GpuOperator", "Layout", "MigLayouts", "MigProbe", "Monitoring", "Pool"]
+
+_MODULES = {
+    "GpuOperator": "mig_fleet.components.gpu_operator",
+    "Layout": "mig_fleet.model.layouts",
+    "MigLayouts": "mig_fleet.components.layouts",
+    "MigProbe": "mig_fleet.components.probe",
+    "Monitoring": "mig_fleet.components.monitoring",
+    "Pool": "mig_fleet.components.pool",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

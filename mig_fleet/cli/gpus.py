@@ -1,0 +1,231 @@
+"""`mig-fleet gpus`: the catalog, and every maximal layout of a GPU as a picture."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mig_fleet.cli import tables
+from mig_fleet.cli.profile import is_profile
+from mig_fleet.model import gpus as catalog
+from mig_fleet.model import maximal, pictures
+from mig_fleet.model.errors import MigError
+from mig_fleet.model.gpus import ComputeInstance, GpuModel, GpuProfile
+from mig_fleet.model.placement.placed import ranges
+
+
+@click.command()
+@click.argument("model", required=False, metavar="[MODEL | PROFILE]")
+@click.option("--json", "as_json", is_flag=True, help="Everything the catalog knows, as JSON.")
+@click.option("--svg", "as_svg", is_flag=True, help="The maximal layouts of MODEL as an SVG picture.")
+def gpus(model: str | None, as_json: bool, as_svg: bool) -> None:
+    """List the GPU models that do MIG, or show one: slices, GiB, SMs, places and driver of each profile, compute
+    instances, maximal layouts with pictures, notes, sources.
+
+    MODEL is a catalog name, a product name as NVML or a node label prints it, or a PCI id such as 0x233010DE. PROFILE,
+    1g.6gb, says what it is and which models have it; a name that is a different slice on different models is an error
+    that lists them.
+    """
+    try:
+        if model and is_profile(model):
+            if as_json or as_svg:
+                raise click.UsageError("--json and --svg show a GPU model, not a profile")
+            click.echo(_meaning(model))
+            return
+        chosen = (catalog.find(model),) if model else catalog.all_models()
+    except MigError as exc:
+        raise click.UsageError(str(exc)) from None
+    if as_svg:
+        if model is None:
+            raise click.UsageError("--svg draws one model; name it")
+        click.echo(_svg(chosen[0]), nl=False)
+    elif as_json:
+        click.echo(json.dumps([plain(one) for one in chosen], indent=2))
+    elif model:
+        _show(chosen[0], Console(highlight=False))
+    else:
+        _list(chosen, Console(highlight=False))
+
+
+def _meaning(profile: str) -> str:
+    """What a profile is that is the same slice wherever it is. Raises AmbiguousProfile, UnknownProfile."""
+    name = catalog.find_profile(profile).name
+    ((meaning, models),) = catalog.meanings(profile).items()
+    return f"{name}: {meaning} ({', '.join(model.short for model in models)})"
+
+
+def plain(model: GpuModel) -> dict[str, Any]:
+    """A model as plain data, its maximal layouts included."""
+    fields = {name: getattr(model, name) for name in GpuModel.__dataclass_fields__ if not name.startswith("_")}
+    rows = {name: asdict(row) | {"profile": name} for name, row in model.profiles.items()}
+    rules = [asdict(rule) for rule in model.driver_rules]
+    layouts = [dict(layout) for layout in maximal(model)]
+    return fields | {
+        "engines": asdict(model.engines),
+        "driver_rules": rules,
+        "profiles": rows,
+        "maximal_layouts": layouts,
+    }
+
+
+def _svg(model: GpuModel) -> str:
+    return pictures.svg(model, [(f"layout {number}", layout) for number, layout in enumerate(maximal(model), start=1)])
+
+
+def _list(models: tuple[GpuModel, ...], console: Console) -> None:
+    table = tables.ruled("model", "slices", "driver", "profiles", "PCI ids", "placements")
+    for model in models:
+        plain_names = [row.name for row in sorted(model.profiles.values(), key=_size) if row.profile.is_plain]
+        table.add_row(
+            model.short,
+            f"{model.compute_slices} + {model.memory_slices}",
+            _release(model.driver_min),
+            f"{plain_names[0]} … {plain_names[-1]}",
+            " ".join(model.pci_device_ids) or "none",
+            _confidence(model),
+        )
+    tables.show(table, console)
+    console.print(
+        "slices: compute + memory. mig-fleet gpus MODEL shows every profile and maximal layout.", soft_wrap=True
+    )
+
+
+def _size(row: GpuProfile) -> tuple[int, int]:
+    return row.compute_slices, row.memory_slices
+
+
+def _confidence(model: GpuModel) -> str:
+    if not maximal(model):
+        return "unsettled"
+    words = {row.placement_confidence.split(" ")[0] for row in model.profiles.values()}
+    return "published" if words == {"lgipp-output"} else "derived"
+
+
+def _show(model: GpuModel, console: Console) -> None:
+    say = partial(console.print, soft_wrap=True, markup=False)
+    console.print(Text.assemble((model.name, "bold"), f"  {model.architecture}, {model.memory_gb} GB"), soft_wrap=True)
+    say(f"  products  {', '.join(model.product_names) or 'none sourced'}")
+    say(f"  PCI ids   {', '.join(model.pci_device_ids) or 'none'}")
+    say(
+        f"  slices    {model.compute_slices} compute, {model.memory_slices} memory, at most {model.max_gpu_instances} "
+        f"instances; driver {model.driver_min or 'not sourced'}"
+    )
+    others = [f"{row.name} is {it.name} {it.where}" for row in model.profiles.values() for it in row.alternate_names]
+    if others:
+        say(f"  names     {', '.join(others)}; a layout with either is unproven")
+    for number, need in enumerate(_needs(model)):
+        say(f"  {'' if number else 'needs':<8}  {need}")
+    tables.show(_profiles(model), console)
+    say("  slices: compute + memory; engines: copy/NVDEC/NVENC/JPEG/OFA; driver: at least; ?: no source says")
+    parts = [(row, part) for row in model.profiles.values() for part in row.compute_instances if part.name != row.name]
+    if parts:
+        say("\nCompute instances, the parts of an instance, which share its memory and engines:")
+        tables.show(_parts(parts), console)
+    if unsourced := [row.name for row in model.profiles.values() if row.parts_unsourced]:
+        say(f"\nCompute instances: no source says how {', '.join(unsourced)} split; ask a node: nvidia-smi mig -lcip")
+    console.print()
+    _maximal(model, console)
+    for title, texts in (("Sources disagree", model.disagreements), ("Notes", (*model.notes, *_row_notes(model)))):
+        if texts:
+            say(f"\n{title}:")
+            for text in texts:
+                say(f"  - {text}")
+    say("\nSources:")
+    for key in _sources(model):
+        say(f"  {key}: {catalog.sources()[key]}")
+
+
+def _sources(model: GpuModel) -> Iterable[str]:
+    """The keys of all that is told above: of the model, of its profiles and their names, of its driver rules."""
+    rows = model.profiles.values()
+    of_rows = [key for row in rows for key in (*row.sources, *(it.source for it in row.alternate_names))]
+    return dict.fromkeys((*model.sources, *of_rows, *(rule.source for rule in model.driver_rules)))
+
+
+def _needs(model: GpuModel) -> Iterable[str]:
+    """What the driver column has no room for: versions that the head does not say either, and profiles that need a
+    newer one together.
+    """
+    for driver, names in _gathered((row.driver_min or "", row.name) for row in model.profiles.values()):
+        if driver not in ("", model.driver_min, _release(driver)):
+            yield f"driver {driver} for {', '.join(names) if len(names) < len(model.profiles) else 'each profile'}"
+    for rule in model.driver_rules:
+        yield f"driver {rule.driver_min} for {' with '.join(rule.profiles)} ({rule.source})"
+
+
+def _row_notes(model: GpuModel) -> Iterable[str]:
+    for note, names in _gathered((note, row.name) for row in model.profiles.values() for note in row.notes):
+        yield f"{', '.join(names)}: {note}"
+
+
+def _gathered(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, list[str]]]:
+    """What several profiles have in common once, with their names."""
+    names: dict[str, list[str]] = {}
+    for fact, name in pairs:
+        names.setdefault(fact, []).append(name)
+    return names.items()
+
+
+def _release(driver: str | None) -> str:
+    """``R570`` for ``R570 (570.133.20)``."""
+    return (driver or "?").split(" ")[0]
+
+
+def _profiles(model: GpuModel) -> Table:
+    table = tables.ruled("profile", "id", "max", "slices", "GiB", "SMs", "start:size", "engines", "driver", "source")
+    for row in model.profiles.values():
+        table.add_row(
+            row.name,
+            _known(row.nvml_id),
+            str(row.max_instances),
+            f"{row.compute_slices} + {row.memory_slices}",
+            "?" if row.memory_mib is None else f"{row.memory_mib / 1024:.2f}",
+            _known(row.sm_count),
+            f"{_starts(row)} :{row.size}" if row.starts else "?",
+            "/".join(_known(count) for count in row.engines),
+            _release(row.driver_min or model.driver_min),
+            row.confidence,
+        )
+    return table
+
+
+def _starts(row: GpuProfile) -> str:
+    return ranges(sum(1 << start for start in row.starts)).replace(" ", "")
+
+
+def _parts(parts: Iterable[tuple[GpuProfile, ComputeInstance]]) -> Table:
+    table = tables.ruled("profile", "id", "slices", "SMs", "at most")
+    for row, part in parts:
+        most = f"{part.instances} in one {row.name}"
+        table.add_row(part.name, str(part.ci_profile_id), str(part.slices), _known(part.sm_count), most)
+    return table
+
+
+def _known(number: int | None) -> str:
+    return "?" if number is None else str(number)
+
+
+def _maximal(model: GpuModel, console: Console) -> None:
+    say = partial(console.print, soft_wrap=True, markup=False)
+    layouts = maximal(model)
+    if not layouts:
+        console.print(
+            "Maximal layouts: not established; ask a node that has one: nvidia-smi mig -lgipp", soft_wrap=True
+        )
+        return
+    plain_ones = [layout for layout in layouts if all(model.profiles[name].profile.is_plain for name in layout)]
+    others = len(layouts) - len(plain_ones)
+    say(f"Maximal layouts, {len(plain_ones)} without and {others} with suffixes:\n")
+    drawn = [
+        (pictures.row(model, layout), layout) for layout in (*plain_ones, *(x for x in layouts if x not in plain_ones))
+    ]
+    width = max(len(picture) for picture, _ in drawn)
+    for picture, layout in drawn:
+        wish = " + ".join(f"{count} × {name}" if count > 1 else name for name, count in layout.items())
+        say(f"  {picture.ljust(width)}  {wish}")

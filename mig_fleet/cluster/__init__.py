@@ -1,0 +1,1 @@
+"""Reach the Kubernetes API server: bounded requests, credentials, retries, errors. Knows nothing of MIG."""

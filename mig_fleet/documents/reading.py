@@ -1,0 +1,47 @@
+"""From a file, or the text of one, to a :class:`Document`."""
+
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from mig_fleet.documents.builder import BYTE_ORDER_MARK, Builder
+from mig_fleet.documents.document import Document, DocumentError
+
+LARGEST_BYTES: Final = 1 << 20
+"""A ConfigMap holds no more, so no stack or mig-parted file needs more."""
+
+
+def open_document(path: str | Path) -> Document:
+    """Raises DocumentError for a file that is missing, too large, not UTF-8 or not YAML."""
+    name = str(path)
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise DocumentError(name, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    return parse(name, content)
+
+
+def parse(name: str, content: bytes) -> Document:
+    """Raises DocumentError."""
+    if len(content) > LARGEST_BYTES:
+        raise DocumentError(name, "is larger than 1 MiB, more than a ConfigMap can hold; split it")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DocumentError(f"{name}:{line}", "is not UTF-8; save it as UTF-8") from None
+    if text.startswith(BYTE_ORDER_MARK):
+        # go-yaml passes over the first letter of every line then.
+        raise DocumentError(f"{name}:1", "starts with two byte order marks; save it with one or none")
+    builder = Builder(name)
+    try:
+        builder.build(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{name}:{mark.line + 1}" if mark else name
+        raise DocumentError(place, f"is not YAML: {error.problem or error.context}") from None
+    except yaml.YAMLError as error:
+        raise DocumentError(name, f"is not YAML: {' '.join(str(error).split())}") from None
+    return builder.document

@@ -1,0 +1,64 @@
+"""Layouts and pools as the text of a stack file."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from mig_fleet.model.gpus import find
+from mig_fleet.model.imports.pools import ImportedPool
+from mig_fleet.model.layouts import Cut, Layout
+
+
+def stack_file(layouts: Iterable[Layout], pools: Iterable[ImportedPool] = (), left: Iterable[str] = ()) -> str:
+    """Sorted by name; what could not be carried over stands at the top as comments."""
+    notes = [f"#   {_printable(' '.join(note.split()))}" for note in left]
+    head = ["# Not carried over:", *notes] if notes else []
+    body = ["config:", "  mig-fleet:layouts:"]
+    body += [
+        f"    {_text(layout.name)}: {_layout(layout)}" for layout in sorted(layouts, key=lambda layout: layout.name)
+    ]
+    pools = list(pools)
+    if pools:
+        body.append("  mig-fleet:pools:")
+    for pool in pools:
+        body += [
+            f"    {_text(pool.name)}:",
+            f"      gpu: {find(pool.gpu).short}",
+            f"      gpusPerNode: {pool.gpus_per_node}",
+            f"      nodes: [{', '.join(_text(node) for node in pool.nodes)}]",
+            f"      layout: {_text(pool.layout)}",
+        ]
+    return "\n".join([*head, *body, ""])
+
+
+def _layout(layout: Layout) -> str:
+    if layout.is_disabled:
+        return f"{{gpu: {layout.model.short}, disabled: true}}"
+    first = layout.cuts[0]
+    if first.devices is None:
+        return f"{{gpu: {layout.model.short}, all: {_profiles(first.profiles or {})}}}"
+    return f"{{gpu: {layout.model.short}, gpus: [{', '.join(map(_cut, layout.cuts))}]}}"
+
+
+def _cut(cut: Cut) -> str:
+    devices = f"devices: [{', '.join(map(str, cut.devices or ()))}]"
+    return f"{{{devices}, {'disabled: true' if cut.profiles is None else f'profiles: {_profiles(cut.profiles)}'}}}"
+
+
+def _profiles(profiles: Mapping[str, int]) -> str:
+    return "{" + ", ".join(f"{name}: {count}" for name, count in sorted(profiles.items())) + "}"
+
+
+def _text(word: str) -> str:
+    """A name as YAML reads it back: plain where that is safe, else quoted with YAML's own escapes."""
+    if _PLAIN.fullmatch(word) and word.lower() not in _WORDS:
+        return word
+    return '"' + "".join(c if " " <= c <= "~" and c not in '"\\' else f"\\U{ord(c):08x}" for c in word) + '"'
+
+
+def _printable(text: str) -> str:
+    """YAML refuses control characters in comments, too."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9.-]*")
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}

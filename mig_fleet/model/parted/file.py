@@ -1,0 +1,113 @@
+"""What a mig-parted file says, with NVIDIA's meaning (mig-parted api/spec/v1, pkg/types/device.go)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mig_fleet.model.errors import UnknownConfig
+
+# Go's strconv.ParseInt(text, 0, 32).
+_NUMBER = re.compile(
+    r"([+-]?)(?:0[xX]_?([0-9a-fA-F]+(?:_[0-9a-fA-F]+)*)|0[bB]_?([01]+(?:_[01]+)*)|0[oO]?_?([0-7]+(?:_[0-7]+)*)|([1-9][0-9]*(?:_[0-9]+)*|0))"
+)
+_BASES = (16, 2, 8, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a config: which GPUs, and what becomes of them.
+
+    ``device_filter`` is as written, empty for every GPU; ``devices`` None means ``all``; profile names are as written.
+    """
+
+    device_filter: tuple[str, ...]
+    devices: tuple[int, ...] | None
+    mig_enabled: bool
+    mig_devices: Mapping[str, int]
+
+    def matches(self, pci_device_id: str, index: int, subsystem_id: str | None = None) -> bool:
+        """Whether mig-parted applies this entry to the GPU of this index and id (``0x233010DE``).
+
+        A filter that cannot be read matches nothing, silently: its parse error is thrown away (``newDeviceID, _ :=``).
+        """
+        return self.selects(pci_device_id, subsystem_id) and (self.devices is None or index in self.devices)
+
+    def selects(self, pci_device_id: str, subsystem_id: str | None = None) -> bool:
+        """Whether the device filter lets GPUs of this id in, whatever their index."""
+        return not self.device_filter or any(_matches(word, pci_device_id, subsystem_id) for word in self.device_filter)
+
+    def may_match(self, pci_device_id: str, index: int) -> bool:
+        """Whether mig-parted applies this entry to the GPU of this index and id on some board at least."""
+        return self.may_select(pci_device_id) and (self.devices is None or index in self.devices)
+
+    def may_select(self, pci_device_id: str) -> bool:
+        """Whether the device filter lets GPUs of this id in on some board at least: one with the subsystem that it
+        names.
+        """
+        return not self.device_filter or any(_names(word, pci_device_id) for word in self.device_filter)
+
+
+@dataclass(frozen=True, slots=True)
+class PartedFile:
+    """All configs of a file by name. ``assert --valid-config`` checks no more than that such a value can be built."""
+
+    configs: Mapping[str, tuple[Entry, ...]]
+
+    def select(self, name: str) -> tuple[Entry, ...]:
+        """The entries of a config, in their order; raises UnknownConfig."""
+        if name not in self.configs:
+            raise UnknownConfig(name, tuple(sorted(self.configs)))
+        return self.configs[name]
+
+    def for_gpu(self, name: str, pci_device_id: str, index: int) -> Entry | None:
+        """What a config makes of one GPU: the last entry that matches, or None where none does. Raises
+        UnknownConfig.
+
+        An entry that wants a certain board matches nothing here: of those, :meth:`of_a_board` knows.
+        """
+        return next((entry for entry in reversed(self.select(name)) if entry.matches(pci_device_id, index)), None)
+
+    def of_a_board(self, name: str, pci_device_id: str, index: int) -> Entry | None:
+        """The entry that decides about one GPU if it is on the board that the filter names, or None where
+        :meth:`for_gpu` is right whatever the board is. Raises UnknownConfig.
+        """
+        for entry in reversed(self.select(name)):
+            if entry.matches(pci_device_id, index):
+                return None
+            if entry.may_match(pci_device_id, index):
+                return entry
+        return None
+
+
+def device_id(text: str) -> int:
+    """The 32-bit number of a device id as mig-parted reads it; 0, which is no GPU, for what it cannot read."""
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return 0
+    base, digits = next(
+        (base, digits) for base, digits in zip(_BASES, match.groups()[1:], strict=True) if digits is not None
+    )
+    value = int(digits.replace("_", "")[-40:], base) if len(digits) <= 40 else 1 << 32
+    value = -value if match[1] == "-" else value
+    return value & 0xFFFFFFFF if -(1 << 31) <= value < 1 << 31 else 0
+
+
+def filter_ids(word: str) -> tuple[int, int | None]:
+    """The device and, where one is named, the subsystem of a filter (``0x233010DE:0x16C110DE``, from mig-parted
+    v0.15.0); a 0 in either is what cannot be read, and a filter with one matches nothing.
+    """
+    device, colon, subsystem = word.partition(":")
+    return device_id(device), device_id(subsystem) if colon else None
+
+
+def _matches(word: str, pci_device_id: str, subsystem_id: str | None) -> bool:
+    _, board = filter_ids(word)
+    return _names(word, pci_device_id) and (
+        board is None or (subsystem_id is not None and board == device_id(subsystem_id))
+    )
+
+
+def _names(word: str, pci_device_id: str) -> bool:
+    """Whether a filter names this device, on whatever board."""
+    device, board = filter_ids(word)
+    return 0 not in (device, board) and device == device_id(pci_device_id)

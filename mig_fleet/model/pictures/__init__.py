@@ -1,0 +1,6 @@
+"""A cut GPU, drawn as its row of memory slices: for the terminal and as SVG. Readable without colour."""
+
+from mig_fleet.model.pictures.svg import svg
+from mig_fleet.model.pictures.text import CONFIDENCE, row, short
+
+__all__ = ["CONFIDENCE", "row", "short", "svg"]

@@ -1,0 +1,49 @@
+"""Memory slices in the terminal: ``[1g][1g][1g][1g][1g][1g][1g] · ``."""
+
+from collections.abc import Mapping
+
+from mig_fleet.model.gpus import GpuModel, find
+from mig_fleet.model.placement import Placement, Proof, prove
+from mig_fleet.model.profiles import Profile
+
+CONFIDENCE = {
+    "lgipp-output": "as published outputs of this model show them",
+    "derived": "derived from boards of the same generation, not published for this model",
+    "derived-normalized": "derived from the fractions in NVIDIA's documentation; the real units are not published",
+}
+"""What a proof's ``confidence`` says about its placements, in words."""
+
+
+def row(gpu: GpuModel | str, cut: Mapping[str, int] | Proof | None, *, full_names: bool = False) -> str:
+    """One line, each memory slice equally wide. ``None`` is a GPU without MIG; a cut whose places are not settled is
+    listed, not drawn. Raises what :func:`mig_fleet.model.prove` raises.
+    """
+    model = gpu if isinstance(gpu, GpuModel) else find(gpu)
+    if cut is None:
+        return "[" + "whole GPU".center(model.memory_slices * 4 - 2) + "]"
+    proof = cut if isinstance(cut, Proof) else prove(model, cut)
+    if not proof.fits:
+        wish = " + ".join(f"{count} × {name}" for name, count in proof.request)
+        return f"{wish} ({proof.verdict})"
+    labels = {
+        placement: placement.profile if full_names else short(placement.profile) for placement in proof.placements
+    }
+    width = max([4, *(-(-(len(label) + 2) // placement.size) for placement, label in labels.items())])
+    return _draw(labels, model.memory_slices, width)
+
+
+def short(profile: str) -> str:
+    """The name without its memory, which the width already shows: ``1g+me``."""
+    parsed = Profile.parse(profile)
+    return str(parsed).replace(f".{parsed.memory_gb}gb", "")
+
+
+def _draw(labels: Mapping[Placement, str], slices: int, width: int) -> str:
+    cells = []
+    position = 0
+    for placement in sorted(labels, key=lambda placement: placement.start):
+        cells += ["·".center(width)] * (placement.start - position)
+        cells.append("[" + labels[placement].center(placement.size * width - 2) + "]")
+        position = placement.start + placement.size
+    cells += ["·".center(width)] * (slices - position)
+    return "".join(cells)

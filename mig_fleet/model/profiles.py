@@ -1,0 +1,113 @@
+"""The MIG profile: a slice of one GPU, written as NVIDIA writes it.
+
+A name means nothing without a GPU model: ``1g.10gb`` is a double-memory slice of an A100-40GB and a plain one of an
+H100-80GB. What a profile *is* stands in :mod:`mig_fleet.model.gpus`; here is only its spelling.
+"""
+
+import re
+from dataclasses import dataclass
+
+from mig_fleet.model.errors import InvalidProfile, shown
+from mig_fleet.model.labels import RESOURCE_PREFIX
+
+# Grammar: go-nvlib pkg/nvlib/device/mig_profile.go, parseMigProfile. Attributes are any alphanumeric words there too.
+_FIELDS = re.compile(r"(?:([0-9]+)c\.)?([0-9]+)g\.([0-9]+)gb")
+_ATTRIBUTE = re.compile(r"[A-Za-z](?:[A-Za-z0-9.]*[A-Za-z0-9])?")
+_LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Profile:
+    """A slice of one GPU: ``slices`` of the GPU instance, nominal GB, and the compute slices of the compute instance.
+
+    The GB of the name is not the usable memory and must never be summed: ``1g.18gb`` of an H200 has 16 GiB.
+
+    >>> Profile.parse("1g.10gb+me")
+    Profile(slices=1, memory_gb=10, compute=1, attributes=('me',), removed=())
+    """
+
+    slices: int
+    memory_gb: int
+    compute: int
+    attributes: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Profile":
+        """Accepts exactly what NVIDIA's parser accepts, aliases such as ``1c.1g.5gb`` included; raises
+        InvalidProfile.
+        """
+        if not isinstance(text, str):
+            raise InvalidProfile(text, "not a text")
+        if "+" in text and "-" in text:
+            raise InvalidProfile(text, "it mixes + and - attributes")
+        sign = "+" if "+" in text else "-"
+        fields, _, tail = text.partition(sign)
+        match = _FIELDS.fullmatch(fields)
+        if match is None:
+            raise InvalidProfile(text, _why_not(text, fields))
+        # Python refuses to convert thousands of digits; those that matter are at most 19.
+        slices, memory_gb, compute = (
+            int(group.lstrip("0")[:20] or 0) for group in (match[2], match[3], match[1] or match[2])
+        )
+        if max(slices, memory_gb, compute) > _LARGEST:
+            raise InvalidProfile(text[:40], "a number is too large")
+        attributes = tuple(sorted(tail.split(","))) if sign in text else ()
+        for attribute in attributes:
+            if not _ATTRIBUTE.fullmatch(attribute):
+                raise InvalidProfile(text, f"{shown(attribute)} is not an attribute")
+        if len(set(attributes)) != len(attributes):
+            raise InvalidProfile(text, "an attribute stands there twice")
+        positive, negative = (attributes, ()) if sign == "+" else ((), attributes)
+        return cls(slices, memory_gb, compute, positive, negative)
+
+    def __str__(self) -> str:
+        split = f"{self.compute}c." if self.is_split else ""
+        suffix = (
+            f"+{','.join(self.attributes)}" if self.attributes else f"-{','.join(self.removed)}" if self.removed else ""
+        )
+        return f"{split}{self.slices}g.{self.memory_gb}gb{suffix}"
+
+    @property
+    def is_split(self) -> bool:
+        """Whether this is only a part of its GPU instance, ``1c.3g.40gb``. Of the device plugin's strategies,
+        mixed does not serve these, and single does where a node has no others (:mod:`mig_fleet.model.strategy`).
+        """
+        return self.compute != self.slices
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a whole GPU instance without any suffix."""
+        return not (self.is_split or self.attributes or self.removed)
+
+    @property
+    def whole(self) -> "Profile":
+        """The profile of the GPU instance that this one lives in."""
+        return Profile(self.slices, self.memory_gb, self.slices, self.attributes, self.removed)
+
+    @property
+    def kubernetes(self) -> str:
+        """The spelling in resource names and labels: ``+`` becomes a dot, nothing else changes (DP
+        internal/rm/rm.go).
+        """
+        return str(self).replace("+", ".")
+
+    @property
+    def resource(self) -> str:
+        """The extended resource under strategy mixed, ``nvidia.com/mig-1g.10gb.me``."""
+        return RESOURCE_PREFIX + self.kubernetes
+
+    @property
+    def label_group(self) -> str:
+        """The stem of the labels GPU Feature Discovery sets under strategy mixed: ``<stem>.count`` and so on."""
+        return self.resource
+
+
+def _why_not(text: str, fields: str) -> str:
+    if fields != fields.strip():
+        return "it has leading or trailing spaces"
+    if _FIELDS.fullmatch(fields.lower()):
+        return f"letters are lower case, {shown(text.lower())}"
+    if match := re.fullmatch(r"(.+gb)\.(me(?:\.all)?|gfx)", text):
+        return f"that is the Kubernetes spelling; NVIDIA's tools want {match[1]}+{match[2]}"
+    return "the fields are <slices>g.<GB>gb"

@@ -1,0 +1,204 @@
+"""The report: what NVML really has on one node, as the probe writes it and verification reads it.
+
+Version 1, JSON. ``to_json`` is canonical (sorted, compact), so an unchanged node writes the same bytes. Nothing in it
+moves by itself: no clock, no utilisation.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TypeVar
+
+from mig_fleet.model.errors import InvalidProfile, InvalidReport
+from mig_fleet.model.gpus import by_pci
+from mig_fleet.model.profiles import Profile
+from mig_fleet.model.reading import Reader
+
+T = TypeVar("T")
+
+VERSION = 1
+
+HEARTBEAT_S = 100.0
+"""How often a probe writes its report although nothing changed; sooner than an update gives up waiting for one that
+somebody deleted (components/rollout/gate.py, ``CONVERGENCE_S``)."""
+SILENT_AFTER_S = 3 * HEARTBEAT_S
+"""A report that was not written for so long says nothing about now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeInstance:
+    """``profile`` is NVIDIA's name of the MIG device: the GPU instance's own when it spans it, ``1c.3g.40gb`` when it
+    does not.
+    """
+
+    compute_instance_id: int
+    profile: str
+    slices: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A GPU instance: ``start`` and ``size`` in memory slices; ``profile`` without a ``c.`` prefix."""
+
+    gpu_instance_id: int
+    profile: str
+    start: int
+    size: int
+    compute_instances: tuple[ComputeInstance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU by NVML index. ``mig_mode_current`` and ``mig_mode_pending`` are None where the GPU cannot do MIG,
+    ``memory_mib`` where it has no memory of its own.
+    """
+
+    index: int
+    uuid: str
+    pci_id: str
+    product: str
+    memory_mib: int | None
+    mig_mode_current: bool | None
+    mig_mode_pending: bool | None
+    instances: tuple[Instance, ...]
+    model: str | None = None
+    """The catalog's name for it; None for a chip that is not in the catalog."""
+
+    def counts(self) -> Mapping[str, int] | None:
+        """MIG devices by profile, as mig-parted counts them; None when MIG is off. A GPU instance without a compute
+        instance is none.
+        """
+        if not self.mig_mode_current:
+            return None
+        return dict(sorted(Counter(ci.profile for gi in self.instances for ci in gi.compute_instances).items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``config``, ``state`` and ``attempt`` stood on the node before and after NVML was read; None when absent.
+
+    ``attempt`` is the annotation `labels.ATTEMPT`: a report that names an earlier attempt than the node is
+    stale. ``errors`` are sentences about what could not be read; a report with errors proves nothing about the GPUs it
+    lacks.
+    """
+
+    node: str
+    driver_version: str
+    config: str | None
+    state: str | None
+    gpus: tuple[Gpu, ...]
+    errors: tuple[str, ...] = ()
+    attempt: str | None = None
+
+    def counts(self) -> tuple[Mapping[str, int] | None, ...]:
+        """MIG devices per GPU in the order of their indexes, the shape of ``Layout.per_gpu``."""
+        return tuple(counts for _, counts in sorted(self.cuts().items()))
+
+    def cuts(self) -> dict[int, Mapping[str, int] | None]:
+        """MIG devices by GPU index."""
+        return {gpu.index: gpu.counts() for gpu in self.gpus}
+
+    def to_json(self) -> str:
+        """Sorted, compact, one line."""
+        return json.dumps(
+            {"version": VERSION, **asdict(self)}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Report":
+        """Strict: a missing, unknown or mistyped key is refused with its path. Raises InvalidReport."""
+        return _read(text, cls._of)
+
+    @classmethod
+    def _of(cls, data: object) -> "Report":
+        top = Reader("", data, InvalidReport)
+        if (version := top.take("version", int)) != VERSION:
+            raise InvalidReport(
+                "version", f"found {version}, this release reads {VERSION}; is the probe of the same release?"
+            )
+        return top.close(
+            cls(
+                node=top.take("node", str),
+                driver_version=top.take("driver_version", str),
+                config=top.take_nullable("config", str),
+                state=top.take_nullable("state", str),
+                gpus=tuple(_gpu(item) for item in top.each("gpus")),
+                errors=top.take_texts("errors"),
+                attempt=top.take_nullable("attempt", str),
+            )
+        )
+
+
+def instances_from_json(text: str | bytes) -> tuple[Instance, ...]:
+    """The ``instances`` of one GPU, as strictly. Raises InvalidReport."""
+    return _read(
+        text,
+        lambda data: tuple(
+            _instance(item) for item in Reader("", {"instances": data}, InvalidReport).each("instances")
+        ),
+    )
+
+
+def _read(text: str | bytes, read: Callable[[object], T]) -> T:
+    """What ``read`` makes of a JSON text. Raises InvalidReport, also for one that is nested too deeply to be looked
+    at.
+    """
+    try:
+        return read(json.loads(text))
+    except RecursionError:
+        raise InvalidReport("", "it is nested too deeply") from None
+    except ValueError as error:
+        raise InvalidReport("", f"it is not JSON: {error}") from None
+
+
+def profile_name(pci_id: str, nvml_profile_id: int, nvml_name: str | None = None) -> str:
+    """The profile of a GPU instance: NVML's own name for it, ``MIG 1g.10gb``; else the catalog's for the id that NVML
+    reports; else ``unknown(19)``.
+
+    The driver's word wins, because the same id has different names on different boards and drivers (GB200, GB300).
+    Drivers before R510 tell no name.
+    """
+    try:
+        return str(Profile.parse((nvml_name or "").removeprefix("MIG ").strip()).whole)
+    except InvalidProfile:
+        model = by_pci(pci_id)
+        row = model.by_nvml_id(nvml_profile_id) if model else None
+        return row.name if row else f"unknown({nvml_profile_id})"
+
+
+def _gpu(data: Reader) -> Gpu:
+    return data.close(
+        Gpu(
+            index=data.take("index", int),
+            uuid=data.take("uuid", str),
+            pci_id=data.take("pci_id", str),
+            product=data.take("product", str),
+            memory_mib=data.take_nullable("memory_mib", int),
+            mig_mode_current=data.take_nullable("mig_mode_current", bool),
+            mig_mode_pending=data.take_nullable("mig_mode_pending", bool),
+            instances=tuple(_instance(item) for item in data.each("instances")),
+            model=data.take_nullable("model", str),
+        )
+    )
+
+
+def _instance(data: Reader) -> Instance:
+    return data.close(
+        Instance(
+            gpu_instance_id=data.take("gpu_instance_id", int),
+            profile=data.take("profile", str),
+            start=data.take("start", int),
+            size=data.take("size", int),
+            compute_instances=tuple(
+                item.close(
+                    ComputeInstance(
+                        compute_instance_id=item.take("compute_instance_id", int),
+                        profile=item.take("profile", str),
+                        slices=item.take("slices", int),
+                    )
+                )
+                for item in data.each("compute_instances")
+            ),
+        )
+    )

@@ -1,0 +1,13 @@
+"""A real control plane and GPU nodes that behave, bad days included."""
+
+from pathlib import Path
+from typing import Final
+
+from mig_fleet.simulator.faults import Fault
+from mig_fleet.simulator.fleet import Fleet
+from mig_fleet.simulator.running import Status
+
+CHARTS: Final = Path(__file__).parent / "charts"
+"""Folder with the stand-in chart: ``CHARTS / "gpu-operator"``."""
+
+__all__ = ["CHARTS", "Fault", "Fleet", "Status"]

@@ -1,0 +1,44 @@
+"""Small C libraries of ours, compiled once per version of their source."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from mig_fleet.simulator.errors import NoCompiler
+
+FLAGS: Final = ("-std=c11", "-D_DEFAULT_SOURCE", "-O1", "-fPIC", "-shared")
+COMPILERS: Final = ("cc", "gcc", "clang")
+
+
+def shared_library(cache: Path, name: str, sources: Sequence[Path]) -> Path:
+    """The folder under ``cache`` that holds the library ``name``, compiled when it is not there yet.
+
+    Headers among ``sources`` count for the version. Raises :class:`NoCompiler` when there is no C compiler, or when it
+    fails.
+    """
+    flags = (*FLAGS, f"-Wl,-soname,{name}")
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources) + " ".join(flags).encode()).hexdigest()
+    folder = cache / f"{name.partition('.')[0]}-{digest[:12]}"
+    if (folder / name).exists():
+        return folder
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None:
+        raise NoCompiler(
+            f"the simulated GPUs need a C compiler to build {name}, and none of {', '.join(COMPILERS)} was found; "
+            "on Debian and Ubuntu: apt-get install gcc libc6-dev"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f"{name}.{os.getpid()}"
+    command = [compiler, *flags, "-o", str(draft), *(str(path) for path in sources if path.suffix == ".c")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise NoCompiler(
+            f"{compiler} could not build {name}; on Debian and Ubuntu libc6-dev is needed too. It said:\n"
+            f"{done.stderr.strip()}"
+        )
+    draft.replace(folder / name)
+    return folder

@@ -1,0 +1,170 @@
+"""Starting and stopping the four programs; up in a few seconds, ready means that each of them says so."""
+
+import asyncio
+import json
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from mig_fleet.simulator.control_plane import certificates, commands
+from mig_fleet.simulator.control_plane.process import Child
+from mig_fleet.simulator.errors import MissingBinary, NotStarted
+from mig_fleet.simulator.files import write_private
+
+BINARIES: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+PORTS: Final = ("etcd", "etcd-peer", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+READY_WITHIN_S: Final = 60
+"""Generous: a laptop under load takes ten times the usual three seconds."""
+LARGE: Final = {"GOGC": "400"}
+"""Go's collector cleans up at five times the live heap instead of twice (runtime package, GOGC)."""
+ATTEMPTS: Final = 3
+"""A port that was free a moment ago may not be any more."""
+
+
+class ControlPlane:
+    """A cluster whose data, keys and ports live in one folder; starting it there again resumes it."""
+
+    def __init__(self, directory: Path, binaries: Path) -> None:
+        self.directory, self.binaries = directory, binaries
+        self.kubeconfig = directory / "kubeconfig"
+        self._environment: Mapping[str, str] = {}
+        self.children: dict[str, Child] = {}
+        self.ports: dict[str, int] = {}
+
+    @property
+    def server(self) -> str:
+        return f"https://127.0.0.1:{self.ports['kube-apiserver']}"
+
+    async def start(self, say: Callable[[str], None] = lambda _: None, large: bool = False) -> None:
+        """Returns when all four are healthy; raises :class:`MissingBinary` or :class:`NotStarted`.
+
+        A ``large`` one takes up to twice the memory and a quarter less work for what it does.
+        """
+        self._environment = LARGE if large else {}
+        missing = [name for name in BINARIES if not (self.binaries / name).exists()]
+        if missing:
+            raise MissingBinary(
+                f"{', '.join(missing)} not found in {self.binaries}; "
+                "`mig-fleet toolchain` gets the control plane's programs"
+            )
+        for attempt in range(1, ATTEMPTS + 1):
+            self.ports = _ports(self.directory / "ports.json", fresh=attempt > 1)
+            self._keys()
+            try:
+                await self._start(say)
+                return
+            except NotStarted:
+                self.stop()
+                if attempt == ATTEMPTS:
+                    raise
+
+    def stop(self) -> None:
+        """Kill all four, clients of etcd before etcd."""
+        for name in reversed(BINARIES):
+            if name in self.children:
+                self.children.pop(name).kill()
+
+    def failed(self) -> str | None:
+        """What died since the start, with its last words; ``None`` while all is well."""
+        for child in self.children.values():
+            if child.exit_code is not None:
+                return f"{child.name} ended with exit code {child.exit_code}:\n{child.last_words()}"
+        return None
+
+    async def _start(self, say: Callable[[str], None]) -> None:
+        here, ports = self.directory, self.ports
+        timeout = aiohttp.ClientTimeout(total=2)
+        admin = ssl.create_default_context(cafile=str(here / "pki/ca.crt"))
+        admin.load_cert_chain(here / "pki/admin.crt", here / "pki/admin.key")
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            say("etcd")
+            self._run("etcd", commands.etcd(here, ports))
+            await self._healthy("etcd", session, f"http://127.0.0.1:{ports['etcd']}/health", True)
+            say("kube-apiserver")
+            self._run("kube-apiserver", commands.apiserver(here, ports))
+            await self._healthy("kube-apiserver", session, f"{self.server}/readyz", admin)
+            say("kube-controller-manager, kube-scheduler")
+            self._run("kube-controller-manager", commands.controller_manager(here, ports))
+            self._run("kube-scheduler", commands.scheduler(here, ports))
+            for name in ("kube-controller-manager", "kube-scheduler"):
+                # Their serving certificates are self-signed, and all that is asked is whether they are alive.
+                await self._healthy(name, session, f"https://127.0.0.1:{ports[name]}/healthz", False)
+
+    def _run(self, name: str, arguments: list[str]) -> None:
+        logs = self.directory / "logs"
+        logs.mkdir(exist_ok=True)
+        self.children[name] = Child(
+            name, [str(self.binaries / name), *arguments], logs / f"{name}.log", self._environment
+        )
+
+    async def _healthy(self, name: str, session: aiohttp.ClientSession, url: str, tls: ssl.SSLContext | bool) -> None:
+        deadline = time.monotonic() + READY_WITHIN_S
+        child = self.children[name]
+        while child.exit_code is None and time.monotonic() < deadline:
+            try:
+                async with session.get(url, ssl=tls) as answer:
+                    if answer.status == 200:
+                        return
+            except (aiohttp.ClientError, TimeoutError):
+                pass
+            await asyncio.sleep(0.05)
+        ended = f"ended with exit code {child.exit_code}"
+        what = ended if child.exit_code is not None else f"was not healthy after {READY_WITHIN_S} s"
+        raise NotStarted(f"{name} {what}; its log {child.log} ends with\n{child.last_words()}")
+
+    def _keys(self) -> None:
+        """Certificates and kubeconfigs, once per folder; kubeconfigs anew, because the port may have moved."""
+        pki = self.directory / "pki"
+        if not (pki / "complete").exists():
+            pki.mkdir(parents=True, exist_ok=True, mode=0o700)
+            authority = certificates.Authority()
+            pairs: Mapping[str, certificates.Pair] = {
+                "server": authority.server(),
+                "admin": authority.client("simulator-admin", "system:masters"),
+                "kube-controller-manager": authority.client("system:kube-controller-manager"),
+                "kube-scheduler": authority.client("system:kube-scheduler"),
+                "service-account": certificates.service_account_keys(),
+            }
+            write_private(pki / "ca.crt", authority.certificate)
+            for name, pair in pairs.items():
+                write_private(pki / f"{name}.crt", pair.certificate)
+                write_private(pki / f"{name}.key", pair.key)
+            (pki / "complete").touch()
+        authority_pem = (pki / "ca.crt").read_bytes()
+        for user, path in {
+            "admin": self.kubeconfig,
+            "kube-controller-manager": pki / "kube-controller-manager.kubeconfig",
+            "kube-scheduler": pki / "kube-scheduler.kubeconfig",
+        }.items():
+            pair = certificates.Pair((pki / f"{user}.crt").read_bytes(), (pki / f"{user}.key").read_bytes())
+            write_private(path, certificates.kubeconfig(self.server, authority_pem, pair))
+
+
+def _ports(memory: Path, fresh: bool) -> dict[str, int]:
+    """The ports of last time where they are still free, so that kubeconfigs handed out keep working."""
+    before: dict[str, int] = {}
+    if not fresh and memory.exists():
+        before = json.loads(memory.read_text())
+    # All are held until all are known: a port must not be given out twice.
+    held = [_bind(before.get(name, 0)) for name in PORTS]
+    ports = {name: int(listener.getsockname()[1]) for name, listener in zip(PORTS, held, strict=True)}
+    for listener in held:
+        listener.close()
+    memory.write_text(json.dumps(ports))
+    return ports
+
+
+def _bind(port: int) -> socket.socket:
+    listener = socket.socket()
+    # As the programs themselves do: connections of a former life in TIME_WAIT are no obstacle.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError:
+        listener.bind(("127.0.0.1", 0))
+    return listener

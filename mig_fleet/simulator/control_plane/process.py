@@ -1,0 +1,71 @@
+"""Child processes that cannot outlive their parent, whatever kills it."""
+
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from mig_fleet.simulator.errors import MissingBinary
+
+PR_SET_PDEATHSIG: Final = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with(parent: int) -> Callable[[], None]:
+    """For ``preexec_fn``: the kernel kills the child when the thread that made it ends.
+
+    So children are made by the main thread. There is no other way to ask for this between fork and exec.
+    """
+
+    def before_exec() -> None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        # The parent may have died between the fork and the line above.
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return before_exec
+
+
+class Child:
+    """One program of the control plane, its output in a log file."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.name, self.log = name, log
+        program = Path(command[0])
+        if not os.access(program, os.X_OK):
+            raise MissingBinary(
+                f"{program.name} is not in {program.parent} (or not executable); `mig-fleet toolchain` gets all of them"
+            )
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Of our own environment nothing but what a program needs to run: proxies would break loopback.
+                env={"PATH": os.defpath, "HOME": str(log.parent), **(environment or {})},
+                start_new_session=True,
+                preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 (no other threads run when children are made)
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """``None`` while it runs."""
+        return self._process.poll()
+
+    def last_words(self, lines: int = 5) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def kill(self) -> None:
+        """At once: on SIGTERM an API server drains its watches for ten seconds, and nobody is waiting."""
+        self._process.kill()
+        self._process.wait()

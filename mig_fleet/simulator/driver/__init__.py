@@ -1,0 +1,6 @@
+"""The simulated NVIDIA driver of one node: a state file that is the truth, operations, a library that serves it."""
+
+from mig_fleet.simulator.driver.gpu import Client, ComputeInstance, Gpu, GpuInstance
+from mig_fleet.simulator.driver.state import Driver, DriverFile
+
+__all__ = ["Client", "ComputeInstance", "Driver", "DriverFile", "Gpu", "GpuInstance"]

@@ -1,0 +1,141 @@
+"""A pod as the simulated kubelet reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mig_fleet.model.labels import GPU_RESOURCE, RESOURCE_PREFIX
+from mig_fleet.simulator.api import Json
+
+PREFIX: Final = "simulator.mig-fleet.dev/"
+EXIT_CODE: Final = PREFIX + "exit-code"
+"""Pod annotation: the exit status of its container; a Job's pod otherwise ends with 0, any other runs for good."""
+RUNS_FOR: Final = PREFIX + "runs-for"
+"""Pod annotation: seconds until its container ends."""
+NEVER_READY: Final = PREFIX + "never-ready"
+"""Pod annotation, ``true``: runs, but its readiness probe fails."""
+
+STOPS_AFTER: Final = PREFIX + "stops-after"
+"""Pod annotation: seconds from the request to leave until its container has ended; its grace period at most."""
+NEVER_STOPS: Final = PREFIX + "never-stops"
+"""Pod annotation, ``true``: it stays Terminating, and its container keeps what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A read-only view of a pod's JSON."""
+
+    json: Json
+
+    @property
+    def uid(self) -> str:
+        return str(self.json["metadata"]["uid"])
+
+    @property
+    def name(self) -> str:
+        return str(self.json["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        return str(self.json["metadata"]["namespace"])
+
+    @property
+    def path(self) -> str:
+        """Where the API has it."""
+        return f"/api/v1/namespaces/{self.namespace}/pods/{self.name}"
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self.json["metadata"].get("labels") or {}
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        return self.json["metadata"].get("annotations") or {}
+
+    @property
+    def spec(self) -> Json:
+        spec: Json = self.json["spec"]
+        return spec
+
+    @property
+    def container(self) -> Json:
+        """The first one; the operands and the probe have no other that matters here."""
+        container: Json = self.spec["containers"][0]
+        return container
+
+    @property
+    def phase(self) -> str:
+        return str(self.json.get("status", {}).get("phase", "Pending"))
+
+    @property
+    def starts(self) -> int:
+        """How often its container has been started so far, as its status says."""
+        known = self.json.get("status", {}).get("containerStatuses") or [{}]
+        begun = any(kind in known[0].get("state", {}) for kind in ("running", "terminated")) or known[0].get(
+            "lastState"
+        )
+        return int(known[0].get("restartCount", 0)) + bool(begun)
+
+    @property
+    def is_leaving(self) -> bool:
+        return "deletionTimestamp" in self.json["metadata"]
+
+    @property
+    def never_stops(self) -> bool:
+        return self.annotations.get(NEVER_STOPS) == "true"
+
+    def stop_s(self, usual: float) -> float:
+        """How long its container takes to end, unless the pod says otherwise as long as ``usual``."""
+        wanted = float(self.annotations.get(STOPS_AFTER, usual))
+        grace = self.json["metadata"].get("deletionGracePeriodSeconds")
+        return wanted if grace is None else min(wanted, float(grace))
+
+    @property
+    def is_over(self) -> bool:
+        return self.phase in ("Succeeded", "Failed")
+
+    @property
+    def of_job(self) -> bool:
+        return any(owner["kind"] == "Job" for owner in self.json["metadata"].get("ownerReferences") or [])
+
+    @property
+    def restart_policy(self) -> str:
+        return str(self.spec.get("restartPolicy", "Always"))
+
+    @property
+    def service_account(self) -> str:
+        return str(self.spec.get("serviceAccountName", "default"))
+
+    def environment(self, node: str) -> dict[str, str]:
+        """The first container's variables, ``fieldRef`` resolved; other sources are left out."""
+        fields = {
+            "spec.nodeName": node,
+            "metadata.name": self.name,
+            "metadata.namespace": self.namespace,
+            "metadata.uid": self.uid,
+            "spec.serviceAccountName": self.service_account,
+        }
+        found: dict[str, str] = {}
+        for variable in self.container.get("env") or []:
+            reference = variable.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
+            if "value" in variable:
+                found[variable["name"]] = variable["value"]
+            elif reference in fields:
+                found[variable["name"]] = fields[reference]
+        return found
+
+    def gpu_requests(self) -> dict[str, int]:
+        """NVIDIA resources of all containers, name → count."""
+        found: dict[str, int] = {}
+        for container in self.spec["containers"]:
+            limits: dict[str, Any] = container.get("resources", {}).get("limits") or {}
+            for name, count in limits.items():
+                if name == GPU_RESOURCE or name.startswith(RESOURCE_PREFIX):
+                    found[name] = found.get(name, 0) + int(count)
+        return found
+
+    def config_map_volumes(self) -> dict[str, Json]:
+        """Volume name → its ``configMap`` source."""
+        return {
+            volume["name"]: volume["configMap"] for volume in self.spec.get("volumes") or [] if "configMap" in volume
+        }

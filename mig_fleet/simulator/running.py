@@ -1,0 +1,70 @@
+"""Who runs the fleet of a folder: a lock that the kernel takes off a dead process, and a status file beside it."""
+
+import fcntl
+import json
+import os
+import struct
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+from mig_fleet.simulator.files import write_private
+
+FLOCK: Final = "@hhqqi4x"
+"""``struct flock`` of Linux on 64-bit machines: type, whence, start, length, pid."""
+
+ALREADY_RUNNING: Final = 75
+"""Exit status of a daemon that finds another one at work in its folder (EX_TEMPFAIL)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the daemon last said of itself; ``phase`` is ``starting``, ``ready``, ``failed`` or ``stopped``."""
+
+    phase: str
+    step: str = ""
+    pid: int = 0
+    server: str = ""
+    kubeconfig: str = ""
+    seconds: float = 0.0
+    """From the daemon's start to the present phase."""
+    error: str = ""
+    processes: dict[str, int] = field(default_factory=dict)
+
+    def write(self, directory: Path) -> None:
+        write_private(directory / "status.json", json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def read(cls, directory: Path) -> "Status":
+        try:
+            return cls(**json.loads((directory / "status.json").read_text()))
+        except FileNotFoundError:
+            return cls("stopped")
+
+
+class Lock:
+    """Held for as long as the process lives, whatever ends it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = os.open(directory / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+
+    def acquire(self) -> bool:
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+def holder(directory: Path) -> int | None:
+    """The process id of the daemon at work in a folder, as the kernel knows it."""
+    try:
+        file = os.open(directory / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        asked = struct.pack(FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = struct.unpack(FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))
+    finally:
+        os.close(file)
+    return None if kind == fcntl.F_UNLCK else int(pid)

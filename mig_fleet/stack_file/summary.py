@@ -1,0 +1,58 @@
+"""What a fleet offers and costs, in plain data: for the stack's outputs and for the command line."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from mig_fleet.model.capacity import of as capacity_of
+from mig_fleet.model.cost import shares
+from mig_fleet.stack_file.fleet import Fleet, FleetPool
+
+
+def of_named_nodes(fleet: Fleet) -> Fleet:
+    """Without the pools whose nodes a selector finds: before the cluster was asked, nothing counts them."""
+    return replace(fleet, pools=tuple(pool for pool in fleet.pools if pool.settings.selector is None))
+
+
+def of_one_node(pool: FleetPool, fleet: Fleet) -> Fleet:
+    """What each node of a pool adds to the fleet, however many a selector finds."""
+    return replace(fleet, pools=(replace(pool, nodes=("each",)),))
+
+
+def capacity(fleet: Fleet) -> dict[str, int]:
+    """Allocatable resource → slices (or whole GPUs) over all pools."""
+    total: Counter[str] = Counter()
+    for pool in fleet.pools:
+        offered = pool.layout.allocatable(pool.settings.gpus_per_node, fleet.strategy)
+        total.update({name: n * len(pool.nodes) for name, n in offered.items()})
+    return {name: n for name, n in sorted(total.items()) if n}
+
+
+def cost(fleet: Fleet) -> dict[str, Any]:
+    """USD per hour: of each pool with a known price, and of one slice of each profile in it."""
+    pools = {pool.name: _pool_cost(pool, fleet) for pool in fleet.pools if _price(pool, fleet) is not None}
+    return {"perHourUsd": round(sum(p["perHourUsd"] for p in pools.values()), 2), "pools": pools} if pools else {}
+
+
+def slices(pool: FleetPool) -> int:
+    """MIG slices on one node of the pool."""
+    return sum(capacity_of(pool.layout, pool.settings.gpus_per_node).slices.values())
+
+
+def _price(pool: FleetPool, fleet: Fleet) -> float | None:
+    return fleet.prices.get(pool.layout.gpu)
+
+
+def _pool_cost(pool: FleetPool, fleet: Fleet) -> dict[str, Any]:
+    price = _price(pool, fleet) or 0.0
+    gpus = pool.settings.gpus_per_node * len(pool.nodes)
+    # A slice's share depends on what else is on its GPU, so where GPUs are cut differently this is the mean.
+    slices_of: Counter[str] = Counter()
+    shares_of: dict[str, float] = {}
+    for profiles in pool.layout.per_gpu(pool.settings.gpus_per_node):
+        for name, share in shares(pool.layout.model, profiles or {}).items():
+            count = (profiles or {})[name]
+            slices_of[name] += count
+            shares_of[name] = shares_of.get(name, 0.0) + share * count
+    per_slice = {name: round(price * shares_of[name] / count, 3) for name, count in sorted(slices_of.items())}
+    return {"perHourUsd": round(price * gpus, 2), "perSliceUsd": per_slice}

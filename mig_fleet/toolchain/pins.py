@@ -1,0 +1,162 @@
+"""What ``pins.toml`` says, as values: families of tools, their versions, their publishers, their recipes."""
+
+import hashlib
+import platform
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from mig_fleet.toolchain import versions
+from mig_fleet.toolchain.errors import UnknownFamily
+
+HERE: Final = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """An operating system and a processor, in Go's words."""
+
+    os: str
+    arch: str
+
+    @classmethod
+    def this(cls) -> "Machine":
+        arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+        return cls(platform.system().lower(), arch)
+
+    def __str__(self) -> str:
+        return f"{self.os}-{self.arch}"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One file of a publisher: where it is, where its SHA-256 is, and which files it brings.
+
+    An archive (``.tar.gz``) brings the files named in ``brings``, wherever in it they lie; a bare binary brings itself.
+    """
+
+    url: str
+    sums: str
+    brings: tuple[str, ...]
+    companions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How Go builds a family from the module proxy; ``folder`` holds the committed go.mod and go.sum."""
+
+    folder: Path
+    packages: tuple[str, ...]
+    flags: tuple[str, ...]
+    minutes: float
+    cgo: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        """Names what is built: it changes with any module, any flag and any source file of ours."""
+        digest = hashlib.sha256(repr((self.packages, self.flags, self.cgo)).encode())
+        for file in (self.folder / "go.mod", self.folder / "go.sum", *sorted(self.folder.rglob("*.go"))):
+            digest.update(file.read_bytes())
+        return digest.hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Tools of one version that are downloaded or built together."""
+
+    name: str
+    title: str
+    version: str
+    tools: tuple[str, ...]
+    at_least: tuple[int, int, int]
+    below: tuple[int, int, int]
+    ask: tuple[str, ...] | str
+    recipe: Recipe
+    artifacts: tuple[Artifact, ...]
+    """Empty where the publisher has nothing for this machine."""
+    on_demand: bool = False
+
+    def fits(self, version: tuple[int, int, int]) -> bool:
+        return self.at_least <= version < self.below
+
+
+@cache
+def families() -> dict[str, Family]:
+    """Every family of ``pins.toml`` for this machine, by name."""
+    pins = tomllib.loads((HERE / "pins.toml").read_text())
+    return {name: _family(name, pin, Machine.this()) for name, pin in pins["families"].items()}
+
+
+def family(name: str) -> Family:
+    """Raises :class:`UnknownFamily`."""
+    known = families()
+    if name not in known:
+        raise UnknownFamily(name, known)
+    return known[name]
+
+
+def default() -> tuple[Family, ...]:
+    """What the product needs; the others are built when asked for by name."""
+    return tuple(family for family in families().values() if not family.on_demand)
+
+
+@cache
+def go_needed() -> str:
+    """The oldest Go that builds the modules, as `1.26.0`."""
+    return str(tomllib.loads((HERE / "pins.toml").read_text())["go"])
+
+
+def _family(name: str, pin: dict[str, Any], machine: Machine) -> Family:
+    numbers = _version(pin["version"])
+    words = {"version": pin["version"], "major": str(numbers[0]), "minor": str(numbers[1])}
+    tools = tuple(pin["tools"])
+    return Family(
+        name=name,
+        title=pin["title"],
+        version=pin["version"],
+        tools=tools,
+        at_least=_version(pin["fits"][0]),
+        below=_version(pin["fits"][1] + ".0"),
+        ask=pin["ask"] if isinstance(pin["ask"], str) else tuple(pin["ask"]),
+        recipe=_recipe(pin["build"], words),
+        artifacts=_artifacts(pin["download"], tools, words, machine) if "download" in pin else (),
+        on_demand=pin.get("on_demand", False),
+    )
+
+
+def _version(text: str) -> tuple[int, int, int]:
+    numbers = versions.numbers(text)
+    assert numbers, f"pins.toml: {text!r} is no version; this is a bug"
+    return numbers
+
+
+def _recipe(build: dict[str, Any], words: dict[str, str]) -> Recipe:
+    link = ["-s", "-w", *(f"-X {name}={value.format(**words)}" for name, value in build.get("set", {}).items())]
+    tags = ["-tags", ",".join(build["tags"])] if "tags" in build else []
+    return Recipe(
+        folder=HERE / build["folder"],
+        packages=tuple(build["packages"]),
+        flags=("-trimpath", *tags, "-ldflags", " ".join(link)),
+        minutes=build["minutes"],
+        cgo=build.get("cgo", False),
+    )
+
+
+def _artifacts(
+    download: dict[str, Any], tools: tuple[str, ...], words: dict[str, str], machine: Machine
+) -> tuple[Artifact, ...]:
+    if str(machine) not in download.get("platforms", [str(machine)]):
+        return ()
+    words = words | {"os": machine.os, "arch": download.get("arch", {}).get(machine.arch, machine.arch)}
+    each = [(tool,) for tool in tools] if "{tool}" in download["url"] else [tools]
+    return tuple(
+        Artifact(
+            url=download["url"].format(**words, tool=brings[0]),
+            sums=download["sums"].format(**words, tool=brings[0]),
+            brings=brings,
+            companions=tuple(download.get("companions", ())),
+        )
+        for brings in each
+    )

@@ -1,0 +1,167 @@
+"""The project's own corner for Pulumi: ``<project>/.mig-fleet/``, ignored by git, safe to delete.
+
+=================  ====================================================================================
+``bin/``           the engine with its language host beside it, and links to the control plane
+``pulumi-home/``   ``PULUMI_HOME``: the Kubernetes plugin, and the file a login would be written to
+``state/``         the file backend
+=================  ====================================================================================
+
+Nothing of the user's own Pulumi installation, login or state is read or changed from in here.
+"""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mig_fleet.toolchain import find, pins
+from mig_fleet.toolchain.find import Found
+from mig_fleet.toolchain.progress import Progress, silent
+
+FOLDER: Final = ".mig-fleet"
+_HOST: Final = "pulumi-language-python"
+_HOST_MODULE: Final = "mig_fleet.toolchain.language_host"
+_COMPANIONS: Final = (_HOST, f"{_HOST}-exec", "pulumi-resource-pulumi-python")
+_CONTROL_PLANE: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+
+# `exec`, so that the engine's signals reach Python itself; -P, so that no folder of the program shadows a module.
+_OUR_HOST: Final = """\
+#!/bin/sh
+exec {python} -P -u -m {module} "$@"
+"""
+# The engine names the program's virtualenv, relative to the program.
+_OUR_DYNAMIC_PROVIDER: Final = """\
+#!/bin/sh
+if [ -n "$PULUMI_RUNTIME_VIRTUALENV" ]; then
+    exec "$PULUMI_RUNTIME_VIRTUALENV/bin/python" -u -m pulumi.dynamic "$@"
+fi
+exec {python} -u -m pulumi.dynamic "$@"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The prepared folder. ``environment()`` is what every ``pulumi`` in it must run with."""
+
+    project: Path
+    found: Found
+
+    @property
+    def folder(self) -> Path:
+        return self.project / FOLDER
+
+    @property
+    def bin(self) -> Path:
+        """One folder with every binary: ``pulumi`` and the control plane's four."""
+        return self.folder / "bin"
+
+    @property
+    def pulumi(self) -> Path:
+        return self.bin / "pulumi"
+
+    @property
+    def pulumi_home(self) -> Path:
+        return self.folder / "pulumi-home"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+        """``base`` (default: this process's environment) without the user's Pulumi, with ours.
+
+        Every ``PULUMI_*`` goes first: a token, a stack name or a backend of the user's would otherwise leak in.
+        """
+        base = os.environ if base is None else base
+        kept = {name: value for name, value in base.items() if not name.startswith("PULUMI_")}
+        return kept | {
+            "PATH": os.pathsep.join(filter(None, (str(self.bin), kept.get("PATH", os.defpath)))),
+            "PULUMI_HOME": str(self.pulumi_home),
+            "PULUMI_BACKEND_URL": self.state.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "",
+            "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
+
+
+def workspace(project: Path, found: Found | None = None, *, progress: Progress = silent) -> Workspace:
+    """Prepares (or only checks, in milliseconds) the folder under a project; ``found`` defaults to ``ensure()``.
+
+    Raises what :func:`mig_fleet.toolchain.ensure` raises.
+    """
+    work = Workspace(project.resolve(), found or find.ensure(progress=progress))
+    for folder in (work.bin, work.pulumi_home, work.state):
+        folder.mkdir(parents=True, exist_ok=True)
+    _engine(work)
+    _provider(work)
+    for tool in _CONTROL_PLANE:
+        _link(work.found.path(tool), work.bin / tool)
+    return work
+
+
+def _engine(work: Workspace) -> None:
+    """The engine looks for language hosts beside its own executable: so it lies here, as a file of its own."""
+    source = work.found.path("pulumi")
+    _place(source, work.pulumi)
+    official = source.parent / _HOST
+    if official.is_file() and not _is_ours(official):
+        for name in _COMPANIONS:
+            if (source.parent / name).is_file():
+                _place(source.parent / name, work.bin / name)
+        return
+    (work.bin / f"{_HOST}-exec").unlink(missing_ok=True)
+    python = shlex.quote(sys.executable)
+    _write(work.bin / _HOST, _OUR_HOST.format(python=python, module=_HOST_MODULE))
+    _write(work.bin / "pulumi-resource-pulumi-python", _OUR_DYNAMIC_PROVIDER.format(python=python))
+
+
+def _is_ours(host: Path) -> bool:
+    """A workspace's bin may itself be on PATH: what lies beside that engine is no official host."""
+    return host.stat().st_size < 1024 and _HOST_MODULE in host.read_text(errors="replace")
+
+
+def _provider(work: Workspace) -> None:
+    """What ``pulumi plugin install --file`` would do, without a second copy of 161 MB."""
+    version = pins.family("provider").version
+    folder = work.pulumi_home / "plugins" / f"resource-kubernetes-v{version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    _place(work.found.path("pulumi-resource-kubernetes"), folder / "pulumi-resource-kubernetes")
+
+
+def _place(source: Path, target: Path) -> None:
+    """A real file at ``target`` with the source's content: a hard link where the disk allows, a copy elsewhere."""
+    if target.exists():
+        here, there = target.stat(), source.stat()
+        if (here.st_size, here.st_mtime_ns) == (there.st_size, there.st_mtime_ns):
+            return
+    fresh = target.with_name(f".{target.name}-{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    try:
+        os.link(source, fresh)
+    except OSError:  # another disk, or a file of another owner
+        shutil.copy2(source, fresh)
+    fresh.replace(target)
+
+
+def _link(source: Path, target: Path) -> None:
+    if target.is_symlink() and target.readlink() == source:
+        return
+    fresh = target.with_name(f".{target.name}-{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(source)
+    fresh.replace(target)
+
+
+def _write(target: Path, text: str) -> None:
+    """A small script, replaced as a whole so that an engine that is running never reads half of it."""
+    if target.is_file() and target.read_text(errors="replace") == text:
+        return
+    fresh = target.with_name(f".{target.name}-{os.getpid()}")
+    fresh.write_text(text)
+    fresh.chmod(0o755)
+    fresh.replace(target)

@@ -1,0 +1,1 @@
+"""The policy pack: `pulumi preview --policy-pack policy`. The rules themselves are in `mig_fleet.policies`."""

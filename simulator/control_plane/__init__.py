@@ -1,5 +1,0 @@
-"""A real control plane on loopback: etcd, API server, controller-manager and scheduler as child processes."""
-
-from simulator.control_plane.plane import BINARIES, ControlPlane
-
-__all__ = ["BINARIES", "ControlPlane"]

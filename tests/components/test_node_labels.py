@@ -1,0 +1,30 @@
+"""Nodes that join are named by what their bus says, and given no config by it."""
+
+from mig_fleet.components.node_labels import rules
+from mig_fleet.model import labels
+
+
+def test_each_model_is_told_by_its_pci_ids() -> None:
+    assert rules(["H100-80GB", "H100-80GB"]) == [
+        {
+            "name": "GPU model H100-80GB",
+            "labels": {labels.MODEL: "H100-80GB"},
+            "matchFeatures": [
+                {
+                    "feature": "pci.device",
+                    "matchExpressions": {
+                        "vendor": {"op": "In", "value": ["10de"]},
+                        "device": {"op": "In", "value": ["2330", "2331"]},
+                    },
+                }
+            ],
+        }
+    ]
+
+
+def test_no_rule_tells_mig_manager_what_to_do() -> None:
+    assert all(labels.CONFIG not in rule["labels"] for rule in rules(["H100-80GB", "A100-80GB"]))
+
+
+def test_a_model_without_pci_ids_has_no_rule() -> None:
+    assert rules(["Thor"]) == []

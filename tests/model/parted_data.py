@@ -1,0 +1,19 @@
+"""A compliant mig-parted file, to break one thing of."""
+
+from typing import Any
+
+from mig_fleet.model.labels import ALL_DISABLED
+
+
+def an_entry(**changes: Any) -> dict[str, Any]:
+    """A compliant entry with some fields changed; ``None`` takes a field away."""
+    entry = {"devices": "all", "mig-enabled": True, "mig-devices": {"1g.10gb": 7}}
+    entry |= {key.replace("_", "-"): value for key, value in changes.items()}
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def a_file(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {"version": "v1", "mig-configs": {"dense": list(entries or [an_entry()]), ALL_DISABLED: [OFF]}}
+
+
+OFF = {"devices": "all", "mig-enabled": False}

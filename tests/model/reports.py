@@ -1,0 +1,36 @@
+"""Reports for tests: by hand, and any at all."""
+
+from hypothesis import strategies as st
+
+from mig_fleet.model import Report
+from mig_fleet.model.report import ComputeInstance, Gpu, Instance
+
+
+def an_instance(number: int, profile: str, start: int, size: int, devices: tuple[str, ...] | None = None) -> Instance:
+    names = devices if devices is not None else (profile,)
+    return Instance(number, profile, start, size, tuple(ComputeInstance(i, name, 1) for i, name in enumerate(names)))
+
+
+def a_gpu(index: int, *instances: Instance, mig: bool | None = True) -> Gpu:
+    return Gpu(index, f"GPU-{index}", "0x233010DE", "NVIDIA H100 80GB HBM3", 81559, mig, mig, instances, "H100-80GB")
+
+
+def a_report(*gpus: Gpu) -> Report:
+    return Report("gpu-node-1", "580.126.09", "dense-255390f5", "success", gpus)
+
+
+reports = st.builds(
+    Report,
+    st.text(),
+    st.text(),
+    st.none() | st.text(),
+    st.none() | st.text(),
+    st.lists(
+        st.builds(
+            a_gpu, st.integers(0, 7), st.builds(an_instance, st.integers(0, 9), st.text(), st.just(0), st.just(1))
+        ),
+        max_size=3,
+    ).map(tuple),
+    st.lists(st.text()).map(tuple),
+    st.none() | st.text(),
+)

@@ -1,0 +1,14 @@
+"""The benchmark of proofs runs, and proofs and their words are far from slow."""
+
+from itertools import islice
+
+from benchmarks.proofs import FLOOR, measure, measure_words, questions
+from mig_fleet.model import Verdict, prove
+
+
+def test_a_part_of_the_benchmark_stays_far_above_a_tenth_of_its_floor() -> None:
+    part = list(islice(questions(), 0, None, 40))
+    proofs = [prove(*question) for question in part]
+    assert {proof.verdict for proof in proofs} == set(Verdict), "the part must hold questions of every kind"
+    assert measure(part) > FLOOR / 10, "processor time, and a tenth: only a much slower search can fail here"
+    assert measure_words(proofs) > FLOOR / 10

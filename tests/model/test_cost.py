@@ -1,0 +1,147 @@
+"""Capacity and cost: sums that come out."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mig_fleet.model import Layout, capacity, cost, gpus
+from mig_fleet.model.cost import Basis
+from mig_fleet.model.errors import InvalidCount, InvalidRequest, MigError, UnknownGpu, UnknownProfile
+from mig_fleet.model.placement import feasible
+
+ESTABLISHED = [model for model in gpus.all_models() if feasible(model)]
+
+
+def test_the_classic_figure_comes_out() -> None:
+    price = cost.per_slice(2.50, "A100-80GB", {"1g.10gb": 7})["1g.10gb"]
+    assert f"{price:.3f}" == "0.357"
+    assert f"{1 - price / 2.50:.1%}" == "85.7%"
+
+
+@pytest.mark.parametrize(
+    ("profiles", "total"),
+    [
+        ({"1g.10gb": 7}, 1.0),
+        ({"2g.20gb": 3, "1g.10gb": 1}, 1.0),
+        ({"3g.40gb": 2}, 1.0),
+        ({"1g.20gb": 4}, 1.0),
+        ({"4g.40gb": 1, "2g.20gb": 1, "1g.10gb": 1}, 1.0),
+        ({"4g.40gb": 1, "3g.40gb": 1}, 1.0),
+        ({"3g.40gb": 1}, 0.5),
+    ],
+)
+def test_a_gpu_never_earns_more_than_its_price(profiles: dict[str, int], total: float) -> None:
+    shares = cost.shares("H100-80GB", profiles)
+    assert sum(share * profiles[name] for name, share in shares.items()) == pytest.approx(total)
+    assert cost.stranded("H100-80GB", profiles) == pytest.approx(1 - total)
+
+
+@pytest.mark.parametrize(("basis", "share"), [("compute", 3 / 7), ("memory", 4 / 8), ("max", 4 / 8)])
+def test_a_basis_is_what_a_slice_is_charged_by(basis: str, share: float) -> None:
+    assert cost.shares("H100-80GB", {"3g.40gb": 1}, Basis(basis))["3g.40gb"] == pytest.approx(share)
+
+
+def test_parts_of_an_instance_share_its_price() -> None:
+    assert cost.shares("H100-80GB", {"1c.3g.40gb": 3})["1c.3g.40gb"] == pytest.approx(0.5 / 3)
+
+
+@given(st.data(), st.floats(0, 1000), st.sampled_from(list(Basis)))
+def test_used_idle_unallocated_and_stranded_are_the_price(data: st.DataObject, price: float, basis: Basis) -> None:
+    model = data.draw(st.sampled_from(ESTABLISHED))
+    layout = data.draw(st.sampled_from(feasible(model)))
+    busy = {name: data.draw(st.lists(st.floats(0, 1), max_size=count)) for name, count in layout.items()}
+    account = cost.account(price, model, layout, busy, basis)
+    assert math.isclose(account.price, price, rel_tol=1e-9, abs_tol=1e-9)
+    assert min(account.used, account.idle, account.unallocated, account.stranded) >= -1e-9
+
+
+def test_aliases_are_the_slices_they_name() -> None:
+    busy = {"1c.1g.10gb": [0.5], "1g.10gb": [1.0]}
+    account = cost.account(7.0, "H100-80GB", {"1c.1g.10gb": 3, "1g.10gb": 4}, busy)
+    assert cost.shares("H100-80GB", {"1c.1g.10gb": 7}) == cost.shares("H100-80GB", {"1g.10gb": 7})
+    assert (account.used, account.idle, account.unallocated) == pytest.approx((1.5, 0.5, 5.0))
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "why"),
+    [
+        ({"profiles": {"1g.10gb": "7"}}, InvalidCount, "must have a whole number from 0 as its count, found '7'"),
+        ({"profiles": {"1g.10gb": 7.0}}, InvalidCount, "found 7.0"),
+        ({"profiles": None}, InvalidRequest, "profiles must be counted, .* found None"),
+        ({"profiles": {"1g.5gb": 7}}, UnknownProfile, "did you mean '1g.10gb'"),
+        ({"gpu": 5}, UnknownGpu, "unknown GPU model 5"),
+        ({"price": "2.50"}, InvalidRequest, "the price must be a number from 0, found '2.50'"),
+        ({"price": -2.5}, InvalidRequest, "the price must be a number from 0, found -2.5"),
+        ({"price": math.nan}, InvalidRequest, "found nan"),
+        ({"price": True}, InvalidRequest, "found True"),
+        ({"basis": "watts"}, InvalidRequest, "the basis must be one of max, compute, memory, found 'watts'"),
+        ({"basis": ["max"]}, InvalidRequest, r"the basis must be one of max, .* found \['max'\]"),
+        ({"basis": None}, InvalidRequest, "the basis must be one of max, compute, memory, found None"),
+        (
+            {"busy": {"3g.40gb": [1.0]}},
+            InvalidRequest,
+            "busy slices of 3g.40gb must be at most the 0 of the layout, found 1",
+        ),
+        ({"busy": {"1g.10gb": [0.1] * 8}}, InvalidRequest, "must be at most the 7 of the layout, found 8"),
+        ({"busy": {"1g.1gb": [1.0]}}, UnknownProfile, "did you mean '1g.10gb'"),
+        (
+            {"busy": {"1g.10gb": 1.0}},
+            InvalidRequest,
+            "busy slices of 1g.10gb must be numbers from 0 to 1, .* found 1.0",
+        ),
+        ({"busy": {"1g.10gb": ["1"]}}, InvalidRequest, r"found \['1'\]"),
+        ({"busy": {"1g.10gb": [math.nan]}}, InvalidRequest, r"found \[nan\]"),
+        ({"busy": None}, InvalidRequest, "busy must be utilisations by profile, .* found None"),
+    ],
+)
+def test_what_cannot_be_accounted_for_is_refused_in_words(
+    asked: dict[str, Any], error: type[MigError], why: str
+) -> None:
+    proper: dict[str, Any] = {"price": 2.5, "gpu": "H100-80GB", "profiles": {"1g.10gb": 7}, "busy": {"1g.10gb": [0.5]}}
+    assert cost.account(**proper).price == pytest.approx(2.5)
+    with pytest.raises(error, match=why):
+        cost.account(**proper | asked)
+
+
+def test_what_a_meter_says_beyond_full_is_full() -> None:
+    assert cost.account(7.0, "H100-80GB", {"1g.10gb": 7}, {"1g.10gb": [1.2, -0.1]}).used == pytest.approx(1.0)
+
+
+def test_capacity_counts_slices_memory_and_sms_of_all_nodes() -> None:
+    layout = Layout.parse(
+        "some",
+        {
+            "gpu": "H100-80GB",
+            "gpus": [{"devices": [0, 1], "profiles": {"1g.10gb": 7}}, {"devices": [2], "disabled": True}],
+        },
+    )
+    found = capacity.of(layout, gpus_per_node=3, nodes=2)
+    assert found.slices == {"1g.10gb": 28}
+    assert found.whole_gpus == 2
+    offer = found.offers["1g.10gb"]
+    assert (offer.memory_mib, offer.sm_count) == (28 * 9984, 28 * 16)
+
+
+def test_what_no_source_knows_stays_unknown() -> None:
+    offer = capacity.of(Layout.uniform("dense", "H20-96GB", {"1g.12gb": 7}), 8).offers["1g.12gb"]
+    assert (offer.slices, offer.memory_mib, offer.sm_count) == (56, None, None)
+
+
+def test_parts_of_an_instance_add_up_to_it() -> None:
+    found = capacity.of(Layout.uniform("split", "A100-80GB", {"1c.3g.40gb": 3}), 1).offers["1c.3g.40gb"]
+    whole = capacity.of(Layout.uniform("whole", "A100-80GB", {"3g.40gb": 1}), 1).offers["3g.40gb"]
+    assert found.sm_count == whole.sm_count
+    assert found.memory_mib is not None
+    assert whole.memory_mib is not None
+    assert abs(found.memory_mib - whole.memory_mib) < 3
+    assert (found.shared_in, whole.shared_in) == ("3g.40gb", None), "each may use all of the instance's memory"
+    assert (found + found).shared_in == "3g.40gb"
+    assert (found + whole).shared_in is None
+
+
+def test_a_part_that_no_source_lists_has_no_number_of_sms() -> None:
+    offer = capacity.offer(gpus.find("RTX-PRO-6000"), "1c.2g.48gb", 2)
+    assert offer.sm_count is None, "94 are those of the whole instance"

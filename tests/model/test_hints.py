@@ -1,0 +1,100 @@
+"""Names that find nothing: the answer says what would have worked."""
+
+import pickle
+
+import pytest
+
+from mig_fleet.model import gpus
+from mig_fleet.model.errors import UnknownGpu, UnknownProfile
+
+
+@pytest.mark.parametrize(
+    ("gpu", "asked", "near", "reason"),
+    [
+        (
+            "H100-80GB",
+            "1g.5gb",
+            "1g.10gb",
+            "one of eight memory slices on an A100-40GB too, although 1g.20gb looks alike",
+        ),
+        ("H100-80GB", "1g.18gb", "1g.10gb", "the plain 1g of an H200"),
+        ("H100-80GB", "1g.5gb+me", "1g.10gb+me", "suffixes stay"),
+        ("H100-80GB", "2g.10gb", "2g.20gb", "compute slices stay"),
+        ("H100-80GB", "1g.24gb", "1g.20gb", "it means several things, so the nearest in memory"),
+        ("A100-40GB", "1g.20gb", "1g.10gb", "the double-memory 1g, not 4g.20gb"),
+        ("GB200", "1g.25gb", "1g.24gb", "a name of other boards counts"),
+        ("GB200", "1g.22gb", "1g.23gb", "and so does the catalog's own"),
+        ("H100-80GB", "1c.3g.20gb", "1c.3g.40gb", "parts of an instance stay parts"),
+        ("H100-80GB", "3c.4g.40gb", "4g.40gb", "a 4g has no part of three slices"),
+        ("RTX-PRO-6000", "1g.24gb+foo", "1g.24gb+gfx", "a suffix that is none has the nearest spelling"),
+    ],
+)
+def test_an_unknown_profile_answers_with_the_one_of_the_same_slices(
+    gpu: str, asked: str, near: str, reason: str
+) -> None:
+    with pytest.raises(UnknownProfile) as refused:
+        gpus.find(gpu).profile(asked)
+    assert f"unknown MIG profile '{asked}'; did you mean '{near}'?" in str(refused.value), reason
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [
+        ("H100-80G", "'H100-80GB'"),
+        ("A100 80 GB", "'A100-80GB'"),
+        ("NVIDIA H100 80GB HBM", "'NVIDIA H100 80GB HBM3' (H100-80GB)"),
+        ("NVIDIA A100-SXM4-80G", "'NVIDIA A100-SXM4-80GB' (A100-80GB)"),
+        ("NVIDIA H200 NVLL", "'NVIDIA H200 NVL' (H200-141GB)"),
+        ("H100-SXM5-80GB", "'H100-80GB'"),
+        ("RTX PRO 6000 Blackwel", "'RTX PRO 6000 Blackwell-96GB'"),
+        ("0x2330", "'0x233010DE' (H100-80GB)"),
+        ("2330", "'0x233010DE' (H100-80GB)"),
+        ("233010DE", "'0x233010DE' (H100-80GB)"),
+        ("0x10DE2330", "'0x233010DE' (H100-80GB)"),
+        ("10de:2330", "'0x233010DE' (H100-80GB)"),
+        ("2330:10de", "'0x233010DE' (H100-80GB)"),
+        ("0x20b2", "'0x20B210DE' (A100-80GB)"),
+        (0x233010DE, '"0x233010DE", in quotes'),
+        (0x2330, '"0x233010DE", in quotes'),
+    ],
+)
+def test_an_unknown_gpu_answers_with_a_name_that_works(word: object, near: str) -> None:
+    with pytest.raises(UnknownGpu) as refused:
+        gpus.find(word)  # type: ignore[arg-type]
+    assert f"; did you mean {near}? (known: " in str(refused.value)
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
+
+
+@pytest.mark.parametrize("word", ["NVIDIA", "L40S", "0x9999", "", None, True, -5, 5, 10**40, ["H100"], "H300"])
+def test_what_resembles_nothing_gets_no_guess(word: object) -> None:
+    with pytest.raises(UnknownGpu) as refused:
+        gpus.find(word)  # type: ignore[arg-type]
+    assert "did you mean" not in str(refused.value)
+    assert "H100-80GB" in str(refused.value), "the list of all models is there"
+
+
+def test_a_part_of_an_instance_is_found_only_where_it_exists() -> None:
+    assert gpus.find_profile("1c.2g.12gb").name == "2g.12gb"
+    ((meaning, models),) = gpus.meanings("1c.2g.12gb").items()
+    assert meaning == (
+        "2 of 4 compute and 2 of 4 memory slices, 28 SMs, at most 2; "
+        "1c.2g.12gb is 1 of its 2 compute slices, 14 SMs, at most 2 in one instance"
+    )
+    assert [model.short for model in models] == ["A30-24GB"]
+    assert gpus.meanings("1c.1g.6gb") == gpus.meanings("1g.6gb"), "an alias of the whole instance"
+    for impossible in ("2c.1g.6gb", "4c.2g.12gb", "3c.4g.40gb"):
+        with pytest.raises(UnknownProfile, match=f"unknown MIG profile '{impossible}'; did you mean"):
+            gpus.find_profile(impossible)
+
+
+def test_a_name_of_some_boards_only_is_told_with_the_boards() -> None:
+    ((meaning, models),) = gpus.meanings("3g.95gb").items()
+    assert (
+        meaning
+        == "3 of 7 compute and 4 of 8 memory slices, at most 2; GB200-186GB: 3g.95gb on early and some other boards"
+    )
+    assert gpus.find_profile("3g.95gb") is models[0].profile("3g.93gb")
+    (plain,) = gpus.meanings("1g.23gb")
+    assert plain.endswith("; GB200-186GB: 1g.24gb on early and some other boards"), "B200 and GB200 have the same slice"
+    assert any("GB200-186GB" in [model.short for model in models] for models in gpus.meanings("1g.24gb").values())

@@ -1,0 +1,27 @@
+"""What is imported is data: no name, however odd, may become syntax of the stack file."""
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mig_fleet.model.imports import stack_file
+from mig_fleet.model.imports.pools import ImportedPool
+from mig_fleet.model.layouts import Layout
+
+DENSE = Layout.parse("dense", {"gpu": "H100-80GB", "all": {"1g.10gb": 7}})
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=12)
+
+
+@given(nodes=st.lists(NAMES, min_size=1, max_size=3), left=st.lists(NAMES, max_size=2))
+def test_every_name_is_read_back_as_itself_and_every_remark_stays_a_remark(nodes: list[str], left: list[str]) -> None:
+    pool = ImportedPool("pool", "H100-80GB", 8, "dense", tuple(nodes))
+    document = yaml.safe_load(stack_file([DENSE], [pool], left))
+    assert document.keys() == {"config"}
+    assert document["config"]["mig-fleet:pools"]["pool"]["nodes"] == nodes
+
+
+def test_a_name_with_a_comma_stays_one_name() -> None:
+    pool = ImportedPool("pool", "H100-80GB", 8, "dense", ("a, b",))
+    text = stack_file([DENSE], [pool], ["x\nconfig: {evil: 2}"])
+    assert yaml.safe_load(text)["config"]["mig-fleet:pools"]["pool"]["nodes"] == ["a, b"]
+    assert "\nconfig: {evil" not in text

@@ -1,0 +1,122 @@
+"""The report: canonical, strict, and the same shape of counts as a layout."""
+
+import json
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from mig_fleet.model import Layout, Report
+from mig_fleet.model.errors import InvalidReport
+from mig_fleet.model.report import instances_from_json, profile_name
+from tests.model.reports import a_gpu, a_report, an_instance, reports
+
+
+def test_counts_have_the_shape_of_a_layout() -> None:
+    layout = Layout.parse(
+        "some",
+        {
+            "gpu": "H100-80GB",
+            "gpus": [{"devices": [0], "profiles": {"3g.40gb": 2}}, {"devices": [1], "disabled": True}],
+        },
+    )
+    gpus = [a_gpu(1, mig=False), a_gpu(0, an_instance(1, "3g.40gb", 0, 4), an_instance(2, "3g.40gb", 4, 4))]
+    assert a_report(*gpus).counts() == layout.per_gpu(2), "by index, whatever the order NVML was read in"
+
+
+def test_a_gpu_instance_without_a_compute_instance_counts_for_nothing() -> None:
+    assert a_report(a_gpu(0, an_instance(1, "3g.40gb", 0, 4, ()))).counts() == ({},)
+
+
+def test_parts_of_an_instance_are_counted_as_mig_parted_counts_them() -> None:
+    split = an_instance(1, "3g.40gb", 0, 4, ("1c.3g.40gb", "1c.3g.40gb"))
+    assert a_report(a_gpu(0, split)).counts() == ({"1c.3g.40gb": 2},)
+
+
+def test_a_gpu_that_cannot_do_mig_has_no_counts() -> None:
+    assert a_report(a_gpu(0, mig=None)).counts() == (None,)
+
+
+@given(reports)
+def test_what_is_written_reads_back_equal_and_equal_reports_are_equal_bytes(report: Report) -> None:
+    text = report.to_json()
+    assert "\n" not in text
+    assert Report.from_json(text) == report
+    assert Report.from_json(text).to_json() == text
+    assert pickle.loads(pickle.dumps(report)) == report
+
+
+def broken(**changes: Any) -> str:
+    data = json.loads(a_report(a_gpu(0, an_instance(1, "1g.10gb", 0, 1))).to_json())
+    for path, value in changes.items():
+        target: Any = data
+        *steps, last = path.split("__")
+        for step in steps:
+            target = target[int(step)] if step.isdecimal() else target[step]
+        if value is ...:
+            del target[last]
+        else:
+            target[last] = value
+    return json.dumps(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "it is not JSON"),
+        ("[" * 100_000, "it is nested too deeply"),
+        ("[]", "must be a mapping"),
+        (broken(version=2), "version: found 2, this release reads 1; is the probe of the same release?"),
+        (broken(version=True), "version: must be a whole number, found True"),
+        (broken(node=...), "node: is missing"),
+        (broken(surplus=1), "surplus: is not a key here"),
+        (broken(gpus={}), "gpus: must be a list"),
+        (broken(gpus__0__index="0"), "gpus[0].index: must be a whole number, found '0'"),
+        (broken(gpus__0__mig_mode_current=1), "gpus[0].mig_mode_current: must be true or false"),
+        (broken(gpus__0__instances__0__start=...), "gpus[0].instances[0].start: is missing"),
+        (broken(gpus__0__instances__0__compute_instances__0__slices=None), "compute_instances[0].slices: must be"),
+        (broken(errors=[1]), "errors[0]: must be a text, found 1"),
+        (broken(errors=...), "errors: is missing; it must be a list"),
+    ],
+)
+def test_a_report_that_is_not_ours_is_refused_at_its_place(text: str, says: str) -> None:
+    with pytest.raises(InvalidReport) as refused:
+        Report.from_json(text)
+    assert says in str(refused.value)
+    assert pickle.loads(pickle.dumps(refused.value)).path == refused.value.path
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[", "it is not JSON"),
+        (b"\xff", "it is not JSON"),
+        ("[" * 100_000, "it is nested too deeply"),
+        ("{}", "instances: must be a list"),
+        ("[{}]", "instances[0].gpu_instance_id: is missing"),
+    ],
+)
+def test_instances_that_are_not_ours_are_refused_at_their_place(text: str | bytes, says: str) -> None:
+    with pytest.raises(InvalidReport) as refused:
+        instances_from_json(text)
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("pci_id", "nvml_id", "nvml_name", "name"),
+    [
+        ("0x233010DE", 19, None, "1g.10gb"),
+        ("0x233010DE", 20, None, "1g.10gb+me"),
+        ("0x233010DE", 9, "MIG 3g.40gb", "3g.40gb"),
+        ("0x294110DE", 19, "MIG 1g.24gb", "1g.24gb"),
+        ("0x00000000", 19, "MIG 1g.10gb", "1g.10gb"),
+        ("0x00000000", 19, None, "unknown(19)"),
+        ("0x233010DE", 99, None, "unknown(99)"),
+        ("0x233010DE", 19, "gibberish", "1g.10gb"),
+    ],
+)
+def test_an_instance_is_named_by_the_driver_else_by_the_catalog(
+    pci_id: str, nvml_id: int, nvml_name: str | None, name: str
+) -> None:
+    assert profile_name(pci_id, nvml_id, nvml_name) == name
