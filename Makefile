@@ -1,7 +1,8 @@
 # Each target does its own set-up and is safe to repeat.
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: help setup up preview down test test-fast benchmark benchmark-preview fault-table check format lock toolchain clean
+.PHONY: help setup up preview down test test-fast test-engine coverage benchmark benchmark-preview fault-table check format
+.PHONY: lock upgrade toolchain changelog release-check clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,8 +35,15 @@ test: $(READY) ## every test, those on the real engine included
 	@$(BIN)/mig-fleet toolchain engine kube etcd provider mig-parted
 	@$(BIN)/python -m pytest
 
-test-fast: $(READY) ## the tests that need no engine (seconds)
+test-fast: $(READY) ## the tests that need no engine and no build (a minute)
 	@$(BIN)/python -m pytest -m "not engine and not slow"
+
+test-engine: $(READY) ## the tests that `make coverage` does not run (minutes)
+	@$(BIN)/mig-fleet toolchain engine kube etcd provider mig-parted
+	@$(BIN)/python -m pytest -m "engine or slow"
+
+coverage: $(READY) ## `make test-fast`, and the lines it does not reach; fails below the floor in pyproject.toml
+	@$(BIN)/python -m pytest -m "not engine and not slow" --cov --cov-report=term:skip-covered
 
 benchmark: $(READY) ## what proofs and readings cost; fails where a bound is broken (half a minute)
 	@$(BIN)/python -m benchmarks.proofs
@@ -45,7 +53,7 @@ benchmark-preview: $(READY) ## a preview over a thousand nodes beside that of an
 	@$(BIN)/mig-fleet toolchain engine kube etcd
 	@$(BIN)/python -m benchmarks.preview
 
-fault-table: $(READY) ## docs/faults.md anew, from faults played on simulated nodes (minutes)
+fault-table: $(READY) ## write docs/faults.md from faults on simulated nodes (minutes)
 	@MIG_FLEET_WRITE_FAULTS=yes $(BIN)/python -m pytest -q tests/faults/test_faults.py tests/faults/test_document.py
 
 check: $(READY) ## lint, types, layers
@@ -58,12 +66,21 @@ format: $(READY) ## let ruff put the code in order
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: ## resolve the dependencies anew (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --group dev --no-annotate --no-header \
-		--no-emit-index-url --upgrade --output-file requirements.lock pyproject.toml
+lock: ## write requirements.lock; versions stay where they still fit (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --extra simulator --group dev --no-annotate \
+		--no-header --no-emit-index-url $(UPGRADE) --output-file requirements.lock pyproject.toml
+
+upgrade: UPGRADE := --upgrade
+upgrade: lock ## write requirements.lock with the newest versions that fit (needs uv)
 
 toolchain: $(READY) ## find, download or build the engine, the provider and the control plane
 	@$(BIN)/mig-fleet toolchain
+
+changelog: $(READY) ## show the changelog entry that the fragments in changelog.d/ make
+	@$(BIN)/towncrier build --draft
+
+release-check: $(READY) ## build, check and compare with the tag as a release does, without publishing
+	@$(BIN)/python tools/release.py --dry-run
 
 clean: ## forget the environment and the local state (run `make down` first)
 	rm -rf $(VENV) .mig-fleet

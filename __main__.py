@@ -1,4 +1,4 @@
-"""mig-fleet: the stack's settings become components, and the components' findings its outputs."""
+"""The Pulumi program: settings → components → outputs."""
 
 import sys
 
@@ -7,11 +7,11 @@ import pulumi
 from mig_fleet.stack_file import fleet, membership
 from mig_fleet.stack_file.problems import InvalidSettings
 from mig_fleet.stacks import program
-from mig_fleet.stacks.interrupt import quiet
+from mig_fleet.stacks.interrupt import exit_silently_on_interrupt
 
-quiet()
+exit_silently_on_interrupt()
 try:
-    declared = membership.joined(fleet.from_pulumi(), f"stack '{pulumi.get_stack()}'")
+    declared = membership.resolve_nodes(fleet.from_pulumi(), f"stack '{pulumi.get_stack()}'")
 except InvalidSettings as exc:
     pulumi.log.error(str(exc))
     sys.exit(32)  # Pulumi's "the reason has been given": no second message, no traceback

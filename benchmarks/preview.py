@@ -1,17 +1,17 @@
-"""A no-op `pulumi preview` of pools over 1,000 nodes, beside those of three programs without any, in the same run.
+"""A `pulumi preview` without changes of pools over 1,000 nodes, compared with three programs without pools.
 
     python -m benchmarks.preview [--nodes 1000] [--pools 1] [--runs 5]
 
-The control plane is real (API server and etcd), the nodes are objects on it: as GPU Feature Discovery, MIG Manager, the
-kubelet and the probe leave nodes of eight H100 that are cut as declared. Four programs (`benchmarks.programs`) take
-turns: empty; idle, with dynamic resources that do nothing; floor, which also asks for all nodes and reports; and the
-pools. All are deployed first; what is timed is a preview that finds nothing to do, which for the pools means to look at
-every node and every report. Beside the time on the clock stands that of the processors, which what else runs on the
-machine does not change.
+The control plane is real (API server and etcd). The nodes are objects on it, with what GPU Feature Discovery, MIG
+Manager, the kubelet and the probe write for nodes of eight H100 that have their declared layout. Four programs
+(`benchmarks.programs`) take turns: empty; idle, with dynamic resources that do nothing; floor, which also lists all
+nodes and reports; and the pools. All are deployed first. Measured is a preview without changes, in which the pools
+observe every node and every report. Processor time is printed too, because other work on the machine does not change
+it.
 
-What looks at the fleet from a dynamic provider with this client can hardly be faster than the floor. Exits 1 when the
-median preview of the pools takes more than 1.5 times that of the empty program, or when Pulumi's state holds more than
-1 KB per node.
+A dynamic provider that observes the fleet with this client can hardly be faster than the floor. Exits 1 when the median
+preview of the pools takes more than 1.5 times that of the empty program, or when Pulumi's state holds more than 1 KB
+per node.
 """
 
 import argparse
@@ -32,28 +32,28 @@ from mig_fleet.model.strategy import Strategy
 from mig_fleet.simulator.api import Api, Json
 from mig_fleet.simulator.control_plane import ControlPlane
 
-MOST_TIMES_EMPTY = 1.5
-MOST_BYTES_PER_NODE = 1024
+MAX_TIMES_EMPTY = 1.5
+MAX_BYTES_PER_NODE = 1024
 GPUS = 8
 LAYOUT = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
 OPERATOR = "gpu-operator"
 REPORTS = "mig-fleet"
-AT_ONCE = 32
+PARALLEL_REQUESTS = 32
 
 
 def a_node(name: str) -> Json:
-    """What the API server would hold of a node whose layout is done."""
+    """The Node object of a node that has its layout."""
     allocatable = {key: str(count) for key, count in LAYOUT.allocatable(GPUS, Strategy.MIXED).items()}
     found = {labels.CONFIG: LAYOUT.config_name, labels.STATE: "success", labels.CAPABLE: "true"}
-    room = {"cpu": "128", "memory": "1056Gi", "pods": "110", **allocatable}
+    capacity = {"cpu": "128", "memory": "1056Gi", "pods": "110", **allocatable}
     images = [{"names": [f"registry.example/team/image-{n}@sha256:{n:064x}"], "sizeBytes": n} for n in range(50)]
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": {**found, **LAYOUT.gfd_labels(GPUS, Strategy.MIXED)}},
         "status": {
-            "capacity": room,
-            "allocatable": room,
+            "capacity": capacity,
+            "allocatable": capacity,
             "conditions": [{"type": "Ready", "status": "True"}],
             "images": images,
         },
@@ -61,7 +61,7 @@ def a_node(name: str) -> Json:
 
 
 def a_report(name: str, uid: str) -> Json:
-    """What the node's probe would have published."""
+    """The ConfigMap that the node's probe would have written."""
     slices = tuple(Instance(n + 7, "1g.10gb", n, 1, (ComputeInstance(0, "1g.10gb", 1),)) for n in range(7))
     gpus = tuple(
         Gpu(index, f"GPU-{uid[:-1]}{index}", "0x233010DE", "NVIDIA H100 80GB HBM3", 81559, True, True, slices)
@@ -78,22 +78,22 @@ def a_report(name: str, uid: str) -> Json:
 
 async def populate(directory: Path, names: list[str]) -> None:
     """Create every node and its report."""
-    room = asyncio.Semaphore(AT_ONCE)
+    limit = asyncio.Semaphore(PARALLEL_REQUESTS)
     async with Api(directory) as api:
         for namespace in (OPERATOR, REPORTS):
             await api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
 
         async def one(name: str) -> None:
-            async with room:
-                made = await api.create("/api/v1/nodes", a_node(name))
-                report = a_report(name, made["metadata"]["uid"])
+            async with limit:
+                created = await api.create("/api/v1/nodes", a_node(name))
+                report = a_report(name, created["metadata"]["uid"])
                 await api.create(f"/api/v1/namespaces/{REPORTS}/configmaps?fieldManager={labels.PROBE}", report)
 
         await asyncio.gather(*map(one, names))
 
 
 async def measure(folder: Path, names: list[str], count: int, runs: int) -> tuple[list[list[Cost]], float]:
-    """The previews of each program, in their order, and bytes of state per node."""
+    """The costs of each program's previews, in the order of the programs, and the bytes of state per node."""
     work = await asyncio.to_thread(toolchain.workspace, ROOT)
     plane = ControlPlane(folder / "cluster", work.bin)
     plane.directory.mkdir()
@@ -131,21 +131,20 @@ def main() -> int:
         costs, per_node = asyncio.run(measure(Path(folder), names, chosen.pools, chosen.runs))
     names_of = ("empty", "idle", "floor", f"{chosen.nodes} nodes in {chosen.pools} pool(s)")
     for what, paid in zip(names_of, costs, strict=True):
-        print(f"{what}: {told(paid)}")
+        print(f"{what}: {summary(paid)}")
     empty, idle, floor, times = (median(cost.seconds for cost in paid) for paid in costs)
     idle, floor, times = idle / empty, floor / empty, times / empty
-    print(f"preview: {times:.2f} times an empty program's (bound {MOST_TIMES_EMPTY})")
-    print(f"of which nothing here can do without: {idle:.2f} (idle), {floor:.2f} (floor)")
-    print(f"state: {per_node:.0f} bytes per node (bound {MOST_BYTES_PER_NODE})")
-    return 0 if times <= MOST_TIMES_EMPTY and per_node <= MOST_BYTES_PER_NODE else 1
+    print(f"preview: {times:.2f} times an empty program's (bound {MAX_TIMES_EMPTY})")
+    print(f"lower bounds: {idle:.2f} (idle), {floor:.2f} (floor)")
+    print(f"state: {per_node:.0f} bytes per node (bound {MAX_BYTES_PER_NODE})")
+    return 0 if times <= MAX_TIMES_EMPTY and per_node <= MAX_BYTES_PER_NODE else 1
 
 
-def told(paid: list[Cost]) -> str:
+def summary(paid: list[Cost]) -> str:
     times = sorted(cost.seconds for cost in paid)
     busy = median(cost.processor_s for cost in paid)
-    return (
-        f"median {median(times):.2f} s of {len(times)} ({times[0]:.2f} to {times[-1]:.2f}), {busy:.2f} s of processor"
-    )
+    spread = f"{times[0]:.2f} to {times[-1]:.2f}"
+    return f"median {median(times):.2f} s of {len(times)} ({spread}), {busy:.2f} s of processor time"
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What one reading of the probe costs a node: 8 GPUs with 7 slices each, through the simulated NVML library.
+"""The cost of one reading of the probe: 8 GPUs with 7 slices each, through the simulated NVML library.
 
     python -m benchmarks.probe_read [--runs 200]
 
-The packed program is measured as a node runs it, on a bare Python: the time from opening NVML to the finished report,
-and the resident memory of the process that does it. An idle Python of the same machine stands beside it. A real driver
-adds the time of its own calls, whose number is printed.
+The packed program is measured as a node runs it, on a bare Python: the time from initializing NVML to the finished
+report, and the resident memory of the reading process, next to that of an idle Python on the same machine. A real
+driver adds the time of its own calls; their number is printed.
 
 Exits 1 when the median reading takes more than 30 ms, or the process more than 40 MB at its peak.
 """
@@ -34,8 +34,9 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import pynvml  # first, as in the packed program
 import json, pathlib, time
-from mig_fleet.probe import apart, nvml, watch
-apart.all_models()  # as the parent of every reading does
+from mig_fleet.probe import nvml, watch
+from mig_fleet.model.gpus import all_models
+all_models()  # as in the process that forks each reading
 
 def once():
     started = time.perf_counter()
@@ -48,12 +49,12 @@ seconds = []
 slices = [once() for _ in range(int(sys.argv[2]))][-1]
 peak = next(line for line in pathlib.Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 
-calls, asked = 0, nvml.pynvml._nvmlGetFunctionPointer
-def counted(name):
+calls, get_function = 0, pynvml._nvmlGetFunctionPointer
+def count(name):
     global calls
     calls += 1
-    return asked(name)
-nvml.pynvml._nvmlGetFunctionPointer = counted
+    return get_function(name)
+pynvml._nvmlGetFunctionPointer = count
 once()
 print(json.dumps({"seconds": seconds[:-1], "slices": slices, "peak_kb": int(peak.split()[1]), "calls": calls}))
 """
@@ -61,7 +62,7 @@ print(json.dumps({"seconds": seconds[:-1], "slices": slices, "peak_kb": int(peak
 
 @dataclass(frozen=True)
 class Reading:
-    """Seconds of each reading in the order they were made; memory in MB of 10^6 bytes."""
+    """Seconds of each reading in order; memory in MB of 10^6 bytes."""
 
     seconds: list[float]
     slices: int
@@ -75,7 +76,7 @@ class Reading:
 
 
 def measure(runs: int) -> Reading:
-    """Pack the probe, write a driver's state, and read it so often in one process of a bare Python."""
+    """Pack the probe, write a driver's state, and read it ``runs`` times in one process of a bare Python."""
     driver = Driver("580.126.09", 13000, [new_gpu("a-node", index, "H100-80GB") for index in range(GPUS)])
     for gpu in driver.gpus:
         gpu.set_mode(True)
@@ -111,11 +112,11 @@ def main() -> int:
     found = measure(parser.parse_args().runs)
     print(f"{GPUS} GPUs, {found.slices} slices, {found.calls} calls of NVML per reading")
     print(
-        f"time: {found.median_ms / MOST_MS:.2f} of what is allowed: median {found.median_ms:.1f} ms of "
+        f"time: {found.median_ms / MOST_MS:.2f} of the bound: median {found.median_ms:.1f} ms of "
         f"{len(found.seconds)}, the first {found.seconds[0] * 1000:.1f} ms (bound {MOST_MS:.0f} ms)"
     )
     print(
-        f"memory: {found.peak_mb / MOST_MB:.2f} of what is allowed, {found.peak_mb / found.idle_mb:.1f} times an idle "
+        f"memory: {found.peak_mb / MOST_MB:.2f} of the bound, {found.peak_mb / found.idle_mb:.1f} times an idle "
         f"Python: {found.peak_mb:.1f} MB at its peak (bound {MOST_MB:.0f} MB)"
     )
     return 0 if found.median_ms <= MOST_MS and found.peak_mb <= MOST_MB else 1

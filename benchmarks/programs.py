@@ -1,9 +1,9 @@
 """The programs whose previews are compared: each does what the one before does, and more.
 
-``EMPTY`` imports Pulumi. ``IDLE`` has as many dynamic resources as a layout file and a pool of five waves, each behind
-the one before, that do nothing. ``FLOOR`` also asks the cluster for all nodes and reports, with the Kubernetes client,
-loaded as cheaply as it can be, and both at once, and throws the answers away unread. ``POOLED`` is the layout file and
-pools.
+``EMPTY`` imports Pulumi. ``IDLE`` has as many dynamic resources as a layout file and a pool of five waves; they do
+nothing, and each depends on the one before. ``FLOOR`` also lists all nodes and all reports with the Kubernetes client,
+which it loads as cheaply as possible; it sends both requests in parallel and does not parse the answers. ``POOLED`` has
+the layout file and pools.
 """
 
 EMPTY = "import pulumi\n"
@@ -26,7 +26,7 @@ FLOOR = """
 import pulumi
 from pulumi.dynamic import CheckResult, CreateResult, Resource, ResourceProvider
 
-class Looks(ResourceProvider):
+class Observer(ResourceProvider):
     def check(self, olds, news):
         if news["first"]:
             import gc
@@ -52,7 +52,7 @@ class Nothing(Resource, module="idle", name="Nothing"):
 before = []
 for number in range(11):
     after = pulumi.ResourceOptions(depends_on=before)
-    before = [Nothing(Looks(), f"idle-{{number}}", {{"first": number == 0}}, after)]
+    before = [Nothing(Observer(), f"idle-{{number}}", {{"first": number == 0}}, after)]
 """
 POOLED = """
 import json
@@ -65,11 +65,18 @@ from mig_fleet.model.layouts import Layout
 from mig_fleet.model.strategy import Strategy
 
 dense = Layout.uniform("dense", "H100-80GB", {{"1g.10gb": 7}})
-where = {{"cluster": {{"kubeconfig": "{kubeconfig}"}}, "namespace": "{operator}", "reports": "{reports}"}}
-layouts = MigLayouts("layouts", {{**where, "file": parted.dump([dense])}})
+cluster = {{"kubeconfig": "{kubeconfig}"}}
+layouts = MigLayouts("layouts", {{
+    "cluster": cluster,
+    "namespace": "{operator}",
+    "reportsNamespace": "{reports}",
+    "file": parted.dump([dense]),
+}})
 for name, nodes in json.loads(Path("pools.json").read_text()).items():
     pool = Pool(name, {{
-        **where,
+        "cluster": cluster,
+        "namespace": "{operator}",
+        "reports_namespace": "{reports}",
         "gpu": "H100-80GB",
         "gpus_per_node": {gpus},
         "nodes": nodes,
@@ -77,5 +84,5 @@ for name, nodes in json.loads(Path("pools.json").read_text()).items():
         "strategy": Strategy.MIXED,
         "rollout": {{"max_unavailable": "25%"}},
     }}, pulumi.ResourceOptions(depends_on=[layouts]))
-    pulumi.export(name, pool.realized)
+    pulumi.export(name, pool.slices)
 """

@@ -1,13 +1,13 @@
-"""Assignment: the label that tells MIG Manager what to do, on one wave's nodes. Its path and class names are state.
+"""Assignment: the config label on one wave's nodes. PINNED: this module's path and its class names are state.
 
 Pulumi stores the provider by module path and class name, and loads it from the *old* state on destroy: never move or
 rename either. The provider keeps no attributes, because they would be stored too.
 
-A preview that finds nothing to do needs none of what a change needs, so that is imported where something is to be done.
+A preview that finds nothing to do needs none of the steps of a change, so they are imported in the methods.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NotRequired
+from collections.abc import Iterable
+from typing import Any
 
 import pulumi
 from pulumi.dynamic import (
@@ -20,123 +20,122 @@ from pulumi.dynamic import (
 )
 
 from mig_fleet.cluster.errors import ClusterError
-from mig_fleet.components.preview import address, checked
-from mig_fleet.observed.ownership import RETAIN, relabelled, spared, taken
-from mig_fleet.observed.snapshot import Look, look
-from mig_fleet.rollout.wave import WaveArgs, reports_of
+from mig_fleet.components.preview import check_wave, connection_of
+from mig_fleet.observed.differences import assignment_drift, removed_nodes, taken_over
+from mig_fleet.observed.ownership import belongs_to_another_wave, owned_by
+from mig_fleet.observed.snapshot import Snapshot, observe
+from mig_fleet.rollout.wave import Props, Wave, stored
 
-Props = dict[str, Any]
-READ_ONLY = ("staying", "declared")
-"""Inputs that only `check` reads."""
+CHECK_ONLY = ("stayingNodes", "declaredNodes")
+"""Inputs that only `check` reads; they are not stored.
 
-
-class AssignmentArgs(WaveArgs):
-    """One wave's wish."""
-
-    config: str
-    """The config name that the nodes shall carry."""
-    staying: NotRequired[list[str]]
-    """The pool's nodes that keep what they offer in this update; read by each preview, and kept in no state."""
-    declared: NotRequired[str]
-    """Every node of the stack's pools, with blanks between: one text, because each wave is told. Read and kept like
-    ``staying``."""
-    on_delete: NotRequired[str]
-    """``retain`` the label (default), ``disable`` MIG, or ``restore`` the config from before our first write."""
+``stayingNodes``: the pool's nodes that keep what they offer in this update. ``declaredNodes``: every node of the
+stack's pools, separated by blanks: one text, because each wave gets it."""
 
 
 class AssignmentProvider(ResourceProvider):
-    """Writes `nvidia.com/mig.config`; every step may be repeated, and a node that is right is left alone."""
+    """Writes `nvidia.com/mig.config`. Every step can be repeated, and a node that is right is left alone."""
 
     serialize_as_secret_always = False
 
     def check(self, olds: Props, news: Props) -> CheckResult:
-        """Called for every wave in each preview and each up. Adds ``drift`` when someone else changed a label, and what
-        a planned change will do to whom.
+        """Called for every wave in each preview and each up. Adds ``drift`` if others changed a node, and the impact of
+        a planned change.
         """
-        staying, declared = news.get("staying") or [], (news.get("declared") or "").split()
-        found = checked(
+        staying, declared = news.get("stayingNodes") or [], (news.get("declaredNodes") or "").split()
+        found = check_wave(
             olds,
-            {key: value for key, value in news.items() if key not in READ_ONLY},
-            _wish,
-            lambda wave: relabelled(_look(wave), wave, declared),
-            lambda wave: _foreseen(wave, staying),
+            {key: value for key, value in news.items() if key not in CHECK_ONLY},
+            _desired,
+            lambda wave: _drift(wave, declared),
+            lambda wave: _impact(wave, staying),
         )
         try:
-            return CheckResult({**found.inputs, **_disputed(olds, news, found.inputs)}, found.failures)
+            return CheckResult({**found.inputs, **_ownership(olds, news, found.inputs, declared)}, found.failures)
         except ClusterError:
             return found
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
-        """An update when the wish differs or `check` saw drift; never a replacement, the nodes survive it."""
-        return DiffResult(changes=_wish(olds) != _wish(news) or bool(news.get("drift")))
+        """An update if the desired state differs or `check` found drift; never a replacement, the nodes survive it."""
+        return DiffResult(changes=_of(olds) != _of(news) or bool(news.get("drift")))
 
     def create(self, props: Props) -> CreateResult:
         from mig_fleet.rollout.assign import assign
 
-        return CreateResult(props["wave"], assign(props))
+        assign(Wave.from_properties(props))
+        return CreateResult(props["wave"], stored(props))
 
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
-        """Nodes that are taken out now are released by a later update: in this one another wave may take them over, and
-        cut them only once. Those of an earlier one go first: where they cannot, nothing was cut.
+        """Nodes that leave the wave in this update are released by a later one: in this one another wave may take them
+        over, so that they are reconfigured only once. Those that left earlier are released before anything else.
         """
         from mig_fleet.rollout.assign import assign
 
-        return UpdateResult(assign(news, olds))
+        assign(Wave.from_properties(news), Wave.from_properties(olds))
+        return UpdateResult(stored(news))
 
     def delete(self, _id: str, props: Props) -> None:
         """Called when a wave leaves the stack, and on destroy, while MIG Manager still runs."""
         from mig_fleet.rollout.assign import release
 
-        release(props)
+        release(Wave.from_properties(props))
 
 
 class Assignment(Resource, module="mig", name="Assignment"):
     """The nodes of one wave carry one config name."""
 
-    config: pulumi.Output[str]
     nodes: pulumi.Output[list[str]]
 
-    def __init__(self, name: str, args: AssignmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        props = {"on_delete": RETAIN, "timeout_s": 300, **args}
-        super().__init__(AssignmentProvider(), name, dict(props), opts)
+    def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(AssignmentProvider(), name, props, opts)
 
 
-def _disputed(olds: Props, news: Props, props: Props) -> Props:
-    """What is to be known of nodes whose mark is not that of the wave which declares them (`observed.ownership`).
+def _ownership(olds: Props, news: Props, inputs: Props, declared: Iterable[str]) -> Props:
+    """What `update` must know of nodes whose owner is not the wave that declares them.
 
-    A wave that waits takes its own back even where nothing else makes it an update: the wave that has them may be
+    A wave that waits takes its nodes back even if nothing else makes it an update: the wave that owns them may be
     deleted in this one.
     """
-    if not olds or pulumi.runtime.rpc.contains_unknowns(props):
+    if not olds or pulumi.runtime.rpc.contains_unknowns(inputs):
         return {}
+    wave = Wave.from_properties(inputs)
+    nodes = _observe(wave).nodes
     waits = bool(news.get("held")) or news.get("blocked") is True
-    if waits and "drift" not in props and _wish(olds) == _wish(props):
-        lines = taken(_look(props), props, news["nodes"])
-        return {"drift": lines, "blocked": True} if lines else {}
-    declared = (news.get("declared") or "").split()
-    names = spared(_look(props), props, olds, declared) if declared else []
-    return {"spared": names} if names else {}
+    if waits and "drift" not in inputs and _of(olds) == _desired(wave):
+        members = [nodes[name] for name in wave.members if name in news["nodes"] and name in nodes]
+        lost = [str(taken_over(node, wave.wave)) for node in members if belongs_to_another_wave(node, wave.wave)]
+        return {"drift": lost, "blocked": True} if lost else {}
+    elsewhere = {*declared} & owned_by(wave.wave, nodes, {*wave.members, *Wave.from_properties(olds).members}).keys()
+    return {"ownedElsewhere": sorted(elsewhere)} if elsewhere else {}
 
 
-def _look(props: Mapping[str, Any]) -> Look:
-    return look(props["cluster"], reports_of(props))
+def _drift(wave: Wave, declared: Iterable[str]) -> list[object]:
+    nodes = _observe(wave).nodes
+    leaving = owned_by(wave.wave, nodes, {*wave.members, *declared}).values()
+    return [*assignment_drift(wave.wave, wave.config, wave.nodes, nodes, removed_nodes(leaving, wave.on_delete))]
 
 
-def _foreseen(props: Props, staying: Iterable[str]) -> dict[str, list[str]]:
-    """Whom a planned change disturbs; pods are asked for only when there is one."""
-    seen = _look(props)
-    if all(name in seen.nodes and seen.nodes[name].config == props["config"] for name in props["nodes"]):
+def _impact(wave: Wave, staying: Iterable[str]) -> dict[str, list[str]]:
+    """Pods are listed only if a node changes."""
+    seen = _observe(wave)
+    if all(name in seen.nodes and seen.nodes[name].config == wave.config for name in wave.nodes):
         return {}
-    from mig_fleet.observed.gpu_pods import holders
-    from mig_fleet.rollout.context import Order
-    from mig_fleet.rollout.impact import foreseen
+    from mig_fleet.cluster.client import Cluster
+    from mig_fleet.observed.gpu_pods import gpu_pods
+    from mig_fleet.rollout.impact import planned_impact
 
-    order = Order.of(props)
-    held = holders(order.cluster().pods(), order.namespace)
-    return foreseen(seen, held, props["nodes"], props["expected"], staying)
+    pods = gpu_pods(Cluster(wave.cluster).pods(), wave.namespace)
+    return planned_impact(seen, pods, wave.nodes, wave.expected, staying)
 
 
-def _wish(props: Mapping[str, Any]) -> tuple[Any, ...]:
-    how = tuple(props.get(key) for key in ("on_delete", "on_user_pods", "isolation"))
-    joining = sorted(props.get("joining") or [])
-    return *address(props), props.get("config"), sorted(props.get("nodes") or []), joining, how
+def _observe(wave: Wave) -> Snapshot:
+    return observe(wave.cluster, wave.reports_namespace)
+
+
+def _of(props: Props) -> tuple[object, ...]:
+    return _desired(Wave.from_properties(props))
+
+
+def _desired(wave: Wave) -> tuple[object, ...]:
+    policy = wave.on_delete, wave.on_user_pods, wave.isolation
+    return *connection_of(wave), wave.config, wave.nodes, wave.joining, policy

@@ -6,10 +6,10 @@ from mig_fleet.components.layout_file import LayoutFile, LayoutFileArgs
 
 
 class MigLayouts(pulumi.ComponentResource):
-    """One ConfigMap of a stable name, changed in place.
+    """One ConfigMap with a fixed name, changed in place.
 
-    The name is stable because a new ``migManager.config.name`` restarts MIG Manager on every node at once
-    (GPU Operator, TransformMIGManager); contents under one config name never change, because their hash is in it.
+    A new ``migManager.config.name`` would restart MIG Manager on every node at once (GPU Operator,
+    TransformMIGManager). The contents under one config name never change, because the name includes their hash.
     """
 
     file: LayoutFile

@@ -1,7 +1,7 @@
-"""Nodes that join: a standing rule that lets Node Feature Discovery name each node's GPU model by its PCI device id.
+"""A NodeFeatureRule that labels each node with its GPU model, by PCI device id.
 
-A pool whose selector asks for that label has every such node, also one that an autoscaler added a minute ago; the next
-update cuts it. The rule gives no config: a label that MIG Manager acts on would cut all nodes at once when it changes.
+A pool whose selector uses that label gets every such node, also one that an autoscaler added a minute ago; the next
+update reconfigures it. The rule writes no config: a label that MIG Manager acts on would reconfigure all nodes at once.
 """
 
 from collections.abc import Iterable
@@ -10,21 +10,22 @@ from typing import Any
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
+from mig_fleet.cluster.client import FIELD_MANAGER
 from mig_fleet.model import gpus, labels
 
 NAME = "mig-fleet-gpu-models"
 
 
-class JoiningNodes(pulumi.ComponentResource):
+class NodeLabels(pulumi.ComponentResource):
     """One NodeFeatureRule for the GPU models of the stack's pools."""
 
     def __init__(self, name: str, models: Iterable[str], opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("mig-fleet:index:JoiningNodes", name, {}, opts)
+        super().__init__("mig-fleet:index:NodeLabels", name, {}, opts)
         CustomResource(
             f"{name}-rule",
             api_version=labels.NODE_FEATURE_API,
             kind=labels.NODE_FEATURE_RULE,
-            metadata={"name": NAME, "labels": {"app.kubernetes.io/managed-by": labels.FIELD_MANAGER}},
+            metadata={"name": NAME, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}},
             spec={"rules": rules(models)},
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -32,7 +33,7 @@ class JoiningNodes(pulumi.ComponentResource):
 
 
 def rules(models: Iterable[str]) -> list[dict[str, Any]]:
-    """One rule per model that has PCI device ids; a model without them cannot be told from others on its bus."""
+    """One rule per model that has PCI device ids; others cannot be identified."""
     known = sorted({gpus.find(model).name for model in models})
     return [
         {

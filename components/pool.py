@@ -1,4 +1,4 @@
-"""A pool: its waves, each assigned, then verified, before the next one starts."""
+"""A pool: its waves, each assigned and then verified before the next one starts."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -11,31 +11,32 @@ from mig_fleet.components.assignment import Assignment
 from mig_fleet.components.verification import Verification
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.strategy import Strategy
-from mig_fleet.observed.differences import Expected
-from mig_fleet.policies.rules import PoolFacts, conflicts, explain
-from mig_fleet.rollout.batching import Pace, waves
-from mig_fleet.rollout.wave import TIMEOUT_S, WEDGED_S, WaveArgs
+from mig_fleet.observed.expected import Expected
+from mig_fleet.policies.pool_facts import PoolFacts
+from mig_fleet.policies.rules import explain, rule_conflicts
+from mig_fleet.rollout.batching import ALL, Pace, held_back, waves
+from mig_fleet.rollout.wave import Wave
 
 
 class PoolRefused(ValueError):
-    """The hardware cannot do what the pool asks; the text says why, in slices."""
+    """The hardware cannot do what the pool declares; the message says why, in slices."""
 
 
 class RolloutArgs(TypedDict, total=False):
-    """How the nodes of a pool are changed. The providers' arguments of the same names say what each means."""
+    """How the nodes of a pool are changed. :class:`~mig_fleet.rollout.wave.Wave` documents each key and its default."""
 
     max_unavailable: int | str
-    """Nodes that may be away at once: a number, or a share of the pool such as ``25%`` (default: all)."""
+    """Nodes that may be unavailable at once: a number, or a share of the pool such as ``25%`` (default: all)."""
     canary: int
-    """So many nodes go first (default: none)."""
-    soak_s: int
+    """So many nodes go first, in a wave of their own (default: none)."""
+    soak_seconds: float
     on_user_pods: str
     on_failure: str
     recovery: bool
-    wedged_s: int
+    stuck_after_seconds: float
     isolation: str
     on_delete: str
-    timeout_s: int
+    timeout_seconds: float
 
 
 class PoolArgs(TypedDict):
@@ -44,7 +45,7 @@ class PoolArgs(TypedDict):
     cluster: ClusterArgs
     namespace: str
     """Where MIG Manager runs."""
-    reports: str
+    reports_namespace: str
     """Where the probes write their reports."""
     gpu: str
     gpus_per_node: int
@@ -52,85 +53,70 @@ class PoolArgs(TypedDict):
     layout: Layout
     strategy: Strategy
     rollout: NotRequired[RolloutArgs]
-    declared: NotRequired[Collection[str]]
+    declared_nodes: NotRequired[Collection[str]]
     """The nodes of all pools of the stack (default: those of this one)."""
-    ready: NotRequired[Collection[str]]
-    """The nodes that are done; needed only with ``most_waves``."""
-    most_waves: NotRequired[int | None]
+    verified_nodes: NotRequired[Collection[str]]
+    """The nodes that were verified with this layout; needed only with ``max_waves``."""
+    max_waves: NotRequired[int | None]
     """At most so many waves are changed in this update; the others keep what they have."""
 
 
 class Pool(pulumi.ComponentResource):
-    """Nodes that share one MIG layout, changed wave by wave and read back."""
+    """Nodes that share one MIG layout, changed wave by wave and verified."""
 
-    realized: pulumi.Output[dict[str, str]]
-    """Node → the slices that NVML counted on its GPUs, ``GPU 0-7: 7x 1g.10gb``."""
+    slices: pulumi.Output[dict[str, str]]
+    """Node → the slices that NVML reports on its GPUs, ``GPU 0-7: 7x 1g.10gb``."""
 
     def __init__(self, name: str, args: PoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        refuse_the_impossible(name, args)
+        refuse_impossible(name, args)
         super().__init__("mig-fleet:index:Pool", name, {}, opts)
-        rollout, expected = args.get("rollout", {}), expectation(args)
-        pace = Pace(rollout.get("max_unavailable", "100%"), rollout.get("canary", 0))
+        rollout = dict(args.get("rollout", {}))
+        pace = Pace(rollout.pop("max_unavailable", ALL), rollout.pop("canary", 0))  # type: ignore[arg-type]  # TypedDict
         members = waves(args["nodes"], pace)
-        held = held_back(members, args.get("ready", ()), args.get("most_waves"))
+        held = held_back(members, args.get("verified_nodes", ()), args.get("max_waves"))
         if held:
             pulumi.log.info(f"{len(held)} of {len(members)} waves wait for a later update: {', '.join(held)}", self)
         staying = sorted(node for wave in held for node in members[wave])
-        declared = " ".join(sorted(args.get("declared", args["nodes"])))
-        gates: list[Verification] = []
+        declared = " ".join(sorted(args.get("declared_nodes", args["nodes"])))
+        expected = Expected.of_layout(args["layout"], args["gpus_per_node"], args["strategy"])
+        verified: list[Verification] = []
         blocked = pulumi.Output.from_input(False)
         for wave, nodes in members.items():
-            common: WaveArgs = {
-                "cluster": args["cluster"],
-                "namespace": args["namespace"],
-                "reports": args["reports"],
-                "wave": f"{name}-{wave}",
-                "nodes": list(nodes),
-                "expected": expected,
-                "isolation": rollout.get("isolation", "taint"),
-                "timeout_s": rollout.get("timeout_s", TIMEOUT_S),
-                "wedged_s": rollout.get("wedged_s", WEDGED_S),
-                # A rollback is a change like any other: it meets the users' pods, too.
-                "on_user_pods": rollout.get("on_user_pods", "refuse"),
-                "held": wave in held,
-                "blocked": blocked,
-            }
-            assigned = Assignment(
+            props = Wave(
+                cluster=args["cluster"],
+                namespace=args["namespace"],
+                reports_namespace=args["reports_namespace"],
+                wave=f"{name}-{wave}",
+                nodes=nodes,
+                expected=expected,
+                held=wave in held,
+                **rollout,  # type: ignore[arg-type]  # a TypedDict without the two keys that were popped
+            ).to_properties()
+            check_only = {"stayingNodes": [] if wave in held else staying, "declaredNodes": declared}
+            assignment = Assignment(
                 f"{name}-{wave}-assigned",
-                {
-                    **common,
-                    "config": expected["config"],
-                    "on_delete": rollout.get("on_delete", "retain"),
-                    "staying": [] if wave in held else staying,
-                    "declared": declared,
-                },
-                self._after(gates[-1] if gates else None),
+                {**props, **check_only, "blocked": blocked},
+                self._after(verified[-1] if verified else None),
             )
-            gate = Verification(
+            verification = Verification(
                 f"{name}-{wave}-verified",
-                {
-                    **common,
-                    "soak_s": rollout.get("soak_s", 0),
-                    "recovery": rollout.get("recovery", True),
-                    "on_failure": rollout.get("on_failure", "halt"),
-                    "blocked": _or_failed(blocked, assigned),
-                },
-                self._after(assigned),
+                {**props, "blocked": _or_failed(blocked, assignment)},
+                self._after(assignment),
             )
-            blocked = _or_failed(_or_failed(blocked, assigned), gate)
-            gates.append(gate)
+            blocked = _or_failed(_or_failed(blocked, assignment), verification)
+            verified.append(verification)
         # Each wave's as one text: Pulumi makes an output of every entry of a mapping that it joins with others.
-        read_back = [gate.counted.apply(json.dumps).recover(lambda _: "{}") for gate in gates]
-        self.realized = pulumi.Output.all(*read_back).apply(_joined)
-        self.register_outputs({"realized": self.realized})
+        texts = [verification.slices.apply(json.dumps).recover(lambda _: "{}") for verification in verified]
+        self.slices = pulumi.Output.all(*texts).apply(_joined)
+        self.register_outputs({"slices": self.slices})
 
     def _after(self, resource: pulumi.Resource | None) -> pulumi.ResourceOptions:
-        """Behind a resource, and registered even where that one failed: see :func:`_or_failed`."""
-        return pulumi.ResourceOptions(parent=self, depends_on=_present(resource) if resource else [])
+        """After a resource, and registered even if that one failed: see :func:`_or_failed`."""
+        return pulumi.ResourceOptions(parent=self, depends_on=_if_registered(resource) if resource else [])
 
 
-def _present(resource: pulumi.Resource) -> pulumi.Output[list[pulumi.Resource]]:
-    """A list of the resource, or an empty one where it failed."""
+def _if_registered(resource: pulumi.Resource) -> pulumi.Output[list[pulumi.Resource]]:
+    """A list of the resource, or an empty one if it failed."""
 
     def itself(_: str) -> list[pulumi.Resource]:
         return [resource]
@@ -139,46 +125,25 @@ def _present(resource: pulumi.Resource) -> pulumi.Output[list[pulumi.Resource]]:
 
 
 def _or_failed(blocked: pulumi.Output[bool], resource: pulumi.Resource) -> pulumi.Output[bool]:
-    """Whether something before failed, or this did.
+    """Whether anything before failed, or this resource did.
 
     Under `--continue-on-error` a program that depends on a failed resource would end with a traceback, and with it the
-    registration of every other pool (pulumi sdk/python, rpc_manager). So the waves behind a failed one are registered
+    registration of every other pool (pulumi sdk/python, rpc_manager). So the waves after a failed one are registered
     all the same, blocked: they keep what they have.
     """
     failed = resource.urn.apply(lambda _: False).recover(lambda _: True)
     return pulumi.Output.all(blocked, failed).apply(any)
 
 
-def _joined(read_back: Iterable[str]) -> dict[str, str]:
-    """Wave by wave, and by node in each; a wave of which nothing is known has nothing."""
-    parts: list[dict[str, str]] = [json.loads(text) or {} for text in read_back]
+def _joined(texts: Iterable[str]) -> dict[str, str]:
+    """Wave by wave, and by node in each; a wave without outputs adds nothing."""
+    parts: list[dict[str, str]] = [json.loads(text) or {} for text in texts]
     return {node: text for part in parts for node, text in sorted(part.items())}
 
 
-def held_back(members: dict[str, tuple[str, ...]], ready: Collection[str], most: int | None) -> list[str]:
-    """The waves that are beyond this update's share of those with nodes that are not done."""
-    if most is None:
-        return []
-    open_waves = [wave for wave, nodes in members.items() if not set(nodes) <= set(ready)]
-    return open_waves[most:]
-
-
-def expectation(args: PoolArgs) -> Expected:
-    """What every node of the pool shall show once it is done."""
-    layout, count, strategy = args["layout"], args["gpus_per_node"], args["strategy"]
-    return {
-        "config": layout.config_name,
-        "gpu": args["gpu"],
-        "gpus": [None if profiles is None else dict(profiles) for profiles in layout.per_gpu(count)],
-        "allocatable": dict(layout.allocatable(count, strategy)),
-        "labels": dict(layout.gfd_labels(count, strategy)),
-        "strategy": str(strategy),
-    }
-
-
-def refuse_the_impossible(name: str, args: PoolArgs) -> None:
-    """The same rules that the policies enforce, before anything is registered; raises :class:`PoolRefused`."""
-    facts = PoolFacts(name=name, gpu=args["gpu"], gpus_per_node=args["gpus_per_node"], layout=args["layout"])
-    found = conflicts([facts], args["strategy"])
+def refuse_impossible(name: str, args: PoolArgs) -> None:
+    """The rules that the policies enforce too, before anything is registered; raises :class:`PoolRefused`."""
+    facts = PoolFacts(name, args["gpu"], args["gpus_per_node"], args["layout"], args["strategy"])
+    found = rule_conflicts([facts])
     if found:
         raise PoolRefused(explain(found))

@@ -5,27 +5,29 @@ from typing import Any
 
 from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
 
-from mig_fleet.policies.rules import Rule, config_map_is_ours
+from mig_fleet.policies.config_map_is_ours import check
+from mig_fleet.policies.rule import Rule
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 CLUSTER_POLICY = "kubernetes:nvidia.com/v1:ClusterPolicy"
-WHERE = {RELEASE: "values", CLUSTER_POLICY: "spec"}
-"""Under which key a release's values, or what a chart made of them, name MIG Manager's ConfigMap."""
+CHART_KEYS = {RELEASE: "values", CLUSTER_POLICY: "spec"}
+"""Resource type → the key under which it names MIG Manager's ConfigMap: the values of a release, or the ClusterPolicy
+that the chart makes of them."""
 
 
 def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
     """Called for every resource of a preview and an update."""
-    where = WHERE.get(args.resource_type)
-    name = _layout_file(args.props, where) if where else None
-    for conflict in config_map_is_ours(name) if isinstance(name, str) else ():
+    key = CHART_KEYS.get(args.resource_type)
+    name = _config_map(args.props, key) if key else None
+    for conflict in check(name) if isinstance(name, str) else ():
         kind = args.resource_type.rpartition(":")[2]
         report(f"{kind} '{args.name}' must name a ConfigMap of its own: {conflict.text}.", args.urn)
 
 
-def _layout_file(props: Mapping[str, Any], where: str) -> object:
+def _config_map(props: Mapping[str, Any], key: str) -> object:
     here: Any = props
-    for key in (where, "migManager", "config", "name"):
-        here = here.get(key) if isinstance(here, Mapping) else None
+    for step in (key, "migManager", "config", "name"):
+        here = here.get(step) if isinstance(here, Mapping) else None
     return here
 
 

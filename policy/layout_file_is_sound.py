@@ -1,46 +1,42 @@
-"""mig-layout-file-is-sound: a layout file that somebody wrote by hand must not hold what NVIDIA's tools misread."""
+"""mig-layout-file-is-sound: a hand-written layout file must have nothing that NVIDIA's tools misread."""
 
 from collections.abc import Iterator, Mapping
 
 from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
 
-from mig_fleet.model import parted
-from mig_fleet.model.errors import InvalidPartedFile
-from mig_fleet.model.parted.lint import ADVICE, lint
-from mig_fleet.policies.rules import Rule
-from mig_fleet.policy.reading import Unreadable, read
+from mig_fleet.documents import DocumentError, parse
+from mig_fleet.policies.layout_file_is_sound import KEY, check, is_layout_file
+from mig_fleet.policies.rule import Rule
 
 CONFIG_MAPS = ("kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:ConfigMapPatch")
-MARK = "mig-configs"
-"""The key that makes a document a layout file (mig-parted api/spec/v1)."""
 
 
 def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
     """Called for every resource of a preview and an update."""
     data = args.props.get("data") if args.resource_type in CONFIG_MAPS else None
     for key, text in data.items() if isinstance(data, Mapping) else ():
-        for sentence in _traps(text) if isinstance(text, str) and MARK in text else ():
-            report(
-                f"ConfigMap '{args.name}' must hold a layout file that does what it says: {key}: {sentence}.", args.urn
-            )
+        for problem in _problems(key, text) if isinstance(text, str) and KEY in text else ():
+            report(f"ConfigMap '{args.name}' must hold a sound layout file: {problem}.", args.urn)
 
 
-def _traps(text: str) -> Iterator[str]:
-    """What depends on the nodes is left out: of them a ConfigMap says nothing."""
+def _problems(key: str, text: str) -> Iterator[str]:
+    """One sentence for each problem of the text under a key of the ConfigMap, with the key and, if known, the line."""
     try:
-        document, twice = read(text)
-        if isinstance(document, Mapping) and MARK in document:
-            yield from twice
-            found = lint(parted.read(document))
-            yield from (f"{finding.path}: {finding.text}" for finding in found if finding.trap not in ADVICE)
-    except (Unreadable, InvalidPartedFile) as exc:
+        document = parse(key, text.encode())
+    except DocumentError as exc:
         yield str(exc)
+        return
+    if is_layout_file(document.data):
+        yield from map(str, document.ignored)
+        for finding in check(document.data):
+            yield f"{document.at(finding.path) if finding.path else key}: {finding}"
 
 
 policy = ResourceValidationPolicy(
     name=str(Rule.FILE),
     description="A ConfigMap with mig-configs must not hold what mig-parted accepts and then misreads: a device filter "
-    "that matches no GPU, a profile or a layout that no such GPU has, a key that stands twice, no config all-disabled.",
+    "that matches no GPU, a profile or a layout that the selected GPU does not have, a duplicate key, a missing config "
+    "all-disabled.",
     validate=validate,
     enforcement_level=EnforcementLevel.MANDATORY,
 )

@@ -2,13 +2,14 @@
 
 from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
 
-from mig_fleet.policies.rules import Rule
+from mig_fleet.policies.rule import Rule
+from mig_fleet.policies.strategy_serves_pools import check
 from mig_fleet.policy.waves import report_conflicts
 
 
 def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
     """Called for every resource of a preview and an update."""
-    report_conflicts(Rule.STRATEGY, args, report)
+    report_conflicts(check, args, report)
 
 
 policy = ResourceValidationPolicy(

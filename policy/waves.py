@@ -1,4 +1,4 @@
-"""What the rules look at: the waves a program registers, as the engine shows them to a policy."""
+"""Reads the waves that a program registers, as the engine passes them to a policy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,40 +6,40 @@ from typing import Any
 from pulumi_policy import ReportViolation, ResourceValidationArgs
 
 from mig_fleet.model.errors import MigError
-from mig_fleet.model.layouts import Cut, Layout
+from mig_fleet.model.layouts import GpuGroup, Layout
 from mig_fleet.model.strategy import Strategy
-from mig_fleet.policies.rules import PoolFacts, Rule, conflicts
+from mig_fleet.policies.pool_facts import PoolFacts
+from mig_fleet.policies.rules import PoolRule
 
 VERIFICATION = "pulumi-python:dynamic/mig:Verification"
-"""Type token of the resource that holds what a wave's nodes shall look like; all of it is known at preview."""
+"""Type token of the resource with the desired state of a wave's nodes. All of it is known at preview."""
 
 
-def report_conflicts(rule: Rule, args: ResourceValidationArgs, report: ReportViolation) -> None:
-    """One violation for each conflict of one rule; silent on resources that are no waves."""
+def report_conflicts(check: PoolRule, args: ResourceValidationArgs, report: ReportViolation) -> None:
+    """Reports one violation for each conflict with a rule. Ignores resources that are not waves."""
     if args.resource_type != VERIFICATION:
         return
     try:
-        pool, strategy = facts(args.props)
+        conflicts = check(read_wave(args.props))
     except MigError as exc:
         report(f"Wave '{args.name}' must use profiles that its GPU model has: {exc}.", args.urn)
         return
-    for conflict in conflicts([pool], strategy):
-        if conflict.rule is rule:
-            report(f"{conflict.text[0].upper()}{conflict.text[1:]}.", args.urn)
+    for conflict in conflicts:
+        report(f"{conflict.text[0].upper()}{conflict.text[1:]}.", args.urn)
 
 
-def facts(props: Mapping[str, Any]) -> tuple[PoolFacts, Strategy]:
-    """The pool behind a wave.
+def read_wave(props: Mapping[str, Any]) -> PoolFacts:
+    """The facts of a wave, which has the name of the wave. Raises :class:`mig_fleet.model.errors.MigError`.
 
-    Single keys are read, never the whole mapping: touching one unknown value would switch the rule off
-    (pulumi-policy #258). Raises :class:`mig_fleet.model.errors.MigError`.
+    Reads single keys, never the whole mapping: access to one unknown value would switch the policy off
+    (pulumi-policy #258).
     """
     expected = props["expected"]
-    cuts = tuple(_cut(index, profiles) for index, profiles in enumerate(expected["gpus"]))
-    layout = Layout("declared", expected["gpu"], cuts)
-    return PoolFacts(props["wave"], expected["gpu"], len(cuts), layout), Strategy(expected["strategy"])
+    groups = tuple(_group(index, profiles) for index, profiles in enumerate(expected["gpus"]))
+    layout = Layout("declared", expected["gpu"], groups)
+    return PoolFacts(props["wave"], expected["gpu"], len(groups), layout, Strategy(expected["strategy"]))
 
 
-def _cut(index: int, profiles: Mapping[str, float] | None) -> Cut:
+def _group(index: int, profiles: Mapping[str, float] | None) -> GpuGroup:
     """Numbers arrive as floats."""
-    return Cut((index,), None if profiles is None else {name: int(n) for name, n in profiles.items()})
+    return GpuGroup((index,), None if profiles is None else {name: int(n) for name, n in profiles.items()})

@@ -1,1 +1,1 @@
-"""One file per environment, the settings they hold, and the program that turns settings into resources."""
+"""One file per environment, and the program that turns a stack file into resources."""

@@ -1,11 +1,11 @@
-"""When an update fails, the engine interrupts the program; that is no news to the user."""
+"""Exit silently when the engine interrupts the program, as it does when an update fails."""
 
 import sys
 from types import TracebackType
 
 
-def quiet() -> None:
-    """End silently on an interrupt; it usually arrives in the event loop, where no `try` of the program's stands."""
+def exit_silently_on_interrupt() -> None:
+    """Install an exception hook: an interrupt usually arrives in the event loop, outside the program's own `try`."""
     usual = sys.excepthook
 
     def hook(kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:

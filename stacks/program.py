@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 from mig_fleet.components.gpu_operator import GpuOperator
 from mig_fleet.components.layouts import MigLayouts
 from mig_fleet.components.monitoring import Monitoring, WatchedPool
-from mig_fleet.components.node_labels import JoiningNodes
+from mig_fleet.components.node_labels import NodeLabels
 from mig_fleet.components.pool import Pool
 from mig_fleet.components.probe import MigProbe
 from mig_fleet.model import parted
@@ -18,16 +18,16 @@ from mig_fleet.stack_file.membership import cluster_args
 
 
 def deploy(fleet: Fleet) -> dict[str, Any]:
-    """Register everything; returns the stack's outputs, small, sorted and without clocks."""
+    """Register everything; returns the stack's outputs: small, sorted, and without times."""
     settings = fleet.settings
     provider = k8s.Provider(
         "cluster",
         kubeconfig=settings.cluster.kubeconfig,
         context=settings.cluster.context,
-        # The dashboard and the alerts change in place; deleted and made anew, they would be gone for a moment.
+        # The dashboard and the alerts change in place; a replacement would remove them for a moment.
         enable_config_map_mutable=True,
     )
-    there = pulumi.ResourceOptions(provider=provider)
+    on_cluster = pulumi.ResourceOptions(provider=provider)
     name: pulumi.Input[str] = settings.operator.namespace
     if settings.operator.managed:
         namespace = k8s.core.v1.Namespace(
@@ -36,7 +36,7 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
                 "name": settings.operator.namespace,
                 "labels": {"pod-security.kubernetes.io/enforce": "privileged"},
             },
-            opts=there,
+            opts=on_cluster,
         )
         name = namespace.metadata["name"]
     layouts = MigLayouts(
@@ -44,7 +44,7 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         {
             "cluster": cluster_args(fleet),
             "namespace": name,
-            "reports": settings.probe.namespace,
+            "reportsNamespace": settings.probe.namespace,
             "file": parted.dump(fleet.layouts.values()),
         },
         _at(provider),
@@ -60,9 +60,9 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         },
         _at(provider),
     )
-    ground: list[pulumi.Resource] = [layouts, monitoring]
+    prerequisites: list[pulumi.Resource] = [layouts, monitoring]
     if settings.operator.managed:
-        ground = [_operator(fleet, name, monitoring, _at(provider, *ground))]
+        prerequisites = [_operator(fleet, name, monitoring, _at(provider, *prerequisites))]
     probe = MigProbe(
         "probe",
         {
@@ -72,18 +72,18 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
             "interval_s": settings.probe.interval,
             "timeout_s": settings.operator.timeout,
         },
-        _at(provider, *ground),
+        _at(provider, *prerequisites),
     )
     if fleet.serves_rules:
         chosen = [pool.settings.gpu for pool in fleet.pools if pool.settings.selector]
-        JoiningNodes("joining", chosen, _at(provider))
-    pools = {pool.name: _pool(pool, fleet, _at(provider, layouts, *ground, probe)) for pool in fleet.pools}
+        NodeLabels("node-labels", chosen, _at(provider))
+    pools = {pool.name: _pool(pool, fleet, _at(provider, layouts, *prerequisites, probe)) for pool in fleet.pools}
     return {
         "strategy": str(fleet.strategy),
         "configs": {pool.name: pool.layout.config_name for pool in fleet.pools},
         "capacity": summary.capacity(fleet),
         "cost": summary.cost(fleet),
-        "realized": {pool_name: pool.realized for pool_name, pool in pools.items()},
+        "slices": {pool_name: pool.slices for pool_name, pool in pools.items()},
     }
 
 
@@ -102,7 +102,7 @@ def _operator(
             "metrics": monitoring.metrics_config_map.metadata["name"],
             "values": chart.values,
             "secret": "operator" in fleet.secrets,
-            "timeout_s": chart.timeout,
+            "timeout_seconds": chart.timeout,
         },
         opts,
     )
@@ -115,27 +115,27 @@ def _pool(pool: FleetPool, fleet: Fleet, opts: pulumi.ResourceOptions) -> Pool:
         {
             "cluster": cluster_args(fleet),
             "namespace": fleet.settings.operator.namespace,
-            "reports": fleet.settings.probe.namespace,
+            "reports_namespace": fleet.settings.probe.namespace,
             "gpu": pool.settings.gpu,
             "gpus_per_node": pool.settings.gpus_per_node,
             "nodes": list(pool.nodes),
-            "declared": [node for each in fleet.pools for node in each.nodes],
+            "declared_nodes": [node for each in fleet.pools for node in each.nodes],
             "layout": pool.layout,
             "strategy": fleet.strategy,
             "rollout": {
                 "max_unavailable": rollout.max_unavailable,
                 "canary": rollout.canary,
-                "soak_s": rollout.soak,
+                "soak_seconds": rollout.soak,
                 "on_user_pods": rollout.on_user_pods,
                 "on_failure": rollout.on_failure,
                 "recovery": rollout.recovery,
-                "wedged_s": rollout.wedged_after,
+                "stuck_after_seconds": rollout.wedged_after,
                 "isolation": "taint" if fleet.settings.operator.managed else "cordon",
                 "on_delete": rollout.on_delete,
-                "timeout_s": rollout.timeout,
+                "timeout_seconds": rollout.timeout,
             },
-            "most_waves": rollout.max_waves_per_update,
-            "ready": pool.ready,
+            "max_waves": rollout.max_waves_per_update,
+            "verified_nodes": pool.ready,
         },
         opts,
     )

@@ -1,4 +1,4 @@
-"""What tests of many parts begin with: the simulated fleet, and single drivers."""
+"""Fixtures of many tests: the simulated fleet, and drivers of single nodes."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -14,29 +14,29 @@ from mig_fleet.simulator.driver.library import library
 
 ADriver = Callable[..., Driver]
 
-# A shell that puts us into the background lets us ignore Ctrl-C, and every process we start inherits that: those of the
-# tests that are about Ctrl-C would never hear of it.
+# A shell that starts pytest in the background makes it ignore SIGINT, and child processes inherit that. The tests of
+# Ctrl-C need its default handler.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the control plane's programs; a machine that lacks one fails the test and says how to get it."""
-    found = toolchain.look([toolchain.family(name) for name in ("kube", "etcd")])
+    """A folder with the programs of the control plane; fails the test with the remedy when one is missing."""
+    found = toolchain.locate([toolchain.family(name) for name in ("kube", "etcd")])
     if found.missing:
         names = ", ".join(tool.name for tool in found.missing)
-        pytest.fail(f"engine tests need {names}; `make toolchain` downloads or builds what is missing", pytrace=False)
+        pytest.fail(f"engine tests need {names}; run `make toolchain` to download or build them", pytrace=False)
     folder = tmp_path_factory.mktemp("binaries")
     for tool in found:
-        assert tool.path is not None, "what is not missing has a path"
+        assert tool.path is not None, "a tool that is not missing has a path"
         (folder / tool.name).symlink_to(tool.path)
     return folder
 
 
 @pytest.fixture(scope="session")
 def fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """The default fleet, running; it ends with the test run, however that ends."""
+    """The default fleet, running; it ends with the test run, even when that is killed."""
     fleet = Fleet(tmp_path_factory.mktemp("fleet"))
     fleet.up(binaries, attached=True)
     yield fleet
@@ -51,7 +51,7 @@ def nvml_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def a_driver() -> ADriver:
-    """A node's driver: by default one H100 in MIG mode, cut as ``profiles`` says, in that order."""
+    """A node's driver: by default one H100 in MIG mode, with the GPU instances ``profiles``, created in that order."""
 
     def make(*profiles: str, gpu: str = "H100-80GB", gpus: int = 1, mig: bool = True) -> Driver:
         driver = Driver("580.126.09", 13000, [new_gpu("a-node", index, gpu) for index in range(gpus)])

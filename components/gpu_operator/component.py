@@ -10,7 +10,7 @@ from mig_fleet.policies.chart_values import derived_values, merged
 
 
 class GpuOperatorArgs(TypedDict):
-    """What the release needs to know."""
+    """The chart, and the values that depend on the stack."""
 
     namespace: pulumi.Input[str]
     chart: str
@@ -22,31 +22,31 @@ class GpuOperatorArgs(TypedDict):
     metrics: pulumi.Input[str]
     """The name of the ConfigMap with dcgm-exporter's metrics list."""
     values: NotRequired[Mapping[str, Any]]
-    """The user's own chart values; merged, never silently overruled. Raises
+    """The user's own chart values, merged with ours and never silently overridden. Raises
     :class:`~mig_fleet.policies.chart_values.ContradictingValue`."""
     secret: NotRequired[bool]
-    """Whether the user's values or the repository hold secrets; then all of them are kept and shown as one."""
-    timeout_s: NotRequired[int]
+    """Whether the user's values or the repository hold secrets; then the state encrypts all of them."""
+    timeout_seconds: NotRequired[int]
 
 
 class GpuOperator(pulumi.ComponentResource):
-    """The operator's release; its values name our layout file and let its pods onto tainted nodes."""
+    """The operator's release; its values name our layout file, and let its pods tolerate our taints."""
 
     release: k8s.helm.v3.Release
 
     def __init__(self, name: str, args: GpuOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mig-fleet:index:GpuOperator", name, {}, opts)
         repository = args.get("repository")
-        kept: Callable[[Any], Any] = pulumi.Output.secret if args.get("secret") else lambda value: value
+        protect: Callable[[Any], Any] = pulumi.Output.secret if args.get("secret") else lambda value: value
         self.release = k8s.helm.v3.Release(
             f"{name}-release",
             name="gpu-operator",
             namespace=args["namespace"],
             chart=args["chart"],
             version=args.get("version"),
-            repository_opts=k8s.helm.v3.RepositoryOptsArgs(repo=kept(repository)) if repository else None,
-            values=kept(merged(derived_values(args["strategy"], args["metrics"]), args.get("values", {}))),
-            timeout=args.get("timeout_s", 600),
+            repository_opts=k8s.helm.v3.RepositoryOptsArgs(repo=protect(repository)) if repository else None,
+            values=protect(merged(derived_values(args["strategy"], args["metrics"]), args.get("values", {}))),
+            timeout=args.get("timeout_seconds", 600),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({"release": self.release.name})

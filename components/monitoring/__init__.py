@@ -1,4 +1,4 @@
-"""What to watch under MIG, generated from the layouts: the exporter's metrics list, a dashboard, an alert."""
+"""Monitoring of slices, generated from the layouts: dcgm-exporter's list of metrics, a dashboard, an alert per pool."""
 
 from mig_fleet.components.monitoring.component import Monitoring, MonitoringArgs
 from mig_fleet.components.monitoring.metrics import METRICS, metrics_csv

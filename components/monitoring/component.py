@@ -13,20 +13,20 @@ from mig_fleet.components.monitoring.rules import WatchedPool, alert_rules
 
 
 class MonitoringArgs(TypedDict):
-    """What to generate and where it goes."""
+    """What to generate, and where."""
 
     namespace: pulumi.Input[str]
     pools: list[WatchedPool]
     dashboard: bool
-    """A ConfigMap that Grafana's sidecar picks up."""
+    """Whether to create a ConfigMap that Grafana's sidecar loads."""
     rules: str
     """``prometheusRule`` (needs the Prometheus Operator's CRD), ``configMap`` or ``none``."""
     monitor_labels: NotRequired[dict[str, str]]
-    """Labels by which a Prometheus selects rules, such as ``release: kube-prometheus-stack``."""
+    """Labels by which Prometheus selects rules, such as ``release: kube-prometheus-stack``."""
 
 
 class Monitoring(pulumi.ComponentResource):
-    """dcgm-exporter's metrics list, a dashboard and the alerts; all follow from the layouts."""
+    """dcgm-exporter's list of metrics, a dashboard and the alerts; all follow from the layouts."""
 
     metrics_config_map: k8s.core.v1.ConfigMap
 

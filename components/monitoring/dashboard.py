@@ -4,7 +4,7 @@ from typing import Any, Final
 
 UID: Final = "mig-fleet-slices"
 SCHEMA_VERSION: Final = 39
-"""Grafana 10.3 and newer read it and migrate it upwards."""
+"""Grafana 10.3 and newer read this version and upgrade it when they load it."""
 
 SLICE: Final = '{GPU_I_ID!=""}'
 ACTIVITY: Final = f"DCGM_FI_PROF_GR_ENGINE_ACTIVE{SLICE}"
@@ -12,12 +12,12 @@ LEGEND: Final = "{{hostname}}{{Hostname}} GPU {{gpu}} {{GPU_I_PROFILE}} #{{GPU_I
 
 
 def dashboard(slices_declared: int) -> dict[str, Any]:
-    """Classic dashboard JSON; ``slices_declared`` is the fleet's total, drawn as the target of the first panel."""
+    """Classic dashboard JSON; ``slices_declared`` is the fleet's total, printed in the first panel's description."""
     panels = [
         _panel("stat", "Slices reporting", f"count({ACTIVITY})", "short", 0, 0, 6,
-               f"Slices whose activity is being measured; the stack declares {slices_declared}."),
+               f"Slices that report their activity; the stack declares {slices_declared}."),
         _panel("stat", "Busy slices", f"count({ACTIVITY} > 0.01)", "short", 6, 0, 6,
-               "Slices that did anything at all."),
+               "Slices with an activity above 1 %."),
         _panel("stat", "Board power", "sum(max by (UUID) (DCGM_FI_DEV_POWER_USAGE))", "watt", 12, 0, 12,
                "Board fields repeat on every slice, so each board is counted once."),
         _panel("timeseries", "Activity per slice", f"clamp_max({ACTIVITY}, 1)",

@@ -1,4 +1,4 @@
-"""The metrics that dcgm-exporter shall collect: those that exist per MIG instance, and the few whole-board ones.
+"""The metrics that dcgm-exporter must collect: those that exist per MIG instance, and a few of the whole board.
 
 `DCGM_FI_DEV_GPU_UTIL` is left out on purpose: NVML does not support it under MIG (go-nvml nvml.h; dcgm-exporter #50,
 #105, #216, #430). `DCGM_FI_PROF_GR_ENGINE_ACTIVE` takes its place.
@@ -11,7 +11,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Metric:
-    """A row of the exporter's CSV; ``help`` may hold no comma (dcgm-exporter counter_config.go)."""
+    """A row of the exporter's CSV; ``help`` must not contain a comma (dcgm-exporter counter_config.go)."""
 
     field: str
     kind: str
@@ -46,5 +46,5 @@ def metrics_csv() -> str:
 
 
 def metrics_config_map_name() -> str:
-    """Named by content: the operator mounts the file by subPath, so an edit in place is never seen by the exporter."""
+    """Includes a hash of the content: the operator mounts the file by subPath, so a change in place is never loaded."""
     return f"mig-fleet-metrics-{hashlib.sha256(metrics_csv().encode()).hexdigest()[:10]}"

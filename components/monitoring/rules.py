@@ -1,4 +1,4 @@
-"""Alerts that know what the stack declared."""
+"""Alerts that compare the slices that dcgm-exporter reports with those that the stack declares."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class WatchedPool:
-    """What the alert of one pool compares with."""
+    """What the alert of one pool compares the exporter's counts with."""
 
     name: str
     nodes: tuple[str, ...]
@@ -16,14 +16,14 @@ class WatchedPool:
 
 EXPORTER = 'job=~"nvidia-dcgm-exporter.*|dcgm-exporter"'
 WAIT = "15m"
-"""Longer than a reconfiguration's telemetry gap: MIG Manager stops the exporter while it works."""
+"""Longer than the gap in the metrics during a reconfiguration: MIG Manager stops the exporter while it works."""
 
 
 def alert_rules(pools: Iterable[WatchedPool]) -> dict[str, Any]:
-    """A Prometheus rule file: one alert per pool when a node's exporter counts other slices than declared.
+    """A Prometheus rule file: one alert per pool, for nodes whose exporter reports another slice count than declared.
 
-    Idle instances must report the activity field for this to hold, and a GPU whose MIG mode is on without any instance
-    a row of its own; both are unproven on hardware. A node without any row has no alert.
+    It assumes that idle instances report the activity field, and that a GPU in MIG mode without instances has a row of
+    its own; neither was verified on hardware. A node without any row has no alert.
     """
     return {
         "groups": [
@@ -32,7 +32,7 @@ def alert_rules(pools: Iterable[WatchedPool]) -> dict[str, Any]:
                 "rules": [
                     _slice_count(pool)
                     for pool in sorted(pools, key=lambda pool: pool.name)
-                    # A matcher of no names would match every series that lacks the label.
+                    # An empty matcher would match every series without the label.
                     if pool.slices_per_node and pool.nodes
                 ],
             }
@@ -41,25 +41,25 @@ def alert_rules(pools: Iterable[WatchedPool]) -> dict[str, Any]:
 
 
 def _slice_count(pool: WatchedPool) -> dict[str, Any]:
-    slices, rows = _counted(pool, ',GPU_I_ID!=""'), _counted(pool, "")
+    slices, rows = _count(pool, ',GPU_I_ID!=""'), _count(pool, "")
     return {
         "alert": "MIGSlicesDifferFromStack",
-        # A node without any slice has no rows to count, but those of its GPUs.
+        # A node without slices has no rows to count except those of its GPUs.
         "expr": f"({slices} or 0 * ({rows})) != {pool.slices_per_node}",
         "for": WAIT,
         "labels": {"severity": "warning", "pool": pool.name},
         "annotations": {
-            "summary": f"{{{{ $labels.node }}}} shows {{{{ $value }}}} MIG slices, pool {pool.name} declares "
+            "summary": f"{{{{ $labels.node }}}} reports {{{{ $value }}}} MIG slices, pool {pool.name} declares "
             f"{pool.slices_per_node}",
-            "description": "A reboot, a GPU reset or someone's nvidia-smi changed the slices. `pulumi preview --diff` "
-            "shows which; `pulumi up` restores them.",
+            "description": "A reboot, a GPU reset or a manual nvidia-smi command changed the slices. `pulumi preview "
+            "--diff` shows which; `pulumi up` restores them.",
         },
     }
 
 
-def _counted(pool: WatchedPool, more: str) -> str:
-    """How many rows each node of the pool has; none for a node that has none."""
-    # A node's name has letters, digits, dashes and dots; only the dot means something else to a matcher.
+def _count(pool: WatchedPool, more: str) -> str:
+    """The number of rows by node; no value for a node without rows. ``more`` are further label matchers."""
+    # A node's name has letters, digits, dashes and dots; only the dot has a meaning in a regular expression.
     nodes = "|".join(node.replace(".", "[.]") for node in pool.nodes)
     # The label was `Hostname` before dcgm-exporter 4.8.3 and is `hostname` since (dcgm-exporter #655).
     return " or ".join(

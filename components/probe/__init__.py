@@ -1,4 +1,4 @@
-"""The probe on every MIG-capable node: a DaemonSet, the rights it needs and the program it runs."""
+"""The probe on every MIG-capable node: a DaemonSet, its rights and its program."""
 
 from mig_fleet.components.probe.component import MigProbe, MigProbeArgs
 

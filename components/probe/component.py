@@ -12,27 +12,27 @@ from mig_fleet.components.probe.rights import MANAGED, rights
 from mig_fleet.model import labels
 
 PROGRAM = "mig-probe.pyz"
-FOLDER = "/opt/mig-fleet"
-PINNED = re.compile(r".+@sha256:[0-9a-f]{64}")
+MOUNT_PATH = "/opt/mig-fleet"
+_PINNED = re.compile(r".+@sha256:[0-9a-f]{64}")
 
 
 class MigProbeArgs(TypedDict):
     """Where and how the probe runs."""
 
     namespace: str
-    """A namespace of the probe's own: what it may write there must not be anybody's configuration."""
+    """A namespace of the probe's own: it may write ConfigMaps there, so none of them may configure another program."""
     image: str
-    """A stock Python image, 3.11 or newer, best by digest."""
+    """A stock Python image, 3.11 or newer, preferably by digest."""
     runtime_class: NotRequired[str | None]
-    """The runtime class that gives a container NVML; the operator calls it ``nvidia``."""
+    """The runtime class that mounts NVML into a container; the GPU Operator's name for it is ``nvidia``."""
     interval_s: float
     """Seconds between two readings."""
     timeout_s: NotRequired[int]
-    """Seconds until the pods must run on every node."""
+    """Seconds in which the pods must start on every node."""
 
 
 class MigProbe(pulumi.ComponentResource):
-    """Writes one report per node; sees nodes' labels and NVML, and can write the report of its own node only."""
+    """Publishes one report per node. Reads the nodes' labels and NVML; a pod can write only its own node's report."""
 
     namespace: k8s.core.v1.Namespace
     daemon_set: k8s.apps.v1.DaemonSet
@@ -42,7 +42,7 @@ class MigProbe(pulumi.ComponentResource):
         if not is_pinned(args["image"]):
             pulumi.log.warn(tag_warning(args["image"]), self)
         child = pulumi.ResourceOptions(parent=self)
-        # A container with a capability needs it: Kubernetes' other pod security levels forbid to add any.
+        # The container adds a capability, which Kubernetes' other pod security levels forbid.
         security = {"pod-security.kubernetes.io/enforce": "privileged"}
         self.namespace = k8s.core.v1.Namespace(
             f"{name}-namespace", metadata={"name": args["namespace"], "labels": {**MANAGED, **security}}, opts=child
@@ -56,7 +56,7 @@ class MigProbe(pulumi.ComponentResource):
                 "namespace": args["namespace"],
                 "labels": MANAGED,
             },
-            binary_data=sealed(program),
+            binary_data=secret_data(program),
             immutable=True,
             opts=inside,
         )
@@ -76,23 +76,23 @@ class MigProbe(pulumi.ComponentResource):
 
 
 def is_pinned(image: str) -> bool:
-    """Whether the image is named by digest, so that it is the same one on every node and every day."""
-    return PINNED.fullmatch(image) is not None
+    """Whether the image is named by digest, so that every node always runs the same one."""
+    return _PINNED.fullmatch(image) is not None
 
 
 def tag_warning(image: str) -> str:
-    """What to do about an image that is not."""
+    """What to do about an image that is not pinned."""
     return (
-        f"probe.image {image} is not named by digest, so what runs beside your GPUs may change without a review; "
+        f"probe.image {image} is not named by digest, so the image on your GPU nodes can change without a review; "
         f"`docker buildx imagetools inspect {image.partition('@')[0]}` prints the digest to add as @sha256:..."
     )
 
 
-def sealed(program: bytes) -> pulumi.Output[dict[str, str]]:
+def secret_data(program: bytes) -> pulumi.Output[dict[str, str]]:
     """The ConfigMap's binary data, marked secret.
 
-    There is no secret in it, but what is secret is neither printed nor compared letter by letter: the engine's text
-    diff of two such blobs takes ten minutes (pulumi v3.259.0, pkg/backend/display/object_diff.go, printTextDiff).
+    It contains no secret. But the engine neither prints a secret nor compares it character by character: its text diff
+    of two such programs takes ten minutes (pulumi v3.259.0, pkg/backend/display/object_diff.go, printTextDiff).
     """
     return pulumi.Output.secret({PROGRAM: base64.b64encode(program).decode()})
 
@@ -108,7 +108,7 @@ def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
         "runtimeClassName": args.get("runtime_class"),
         "priorityClassName": "system-node-critical",
         "nodeSelector": {labels.CAPABLE: "true"},
-        # A report is wanted most where nothing else may run.
+        # The report of a node is needed most while taints keep other pods off the node.
         "tolerations": [{"operator": "Exists"}],
         "terminationGracePeriodSeconds": 5,
         "volumes": [{"name": "program", "configMap": {"name": program}}],
@@ -116,12 +116,19 @@ def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
             {
                 "name": "probe",
                 "image": args["image"],
-                "command": ["python", "-I", f"{FOLDER}/{PROGRAM}", "watch", "--interval", f"{args['interval_s']:g}"],
+                "command": [
+                    "python",
+                    "-I",
+                    f"{MOUNT_PATH}/{PROGRAM}",
+                    "watch",
+                    "--interval",
+                    f"{args['interval_s']:g}",
+                ],
                 "env": [
                     {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
                     {"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"},
                     {"name": "NVIDIA_DRIVER_CAPABILITIES", "value": "utility"},
-                    # Without it the container sees no MIG device; NVIDIA's toolkit asks for CAP_SYS_ADMIN in return.
+                    # Without it the container has no MIG device. NVIDIA's toolkit requires CAP_SYS_ADMIN for it.
                     {"name": "NVIDIA_MIG_MONITOR_DEVICES", "value": "all"},
                 ],
                 "securityContext": {
@@ -132,7 +139,7 @@ def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
                     "requests": {"cpu": "10m", "memory": "48Mi"},
                     "limits": {"memory": "128Mi"},
                 },
-                "volumeMounts": [{"name": "program", "mountPath": FOLDER, "readOnly": True}],
+                "volumeMounts": [{"name": "program", "mountPath": MOUNT_PATH, "readOnly": True}],
             }
         ],
     }

@@ -1,8 +1,9 @@
-"""What a probe may do: read nodes, and write one ConfigMap, the report of the node it runs on.
+"""The rights of a probe: read nodes, and write one ConfigMap, the report of the node it runs on.
 
-RBAC cannot say "its own": it knows a service account, and all probes share one. The node's name stands in the token
-that the kubelet gives to the pod (``authentication.kubernetes.io/node-name``, on by default since Kubernetes 1.30), and
-an admission policy compares it with the report's name. So a probe whose node was taken over cannot vouch for others.
+RBAC cannot limit a probe to its own node: it knows service accounts, and all probes share one. But the token that the
+kubelet gives to a pod has the node's name (``authentication.kubernetes.io/node-name``, on by default since Kubernetes
+1.30), and an admission policy compares it with the report's name. So an attacker on one node cannot publish the reports
+of other nodes.
 """
 
 from typing import Any
@@ -10,16 +11,17 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
+from mig_fleet.cluster.client import FIELD_MANAGER
 from mig_fleet.model import labels
 
-MANAGED = {"app.kubernetes.io/name": labels.PROBE, "app.kubernetes.io/managed-by": labels.FIELD_MANAGER}
+MANAGED = {"app.kubernetes.io/name": labels.PROBE, "app.kubernetes.io/managed-by": FIELD_MANAGER}
 API = "rbac.authorization.k8s.io"
 OWN_REPORT = "mig-probe-writes-its-own-report"
 NODE_IN_TOKEN = "authentication.kubernetes.io/node-name"
 
 
 def rights(name: str, namespace: str, child: pulumi.ResourceOptions) -> list[pulumi.Resource]:
-    """The service account and everything that allows and forbids it something."""
+    """The service account, its roles, and the admission policy that narrows them."""
     subject = [{"kind": "ServiceAccount", "name": labels.PROBE, "namespace": namespace}]
     metadata: dict[str, Any] = {"name": labels.PROBE, "namespace": namespace, "labels": MANAGED}
     return [

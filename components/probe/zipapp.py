@@ -1,31 +1,33 @@
 """The probe packed into one file that a stock Python runs: the same bytes for the same sources and the same zlib.
 
-Unpacked it would be the same with any zlib, and four times as large in every preview and in the state.
+Each node gets a copy, so only the modules that the probe imports are packed (:mod:`components.probe.imports`). Without
+compression the bytes would not depend on zlib, but be four times as large in every preview and in the state.
 """
 
 import hashlib
-import importlib.util
 import io
 import zipfile
-from pathlib import Path
 
-PACKAGES = ("mig_fleet.model", "mig_fleet.probe")
-MODULES = ("pynvml",)
-SUFFIXES = (".py", ".toml")
+from mig_fleet.components.probe.imports import imported_modules, module_file
 
-MAIN = "import sys\nimport pynvml\nfrom mig_fleet.probe.__main__ import main\nsys.exit(main())\n"
-"""The bindings first: compiling their eight thousand lines takes 20 MB, which whatever is loaded later uses again."""
+PROGRAM = "mig_fleet.probe.__main__"
+PACKAGE = "mig_fleet"
+BINDINGS = "pynvml"
+DATA_SUFFIX = ".toml"
+
+MAIN = f"import {BINDINGS}\nfrom {PROGRAM} import main\nmain()\n"
+"""Imports the bindings first: to compile their eight thousand lines takes 20 MB, which later imports use again."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The earliest time a zip file can hold; any fixed one makes the bytes reproducible."""
+"""The earliest time that a zip file can hold. A fixed one makes the bytes reproducible."""
 UNIX = 3
-"""The system that the file says it was made on, whichever that is."""
+"""The system in the header of each entry, on whichever system it is packed."""
 
 
 def build() -> bytes:
-    """The zipapp; raises ``ModuleNotFoundError`` with the missing package's name."""
+    """The zipapp. Raises ``ModuleNotFoundError`` with the missing module's name."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, content in sorted(_contents().items()):
+        for name, content in sorted(contents().items()):
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = UNIX
@@ -38,21 +40,24 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:10]
 
 
-def _contents() -> dict[str, bytes]:
-    found = {"__main__.py": MAIN.encode(), "mig_fleet/__init__.py": _origin("mig_fleet").read_bytes()}
-    for package in PACKAGES:
-        folder = _origin(package).parent
-        for path in folder.rglob("*"):
-            if path.suffix in SUFFIXES and "__pycache__" not in path.parts:
-                found[f"{package.replace('.', '/')}/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
-    for module in MODULES:
-        found[f"{module}.py"] = _origin(module).read_bytes()
+def contents() -> dict[str, bytes]:
+    """File name in the zipapp → content.
+
+    A package from which the probe imports nothing but modules is packed as an empty ``__init__.py``, so that it imports
+    nothing. Data files are packed with the modules of their folder.
+    """
+    found = {"__main__.py": MAIN.encode(), f"{BINDINGS}.py": module_file(BINDINGS).read_bytes()}
+    for module in imported_modules(PROGRAM, PACKAGE):
+        path = module_file(module)
+        name = module.replace(".", "/")
+        found[f"{name}/__init__.py" if path.name == "__init__.py" else f"{name}.py"] = path.read_bytes()
+        for parent in _parents(name):
+            found.setdefault(f"{parent}/__init__.py", b"")
+        folder = name if path.name == "__init__.py" else name.rpartition("/")[0]
+        found |= {f"{folder}/{data.name}": data.read_bytes() for data in path.parent.glob(f"*{DATA_SUFFIX}")}
     return found
 
 
-def _origin(name: str) -> Path:
-    """Where a module lies, found without running it."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"the probe needs the Python module '{name}', which is not installed", name=name)
-    return Path(spec.origin)
+def _parents(name: str) -> list[str]:
+    parts = name.split("/")
+    return ["/".join(parts[:length]) for length in range(1, len(parts))]

@@ -1,1 +1,1 @@
-"""The command ``mig-fleet``: one module per subcommand, each imported only when it is called."""
+"""The command ``mig-fleet``: one module per subcommand, imported only when the subcommand is called."""

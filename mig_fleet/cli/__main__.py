@@ -1,4 +1,4 @@
-"""The entry point: imports a subcommand's module when it is asked for, so that no command pays for another."""
+"""The entry point. It imports a subcommand's module only when it is needed, so that each command starts fast."""
 
 import importlib
 from typing import Final
@@ -18,9 +18,12 @@ COMMANDS: Final = {
 }
 """Subcommand → module; the module's click command is its last word (``mig_fleet.cli.import_.import_``)."""
 
+EXTRAS: Final = {"aiohttp": "simulator", "cryptography": "simulator"}
+"""Module that a default installation may lack → the extra of mig-fleet that brings it."""
+
 
 class Commands(click.Group):
-    """A group whose members are modules."""
+    """A group whose commands are modules."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -29,9 +32,31 @@ class Commands(click.Group):
         module = COMMANDS.get(name)
         if module is None:
             return None
-        command = getattr(importlib.import_module(module), module.rpartition(".")[2])
+        try:
+            command = getattr(importlib.import_module(module), module.rpartition(".")[2])
+        except ModuleNotFoundError as exc:
+            if exc.name not in EXTRAS:
+                raise
+            return _without_extra(name, EXTRAS[exc.name])
         assert isinstance(command, click.Command), f"{module} exports no click command; this is a bug"
         return command
+
+
+def _without_extra(name: str, extra: str) -> click.Command:
+    """Stands in for a command that cannot be imported, so that the list of commands can still be shown."""
+    sentence = f"needs the extra `{extra}`: pip install 'mig-fleet[{extra}]'"
+
+    def refuse(**_: object) -> None:
+        raise click.ClickException(f"`mig-fleet {name}` {sentence}")
+
+    return click.Command(
+        name,
+        callback=refuse,
+        params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
+        context_settings={"ignore_unknown_options": True},
+        add_help_option=False,
+        short_help=f"({sentence})",
+    )
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,7 +64,8 @@ class Commands(click.Group):
 def main() -> None:
     """GPU partitioning as reviewed code: MIG layouts for fleets of NVIDIA GPUs on Kubernetes.
 
-    Try `mig-fleet plan` to see what a stack file means, and `mig-fleet local up` for a whole simulated fleet.
+    Start with `mig-fleet plan`, which shows the meaning of a stack file, or with `mig-fleet local up`, which deploys a
+    stack to a simulated fleet.
     """
 
 

@@ -1,4 +1,4 @@
-"""The mig-parted files that lie in ConfigMaps, as ``kubectl get -o yaml`` prints them."""
+"""Finds the mig-parted files in ConfigMaps, as ``kubectl get -o yaml`` prints them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,15 +8,17 @@ from mig_fleet.model.labels import LAYOUTS_KEY
 
 
 def files_of(document: Document) -> list[Document] | None:
-    """The mig-parted files inside a ConfigMap or a list of them (`kubectl get configmaps -o yaml`), each from its key
-    ``config.yaml``; None for anything else. Raises DocumentError where there is none.
+    """The mig-parted files in a ConfigMap, or in a list of ConfigMaps (`kubectl get configmaps -o yaml`).
+
+    Each file is the value of the key ``config.yaml``. None if the document is neither; raises DocumentError if it has
+    no such file.
     """
     data = document.data
     kind = data.get("kind") if isinstance(data, Mapping) else None
     if kind == "ConfigMap":
         text = _layouts(data)
         if text is None:
-            why = f"the ConfigMap has no key {LAYOUTS_KEY}, the one that MIG Manager reads"
+            why = f"the ConfigMap has no key {LAYOUTS_KEY}, which MIG Manager reads"
             raise DocumentError(document.at("data"), why)
         return [parse(f"{document.name}, key {LAYOUTS_KEY}", text.encode())]
     if kind not in ("List", "ConfigMapList"):
@@ -35,9 +37,9 @@ def files_of(document: Document) -> list[Document] | None:
 
 
 def _layouts(config_map: Any) -> str | None:
-    """The text from which MIG Manager reads its layouts."""
-    is_one = isinstance(config_map, Mapping) and config_map.get("kind") == "ConfigMap"
-    content = config_map.get("data") if is_one else None
+    """The text that MIG Manager reads its layouts from."""
+    is_config_map = isinstance(config_map, Mapping) and config_map.get("kind") == "ConfigMap"
+    content = config_map.get("data") if is_config_map else None
     text = content.get(LAYOUTS_KEY) if isinstance(content, Mapping) else None
     return text if isinstance(text, str) else None
 

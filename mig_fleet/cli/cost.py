@@ -1,4 +1,4 @@
-"""What the slices of one GPU cost, and where its price goes: the part of `mig-fleet check` that speaks of money."""
+"""The cost of the slices of one GPU, for `mig-fleet check --price`."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,9 +18,9 @@ _CHARGED_BY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the user says of money: the price of a GPU, what slices are charged by, and of each slice with a pod its
-    profile and how busy it is (0 to 1).
+class Request:
+    """What to calculate: the price of the GPU, what slices are charged for, and the profile and utilization (0 to 1) of
+    each slice with a pod.
     """
 
     price: float
@@ -28,65 +28,65 @@ class Asked:
     busy: tuple[tuple[str, float], ...]
 
 
-def asked(price: float | None, basis: str | None, busy: Sequence[str]) -> Asked | None:
-    """None where no cost is asked for. Raises ``click.UsageError`` for what cannot be."""
+def parse_request(price: float | None, basis: str | None, busy: Sequence[str]) -> Request | None:
+    """None without a price. Raises ``click.UsageError`` for invalid options."""
     if price is None:
         if basis or busy:
             raise click.UsageError(f"{'--basis' if basis else '--busy'} needs a price, as in --price 2.50")
         return None
-    return Asked(price, Basis(basis or Basis.MAX), tuple(map(_busy, busy)))
+    return Request(price, Basis(basis or Basis.MAX), tuple(map(_parse_busy, busy)))
 
 
-def _busy(wish: str) -> tuple[str, float]:
-    profile, _, text = wish.partition("=")
+def _parse_busy(word: str) -> tuple[str, float]:
+    profile, _, text = word.partition("=")
     try:
         share = float(text)
     except ValueError:
         share = math.nan
     if not 0 <= share <= 1:
-        raise click.UsageError(f"--busy {wish!r}: must be a profile and a number from 0 to 1, as in 1g.10gb=0.8")
+        raise click.UsageError(f"--busy {word!r}: must be a profile and a number from 0 to 1, as in 1g.10gb=0.8")
     return profile, share
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one slice of each profile costs, as a share of the GPU (0 to 1), and where the price of the GPU goes."""
+    """The cost of one slice of each profile, as a share of the GPU (0 to 1), and the parts of the GPU's price."""
 
-    asked: Asked
+    request: Request
     shares: Mapping[str, float]
     account: Account
 
-    def plain(self) -> dict[str, Any]:
-        """In the currency and time unit of the price; the last four add up to it."""
+    def to_json(self) -> dict[str, Any]:
+        """In the currency and time unit of the price; the last four values add up to the price."""
         return {
-            "price": self.asked.price,
-            "basis": str(self.asked.basis),
-            "perSlice": {name: self.asked.price * share for name, share in self.shares.items()},
+            "price": self.request.price,
+            "basis": str(self.request.basis),
+            "perSlice": {name: self.request.price * share for name, share in self.shares.items()},
             "used": self.account.used,
             "idle": self.account.idle,
             "unallocated": self.account.unallocated,
             "stranded": self.account.stranded,
         }
 
-    def told(self) -> Iterator[str]:
-        """The same in words."""
-        yield f"${self.asked.price:.2f} for the GPU, charged by {_CHARGED_BY[self.asked.basis]}:"
+    def lines(self) -> Iterator[str]:
+        """The same as text."""
+        yield f"${self.request.price:.2f} for the GPU, charged by {_CHARGED_BY[self.request.basis]}:"
         for name, share in self.shares.items():
-            yield f"  {name}: ${self.asked.price * share:.3f} each, {100 * (1 - share):.1f} % less than the GPU"
+            yield f"  {name}: ${self.request.price * share:.3f} each, {100 * (1 - share):.1f} % less than the GPU"
         parts = ("used", "idle", "unallocated", "stranded")
-        if self.asked.busy:
+        if self.request.busy:
             yield f"  {' + '.join(f'${getattr(self.account, part):.3f} {part}' for part in parts)}"
         else:
             yield f"  stranded: ${self.account.stranded:.3f}, which this layout gives to no slice"
 
 
-def of(proof: Proof, wish: Asked) -> Cost:
-    """The cost of a GPU that is cut so. Raises InvalidRequest for a price that is none and for more busy slices than
-    there are.
+def cost_of(proof: Proof, request: Request) -> Cost:
+    """The cost of a GPU with the profiles of a proof. Raises InvalidRequest for an invalid price and for more busy
+    slices than the GPU has.
     """
     busy: dict[str, list[float]] = {}
-    for profile, share in wish.busy:
+    for profile, share in request.busy:
         busy.setdefault(profile, []).append(share)
     profiles = dict(proof.request)
-    account = cost.account(wish.price, proof.gpu, profiles, busy, wish.basis)
-    return Cost(wish, cost.shares(proof.gpu, profiles, wish.basis), account)
+    account = cost.account(request.price, proof.gpu, profiles, busy, request.basis)
+    return Cost(request, cost.shares(proof.gpu, profiles, request.basis), account)

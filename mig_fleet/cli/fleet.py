@@ -1,4 +1,4 @@
-"""`mig-fleet fleet`: a simulated fleet in the background, and bad days on it."""
+"""`mig-fleet fleet`: starts and stops a simulated fleet in the background, and injects faults into it."""
 
 import json
 import sys
@@ -11,18 +11,18 @@ from rich.console import Console
 
 from mig_fleet import toolchain
 from mig_fleet.cli import tables
-from mig_fleet.cli.building import shown_on
+from mig_fleet.cli.progress import progress_on
 from mig_fleet.model import labels
 from mig_fleet.simulator import Fault, Fleet
 from mig_fleet.simulator.errors import SimulatorError
 
 DEFAULT_DIRECTORY: Final = Path(".mig-fleet") / "fleet"
 NOT_RUNNING: Final = 3
-"""As `systemctl status` has it."""
+"""The exit status that `systemctl status` also uses."""
 
 
 class _Commands(click.Group):
-    """What goes wrong in the simulator is said in one sentence and never as a traceback."""
+    """Prints an error of the simulator or the toolchain as one sentence, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -37,29 +37,34 @@ class _Commands(click.Group):
     type=click.Path(path_type=Path, file_okay=False),
     default=DEFAULT_DIRECTORY,
     show_default=True,
-    help="Where everything of the fleet lives: kubeconfig, logs, data.",
+    help="The folder of the fleet: kubeconfig, logs, data.",
 )
 @click.pass_context
 def fleet(ctx: click.Context, directory: Path) -> None:
-    """A real control plane on loopback, with simulated GPU nodes that behave, bad days included."""
+    """Run a simulated fleet, and inject faults into it.
+
+    The fleet is a real control plane on loopback with simulated GPU nodes.
+    """
     ctx.obj = Fleet(directory.absolute())
 
 
 @fleet.command()
-@click.option("--fleet", "fleet_file", type=click.Path(path_type=Path, dir_okay=False), help="The nodes, as YAML.")
+@click.option("--fleet", "fleet_file", type=click.Path(path_type=Path, dir_okay=False), help="A YAML file of nodes.")
 @click.pass_obj
 def up(fleet: Fleet, fleet_file: Path | None) -> None:
-    """Start the fleet in the background; returns when it is ready. Running already: says so, changes nothing.
+    """Start the fleet and wait until it is ready.
+
+    The fleet runs in the background. If it is already running, the command changes nothing.
 
     Without --fleet: three nodes with eight H100-80GB and one with four A100-80GB. A fleet whose process was killed is
-    resumed with everything that was in its cluster.
+    resumed with all objects of its cluster.
     """
     if fleet.is_running and fleet.status().phase == "ready":
         fleet.up(fleet.directory, fleet_file)
-        click.echo("The fleet is running already.")
+        click.echo("The fleet is already running.")
     else:
         binaries = _binaries(fleet.directory)
-        status = fleet.up(binaries, fleet_file, say=lambda step: click.echo(f"starting {step} ..."))
+        status = fleet.up(binaries, fleet_file, progress=lambda step: click.echo(f"starting {step} ..."))
         click.echo(f"The fleet is ready after {status.seconds:g} s.")
     click.echo(f"\n  export KUBECONFIG={fleet.kubeconfig}")
 
@@ -67,20 +72,23 @@ def up(fleet: Fleet, fleet_file: Path | None) -> None:
 @fleet.command()
 @click.pass_obj
 def down(fleet: Fleet) -> None:
-    """Stop the fleet and forget its cluster; nothing of it is left running."""
+    """Stop the fleet, and delete its cluster."""
     click.echo("The fleet is stopped." if fleet.down() else "No fleet was running.")
 
 
 @fleet.command()
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def status(fleet: Fleet, as_json: bool) -> None:
-    """What runs and what the nodes look like. Exit status 0 when the fleet is ready, 3 when it is not."""
+    """Show the state of the fleet and of its nodes.
+
+    Exit status 0 if the fleet is ready, 3 if it is not.
+    """
     found = fleet.status()
     ready = found.phase == "ready"
     nodes = [_summary(fleet, node) for node in fleet.nodes()] if ready else []
     if as_json:
-        shown = {
+        output = {
             "phase": found.phase,
             "error": found.error,
             "kubeconfig": str(fleet.kubeconfig) if ready else "",
@@ -88,7 +96,7 @@ def status(fleet: Fleet, as_json: bool) -> None:
             "processes": {"simulator": found.pid, **found.processes} if ready else {},
             "nodes": nodes,
         }
-        click.echo(json.dumps(shown, indent=1))
+        click.echo(json.dumps(output, indent=1))
     elif ready:
         _print(nodes)
         click.echo(f"\n  export KUBECONFIG={fleet.kubeconfig}")
@@ -100,21 +108,24 @@ def status(fleet: Fleet, as_json: bool) -> None:
 @fleet.command()
 @click.argument("node")
 @click.argument("name", type=click.Choice([str(each) for each in Fault]), metavar="FAULT", required=False)
-@click.option("--clear", is_flag=True, help="End it; without FAULT, all of the node's.")
+@click.option("--clear", is_flag=True, help="Clear FAULT, or all faults of the node without FAULT.")
 @click.pass_obj
 def fault(fleet: Fleet, node: str, name: str | None, clear: bool) -> None:
-    """Play FAULT on NODE until it is cleared; `mig-fleet fleet faults` lists what there is."""
+    """Inject FAULT into NODE, or clear it.
+
+    A fault stays active until it is cleared. `mig-fleet fleet faults` lists all faults.
+    """
     if clear:
-        fleet.heal(node, Fault(name) if name else None)
+        fleet.clear_faults(node, Fault(name) if name else None)
     elif name:
         fleet.inject(node, Fault(name))
-    playing = ", ".join(sorted(fleet.faults(node))) or "nothing"
-    click.echo(f"{node} plays: {playing}")
+    active = ", ".join(sorted(fleet.faults(node))) or "none"
+    click.echo(f"faults on {node}: {active}")
 
 
 @fleet.command()
 def faults() -> None:
-    """The bad days there are, and what each of them imitates."""
+    """List all faults, and what each of them simulates."""
     table = tables.bare("fault", "meaning")
     for each in Fault:
         table.add_row(str(each), each.meaning)
@@ -124,18 +135,18 @@ def faults() -> None:
 @fleet.command("destroy-slice")
 @click.argument("node")
 @click.option("--gpu", type=int, default=0, show_default=True, help="The GPU's index.")
-@click.option("--start", type=int, required=True, help="The memory slice at which the instance begins.")
+@click.option("--start", type=int, required=True, help="The first memory slice of the instance.")
 @click.pass_obj
 def destroy_slice(fleet: Fleet, node: str, gpu: int, start: int) -> None:
-    """Destroy one slice behind everyone's back, as `nvidia-smi mig -dgi` on the node would."""
+    """Destroy one slice, as `nvidia-smi mig -dgi` does."""
     profile = fleet.destroy_slice(node, gpu, start)
-    click.echo(f"{node}: GPU {gpu} lost its {profile} at memory slice {start}")
+    click.echo(f"{node}: destroyed {profile} at memory slice {start} of GPU {gpu}")
 
 
 def _binaries(directory: Path) -> Path:
-    """One folder with the control plane's programs, wherever the toolchain has each of them."""
-    wanted = [toolchain.family(name) for name in ("kube", "etcd")]
-    found = toolchain.ensure(wanted, progress=shown_on(Console(stderr=True)))
+    """A folder with links to the programs of the control plane, which the toolchain may keep in several places."""
+    families = [toolchain.family(name) for name in ("kube", "etcd")]
+    found = toolchain.ensure(families, progress=progress_on(Console(stderr=True)))
     folder = directory / "bin"
     folder.mkdir(parents=True, exist_ok=True)
     for tool in found:
@@ -148,7 +159,7 @@ def _binaries(directory: Path) -> Path:
 
 def _summary(fleet: Fleet, node: Mapping[str, Any]) -> dict[str, Any]:
     name: str = node["metadata"]["name"]
-    carried = node["metadata"].get("labels") or {}
+    node_labels = node["metadata"].get("labels") or {}
     driver = fleet.driver(name)
     offered = {
         resource: int(count)
@@ -159,8 +170,8 @@ def _summary(fleet: Fleet, node: Mapping[str, Any]) -> dict[str, Any]:
         "name": name,
         "gpu": driver.gpus[0].model.name,
         "gpus": [dict(sorted(gpu.counts().items())) if gpu.mode else None for gpu in driver.gpus],
-        "config": carried.get(labels.CONFIG),
-        "state": carried.get(labels.STATE),
+        "config": node_labels.get(labels.CONFIG),
+        "state": node_labels.get(labels.STATE),
         "allocatable": offered,
         "faults": sorted(fleet.faults(name)),
     }

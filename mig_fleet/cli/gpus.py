@@ -1,4 +1,4 @@
-"""`mig-fleet gpus`: the catalog, and every maximal layout of a GPU as a picture."""
+"""`mig-fleet gpus`: shows the GPU catalog, and all maximal layouts of a GPU model as pictures."""
 
 import json
 from collections.abc import Iterable
@@ -17,25 +17,27 @@ from mig_fleet.model import gpus as catalog
 from mig_fleet.model import maximal, pictures
 from mig_fleet.model.errors import MigError
 from mig_fleet.model.gpus import ComputeInstance, GpuModel, GpuProfile
-from mig_fleet.model.placement.placed import ranges
+from mig_fleet.model.placement.placed import format_ranges
 
 
 @click.command()
 @click.argument("model", required=False, metavar="[MODEL | PROFILE]")
-@click.option("--json", "as_json", is_flag=True, help="Everything the catalog knows, as JSON.")
-@click.option("--svg", "as_svg", is_flag=True, help="The maximal layouts of MODEL as an SVG picture.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything in the catalog as JSON.")
+@click.option("--svg", "as_svg", is_flag=True, help="Print the maximal layouts of MODEL as an SVG picture.")
 def gpus(model: str | None, as_json: bool, as_svg: bool) -> None:
-    """List the GPU models that do MIG, or show one: slices, GiB, SMs, places and driver of each profile, compute
-    instances, maximal layouts with pictures, notes, sources.
+    """List MIG-capable GPU models, or show one model or profile.
 
-    MODEL is a catalog name, a product name as NVML or a node label prints it, or a PCI id such as 0x233010DE. PROFILE,
-    1g.6gb, says what it is and which models have it; a name that is a different slice on different models is an error
-    that lists them.
+    For a model, the command prints the slices, GiB, SMs, placements and driver of each profile, the compute instances,
+    all maximal layouts as pictures, notes and sources.
+
+    MODEL is a catalog name, a product name as NVML or a node label prints it, or a PCI id such as 0x233010DE. For a
+    PROFILE, such as 1g.6gb, the command prints its slices and the models that have it. If a profile is a different
+    slice on different models, the command fails and lists them.
     """
     try:
         if model and is_profile(model):
             if as_json or as_svg:
-                raise click.UsageError("--json and --svg show a GPU model, not a profile")
+                raise click.UsageError("--json and --svg need a GPU model, not a profile")
             click.echo(_meaning(model))
             return
         chosen = (catalog.find(model),) if model else catalog.all_models()
@@ -43,7 +45,7 @@ def gpus(model: str | None, as_json: bool, as_svg: bool) -> None:
         raise click.UsageError(str(exc)) from None
     if as_svg:
         if model is None:
-            raise click.UsageError("--svg draws one model; name it")
+            raise click.UsageError("--svg draws one GPU model; add its name")
         click.echo(_svg(chosen[0]), nl=False)
     elif as_json:
         click.echo(json.dumps([plain(one) for one in chosen], indent=2))
@@ -54,14 +56,14 @@ def gpus(model: str | None, as_json: bool, as_svg: bool) -> None:
 
 
 def _meaning(profile: str) -> str:
-    """What a profile is that is the same slice wherever it is. Raises AmbiguousProfile, UnknownProfile."""
+    """The slice that a profile is on each of its GPU models. Raises AmbiguousProfile, UnknownProfile."""
     name = catalog.find_profile(profile).name
     ((meaning, models),) = catalog.meanings(profile).items()
     return f"{name}: {meaning} ({', '.join(model.short for model in models)})"
 
 
 def plain(model: GpuModel) -> dict[str, Any]:
-    """A model as plain data, its maximal layouts included."""
+    """A GPU model with its maximal layouts as plain data."""
     fields = {name: getattr(model, name) for name in GpuModel.__dataclass_fields__ if not name.startswith("_")}
     rows = {name: asdict(row) | {"profile": name} for name, row in model.profiles.items()}
     rules = [asdict(rule) for rule in model.driver_rules]
@@ -92,7 +94,7 @@ def _list(models: tuple[GpuModel, ...], console: Console) -> None:
         )
     tables.show(table, console)
     console.print(
-        "slices: compute + memory. mig-fleet gpus MODEL shows every profile and maximal layout.", soft_wrap=True
+        "slices: compute + memory. `mig-fleet gpus MODEL` shows all profiles and maximal layouts.", soft_wrap=True
     )
 
 
@@ -102,55 +104,56 @@ def _size(row: GpuProfile) -> tuple[int, int]:
 
 def _confidence(model: GpuModel) -> str:
     if not maximal(model):
-        return "unsettled"
+        return "unknown"
     words = {row.placement_confidence.split(" ")[0] for row in model.profiles.values()}
     return "published" if words == {"lgipp-output"} else "derived"
 
 
 def _show(model: GpuModel, console: Console) -> None:
-    say = partial(console.print, soft_wrap=True, markup=False)
+    echo = partial(console.print, soft_wrap=True, markup=False)
     console.print(Text.assemble((model.name, "bold"), f"  {model.architecture}, {model.memory_gb} GB"), soft_wrap=True)
-    say(f"  products  {', '.join(model.product_names) or 'none sourced'}")
-    say(f"  PCI ids   {', '.join(model.pci_device_ids) or 'none'}")
-    say(
+    echo(f"  products  {', '.join(model.product_names) or 'unknown'}")
+    echo(f"  PCI ids   {', '.join(model.pci_device_ids) or 'none'}")
+    echo(
         f"  slices    {model.compute_slices} compute, {model.memory_slices} memory, at most {model.max_gpu_instances} "
-        f"instances; driver {model.driver_min or 'not sourced'}"
+        f"instances; driver {model.driver_min or 'unknown'}"
     )
     others = [f"{row.name} is {it.name} {it.where}" for row in model.profiles.values() for it in row.alternate_names]
     if others:
-        say(f"  names     {', '.join(others)}; a layout with either is unproven")
+        echo(f"  names     {', '.join(others)}; a layout with either is unproven")
     for number, need in enumerate(_needs(model)):
-        say(f"  {'' if number else 'needs':<8}  {need}")
+        echo(f"  {'' if number else 'needs':<8}  {need}")
     tables.show(_profiles(model), console)
-    say("  slices: compute + memory; engines: copy/NVDEC/NVENC/JPEG/OFA; driver: at least; ?: no source says")
+    echo("  slices: compute + memory; engines: copy/NVDEC/NVENC/JPEG/OFA; driver: minimum; ?: no source")
     parts = [(row, part) for row in model.profiles.values() for part in row.compute_instances if part.name != row.name]
     if parts:
-        say("\nCompute instances, the parts of an instance, which share its memory and engines:")
+        echo("\nCompute instances: parts of a GPU instance that share its memory and engines:")
         tables.show(_parts(parts), console)
     if unsourced := [row.name for row in model.profiles.values() if row.parts_unsourced]:
-        say(f"\nCompute instances: no source says how {', '.join(unsourced)} split; ask a node: nvidia-smi mig -lcip")
+        names = ", ".join(unsourced)
+        echo(f"\nCompute instances: no source states how {names} are split; run on a node: nvidia-smi mig -lcip")
     console.print()
     _maximal(model, console)
     for title, texts in (("Sources disagree", model.disagreements), ("Notes", (*model.notes, *_row_notes(model)))):
         if texts:
-            say(f"\n{title}:")
+            echo(f"\n{title}:")
             for text in texts:
-                say(f"  - {text}")
-    say("\nSources:")
+                echo(f"  - {text}")
+    echo("\nSources:")
     for key in _sources(model):
-        say(f"  {key}: {catalog.sources()[key]}")
+        echo(f"  {key}: {catalog.sources()[key]}")
 
 
 def _sources(model: GpuModel) -> Iterable[str]:
-    """The keys of all that is told above: of the model, of its profiles and their names, of its driver rules."""
+    """The source keys of everything above: the model, its profiles and their names, its driver rules."""
     rows = model.profiles.values()
     of_rows = [key for row in rows for key in (*row.sources, *(it.source for it in row.alternate_names))]
     return dict.fromkeys((*model.sources, *of_rows, *(rule.source for rule in model.driver_rules)))
 
 
 def _needs(model: GpuModel) -> Iterable[str]:
-    """What the driver column has no room for: versions that the head does not say either, and profiles that need a
-    newer one together.
+    """Driver versions that the driver column does not show in full, and combinations of profiles that need a newer
+    driver.
     """
     for driver, names in _gathered((row.driver_min or "", row.name) for row in model.profiles.values()):
         if driver not in ("", model.driver_min, _release(driver)):
@@ -165,7 +168,7 @@ def _row_notes(model: GpuModel) -> Iterable[str]:
 
 
 def _gathered(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, list[str]]]:
-    """What several profiles have in common once, with their names."""
+    """Each fact once, with the names of all profiles that it is about."""
     names: dict[str, list[str]] = {}
     for fact, name in pairs:
         names.setdefault(fact, []).append(name)
@@ -196,7 +199,7 @@ def _profiles(model: GpuModel) -> Table:
 
 
 def _starts(row: GpuProfile) -> str:
-    return ranges(sum(1 << start for start in row.starts)).replace(" ", "")
+    return format_ranges(sum(1 << start for start in row.starts)).replace(" ", "")
 
 
 def _parts(parts: Iterable[tuple[GpuProfile, ComputeInstance]]) -> Table:
@@ -212,20 +215,21 @@ def _known(number: int | None) -> str:
 
 
 def _maximal(model: GpuModel, console: Console) -> None:
-    say = partial(console.print, soft_wrap=True, markup=False)
+    echo = partial(console.print, soft_wrap=True, markup=False)
     layouts = maximal(model)
     if not layouts:
         console.print(
-            "Maximal layouts: not established; ask a node that has one: nvidia-smi mig -lgipp", soft_wrap=True
+            "Maximal layouts: no source establishes them; run on a node that has one: nvidia-smi mig -lgipp",
+            soft_wrap=True,
         )
         return
     plain_ones = [layout for layout in layouts if all(model.profiles[name].profile.is_plain for name in layout)]
     others = len(layouts) - len(plain_ones)
-    say(f"Maximal layouts, {len(plain_ones)} without and {others} with suffixes:\n")
+    echo(f"Maximal layouts, {len(plain_ones)} without and {others} with suffixes:\n")
     drawn = [
         (pictures.row(model, layout), layout) for layout in (*plain_ones, *(x for x in layouts if x not in plain_ones))
     ]
     width = max(len(picture) for picture, _ in drawn)
     for picture, layout in drawn:
-        wish = " + ".join(f"{count} × {name}" if count > 1 else name for name, count in layout.items())
-        say(f"  {picture.ljust(width)}  {wish}")
+        profiles = " + ".join(f"{count} × {name}" if count > 1 else name for name, count in layout.items())
+        echo(f"  {picture.ljust(width)}  {profiles}")

@@ -1,4 +1,4 @@
-"""`mig-fleet local`: the whole product on a simulated fleet, from nothing to verified slices and back."""
+"""`mig-fleet local`: deploys the stack `local` to a simulated fleet, and removes both."""
 
 import contextlib
 import hashlib
@@ -12,32 +12,38 @@ from rich.console import Console
 
 from mig_fleet import toolchain
 from mig_fleet.cli import plan, report
-from mig_fleet.cli.building import shown_on
+from mig_fleet.cli.progress import progress_on
 from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.errors import SimulatorError
 from mig_fleet.stack_file import fleet as fleets
 
 STACK = "local"
 AUTHORITY = Path("pki") / "ca.crt"
-"""What tells one simulated fleet from the next: each new one has a certificate authority of its own."""
+"""Identifies a simulated fleet: each new fleet has its own certificate authority."""
 NEXT = """
 Try next:
-  make preview                                       nothing to do: the fleet is as the stack says
+  make preview                                       no changes: the fleet is as declared
   .venv/bin/mig-fleet fleet destroy-slice gpu-node-1 --gpu 0 --start 3
-  make preview                                       shows the drift; `make up` heals it
+  make preview                                       shows the drift; `make up` repairs it
   edit a layout in stacks/Pulumi.local.yaml          then `make preview`, `make up`
-  make down                                          takes everything away again
+  make down                                          removes everything
 """
 
 
 @click.group()
 def local() -> None:
-    """Stack `local`: real control plane, simulated GPU nodes, nothing outside this folder is touched."""
+    """Try mig-fleet on a simulated fleet.
+
+    Stack `local` has a real control plane with simulated GPU nodes. Nothing outside this folder changes, except caches.
+    """
 
 
 @local.command()
 def up() -> None:
-    """Tools, simulated fleet and a verified `pulumi up`; safe to repeat."""
+    """Deploy the stack to the simulated fleet; safe to repeat.
+
+    Installs the tools, starts the fleet, and runs `pulumi up`, which verifies every node.
+    """
     _show_plan()
     workspace = _ready()
     _pulumi(workspace, ["up", "--stack", STACK, "--yes", "--skip-preview"])
@@ -46,17 +52,19 @@ def up() -> None:
 
 
 @local.command()
-@click.option("--expect-no-changes", is_flag=True, help="Exit 7 when anything would change: the scheduled drift check.")
+@click.option(
+    "--expect-no-changes", is_flag=True, help="Exit status 7 if anything would change, for a scheduled drift check."
+)
 def preview(expect_no_changes: bool) -> None:
-    """What `mig-fleet local up` would change, drift included."""
+    """Show what `mig-fleet local up` would change, including drift."""
     flags = ["--expect-no-changes"] if expect_no_changes else []
     _pulumi(_ready(), ["preview", "--stack", STACK, "--diff", "--policy-pack", "policy", *flags])
 
 
 @local.command()
 def down() -> None:
-    """Destroy the stack's resources and stop the fleet."""
-    _show_the_way()
+    """Destroy the stack's resources and stop the simulated fleet."""
+    _require_project_folder()
     fleet = _fleet()
     if fleet.is_running:
         workspace = _tools()
@@ -64,37 +72,37 @@ def down() -> None:
         _pulumi(
             workspace,
             ["destroy", "--stack", STACK, "--yes", "--skip-preview"],
-            otherwise="The fleet still runs; `.venv/bin/mig-fleet fleet down` throws it away as it is.",
+            on_failure="The fleet still runs; `.venv/bin/mig-fleet fleet down` removes it without the stack.",
         )
         _pulumi(workspace, ["stack", "rm", STACK, "--yes", "--preserve-config"], quiet=True)
         fleet.down()
-        click.echo("The simulated fleet is stopped and the stack is gone.")
+        click.echo("The simulated fleet is stopped and the stack is removed.")
     else:
         fleet.down()
-        click.echo("No simulated fleet was running; what an earlier one left is forgotten by the next `make up`.")
+        click.echo("No simulated fleet is running. The next `make up` removes the state of an earlier fleet.")
 
 
 def _ready() -> toolchain.Workspace:
-    """Tools, a running fleet, and a stack whose state is about this very fleet."""
-    _show_the_way()
+    """Installs the tools, starts the fleet, and makes sure that the stack's state belongs to this fleet."""
+    _require_project_folder()
     workspace, fleet = _tools(), _fleet()
     try:
-        fleet.up(workspace.bin, say=lambda step: click.echo(f"Starting the simulated fleet: {step} ..."))
+        fleet.up(workspace.bin, progress=lambda step: click.echo(f"Starting the simulated fleet: {step} ..."))
     except SimulatorError as exc:
         raise click.ClickException(str(exc)) from None
     _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
-    about, this = workspace.state / "fleet", hashlib.sha256((fleet.directory / AUTHORITY).read_bytes()).hexdigest()
-    if not about.exists() or about.read_text() != this:  # whatever an earlier fleet held is gone with it
+    recorded, this = workspace.state / "fleet", hashlib.sha256((fleet.directory / AUTHORITY).read_bytes()).hexdigest()
+    if not recorded.exists() or recorded.read_text() != this:  # the resources of an earlier fleet no longer exist
         _pulumi(workspace, ["stack", "rm", STACK, "--yes", "--force", "--preserve-config"], quiet=True)
         _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
-        about.write_text(this)
+        recorded.write_text(this)
     return workspace
 
 
-def _show_the_way() -> None:
-    """The stack is the project's: elsewhere there is nothing to start a fleet for."""
+def _require_project_folder() -> None:
+    """Raises ``click.ClickException`` outside the project's folder, which has the program and the stack."""
     if not Path("Pulumi.yaml").is_file() or not Path("stacks", f"Pulumi.{STACK}.yaml").is_file():
-        raise click.ClickException("run this in the project's folder, where Pulumi.yaml and stacks/ are")
+        raise click.ClickException("run this command in the project's folder, which has Pulumi.yaml and stacks/")
 
 
 def _show_plan() -> None:
@@ -107,7 +115,7 @@ def _show_plan() -> None:
 
 def _tools() -> toolchain.Workspace:
     try:
-        return toolchain.workspace(Path.cwd(), progress=shown_on(Console(stderr=True)))
+        return toolchain.workspace(Path.cwd(), progress=progress_on(Console(stderr=True)))
     except toolchain.ToolchainError as exc:
         raise click.ClickException(str(exc)) from None
 
@@ -116,8 +124,10 @@ def _fleet() -> Fleet:
     return Fleet((Path(".mig-fleet") / "fleet").absolute())
 
 
-def _pulumi(workspace: toolchain.Workspace, arguments: Sequence[str], quiet: bool = False, otherwise: str = "") -> None:
-    """Run Pulumi and end with its exit status if it fails; its own words are the explanation, then ``otherwise``."""
+def _pulumi(
+    workspace: toolchain.Workspace, arguments: Sequence[str], quiet: bool = False, on_failure: str = ""
+) -> None:
+    """Runs Pulumi. If it fails, prints ``on_failure`` after Pulumi's own output and exits with its status."""
     process = subprocess.Popen(
         [workspace.pulumi, *arguments],
         env=workspace.environment(),
@@ -126,11 +136,11 @@ def _pulumi(workspace: toolchain.Workspace, arguments: Sequence[str], quiet: boo
         stderr=subprocess.STDOUT if quiet else None,
         text=True,
     )
-    said = ""
+    output = ""
     while process.returncode is None:
-        # Ctrl-C reaches Pulumi as well, which ends its update in good order; killing it would leave the stack locked.
+        # Ctrl-C also reaches Pulumi, which then ends its update properly; a killed Pulumi would leave the stack locked.
         with contextlib.suppress(KeyboardInterrupt):
-            said = process.communicate()[0] or ""
+            output = process.communicate()[0] or ""
     if process.returncode:
-        click.echo(said + otherwise, err=True)
+        click.echo(output + on_failure, err=True)
         sys.exit(process.returncode)

@@ -1,4 +1,4 @@
-"""`mig-fleet report`: what was counted on each node when its wave was last verified."""
+"""`mig-fleet report`: shows the slices that NVML counted on each node when its wave was last verified."""
 
 import json
 import subprocess
@@ -11,8 +11,8 @@ from rich.console import Console
 
 from mig_fleet import toolchain
 from mig_fleet.cli import tables
-from mig_fleet.cli.building import shown_on
-from mig_fleet.model.wording import cuts_by_gpus
+from mig_fleet.cli.progress import progress_on
+from mig_fleet.model.formatting import parse_gpus
 
 
 @click.command()
@@ -20,17 +20,18 @@ from mig_fleet.model.wording import cuts_by_gpus
     "--stack",
     default="local",
     show_default=True,
-    help="A stack of the project's own file backend, which `mig-fleet pulumi` works on; no other backend is asked.",
+    help="A stack in the project's own file backend, the one that `mig-fleet pulumi` uses.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The stack's outputs as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the stack's outputs as JSON.")
 def report(stack: str, as_json: bool) -> None:
-    """Show each node's layout and the slices that NVML counted when its wave was last verified.
+    """Show the layout of each node, and the slices that NVML counted.
 
-    It is read from the stack's outputs; no node is asked. An update that fails leaves them as they were;
-    `mig-fleet pulumi preview --stack STACK` compares with the nodes as they are.
+    NVML counted them when the wave of the node was last verified. The data comes from the stack's outputs, not from the
+    nodes, and a failed update does not change the outputs. To compare the stack with the current state of the nodes,
+    run `mig-fleet pulumi preview --stack STACK`.
     """
     try:
-        workspace = toolchain.workspace(Path.cwd(), progress=shown_on(Console(stderr=True)))
+        workspace = toolchain.workspace(Path.cwd(), progress=progress_on(Console(stderr=True)))
     except toolchain.ToolchainError as exc:
         raise click.ClickException(str(exc)) from None
     if as_json:
@@ -40,15 +41,13 @@ def report(stack: str, as_json: bool) -> None:
 
 
 def show(workspace: toolchain.Workspace, stack: str, console: Console) -> None:
-    """The table, then capacity and cost."""
+    """Prints the table, the capacity and the cost."""
     found = outputs(workspace, stack)
     title = f"Stack {stack}, as NVML counted it when each wave was last verified"
     table = tables.ruled("node", "pool, config", "GPUs", "slices on each", title=title)
-    pools = {
-        node: (pool, cuts_by_gpus(text)) for pool, nodes in found["realized"].items() for node, text in nodes.items()
-    }
+    pools = {node: (pool, parse_gpus(text)) for pool, nodes in found["slices"].items() for node, text in nodes.items()}
     for node, (pool, gpus) in sorted(pools.items()):
-        # Line by line, so that GPUs and slices stay side by side where a cell is folded.
+        # One row per line, so that GPUs and slices stay side by side if a cell is folded.
         lines = zip_longest((node,), (pool, found["configs"][pool]), gpus, gpus.values(), fillvalue="")
         for line in lines:
             table.add_row(*line)
@@ -61,7 +60,7 @@ def show(workspace: toolchain.Workspace, stack: str, console: Console) -> None:
 
 
 def outputs(workspace: toolchain.Workspace, stack: str) -> dict[str, Any]:
-    """The stack's outputs; raises ``click.ClickException`` where there are none."""
+    """The stack's outputs; raises ``click.ClickException`` if there are none."""
     done = subprocess.run(
         [workspace.pulumi, "stack", "output", "--json", "--stack", stack],
         env=workspace.environment(),
@@ -70,10 +69,10 @@ def outputs(workspace: toolchain.Workspace, stack: str) -> dict[str, Any]:
         text=True,
     )
     if done.returncode:
-        why = f"stack '{stack}' has no outputs in {workspace.state}, the only backend that is asked"
+        why = f"stack '{stack}' has no outputs in {workspace.state}, the only backend that this command reads"
         raise click.ClickException(f"{why}: {done.stderr.strip()}\n{_remedy(stack)}")
     found: dict[str, Any] = json.loads(done.stdout)
-    if "realized" not in found:
+    if "slices" not in found:
         raise click.ClickException(f"stack '{stack}' has not been deployed in {workspace.state}\n{_remedy(stack)}")
     return found
 
@@ -82,6 +81,6 @@ def _remedy(stack: str) -> str:
     if stack == "local":
         return "run `make up` first"
     return (
-        f"`make up` deploys stack local alone; deploy '{stack}' there with `mig-fleet pulumi stack select {stack} "
-        f"--create` and `mig-fleet pulumi up`, or ask the backend that holds it: `pulumi stack output --stack {stack}`"
+        f"`make up` only deploys stack local; deploy '{stack}' there with `mig-fleet pulumi stack select {stack} "
+        f"--create` and `mig-fleet pulumi up`, or read it from its own backend: `pulumi stack output --stack {stack}`"
     )

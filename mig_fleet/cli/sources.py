@@ -1,4 +1,4 @@
-"""Where layouts and nodes can be imported from: mig-parted files, ConfigMaps, Ansible playbooks, a live cluster."""
+"""Reads layouts and nodes to import from mig-parted files, ConfigMaps, Ansible playbooks and a live cluster."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,36 +6,37 @@ from typing import Any
 
 from mig_fleet.cli.config_map import files_of
 from mig_fleet.documents import Document, DocumentError, parse
-from mig_fleet.model import labels, parted, strategy
-from mig_fleet.model.errors import InvalidPartedFile, shown
+from mig_fleet.model import gfd, labels, parted, strategy
+from mig_fleet.model.errors import InvalidPartedFile
 from mig_fleet.model.imports import NodeFacts
 from mig_fleet.model.parted import PartedFile
+from mig_fleet.model.short_repr import format_value
 
 NAMES = ("name", "node", "host", "hostname", "inventory_hostname")
 CONFIGS = ("config", "mig_config", "layout", "profile", "mig_profile", "label")
 GPUS = ("gpu", "gpu_model", "model", "product")
 SIZES = ("gpus", "gpu_count", "gpus_per_node", "count")
-"""The keys of an item of `mig_nodes`; the list is a habit of playbooks, not a format, so several words are
-understood.
+"""The keys of an item of `mig_nodes`. Playbooks use the list by convention, without a fixed format, so each fact has
+several possible keys.
 """
 
 
 @dataclass(slots=True)
 class Found:
-    """What the sources held."""
+    """The content of all sources."""
 
     files: list[PartedFile] = field(default_factory=list)
     nodes: list[NodeFacts] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    not_imported: list[str] = field(default_factory=list)
 
 
 def read(document: Document, found: Found) -> None:
-    """Adds what a document holds. Raises DocumentError for one that holds nothing to import, or is broken."""
-    found.left += map(str, document.overlooked)
+    """Adds the content of a document. Raises DocumentError if it is broken or has nothing to import."""
+    found.not_imported += map(str, document.ignored)
     inner = files_of(document)
     for file in [document] if inner is None else inner:
         if file is not document:
-            found.left += map(str, file.overlooked)
+            found.not_imported += map(str, file.ignored)
         if isinstance(file.data, Mapping) and "mig-configs" in file.data:
             _read_layouts(file, found)
         else:
@@ -52,18 +53,18 @@ def _read_layouts(document: Document, found: Found) -> None:
 def _read_nodes(document: Document, found: Found) -> None:
     lists = list(_lists(document.data))
     if not lists:
-        raise DocumentError(document.name, "holds neither mig-configs nor a list called mig_nodes")
+        raise DocumentError(document.name, "has neither mig-configs nor a list mig_nodes")
     for items in lists:
         for item in items if isinstance(items, list) else [items]:
             node = _node(item)
             if isinstance(node, str):
-                found.left.append(f"{document.name}: {node}")
+                found.not_imported.append(f"{document.name}: {node}")
             else:
                 found.nodes.append(node)
 
 
 def _lists(data: Any) -> Iterator[Any]:
-    """Every ``mig_nodes``, wherever it stands: in a play's vars, in group_vars, in an inventory."""
+    """Every ``mig_nodes`` at any depth: in the vars of a play, in group_vars, in an inventory."""
     if isinstance(data, Mapping):
         for key, value in data.items():
             if key == "mig_nodes":
@@ -80,14 +81,14 @@ def _node(item: Any) -> NodeFacts | str:
         return f"an item of mig_nodes is not a mapping of name and config: {str(item)[:60]}"
     name, config = _text(item, NAMES), _text(item, CONFIGS)
     if name is None or config is None:
-        wanted = "name" if name is None else "config"
-        return f"an item of mig_nodes has no {wanted}: {str(dict(item))[:80]}"
+        missing = "name" if name is None else "config"
+        return f"an item of mig_nodes has no {missing}: {str(dict(item))[:80]}"
     if "{{" in name + config:
-        return f"an item of mig_nodes is a template that only Ansible can fill in: {name}, {config}"
-    said = [(key, item[key]) for key in SIZES if item.get(key) is not None]
-    size = next((value for _, value in said if type(value) is int), None)
-    unread = f"{said[0][0]} is {shown(said[0][1])}" if said and size is None else ""
-    return NodeFacts(name, config, _text(item, GPUS), size, unread_size=unread)
+        return f"an item of mig_nodes is a template, which only Ansible can evaluate: {name}, {config}"
+    sizes = [(key, item[key]) for key in SIZES if item.get(key) is not None]
+    size = next((value for _, value in sizes if type(value) is int), None)
+    invalid = f"{sizes[0][0]} is {format_value(sizes[0][1])}" if sizes and size is None else ""
+    return NodeFacts(name, config, _text(item, GPUS), size, invalid_size=invalid)
 
 
 def _text(item: Mapping[Any, Any], keys: tuple[str, ...]) -> str | None:
@@ -95,7 +96,7 @@ def _text(item: Mapping[Any, Any], keys: tuple[str, ...]) -> str | None:
 
 
 def read_cluster(nodes: list[dict[str, Any]], config_maps: list[dict[str, Any]], found: Found) -> None:
-    """Adds what the API server told: nodes that can do MIG, and every ConfigMap that holds a mig-parted file."""
+    """Adds the objects of a cluster: MIG-capable nodes, and the mig-parted files in ConfigMaps."""
     for item in config_maps:
         text = (item.get("data") or {}).get(labels.LAYOUTS_KEY, "")
         name = f"ConfigMap {item['metadata']['name']}"
@@ -103,40 +104,35 @@ def read_cluster(nodes: list[dict[str, Any]], config_maps: list[dict[str, Any]],
             try:
                 read(parse(name, text.encode()), found)
             except DocumentError as exc:
-                found.left.append(str(exc))
+                found.not_imported.append(str(exc))
     strategies: dict[str, list[str]] = {}
     for node in nodes:
-        name, marks = node["metadata"]["name"], node["metadata"].get("labels") or {}
-        if marks.get(labels.CAPABLE) == "true":
-            found.nodes.append(node_facts(name, marks))
-            # GFD names the strategies single and mixed only (k8s-device-plugin internal/lm).
-            strategies.setdefault(marks.get(labels.STRATEGY, str(strategy.Strategy.NONE)), []).append(name)
-        elif labels.CONFIG in marks:
-            why = f"has a config, but no label {labels.CAPABLE}=true; does GPU Feature Discovery run there?"
-            found.left.append(f"node {name}: {why}")
-    found.left += [_other_strategy(*item) for item in sorted(strategies.items()) if item[0] != strategy.DEFAULT]
+        name, node_labels = node["metadata"]["name"], node["metadata"].get("labels") or {}
+        if node_labels.get(labels.CAPABLE) == "true":
+            found.nodes.append(node_facts(name, node_labels))
+            # GFD writes the label only under the strategies single and mixed (k8s-device-plugin internal/lm).
+            strategies.setdefault(node_labels.get(labels.STRATEGY, str(strategy.Strategy.NONE)), []).append(name)
+        elif labels.CONFIG in node_labels:
+            why = f"has a config, but no label {labels.CAPABLE}=true; check that GPU Feature Discovery runs on it"
+            found.not_imported.append(f"node {name}: {why}")
+    found.not_imported += [_other_strategy(*item) for item in sorted(strategies.items()) if item[0] != strategy.DEFAULT]
 
 
 def _other_strategy(name: str, nodes: list[str]) -> str:
-    """What becomes of pods when a cluster of this strategy is run by a stack."""
+    """What changes for the pods of a cluster with this strategy once a stack manages it."""
     some = ", ".join(nodes[:3]) + (f" and {len(nodes) - 3} more" if len(nodes) > 3 else "")
     return (
-        f"strategy {shown(name)} of {some}: every stack runs strategy {strategy.DEFAULT}, under which each slice is a "
-        f"resource of its own, such as {labels.RESOURCE_PREFIX}1g.10gb; a pod that asks for {labels.GPU_RESOURCE} then "
-        "gets a whole GPU, or stays Pending where there is none, so change what such pods ask for before the first "
-        "update"
+        f"strategy {format_value(name)} of {some}: every stack uses strategy {strategy.DEFAULT}, which has a resource "
+        f"for each profile, such as {labels.RESOURCE_PREFIX}1g.10gb; a pod that requests {labels.GPU_RESOURCE} then "
+        "gets a whole GPU, or stays Pending if there is none; change the requests of such pods before the first update"
     )
 
 
-def node_facts(name: str, marks: Mapping[str, str]) -> NodeFacts:
-    """A node from its labels. Under strategy mixed each profile counts its slices in a label of its own."""
-    slices = {}
-    for key, value in marks.items():
-        profile = key.removeprefix(labels.RESOURCE_PREFIX).removesuffix(".count")
-        if key == f"{labels.RESOURCE_PREFIX}{profile}.count" and value.isdecimal() and int(value):
-            slices[profile] = int(value)
-    # Under strategy single the count is that of the slices.
-    count = "0" if "-MIG-" in marks.get(labels.PRODUCT, "") else marks.get(labels.COUNT, "0")
+def node_facts(name: str, node_labels: Mapping[str, str]) -> NodeFacts:
+    """A node from its labels. Under strategy mixed there is a label with the number of slices of each profile."""
+    slices = gfd.slice_counts(node_labels)
+    # Under strategy single the label counts slices.
+    count = "0" if gfd.is_slice_product(node_labels.get(labels.PRODUCT, "")) else node_labels.get(labels.COUNT, "0")
     gpu_count = int(count) if count.isdecimal() else 0
-    config, product = marks.get(labels.CONFIG), marks.get(labels.PRODUCT)
+    config, product = node_labels.get(labels.CONFIG), node_labels.get(labels.PRODUCT)
     return NodeFacts(name, config, product, slices=slices, gpu_count=gpu_count)

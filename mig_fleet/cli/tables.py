@@ -1,4 +1,4 @@
-"""Tables that lose nothing: on a terminal long cells are folded, in a pipe or a file they are as wide as need be."""
+"""Tables that show every cell in full: folded on a terminal, on one line in a pipe or a file."""
 
 from rich import box
 from rich.console import Console
@@ -14,12 +14,12 @@ def ruled(*headings: str, title: str | None = None) -> Table:
 
 
 def bare(*headings: str) -> Table:
-    """Columns and nothing else, as ``kubectl get`` prints them."""
+    """A table without lines, as ``kubectl get`` prints it."""
     return _folding(Table(box=None, header_style="bold", pad_edge=False), headings)
 
 
 def show(table: Table, console: Console) -> None:
-    """As wide as the terminal is; elsewhere as wide as its content."""
+    """Prints a table, as wide as the terminal; in a pipe or a file as wide as its content."""
     if not console.is_terminal:
         options = console.options.update(max_width=_ANY_WIDTH)
         console.width = max(console.width, Measurement.get(console, options, table).maximum)

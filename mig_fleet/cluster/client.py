@@ -1,30 +1,35 @@
-"""A user's cluster in the words of the rollout: nodes, pods, ConfigMaps."""
+"""The requests that the product makes: nodes, pods, ConfigMaps, commands in pods."""
 
 import contextlib
 from collections.abc import Callable, Mapping
 
 from mig_fleet.cluster.connection import ClusterArgs, Connection, Json
-from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable, Conflict, NodeMissing, NotFound, TooManyRequests
-from mig_fleet.cluster.timeouts import within
-from mig_fleet.model import labels
+from mig_fleet.cluster.errors import (
+    ClusterError,
+    ClusterUnreachable,
+    Conflict,
+    NodeMissing,
+    NotFound,
+    TooManyRequests,
+)
+from mig_fleet.cluster.timeouts import call_within
 
 __all__ = ["Cluster", "ClusterArgs", "ClusterError", "ClusterUnreachable", "Json", "NodeMissing"]
 
+FIELD_MANAGER = "mig-fleet"
+"""Our name in ``metadata.managedFields`` and in ``app.kubernetes.io/managed-by``."""
+
+MERGE_PATCH = "application/merge-patch+json"
+
 REWRITES = 5
-"""A node's taints are a list, so a change of them is read, changed and written; somebody may come in between."""
+"""Attempts to read, change and write a node; another client may write in between."""
 
 EXEC_TIMEOUT_S = 20
-"""A command in a pod, from the first byte to the last: a server that accepts and stays silent is not waited for."""
-
-OWNER = {"fieldManager": labels.FIELD_MANAGER}
+"""Seconds for a command in a pod, from the first byte to the last."""
 
 
 class Cluster(Connection):
-    """What the dynamic providers ask and write."""
-
-    def nodes(self) -> dict[str, Json]:
-        """Every node by name, in one LIST."""
-        return {item["metadata"]["name"]: item for item in self.call("GET", "/api/v1/nodes")["items"]}
+    """A cluster as the rollout reads and writes it."""
 
     def patch_node(
         self,
@@ -39,78 +44,14 @@ class Cluster(Connection):
         except NotFound:
             raise NodeMissing(name) from None
 
-    def start_attempt(
-        self,
-        name: str,
-        after: str | None,
-        node_labels: Mapping[str, str],
-        annotations: Mapping[str, str | None] | None = None,
-    ) -> None:
-        """Patch a node so that whatever is seen of it afterwards is known to be later than this write.
+    def rewrite_node(self, name: str, change: Callable[[Json], Json | None]) -> Json:
+        """Read a node, apply the merge patch that ``change`` makes of it, and return the node as it is then.
 
-        The state label goes in the same patch, so that a `success` seen later is one of this config; the attempt's
-        number goes up, so that a report of an earlier `success` is known to be stale. ``after`` is the last attempt.
+        For lists such as taints, which a merge patch replaces as a whole: the write carries the version that was read
+        and is retried on a conflict. ``None`` is no change. Raises :class:`NodeMissing`, or :class:`Conflict` after
+        :data:`REWRITES` attempts.
         """
-        attempt = str(int(after) + 1 if after and after.isdigit() else 1)
-        self.patch_node(name, {**node_labels, labels.STATE: None}, {**(annotations or {}), labels.ATTEMPT: attempt})
-
-    def close(self, name: str) -> None:
-        """Put our taint on a node: nothing new starts there. One that has it already keeps it."""
-
-        def tainted(node: Json) -> Json | None:
-            there: list[Json] = node["spec"].get("taints") or []
-            ours = {"key": labels.TAINT, "effect": "NoSchedule"}
-            return None if any(t["key"] == labels.TAINT for t in there) else {"spec": {"taints": [*there, ours]}}
-
-        self._rewrite(name, tainted)
-
-    def cordon(self, name: str) -> None:
-        """Make a node unschedulable and note that we did; one that somebody else cordoned stays theirs."""
-
-        def cordoned(node: Json) -> Json | None:
-            noted = {"annotations": {labels.CORDONED: "true"}}
-            return None if node["spec"].get("unschedulable") else {"metadata": noted, "spec": {"unschedulable": True}}
-
-        self._rewrite(name, cordoned)
-
-    def open(self, name: str) -> bool:
-        """Take our taints, and a cordon of ours, off a node; whether it is schedulable then. One that has neither is
-        left alone.
-        """
-        return not self._rewrite(name, _opened)["spec"].get("unschedulable")
-
-    def let_go(self, name: str, wave: str) -> None:
-        """Open a node and take our marks off, in one write; one that is gone or another wave's by now is left alone."""
-
-        def unmarked(node: Json) -> Json | None:
-            if (node["metadata"].get("annotations") or {}).get(labels.WAVE) != wave:
-                return None
-            opened = _opened(node) or {}
-            notes = {**opened.get("metadata", {}).get("annotations", {}), **dict.fromkeys(labels.MARKS)}
-            return {**opened, "metadata": {"annotations": notes}}
-
-        with contextlib.suppress(NodeMissing):
-            self._rewrite(name, unmarked)
-
-    def node(self, name: str) -> Json:
-        """One node, as it is now; raises :class:`NodeMissing`."""
-        try:
-            return self.get(f"/api/v1/nodes/{name}")
-        except NotFound:
-            raise NodeMissing(name) from None
-
-    def serves(self, api_version: str, kind: str) -> bool:
-        """Whether the API server has objects of this kind."""
-        try:
-            return any(found["kind"] == kind for found in self.get(f"/apis/{api_version}")["resources"])
-        except NotFound:
-            return False
-
-    def _rewrite(self, name: str, change: Callable[[Json], Json | None]) -> Json:
-        """Read, change, write, and again if somebody came in between; ``None`` is no change. The node as it is then."""
-        left = REWRITES
-        while True:
-            left -= 1
+        for left in reversed(range(REWRITES)):
             node = self.node(name)
             body = change(node)
             if body is None:
@@ -125,34 +66,49 @@ class Cluster(Connection):
             except Conflict:
                 if not left:
                     raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def node(self, name: str) -> Json:
+        """One node as it is now; raises :class:`NodeMissing`."""
+        try:
+            return self.get(f"/api/v1/nodes/{name}")
+        except NotFound:
+            raise NodeMissing(name) from None
+
+    def serves(self, api_version: str, kind: str) -> bool:
+        """Whether the API server has objects of this kind."""
+        try:
+            return any(found["kind"] == kind for found in self.get(f"/apis/{api_version}")["resources"])
+        except NotFound:
+            return False
 
     def pods(self) -> list[Json]:
-        """Every pod that has not ended, in any namespace, in one LIST."""
+        """Every pod that has not ended, in all namespaces, in one LIST."""
         query = {"fieldSelector": "status.phase!=Succeeded,status.phase!=Failed"}
         items: list[Json] = self.get("/api/v1/pods", query)["items"]
         return items
 
     def pods_on(self, node: str) -> list[Json]:
-        """Every pod bound to a node, in any namespace."""
+        """Every pod bound to a node, in all namespaces."""
         query = {"fieldSelector": f"spec.nodeName={node}"}
-        items: list[Json] = self.call("GET", "/api/v1/pods", query=query)["items"]
+        items: list[Json] = self.get("/api/v1/pods", query)["items"]
         return items
 
     def config_map(self, namespace: str, name: str) -> Json | None:
-        """A ConfigMap, or ``None`` where there is none."""
+        """A ConfigMap, or ``None`` if it does not exist."""
         try:
-            return self.call("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+            return self.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}")
         except NotFound:
             return None
 
     def write_config_map(self, namespace: str, name: str, data: Mapping[str, str]) -> None:
-        """Create it, or merge ``data`` into it in place.
+        """Create the ConfigMap, or merge ``data`` into it.
 
-        One that is there although it was not a moment ago is ours where it holds ``data``: the answer to our first
-        request was lost. Any other is left alone; raises :class:`Conflict`.
+        If it appears between our read and our create, it is ours when it holds ``data`` (the answer to our first
+        request was lost). Otherwise it is left alone and :class:`Conflict` is raised.
         """
         path = f"/api/v1/namespaces/{namespace}/configmaps"
-        metadata = {"name": name, "labels": {"app.kubernetes.io/managed-by": labels.FIELD_MANAGER}}
+        metadata = {"name": name, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}}
         body: Json = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
         try:
             self._patch(f"{path}/{name}", body)
@@ -161,26 +117,26 @@ class Cluster(Connection):
 
     def _create_config_map(self, path: str, name: str, body: Json) -> None:
         try:
-            self.call("POST", path, OWNER, body)
+            self.call("POST", path, {"fieldManager": FIELD_MANAGER}, body)
         except Conflict:
             if self.get(f"{path}/{name}").get("data") != body["data"]:
                 raise Conflict(
-                    f"ConfigMap {name} was made by somebody else while we made it, and was left alone; run the update "
-                    "again to write into it"
+                    f"ConfigMap {name} was created by another client at the same moment and was left alone; run the "
+                    "update again to write into it"
                 ) from None
 
     def delete_config_map(self, namespace: str, name: str) -> None:
-        """Delete it; one that is gone already is no error."""
+        """Delete it; a missing one is not an error."""
         with contextlib.suppress(NotFound):
             self.call("DELETE", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
 
     def delete_pod(self, namespace: str, name: str) -> None:
-        """Delete a pod that a DaemonSet will replace; one that is gone already is no error."""
+        """Delete a pod that its DaemonSet replaces; a missing one is not an error."""
         with contextlib.suppress(NotFound):
             self.call("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}")
 
     def evict(self, namespace: str, name: str) -> bool:
-        """Ask for a pod's eviction; whether its disruption budgets allow it now. One that is gone is no error."""
+        """Request a pod's eviction; False if a disruption budget refuses it now. A missing pod is evicted."""
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace}}
         try:
             self.call("POST", f"/api/v1/namespaces/{namespace}/pods/{name}/eviction", body=body, tries=1)
@@ -191,20 +147,20 @@ class Cluster(Connection):
         return True
 
     def annotate_pod(self, namespace: str, name: str, annotations: Mapping[str, str]) -> None:
-        """Merge annotations into a pod's; the kubelet synchronises a changed pod, volumes included, at once."""
+        """Merge annotations into a pod's; the kubelet then synchronises the pod at once, volumes included."""
         self._patch(f"/api/v1/namespaces/{namespace}/pods/{name}", {"metadata": {"annotations": dict(annotations)}})
 
     def execute(self, namespace: str, pod: str, command: list[str]) -> tuple[int, str]:
-        """Run a command in a pod's first container: its exit status and what it printed.
+        """Run a command in a pod's first container; returns its exit status and output.
 
-        Raises :class:`ClusterError` where that is not allowed or the pod has no such program.
+        Raises :class:`ClusterError` if that is forbidden, times out, or the pod lacks the program.
         """
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
         from websocket import WebSocketException
 
         try:
-            return within(EXEC_TIMEOUT_S, lambda: self._talk(namespace, pod, command))
+            return call_within(EXEC_TIMEOUT_S, lambda: self._exec(namespace, pod, command))
         except TimeoutError:
             text = f"{command[0]} in pod {namespace}/{pod} gave no answer within {EXEC_TIMEOUT_S} s"
             raise ClusterError(text) from None
@@ -212,32 +168,24 @@ class Cluster(Connection):
             reason = getattr(exc, "reason", None) or exc
             raise ClusterError(f"{command[0]} could not be run in pod {namespace}/{pod}: {reason}") from None
 
-    def _talk(self, namespace: str, pod: str, command: list[str]) -> tuple[int, str]:
-        """The library opens a WebSocket without any bound (kubernetes 37, ws_client.create_websocket)."""
+    def _exec(self, namespace: str, pod: str, command: list[str]) -> tuple[int, str]:
+        """The library opens a WebSocket without a timeout (kubernetes 37, ws_client.create_websocket)."""
         from kubernetes import client
         from kubernetes.stream import stream
 
-        # A client of its own: the library swaps the client's transport for a WebSocket while it talks.
+        # A client of its own: the library replaces the client's transport by a WebSocket during the call.
         api = client.CoreV1Api(client.ApiClient(self.settings))
-        wanted = {"command": command, "stderr": True, "stdin": False, "stdout": True, "tty": False}
-        talk = stream(api.connect_get_namespaced_pod_exec, pod, namespace, **wanted, _preload_content=False)
-        with contextlib.closing(talk):
-            talk.run_forever(timeout=EXEC_TIMEOUT_S)
-            if talk.returncode is None:
+        options = {"command": command, "stderr": True, "stdin": False, "stdout": True, "tty": False}
+        session = stream(api.connect_get_namespaced_pod_exec, pod, namespace, **options, _preload_content=False)
+        try:
+            session.run_forever(timeout=EXEC_TIMEOUT_S)
+            if session.returncode is None:
                 raise TimeoutError
-            return int(talk.returncode), f"{talk.read_stdout()}{talk.read_stderr()}".strip()
+            return int(session.returncode), f"{session.read_stdout()}{session.read_stderr()}".strip()
+        finally:
+            session.close()
+            # If the server closed the WebSocket first, `close` leaves its TCP socket open (websocket-client 1.9).
+            session.sock.shutdown()
 
     def _patch(self, path: str, body: Json) -> Json:
-        return self.call("PATCH", path, OWNER, body, "application/merge-patch+json")
-
-
-def _opened(node: Json) -> Json | None:
-    there: list[Json] = node["spec"].get("taints") or []
-    foreign = [taint for taint in there if taint["key"] not in labels.OUR_TAINTS]
-    cordoned = (node["metadata"].get("annotations") or {}).get(labels.CORDONED) == "true"
-    if foreign == there and not cordoned:
-        return None
-    spec: Json = {} if foreign == there else {"taints": foreign or None}
-    if not cordoned:
-        return {"spec": spec}
-    return {"metadata": {"annotations": {labels.CORDONED: None}}, "spec": {**spec, "unschedulable": None}}
+        return self.call("PATCH", path, {"fieldManager": FIELD_MANAGER}, body, MERGE_PATCH)

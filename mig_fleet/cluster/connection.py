@@ -1,4 +1,4 @@
-"""A connection to a user's cluster: bounded requests, plain JSON answers, and errors that say what was asked.
+"""A connection to a user's API server: bounded requests, plain JSON answers, errors that name the request.
 
 Answers are plain JSON dictionaries, or the few fields of them that are asked for: the client's typed models cost
 seconds for a thousand nodes and buy nothing here.
@@ -23,52 +23,52 @@ from mig_fleet.cluster.errors import (
     TooManyRequests,
 )
 from mig_fleet.cluster.session import session
-from mig_fleet.cluster.timeouts import within
+from mig_fleet.cluster.timeouts import call_within
 
 T = TypeVar("T")
 Json = dict[str, Any]
 
 CALL_TIMEOUT_S = 10
-"""Silence of the server, on connecting and between two reads: a preview shall fail, not hang."""
+"""Seconds without a byte, on connecting and between two reads: a preview must fail, not hang."""
 WHOLE_CALL_S = 60
-"""One call, from connecting to the last byte: room for the nodes of a large fleet over a slow line."""
+"""Seconds for one call, from connecting to the last byte: enough for a large fleet's nodes over a slow line."""
 
 BUSY = (429, 500, 502, 503, 504)
-"""Answers of a server that may do better in a moment; a request that it did not carry out is asked again."""
+"""Status codes of a temporary failure; the request was not carried out and is retried."""
 
 TRIES = {"GET": 2}
 MOST_TRIES = 4
-"""A write is worth more patience than a look; all our writes may be repeated."""
+"""A write is retried more often than a read; all our writes can be repeated."""
 FIRST_PAUSE_S = 0.5
 
 
 class ClusterArgs(TypedDict, total=False):
-    """Where the cluster is: a path and a context name, never credentials, because inputs are shown and stored."""
+    """Which cluster: a path and a context name, never credentials, because inputs are printed and stored."""
 
     kubeconfig: str
     context: str
-    on_unreachable: str
-    """``fail`` (default) or ``warn``: whether a preview goes on when the cluster does not answer."""
+    onUnreachable: str
+    """``fail`` (default) or ``warn``: whether a preview continues when the API server does not answer."""
 
 
 class Connection:
-    """Opening it reads the kubeconfig, unless that was done a moment ago, and makes no call."""
+    """Reads the kubeconfig unless a session for it is open; makes no call when it is created."""
 
     def __init__(self, args: ClusterArgs | Mapping[str, str] | None = None) -> None:
         self._session = session(dict(args or {}))  # type: ignore[arg-type]  # a TypedDict of str is one
         self.settings = self._session.settings
         self.server: str = self.settings.host
         self.server_time: datetime | None = None
-        """What the API server's clock said in its last answer; ``None`` before the first, and from a server that does
-        not say."""
+        """The API server's clock in its last answer; ``None`` before the first, and from a server that sends no
+        ``Date``."""
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
-        """Any object or list by its path."""
+        """An object or a list by its path."""
         return self.call("GET", path, query)
 
     def read(self, path: str, shape: type[T], query: Mapping[str, str] | None = None) -> T:
-        """As much of an object or list as ``shape`` has fields for."""
-        return self._shaped(f"GET {path}", self._answer("GET", path, query), shape)
+        """The fields of an object or a list that ``shape`` has."""
+        return self._decode(f"GET {path}", self._answer("GET", path, query), shape)
 
     def call(
         self,
@@ -79,12 +79,12 @@ class Connection:
         content_type: str = "application/json",
         tries: int | None = None,
     ) -> Json:
-        """One request, asked again where the server is busy or the line broke; raises :class:`ClusterError`.
+        """One request, retried when the server is busy or the connection broke; raises :class:`ClusterError`.
 
-        ``tries`` is how often in all, by default :data:`TRIES` for the method.
+        ``tries`` counts all attempts; the default is :data:`TRIES` for the method.
         """
         answer = self._answer(method, path, query, body, content_type, tries)
-        return self._shaped(f"{method} {path}", answer, dict[str, Any])
+        return self._decode(f"{method} {path}", answer, dict[str, Any])
 
     def _answer(
         self,
@@ -108,15 +108,15 @@ class Connection:
             time.sleep(pause)
             pause *= 2
         if status >= 400:
-            raise _refusal(f"{method} {path}", status, answer)
+            raise _error_of(f"{method} {path}", status, answer)
         return answer
 
-    def _shaped(self, request: str, answer: bytes, shape: type[T]) -> T:
-        """A login page of a proxy comes with status 200, too."""
+    def _decode(self, request: str, answer: bytes, shape: type[T]) -> T:
+        """The login page of a proxy has status 200 too."""
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
             return msgspec.json.decode(answer, type=shape)
         start = answer[:60].decode(errors="replace").strip()
-        raise ClusterUnreachable(f"what answers at {self.server} is no API server: {request} gave {start!r}")
+        raise ClusterUnreachable(f"{self.server} is not an API server: {request} returned {start!r}")
 
     def _request(
         self, method: str, path: str, query: Mapping[str, str] | None, body: Json | None, content_type: str
@@ -124,22 +124,22 @@ class Connection:
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
 
-        url, headers, payload = self._session.addressed(
+        url, headers, payload = self._session.prepare_request(
             method, path, query or {}, {"Accept": "application/json", "Content-Type": content_type}, body
         )
 
-        def whole() -> tuple[Any, bytes]:
+        def send() -> tuple[Any, bytes]:
             response = self._session.api.call_api(
                 method, url, header_params=headers, body=payload, _request_timeout=(CALL_TIMEOUT_S, CALL_TIMEOUT_S)
             )
             return response, response.read()
 
         try:
-            # The library bounds each read of its own: a byte now and then would hold a call for ever.
-            response, answer = within(WHOLE_CALL_S, whole)
+            # The library bounds each single read: one byte now and then would keep a call open for ever.
+            response, answer = call_within(WHOLE_CALL_S, send)
         except TimeoutError:
             raise ClusterUnreachable(
-                f"the cluster at {self.server} does not answer: no whole answer within {WHOLE_CALL_S} s"
+                f"the cluster at {self.server} does not answer: incomplete after {WHOLE_CALL_S} s"
             ) from None
         except (ApiException, HTTPError) as exc:
             raise ClusterUnreachable(f"the cluster at {self.server} does not answer: {_root_cause(exc)}") from None
@@ -148,7 +148,7 @@ class Connection:
         return response.status, answer
 
 
-def _refusal(request: str, status: int, answer: bytes) -> ClusterError:
+def _error_of(request: str, status: int, answer: bytes) -> ClusterError:
     try:
         message = msgspec.json.decode(answer)["message"]
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):

@@ -1,15 +1,15 @@
-"""What may come of asking a user's cluster for something.
+"""What can go wrong between us and a user's API server.
 
 ::
 
-    ClusterError              the cluster did not do what was asked
+    ClusterError              the API server did not do what was asked
     ├── ClusterUnreachable    no answer, or no permission to ask
-    │   ├── Forbidden         who asks has no right to
-    │   └── NoCredentials     nobody says in time who asks
-    ├── NotFound              there is no such object
-    ├── Conflict              somebody else wrote first
-    ├── TooManyRequests       not now: a disruption budget, or a server that is too busy
-    └── NodeMissing           a node the stack names is not in the cluster
+    │   ├── Forbidden         the user has no right to this request
+    │   └── NoCredentials     the kubeconfig's user gave no credentials in time
+    ├── NotFound              the object does not exist
+    ├── Conflict              another client wrote first
+    ├── TooManyRequests       a disruption budget, or a server that is too busy
+    └── NodeMissing           a node of the stack is not in the cluster
 """
 
 from typing import Self
@@ -18,7 +18,7 @@ from mig_fleet.failures import ExpectedFailure
 
 
 class ClusterError(ExpectedFailure):
-    """The cluster did not do what was asked; the message says what was asked and what came back."""
+    """The API server did not do what was asked; the message names the request and the answer."""
 
 
 class ClusterUnreachable(ClusterError):
@@ -26,27 +26,27 @@ class ClusterUnreachable(ClusterError):
 
 
 class Forbidden(ClusterUnreachable):
-    """Who asks has no right to, or is not known; asking again would get the same answer."""
+    """The user is unknown or has no right to this request; a retry would get the same answer."""
 
 
 class NoCredentials(ClusterUnreachable):
-    """Nobody says in time who asks; asking again would wait as long."""
+    """The kubeconfig's user gave no credentials in time; a retry would take as long."""
 
 
 class NotFound(ClusterError):
-    """There is no such object."""
+    """The object does not exist."""
 
 
 class Conflict(ClusterError):
-    """Somebody else wrote first; read again and decide again."""
+    """Another client wrote first; read again and decide again."""
 
 
 class TooManyRequests(ClusterError):
-    """Not now: a disruption budget says no, or the server has too much to do."""
+    """A disruption budget refuses this now, or the server is too busy."""
 
 
 class NodeMissing(ClusterError):
-    """A node the stack names is not in the cluster."""
+    """A node of the stack is not in the cluster."""
 
     def __init__(self, node: str) -> None:
         super().__init__(f"node '{node}' is not in the cluster; check the pool's nodes, or `kubectl get nodes`")

@@ -1,10 +1,10 @@
-"""Kubernetes' quantities of countable things: the API server writes a thousand as ``1k``."""
+"""Kubernetes quantities of countable resources: the API server writes a thousand as ``1k``."""
 
 
-def whole(text: str | int) -> int:
-    """The number, rounded down; of something that is no quantity there is none.
+def parse_count(text: str | int) -> int:
+    """The number, rounded down; 0 for text that is not a quantity.
 
-    >>> whole("14"), whole("1k"), whole("many")
+    >>> parse_count("14"), parse_count("1k"), parse_count("many")
     (14, 1000, 0)
     """
     if str(text).isdecimal():

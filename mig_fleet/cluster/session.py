@@ -1,4 +1,4 @@
-"""An open kubeconfig: where the cluster is, and who asks. Nothing here makes a call to the cluster.
+"""An open kubeconfig: the server and the credentials. Nothing here makes a call to the API server.
 
 The client library is imported when a session is opened, never with this module, which the Pulumi program imports too.
 """
@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mig_fleet.cluster.errors import ClusterUnreachable, NoCredentials
-from mig_fleet.cluster.timeouts import within
+from mig_fleet.cluster.timeouts import call_within
 
 T = TypeVar("T")
 
 CREDENTIALS_TIMEOUT_S = 30
-"""A credentials plugin may ask a cloud for a token, which takes seconds; one that asks a person has nobody to ask."""
+"""Seconds. A credentials plugin may ask a cloud for a token; one that prompts a person never ends here."""
 
 SESSION_S = 300.0
 MOST_AT_ONCE = 64
-"""Connections that are kept open: sixteen per wave, and four waves that are changed at the same time."""
+"""Open connections: sixteen per wave, and four waves that change at the same time."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,19 @@ class Session:
     """The client library's settings and client for one context of a kubeconfig."""
 
     place: str
-    """The kubeconfig and the context, in words."""
+    """The kubeconfig and the context, for error messages."""
     context: str
     settings: Any
     api: Any
     _turn: threading.Lock = field(default_factory=threading.Lock, compare=False)
-    """One renews what expired, and the others wait for it."""
+    """One thread renews expired credentials while the others wait."""
 
-    def addressed(
+    def prepare_request(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: Any
     ) -> tuple[str, dict[str, str], Any]:
-        """URL, headers and body of a request, with credentials; those that expired are renewed by the client."""
+        """URL, headers and body of a request, with credentials; the client renews expired ones."""
 
-        def serialised() -> Any:
+        def serialize() -> Any:
             return self.api.param_serialize(
                 method,
                 path,
@@ -55,7 +55,7 @@ class Session:
             )
 
         with self._turn:
-            _, url, complete, payload, _ = _with_credentials(self.place, serialised)
+            _, url, complete, payload, _ = _with_credentials(self.place, serialize)
         return url, complete, payload
 
 
@@ -63,16 +63,15 @@ _lock = threading.Lock()
 _turns: dict[object, threading.Lock] = {}
 _sessions: dict[object, tuple[float, Session]] = {}
 _contexts: dict[object, str] = {}
-"""The context that was current when a kubeconfig was opened first: whoever changes it meanwhile sends no running update
-to another cluster."""
+"""The context that was current when a kubeconfig was first opened: a later change does not affect a running update."""
 
 
 def session(where: Mapping[str, str]) -> Session:
     """The session for a kubeconfig, kept for :data:`SESSION_S`; raises
     :class:`~mig_fleet.cluster.errors.ClusterUnreachable`.
 
-    A wait looks each second: it shall not parse the kubeconfig, run its credentials plugin and shake hands each second.
-    One caller opens it and the others wait, but not those who ask for another one.
+    A rollout polls each second and must not parse the kubeconfig, run its credentials plugin and shake hands each time.
+    One caller opens a session while others that need the same one wait.
     """
     path = where.get("kubeconfig") or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     changed = 0
@@ -85,21 +84,21 @@ def session(where: Mapping[str, str]) -> Session:
         at, found = _sessions.get(key, (0.0, None))
         if found is None or time.monotonic() - at > SESSION_S:
             context = where.get("context") or _contexts.get(path)
-            found = _opened({**where, "context": context} if context else where)
+            found = _open({**where, "context": context} if context else where)
             if "context" not in where:
                 _contexts[path] = found.context
             _sessions[key] = (time.monotonic(), found)
     return found
 
 
-def _opened(where: Mapping[str, str]) -> Session:
+def _open(where: Mapping[str, str]) -> Session:
     client, config = _library().client, _library().config
     settings = client.Configuration()
     settings.retries = False
     settings.connection_pool_maxsize = MOST_AT_ONCE
-    place = where.get("kubeconfig") or "the default place"
-    if "\n" in place:  # the contents of one: nothing of it is repeated
-        raise ClusterUnreachable("no usable kubeconfig: should be a path, not its contents")
+    place = where.get("kubeconfig") or "the default path"
+    if "\n" in place:  # a kubeconfig's contents: nothing of it is repeated
+        raise ClusterUnreachable("no usable kubeconfig: it must be a path, not the contents")
     place += f" for context {where['context']}" if "context" in where else ""
 
     def load() -> str:
@@ -118,9 +117,9 @@ def _opened(where: Mapping[str, str]) -> Session:
 
 @cache
 def _library() -> Any:
-    """The client library, of hundreds of modules that stay until the process ends.
+    """The client library: hundreds of modules that stay until the process exits.
 
-    The collector walks them neither while they come nor at that end, which took a fifth of a second of each preview
+    The garbage collector skips them while they load and at exit; walking them took 0.2 s of each preview
     (benchmarks/preview.py).
     """
     gc.disable()
@@ -133,8 +132,8 @@ def _library() -> Any:
 
 
 def _with_credentials(place: str, act: Callable[[], T]) -> T:
-    """The library waits for a credentials plugin without any bound (kubernetes 37, exec_provider.run), and lets the
-    errors of all that it uses to get a token through.
+    """The library waits for a credentials plugin without a timeout (kubernetes 37, exec_provider.run), and does not
+    wrap the errors of the libraries that it uses to get a token.
     """
     import yaml
     from kubernetes.client import ApiException
@@ -143,11 +142,11 @@ def _with_credentials(place: str, act: Callable[[], T]) -> T:
     from urllib3.exceptions import HTTPError
 
     try:
-        return within(CREDENTIALS_TIMEOUT_S, act)
+        return call_within(CREDENTIALS_TIMEOUT_S, act)
     except TimeoutError:
         raise NoCredentials(
-            f"no credentials within {CREDENTIALS_TIMEOUT_S} s by the kubeconfig at {place}: the command of its user "
-            "(`exec`) does not end, or waits for somebody; run `kubectl get nodes` with that kubeconfig to see"
+            f"no credentials within {CREDENTIALS_TIMEOUT_S} s from the kubeconfig at {place}: the `exec` command of "
+            "its user does not exit, or prompts for input; run `kubectl get nodes` with that kubeconfig to see"
         ) from None
     except (
         *(ConfigException, yaml.YAMLError, OAuth2Error, HTTPError, ApiException),

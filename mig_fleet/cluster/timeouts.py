@@ -1,4 +1,4 @@
-"""A call with an end, for libraries that wait without one."""
+"""A timeout for calls into libraries that wait without one."""
 
 import threading
 from collections.abc import Callable
@@ -8,16 +8,17 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def within(seconds: float, act: Callable[[], T]) -> T:
-    """What ``act`` gives or raises; :class:`TimeoutError` when that takes longer.
+def call_within(seconds: float, call: Callable[[], T]) -> T:
+    """Return or raise what ``call`` does; raise :class:`TimeoutError` after ``seconds``.
 
-    Then it goes on in a thread of its own, which nobody waits for: an executor's would keep the process from ending.
+    After a timeout the call continues in a daemon thread that is never joined: the thread of an executor would keep
+    the process from exiting.
     """
     answer: Future[T] = Future()
 
     def run() -> None:
         try:
-            answer.set_result(act())
+            answer.set_result(call())
         except BaseException as exc:
             answer.set_exception(exc)
 

@@ -1,11 +1,13 @@
-"""YAML from people, read as the tools behind us read it, with the line of everything and nothing that can blow up.
+"""The only reader of YAML in mig-fleet: it reads a file as the tools that get the file read it.
 
-Stack files, mig-parted files and the one in the cluster, which others may edit, come through here: at most a
-megabyte, aliases counted as if written out, and what a YAML reader would pass over silently is kept in mind.
+Stack files, mig-parted files and the layout file in the cluster, which other users may edit, are read here. The reader
+is bounded: at most 1 MiB, 100000 values and 64 levels, each counted with aliases expanded. What those tools ignore
+without a message (a duplicate key, a second document) is kept in ``Document.ignored``.
 """
 
-from mig_fleet.documents.builder import DEEPEST, MOST_VALUES
 from mig_fleet.documents.document import Document, DocumentError
-from mig_fleet.documents.reading import LARGEST_BYTES, open_document, parse
+from mig_fleet.documents.limits import MAX_BYTES, MAX_DEPTH, MAX_VALUES
+from mig_fleet.documents.reading import open_document, parse
+from mig_fleet.documents.writing import dump
 
-__all__ = ["DEEPEST", "LARGEST_BYTES", "MOST_VALUES", "Document", "DocumentError", "open_document", "parse"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_VALUES", "Document", "DocumentError", "dump", "open_document", "parse"]

@@ -1,12 +1,9 @@
-"""From YAML events to values.
+"""Builds values from the events of PyYAML's parser.
 
-Two readers of YAML stand behind the files: go-yaml v2 reads mig-parted files (:mod:`mig_fleet.documents.scalars`),
-go-yaml v3 the stack files of Pulumi. They differ in words (``on`` is a truth value to the first only) and in merge
-keys; all that stands under a top-level ``config:`` is read as the second does.
+The two dialects differ in scalars (:mod:`mig_fleet.documents.scalars`) and in merge keys. A document is read as
+mig-parted reads it; all below a top-level ``config:``, which only a stack file has, as Pulumi reads it.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,186 +11,196 @@ from typing import Any, Final
 
 import yaml
 
-from mig_fleet.documents.document import Document, DocumentError, Spot
-from mig_fleet.documents.scalars import Dialect, resolve
+from mig_fleet.documents.document import Document, DocumentError, Location
+from mig_fleet.documents.limits import MAX_DEPTH, MAX_VALUES
+from mig_fleet.documents.scalars import BYTE_ORDER_MARK, Dialect, TagError, resolve_tagged
 from mig_fleet.model.parted import key_text
+from mig_fleet.model.short_repr import format_value
 
-MOST_VALUES: Final = 100_000
-DEEPEST: Final = 64
+_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LONE_TAG = re.compile(r"(?:&\S++(?:\s++|#.*+)*+)?+!")
+
+
+def build(name: str, text: str) -> Document:
+    """Raises DocumentError, or ``yaml.YAMLError`` if the text is not YAML."""
+    builder = _Builder(name, text)
+    builder.build()
+    return builder.document
 
 
 @dataclass(slots=True)
-class Value:
-    """A built value, how many values it holds when aliases are written out, and where it stands."""
+class _Value:
+    """A value, the number of values and of levels in it with aliases expanded, and its location."""
 
     data: Any
-    weight: int
-    spot: Spot
-    is_merge: bool = False
+    location: Location
+    size: int = 1
+    levels: int = 0
+    is_merge_key: bool = False
 
     @property
     def line(self) -> int:
-        return self.spot.line
+        return self.location.line
 
-    def add(self, step: str, child: "Value", line: int) -> None:
-        self.weight += child.weight
-        self.spot.below[step] = Spot(line, child.spot.below)
+    def add(self, step: str, child: "_Value", line: int) -> None:
+        self.grow(child)
+        self.location.children[step] = Location(line, child.location.children)
+
+    def grow(self, child: "_Value") -> None:
+        self.size += child.size
+        self.levels = max(self.levels, child.levels + 1)
 
 
-class Builder:
-    """From parser events to values."""
-
-    def __init__(self, name: str) -> None:
+class _Builder:
+    def __init__(self, name: str, text: str) -> None:
         self.document = Document(name)
-        self.dialect = Dialect.MIG_PARTED
-        self.anchors: dict[str, Value | None] = {}
-        self.text = self.mark = ""
+        self._dialect = Dialect.MIG_PARTED
+        self._anchors: dict[str, _Value | None] = {}
+        """By name; None while the value is not complete."""
+        self._text, self._substitute = _without_byte_order_marks(text)
 
-    def build(self, text: str) -> None:
-        """Fills ``document``. Raises DocumentError, or ``yaml.YAMLError`` where the text is not YAML."""
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        self.text, self.mark = _without_marks(text)
-        events = iter(yaml.parse(self.text, Loader=loader))
+    def build(self) -> None:
+        events = iter(yaml.parse(self._text, Loader=_LOADER))
         event = next(events)
         while not isinstance(event, (yaml.DocumentStartEvent, yaml.StreamEndEvent)):
             event = next(events)
         if isinstance(event, yaml.StreamEndEvent):
             return
-        value = self.value(next(events), events, 0)
+        value = self._value(next(events), events, 0)
         self.document.data = value.data
-        self.document.root = value.spot
+        self.document.root = value.location
         next(events)
         try:
             has_more = not isinstance(next(events), yaml.StreamEndEvent)
         except yaml.YAMLError:
             has_more = True
         if has_more:
-            why = "only the first document is read; what stands behind --- is ignored"
-            self.document.overlooked.append(DocumentError(self.document.name, why))
+            why = "only the first document is read; the text after --- is ignored"
+            self.document.ignored.append(DocumentError(self.document.name, why))
 
-    def fail(self, line: int, why: str) -> DocumentError:
+    def _error(self, line: int, why: str) -> DocumentError:
         return DocumentError(f"{self.document.name}:{line}", why)
 
-    def value(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Value:
+    def _too_deep(self, line: int) -> DocumentError:
+        return self._error(line, f"is nested more than {MAX_DEPTH} levels deep")
+
+    def _value(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> _Value:
         line = event.start_mark.line + 1 if event.start_mark else 0
-        if depth > DEEPEST:
-            raise self.fail(line, f"is nested more than {DEEPEST} levels deep")
+        if depth > MAX_DEPTH:
+            raise self._too_deep(line)
         if isinstance(event, yaml.AliasEvent):
-            return self.alias(event.anchor, line)
+            return self._alias(event.anchor, line, depth)
         anchor = getattr(event, "anchor", None)
         if anchor:
-            self.anchors[anchor] = None
+            self._anchors[anchor] = None
         if isinstance(event, yaml.ScalarEvent):
-            value = self.scalar(event, line)
+            value = self._scalar(event, line)
         elif isinstance(event, yaml.SequenceStartEvent):
-            value = self.sequence(events, line, depth)
+            value = self._sequence(events, line, depth)
         else:
-            value = self.mapping(events, line, depth)
-        if value.weight > MOST_VALUES:
-            raise self.fail(line, f"holds more than {MOST_VALUES} values once its aliases are written out")
+            value = self._mapping(events, line, depth)
         if anchor:
-            self.anchors[anchor] = value
+            self._anchors[anchor] = value
         return value
 
-    def alias(self, anchor: str | None, line: int) -> Value:
-        if anchor is None or anchor not in self.anchors:
-            raise self.fail(line, f"*{anchor} refers to nothing; &{anchor} must stand before it")
-        value = self.anchors[anchor]
+    def _alias(self, anchor: str | None, line: int, depth: int) -> _Value:
+        if anchor is None or anchor not in self._anchors:
+            raise self._error(line, f"*{anchor} has no anchor; define &{anchor} before it")
+        value = self._anchors[anchor]
         if value is None:
-            raise self.fail(line, f"*{anchor} stands inside its own &{anchor}")
-        return Value(value.data, value.weight, Spot(line))
+            raise self._error(line, f"*{anchor} is inside its own anchor &{anchor}")
+        if depth + value.levels > MAX_DEPTH:
+            raise self._too_deep(line)
+        return _Value(value.data, Location(line), value.size, value.levels)
 
-    def sequence(self, events: Iterator[yaml.Event], line: int, depth: int) -> Value:
-        result = Value([], 1, Spot(line))
+    def _sequence(self, events: Iterator[yaml.Event], line: int, depth: int) -> _Value:
+        result = _Value([], Location(line))
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
-            item = self.value(event, events, depth + 1)
+            item = self._value(event, events, depth + 1)
             result.add(f"[{len(result.data)}]", item, item.line)
+            self._check_size(result)
             result.data.append(item.data)
         return result
 
-    def mapping(self, events: Iterator[yaml.Event], line: int, depth: int) -> Value:
-        result = Value({}, 1, Spot(line))
-        own: set[Any] = set()
+    def _mapping(self, events: Iterator[yaml.Event], line: int, depth: int) -> _Value:
+        result = _Value({}, Location(line))
+        keys: set[Any] = set()
         defaults: dict[Any, Any] = {}
         while not isinstance(event := next(events), yaml.MappingEndEvent):
-            key = self.value(event, events, depth + 1)
+            key = self._value(event, events, depth + 1)
             if depth == 0 and key.data == "config":
-                self.dialect = Dialect.PULUMI
-            value = self.value(next(events), events, depth + 1)
-            if key.is_merge:
-                result.weight += value.weight
-                for source in self.merged(value):
-                    # go-yaml v2 merges in place: what stands above a merge key loses to it, what stands below wins.
-                    (defaults if self.dialect is Dialect.PULUMI else result.data).update(source)
+                self._dialect = Dialect.PULUMI
+            value = self._value(next(events), events, depth + 1)
+            if key.is_merge_key:
+                result.grow(value)
+                self._check_size(result)
+                for source in self._merged(value):
+                    # go-yaml v2 merges in place: keys above a merge key lose to it, keys below it win.
+                    (defaults if self._dialect is Dialect.PULUMI else result.data).update(source)
                 continue
             if isinstance(key.data, (dict, list)):
-                raise self.fail(key.line, "has a mapping or a list as a key; keys are texts")
-            name = self.name(key.data)
-            if name in own:
-                self.document.overlooked.append(self.fail(key.line, f"{name} stands there twice"))
-            own.add(name)
+                raise self._error(key.line, "has a mapping or a list as a key; a key must be a string")
+            name = self._key(key.data)
+            if name in keys:
+                self.document.ignored.append(self._error(key.line, f"duplicate key {format_value(name)}"))
+            keys.add(name)
             result.add(f".{name}", value, key.line)
+            self._check_size(result)
             result.data[name] = value.data
         result.data = {**defaults, **result.data}
         return result
 
-    def name(self, key: Any) -> Any:
-        """A key as its reader knows it: for mig-parted a text, so that ``1`` and ``true`` are two, ``1`` and ``"1"``
-        one. Of what is no text for Pulumi, or for neither, the stack's and the file's own readers speak.
+    def _check_size(self, value: _Value) -> None:
+        if value.size > MAX_VALUES:
+            raise self._error(value.line, f"has more than {MAX_VALUES} values with its aliases expanded")
+
+    def _key(self, key: Any) -> Any:
+        """A key as its reader knows it.
+
+        mig-parted makes each key a string, so ``1`` and ``true`` are two keys, ``1`` and ``"1"`` are one. A key of
+        another type stays: the model of a stack file or of a mig-parted file refuses it.
         """
-        text = key_text(key) if self.dialect is Dialect.MIG_PARTED else None
+        text = key_text(key) if self._dialect is Dialect.MIG_PARTED else None
         return key if text is None else text
 
-    def merged(self, value: Value) -> list[Mapping[Any, Any]]:
-        """The mappings behind a merge key, the one that wins last."""
+    def _merged(self, value: _Value) -> list[Mapping[Any, Any]]:
+        """The mappings of a merge key; the last one wins."""
         sources = list(reversed(value.data)) if isinstance(value.data, list) else [value.data]
         if not all(isinstance(source, dict) for source in sources):
-            raise self.fail(value.line, "merges (<<) something that is not a mapping")
+            raise self._error(value.line, "merges (<<) a value that is not a mapping")
         return sources
 
-    def scalar(self, event: yaml.ScalarEvent, line: int) -> Value:
-        text = event.value.replace(self.mark, BYTE_ORDER_MARK) if self.mark else event.value
-        plain = bool(event.implicit[0]) and not event.style
-        tag = "" if plain or not event.tag or event.tag == "!" else event.tag.removeprefix("tag:yaml.org,2002:")
-        # go-yaml v2 takes `! 7` for a text, and `! "<<"` for a merge key; to go-yaml v3 the ! says nothing.
-        is_odd = self.dialect is Dialect.MIG_PARTED and self.has_lone_tag(event)
-        if text == "<<" and (plain or is_odd):
-            return Value(text, 1, Spot(line), is_merge=True)
-        if tag == "binary":
-            try:
-                return Value(base64.b64decode(text, validate=True).decode("utf-8", "replace"), 1, Spot(line))
-            except (binascii.Error, ValueError):
-                raise self.fail(line, "says !!binary but is not base64") from None
-        if is_odd or (not plain and not tag):
-            return Value(text, 1, Spot(line))
-        kind, data = resolve(text, self.dialect) if tag in _RESOLVED else (tag, text)
-        if tag == "str" or kind == tag or not tag:
-            return Value(text if tag == "str" else data, 1, Spot(line))
-        if tag == "float" and kind == "int":
-            return Value(float(data), 1, Spot(line))
-        raise self.fail(line, f"says !!{tag} but is {text[:40]!r}")
+    def _scalar(self, event: yaml.ScalarEvent, line: int) -> _Value:
+        text = event.value.replace(self._substitute, BYTE_ORDER_MARK) if self._substitute else event.value
+        is_plain = bool(event.implicit[0]) and not event.style
+        tag = "" if is_plain or not event.tag or event.tag == "!" else event.tag.removeprefix("tag:yaml.org,2002:")
+        # go-yaml v2 reads `! 7` as a string and `! "<<"` as a merge key; go-yaml v3 ignores the lone tag.
+        has_lone_tag = self._dialect is Dialect.MIG_PARTED and self._has_lone_tag(event)
+        if text == "<<" and (is_plain or has_lone_tag):
+            return _Value(text, Location(line), is_merge_key=True)
+        if has_lone_tag or (not is_plain and not tag):
+            return _Value(text, Location(line))
+        try:
+            return _Value(resolve_tagged(text, tag, self._dialect), Location(line))
+        except TagError as error:
+            raise self._error(line, str(error)) from None
 
-    def has_lone_tag(self, event: yaml.ScalarEvent) -> bool:
-        """Whether the tag is ``!`` alone, of which PyYAML's events over libyaml keep no trace."""
+    def _has_lone_tag(self, event: yaml.ScalarEvent) -> bool:
+        """Whether the tag is ``!`` alone; PyYAML's events from libyaml do not contain it."""
         if event.tag not in (None, "!") or event.start_mark is None or event.end_mark is None:
             return False
-        return _LONE_TAG.match(self.text, event.start_mark.index, event.end_mark.index) is not None
+        return _LONE_TAG.match(self._text, event.start_mark.index, event.end_mark.index) is not None
 
 
-def _without_marks(text: str) -> tuple[str, str]:
-    """The text with another character for each byte order mark, and that character; empty where there is none.
+def _without_byte_order_marks(text: str) -> tuple[str, str]:
+    """The text with another character in place of each byte order mark, and that character; empty if there is no mark.
 
-    libyaml passes over the mark at the start of a line. go-yaml takes it for a letter: it looks for one at the start of
-    its buffer, wherever it reads (yamlprivateh.go, is_bom).
+    libyaml skips a byte order mark at the start of a line. go-yaml reads it as a letter: it looks for a mark only at
+    the start of its buffer (yamlprivateh.go, is_bom).
     """
     if BYTE_ORDER_MARK not in text:
         return text, ""
     used = set(text)
-    # There are more of these than a file of LARGEST_BYTES can hold.
-    free = next(letter for letter in map(chr, range(0x10000, 0x110000)) if letter not in used)
-    return text.replace(BYTE_ORDER_MARK, free), free
-
-
-BYTE_ORDER_MARK: Final = "\ufeff"
-_LONE_TAG = re.compile(r"(?:&\S++(?:\s++|#.*+)*+)?+!")
-_RESOLVED = ("", "str", "bool", "int", "float", "null", "timestamp")
+    # There are more of these than characters in a file of MAX_BYTES.
+    unused = next(letter for letter in map(chr, range(0x10000, 0x110000)) if letter not in used)
+    return text.replace(BYTE_ORDER_MARK, unused), unused

@@ -1,4 +1,4 @@
-"""What a file holds, and where in it."""
+"""The content of a file, and the line of each part."""
 
 import re
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from typing import Any
 
 
 class DocumentError(ValueError):
-    """A file that cannot be read, or says one thing and means another: ``place`` is the file and, where known, the
-    line.
+    """A file that cannot be read, or a part of it that its reader ignores. ``place`` is the file and, if known, the
+    line: ``layouts.yaml:12``.
     """
 
     def __init__(self, place: str, why: str) -> None:
@@ -20,36 +20,37 @@ class DocumentError(ValueError):
 
 
 @dataclass(slots=True)
-class Spot:
-    """The line (from 1) of a value, and of those below it by their step, ``.name`` or ``[0]``."""
+class Location:
+    """The line (from 1) of a value, and the locations of its children by step: ``.name`` or ``[0]``."""
 
     line: int
-    below: dict[str, "Spot"] = field(default_factory=dict)
+    children: dict[str, "Location"] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Document:
-    """The first document of a file, the only one that the tools behind us read.
+    """The first document of a file; mig-parted and Pulumi read no other.
 
-    ``overlooked`` is what they pass over silently: a key that stands there twice, text behind the first document.
+    ``ignored`` is what they ignore without a message: the first value of a duplicate key, text after the first
+    document.
     """
 
     name: str
     data: Any = None
-    root: Spot | None = None
-    overlooked: list[DocumentError] = field(default_factory=list)
+    root: Location | None = None
+    ignored: list[DocumentError] = field(default_factory=list)
 
     def at(self, path: str) -> str:
-        """``file.yaml:12`` for a path such as ``pools.inference.nodes[0]``, or the nearest one above it."""
-        spot, rest = self.root, path if path.startswith("[") else f".{path}"
-        if spot is None:
+        """``file.yaml:12`` for a path such as ``pools.inference.nodes[0]``, or for its nearest parent in the file."""
+        location, rest = self.root, path if path.startswith("[") else f".{path}"
+        if location is None:
             return self.name
-        while step := next((step for step in _steps(rest) if step in spot.below), ""):
-            spot, rest = spot.below[step], rest[len(step) :]
-        return f"{self.name}:{spot.line}"
+        while step := next((step for step in _first_steps(rest) if step in location.children), ""):
+            location, rest = location.children[step], rest[len(step) :]
+        return f"{self.name}:{location.line}"
 
 
-def _steps(path: str) -> Iterator[str]:
-    """What the first step of a path may be, longest first: a key may hold dots, ``1g.10gb``."""
+def _first_steps(path: str) -> Iterator[str]:
+    """Each possible first step of a path, longest first: a key may contain dots, ``1g.10gb``."""
     ends = [match.start() for match in re.finditer(r"[.\[]", path) if match.start()]
     return (path[:end] for end in (len(path), *reversed(ends)) if end)

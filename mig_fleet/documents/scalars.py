@@ -1,16 +1,20 @@
-"""What a plain YAML scalar means to the tools behind us.
+"""The meaning of a YAML scalar for mig-parted and for Pulumi.
 
-Their YAML is not PyYAML's: ``1e3`` is a number and ``08`` is 8 for them, and both are texts for PyYAML. Source:
-resolve.go of go-yaml v2 and v3.
+Both are written in Go, and go-yaml differs from PyYAML: for go-yaml ``1e3`` is a number and ``08`` is 8, for PyYAML
+both are strings. Source: resolve.go and decode.go of go-yaml v2 and v3.
 """
 
+import base64
+import binascii
 import re
 from enum import Enum
 from typing import Any, Final
 
+BYTE_ORDER_MARK: Final = "\ufeff"
+
 
 class Dialect(Enum):
-    """A reader of YAML."""
+    """The reader of a file: mig-parted reads its files with go-yaml v2, Pulumi the stack files with go-yaml v3."""
 
     MIG_PARTED = "go-yaml v2"
     PULUMI = "go-yaml v3"
@@ -19,50 +23,78 @@ class Dialect(Enum):
 _CASES: Final = (str.lower, str.capitalize, str.upper)
 
 
-def _spelled(words: tuple[str, ...], meaning: tuple[str, Any]) -> dict[str, tuple[str, Any]]:
+def _in_each_case(words: tuple[str, ...], meaning: tuple[str, Any]) -> dict[str, tuple[str, Any]]:
     return {case(word): meaning for word in words for case in _CASES}
 
 
 _WORDS: Final[dict[str, tuple[str, Any]]] = {
-    **_spelled(("true",), ("bool", True)),
-    **_spelled(("false",), ("bool", False)),
-    **_spelled(("", "~", "null"), ("null", None)),
+    **_in_each_case(("true",), ("bool", True)),
+    **_in_each_case(("false",), ("bool", False)),
+    **_in_each_case(("", "~", "null"), ("null", None)),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), ("float", float("nan"))),
     **{sign + word: ("float", float(f"{sign}inf")) for sign in ("", "+", "-") for word in (".inf", ".Inf", ".INF")},
 }
-_OLD_WORDS: Final[dict[str, tuple[str, Any]]] = {
-    **_spelled(("y", "yes", "on"), ("bool", True)),
-    **_spelled(("n", "no", "off"), ("bool", False)),
+_YAML_1_1_WORDS: Final[dict[str, tuple[str, Any]]] = {
+    **_in_each_case(("y", "yes", "on"), ("bool", True)),
+    **_in_each_case(("n", "no", "off"), ("bool", False)),
 }
-"""Truth values of YAML 1.1."""
+"""Booleans of YAML 1.1, which go-yaml v3 reads as strings."""
 _INT = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|[1-9][0-9]*|0)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_LONGEST_NUMBER = 400
+"""Characters. A longer text is no number of 64 bits, and no Python number is made of it: that would cost the square
+of its length."""
+_RESOLVED_TAGS = ("", "str", "bool", "int", "float", "null", "timestamp")
+
+
+class TagError(ValueError):
+    """A value that does not match its tag; the text says why."""
+
+
+def resolve_tagged(text: str, tag: str, dialect: Dialect) -> Any:
+    """The value of a scalar with a tag such as ``int`` (for ``!!int``), or with ``""`` if it has none. Raises TagError.
+
+    go-yaml ignores tags that it does not know.
+    """
+    if tag == "binary":
+        try:
+            return base64.b64decode(text, validate=True).decode("utf-8", "replace")
+        except (binascii.Error, ValueError):
+            raise TagError("has the tag !!binary but is not base64") from None
+    if tag == "str" or tag not in _RESOLVED_TAGS:
+        return text
+    kind, value = resolve(text, dialect)
+    if tag in ("", kind):
+        return value
+    if tag == "float" and kind == "int":
+        return float(value)
+    raise TagError(f"has the tag !!{tag} but the value {text[:40]!r}")
 
 
 def resolve(text: str, dialect: Dialect) -> tuple[str, Any]:
-    """What a plain scalar is to a reader: its short tag and value."""
+    """The short tag and the value of a plain scalar."""
     if text in _WORDS:
         return _WORDS[text]
-    if text in _OLD_WORDS and dialect is Dialect.MIG_PARTED:
-        return _OLD_WORDS[text]
-    plain = text.replace("_", "")
-    if text[:1] in "+-0123456789" and len(plain) <= 400:
-        if re.fullmatch(_INT, plain) and -(1 << 63) <= (number := _integer(plain)) < 1 << 64:
+    if text in _YAML_1_1_WORDS and dialect is Dialect.MIG_PARTED:
+        return _YAML_1_1_WORDS[text]
+    digits = text.replace("_", "")
+    if text[:1] in "+-0123456789" and len(digits) <= _LONGEST_NUMBER:
+        if re.fullmatch(_INT, digits) and -(1 << 63) <= (number := _integer(digits)) < 1 << 64:
             return "int", number
-        if re.fullmatch(_FLOAT, plain):
-            return _float(plain, text)
-    if text[:1] == "." and len(text) <= 400 and re.fullmatch(_FLOAT, text):
+        if re.fullmatch(_FLOAT, digits):
+            return _float(digits, text)
+    if text[:1] == "." and len(text) <= _LONGEST_NUMBER and re.fullmatch(_FLOAT, text):
         return _float(text, text)
     return "str", text
 
 
-def _integer(plain: str) -> int:
-    sign, digits = (-1 if plain[0] == "-" else 1), plain.lstrip("+-").lower()
+def _integer(digits: str) -> int:
+    sign, digits = (-1 if digits[0] == "-" else 1), digits.lstrip("+-").lower()
     if len(digits) > 1 and digits[0] == "0" and digits[1] not in "xbo":
         digits = f"0o{digits[1:]}"
     return sign * int(digits, 0)
 
 
-def _float(plain: str, text: str) -> tuple[str, Any]:
-    number = float(plain)
+def _float(digits: str, text: str) -> tuple[str, Any]:
+    number = float(digits)
     return ("str", text) if number in (float("inf"), float("-inf")) else ("float", number)

@@ -1,20 +1,21 @@
-"""What nodes offer once they are cut: slices, memory and SMs by profile."""
+"""What partitioned nodes offer: slices, memory and SMs by profile."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mig_fleet.model.gpus import GpuModel
+from mig_fleet.model.gpus import GpuModel, profile_of
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.profiles import Profile
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The slices of one profile: how many, and MiB and SMs of all of them; None where no source gives the number.
+    """The slices of one profile: their number, and the MiB and SMs of all of them; None if no source gives the number.
 
-    ``shared_in`` is the GPU instance whose memory and engines parts of it share, ``3g.40gb`` for ``1c.3g.40gb``. Each
-    may use all of that memory; their ``memory_mib`` is what falls to them by compute slices, so that sums stay true.
+    ``shared_in`` is the GPU instance whose memory and engines are shared by its parts, ``3g.40gb`` for ``1c.3g.40gb``.
+    Each part may use all of that memory; ``memory_mib`` counts each part's share by compute slices, so that sums are
+    right.
     """
 
     slices: int
@@ -24,27 +25,16 @@ class Offer:
 
     @property
     def memory_gib(self) -> float | None:
-        """The memory of all of them in GiB, which the GB of their name overstates."""
+        """The memory of all slices in GiB; the GB of a profile's name is more than that."""
         return None if self.memory_mib is None else self.memory_mib / 1024
-
-    def __add__(self, other: "Offer") -> "Offer":
-        memory = (
-            None if None in (self.memory_mib, other.memory_mib) else (self.memory_mib or 0) + (other.memory_mib or 0)
-        )
-        sms = None if None in (self.sm_count, other.sm_count) else (self.sm_count or 0) + (other.sm_count or 0)
-        shared_in = self.shared_in if self.shared_in == other.shared_in else None
-        return Offer(self.slices + other.slices, memory, sms, shared_in)
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """Offers by profile (sorted) and the GPUs that stay whole. Capacities of different GPU models must not be added
-    up.
-    """
+    """Offers by profile, sorted. Capacities of different GPU models must not be added up."""
 
     gpu: str
     offers: Mapping[str, Offer] = field(default_factory=dict)
-    whole_gpus: int = 0
 
     @property
     def slices(self) -> dict[str, int]:
@@ -53,18 +43,18 @@ class Capacity:
 
 
 def of(layout: Layout, gpus_per_node: int, nodes: int = 1) -> Capacity:
-    """The capacity of some nodes with this layout."""
-    cuts = layout.per_gpu(gpus_per_node)
+    """The capacity of ``nodes`` nodes with this layout."""
     counts: Counter[str] = Counter()
-    for cut in cuts:
-        counts.update(cut or {})
-    offers = {name: offer(layout.model, name, count * nodes) for name, count in sorted(counts.items())}
-    return Capacity(layout.gpu, offers, sum(cut is None for cut in cuts) * nodes)
+    for profiles in layout.per_gpu(gpus_per_node):
+        counts.update(profiles or {})
+    return Capacity(
+        layout.gpu, {name: offer(layout.model, name, count * nodes) for name, count in sorted(counts.items())}
+    )
 
 
 def offer(gpu: GpuModel, name: str, count: int = 1) -> Offer:
-    """What so many slices of a profile offer. Raises UnknownProfile, InvalidProfile."""
-    row, profile = gpu.profile(name), Profile.parse(name)
+    """What ``count`` slices of a profile offer. Raises UnknownProfile, InvalidProfile."""
+    row, profile = profile_of(gpu, name), Profile.parse(name)
     sms, memory = row.sm_count, None if row.memory_mib is None else row.memory_mib * count
     if profile.is_split:
         part = next((ci for ci in row.compute_instances if ci.slices == profile.compute), None)

@@ -1,85 +1,35 @@
-"""Everything that the model of MIG refuses, as one tree.
+"""Every error that the model of MIG raises, as one tree.
 
 ::
 
     MigError
     ├── InvalidProfile      text that is not a MIG profile
     ├── InvalidCount        a number of instances that is not a whole number
-    ├── InvalidRequest      a question in a form that cannot be answered
+    ├── InvalidRequest      an argument of the wrong form
     ├── UnknownProfile      a profile that this GPU model does not have
     ├── AmbiguousProfile    a profile that is a different slice on different GPU models
     ├── UnknownGpu          a GPU model that is not in the catalog
-    ├── AmbiguousGpu        a name that several GPU models answer to
-    ├── InvalidPlacement    instances to keep that cannot stand so
-    ├── UnsettledGpu        a GPU model of which no source settles the placements
-    ├── InvalidCatalog      a catalog file that breaks its own rules
-    ├── InvalidLayout       a layout with one or more problems, each at its path
+    ├── AmbiguousGpu        a name that several GPU models share
+    ├── InvalidPlacement    existing instances at placements that the GPU model does not allow
+    ├── UnverifiedGeometry  a GPU model for which no source establishes the placements
+    ├── InvalidCatalog      a catalog file that breaks the catalog's rules
+    ├── InvalidLayout       a layout with one or more problems, each with its path
     ├── InvalidPartedFile   a document that NVIDIA's mig-parted would refuse
-    ├── UnknownConfig       a config name that the mig-parted file does not hold
-    └── InvalidReport       a report that is not of our version or shape
+    ├── UnknownConfig       a config name that the mig-parted file does not define
+    └── InvalidReport       a report of another version or shape
 
-Each keeps its facts as attributes and survives pickling: ``args`` are the arguments of ``__init__``, the text is made
-on demand.
+Each error keeps its facts as attributes and survives pickling: ``args`` are the arguments of ``__init__``, and the
+text is made on demand.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
-from itertools import islice
-from reprlib import Repr
+from collections.abc import Mapping, Sequence
 
+from mig_fleet.model.finding import Finding
+from mig_fleet.model.short_repr import format_value
+from mig_fleet.model.suggestions import did_you_mean
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One mistake and the place where the person made it."""
-
-    path: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.text}" if self.path else self.text
-
-
-def hint(word: str, known: Iterable[str]) -> str:
-    """``; did you mean '1g.10gb'?``, or nothing when no known word is near."""
-    words = {candidate.casefold(): candidate for candidate in known}
-    near = get_close_matches(word.casefold(), words, n=1, cutoff=0.6)
-    return f"; did you mean {words[near[0]]!r}?" if near else ""
-
-
-class _Short(Repr):
-    """Writes only as much of a value as a sentence can hold: in full, a few aliases of YAML can be a gigabyte."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel = 3
-        self.maxdict = self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = 20
-        self.maxstring = self.maxlong = self.maxother = 200
-
-    def repr_dict(self, value: dict[object, object], level: int) -> str:
-        """In the order of the file; the base class sorts."""
-        if value and level <= 0:
-            return "{...}"
-        items = [[self.repr1(part, level - 1) for part in item] for item in islice(value.items(), self.maxdict)]
-        parts = [": ".join(item) for item in items] + ["..."] * (len(value) > self.maxdict)
-        return f"{{{', '.join(parts)}}}"
-
-    def repr_int(self, value: int, _level: int) -> str:
-        """Python writes no more than 4300 decimal digits (``sys.int_info``)."""
-        return repr(value) if value.bit_length() < 1000 else hex(value)
-
-
-def shown(value: object) -> str:
-    """A value that was found, as Python writes it, cut to what a sentence can hold."""
-    text = _SHORT.repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-_SHORT = _Short()
-
-
-_LISTED = 20
-"""A longer list helps nobody."""
+_MOST_LISTED = 20
+"""A message with more profiles than this would be hard to read."""
 
 
 class MigError(Exception):
@@ -94,36 +44,36 @@ class InvalidProfile(MigError):
         self.text, self.why = text, why
 
     def __str__(self) -> str:
-        like = "profiles look like 1g.10gb, 1g.10gb+me or 1c.3g.40gb"
-        return f"{shown(self.text)} is not a MIG profile: {self.why}; {like}"
+        examples = "profiles look like 1g.10gb, 1g.10gb+me or 1c.3g.40gb"
+        return f"{format_value(self.text)} is not a MIG profile: {self.why}; {examples}"
 
 
 class InvalidCount(MigError):
-    """A number of instances that is not a whole number from 0."""
+    """A number of instances that is not a whole number, 0 or more."""
 
     def __init__(self, profile: str, count: object) -> None:
         super().__init__(profile, count)
         self.profile, self.count = profile, count
 
     def __str__(self) -> str:
-        return f"{self.profile} must have a whole number from 0 as its count, found {shown(self.count)}"
+        return f"{self.profile} must have a whole number from 0 as its count, found {format_value(self.count)}"
 
 
 class InvalidRequest(MigError):
-    """A question in a form that cannot be answered: ``what`` was given as ``found``, and ``wanted`` would work."""
+    """An argument of the wrong form: ``what`` must be ``required``, but ``found`` was passed."""
 
-    def __init__(self, what: str, found: object, wanted: str) -> None:
-        super().__init__(what, found, wanted)
-        self.what, self.found, self.wanted = what, found, wanted
+    def __init__(self, what: str, found: object, required: str) -> None:
+        super().__init__(what, found, required)
+        self.what, self.found, self.required = what, found, required
 
     def __str__(self) -> str:
-        return f"{self.what} must be {self.wanted}, found {shown(self.found)}"
+        return f"{self.what} must be {self.required}, found {format_value(self.found)}"
 
 
 class UnknownProfile(MigError):
     """A well-formed profile that the GPU model does not have: mig-parted would wipe the GPU and report success.
 
-    ``near`` is the one that was probably meant, if anybody knows.
+    ``near`` is the profile that was probably meant; if it is empty, the message suggests the closest spelling.
     """
 
     def __init__(self, profile: str, gpu: str, known: Sequence[str], near: str = "") -> None:
@@ -131,27 +81,26 @@ class UnknownProfile(MigError):
         self.profile, self.gpu, self.known, self.near = profile, gpu, tuple(known), near
 
     def __str__(self) -> str:
-        offers = f" ({self.gpu} offers {', '.join(self.known)})" if len(self.known) <= _LISTED else f" (on {self.gpu})"
-        near = f"; did you mean {self.near!r}?" if self.near else hint(self.profile, self.known)
-        return f"unknown MIG profile {shown(self.profile)}{near}{offers}"
+        all_of_them = f"{self.gpu} offers {', '.join(self.known)}"
+        offers = all_of_them if len(self.known) <= _MOST_LISTED else f"on {self.gpu}"
+        near = f"; did you mean {self.near!r}?" if self.near else did_you_mean(self.profile, self.known)
+        return f"unknown MIG profile {format_value(self.profile)}{near} ({offers})"
 
 
 class AmbiguousProfile(MigError):
-    """A profile that is a different slice on different GPU models; ``meanings`` maps each to the models it holds
-    for.
-    """
+    """A profile that is a different slice on different GPU models; ``meanings`` maps each meaning to its models."""
 
     def __init__(self, profile: str, meanings: Mapping[str, Sequence[str]]) -> None:
         super().__init__(profile, meanings)
         self.profile, self.meanings = profile, dict(meanings)
 
     def __str__(self) -> str:
-        told = "; ".join(f"{meaning} ({', '.join(models)})" for meaning, models in self.meanings.items())
-        return f"{self.profile!r} is {len(self.meanings)} different things, so name the GPU model: {told}"
+        meanings = "; ".join(f"{meaning} ({', '.join(models)})" for meaning, models in self.meanings.items())
+        return f"{self.profile!r} means {len(self.meanings)} different slices, so name the GPU model: {meanings}"
 
 
 class UnknownGpu(MigError):
-    """A GPU model that is not in the catalog; ``near`` is a name that was probably meant, in words."""
+    """A GPU model that is not in the catalog; ``near`` is text with the names that were probably meant."""
 
     def __init__(self, name: object, known: Sequence[str], near: str = "") -> None:
         super().__init__(name, known, near)
@@ -159,33 +108,34 @@ class UnknownGpu(MigError):
 
     def __str__(self) -> str:
         near = f"; did you mean {self.near}?" if self.near else ""
-        return f"unknown GPU model {shown(self.name)}{near} (known: {', '.join(self.known)})"
+        return f"unknown GPU model {format_value(self.name)}{near} (known: {', '.join(self.known)})"
 
 
 class AmbiguousGpu(MigError):
-    """A name that several GPU models answer to."""
+    """A name that several GPU models share."""
 
     def __init__(self, name: str, candidates: Sequence[str]) -> None:
         super().__init__(name, candidates)
         self.name, self.candidates = name, tuple(candidates)
 
     def __str__(self) -> str:
-        return f"{shown(self.name)} is the name of several GPU models; write one of {', '.join(self.candidates)}"
+        name = format_value(self.name)
+        return f"{name} is the name of several GPU models; write one of {', '.join(self.candidates)}"
 
 
-class UnsettledGpu(MigError):
-    """A GPU model of which no source settles the placements, so that no number about them could be relied on."""
+class UnverifiedGeometry(MigError):
+    """A GPU model for which no source establishes the placements, so no statement about them could be relied on."""
 
     def __init__(self, gpu: str) -> None:
         super().__init__(gpu)
         self.gpu = gpu
 
     def __str__(self) -> str:
-        return f"no source settles the placements of {self.gpu}; ask a node that has one: nvidia-smi mig -lgipp"
+        return f"no source establishes the placements of {self.gpu}; run on a node that has one: nvidia-smi mig -lgipp"
 
 
 class InvalidPlacement(MigError):
-    """Instances that are to stay where they cannot stand."""
+    """Existing instances that cannot be kept, because the GPU model does not allow their placements."""
 
     def __init__(self, placements: str, why: str) -> None:
         super().__init__(placements, why)
@@ -196,7 +146,7 @@ class InvalidPlacement(MigError):
 
 
 class InvalidCatalog(MigError):
-    """A catalog file that breaks its own rules. With our own files this is a bug in mig-fleet."""
+    """A catalog file that breaks the catalog's rules. In a file of mig-fleet itself this is a bug."""
 
     def __init__(self, file: str, table: str, key: str, why: str) -> None:
         super().__init__(file, table, key, why)
@@ -207,9 +157,9 @@ class InvalidCatalog(MigError):
 
 
 class InvalidLayout(MigError):
-    """A layout with one or more problems, all of them told at once."""
+    """A layout with one or more problems; ``problems`` lists all of them, each with its path in the layout."""
 
-    def __init__(self, name: str, problems: Sequence[Problem]) -> None:
+    def __init__(self, name: str, problems: Sequence[Finding]) -> None:
         super().__init__(name, problems)
         self.name, self.problems = name, tuple(problems)
 
@@ -220,7 +170,7 @@ class InvalidLayout(MigError):
 
 
 class InvalidPartedFile(MigError):
-    """A document that NVIDIA's mig-parted would refuse; ``path`` says where in the document."""
+    """A document that NVIDIA's mig-parted would refuse; ``path`` is the place in the document."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(path, why)
@@ -231,19 +181,19 @@ class InvalidPartedFile(MigError):
 
 
 class UnknownConfig(MigError):
-    """A config name that the mig-parted file does not hold."""
+    """A config name that the mig-parted file does not define."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(name, known)
         self.name, self.known = name, tuple(known)
 
     def __str__(self) -> str:
-        holds = ", ".join(self.known) or "none"
-        return f"no config {shown(self.name)} in the file{hint(self.name, self.known)} (it holds: {holds})"
+        name, known = format_value(self.name), ", ".join(self.known) or "none"
+        return f"no config {name} in the file{did_you_mean(self.name, self.known)} (it defines: {known})"
 
 
 class InvalidReport(MigError):
-    """A report that is not of our version or shape."""
+    """A report of another version or shape; ``path`` is the place in the report."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(path, why)

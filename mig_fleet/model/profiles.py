@@ -1,14 +1,15 @@
 """The MIG profile: a slice of one GPU, written as NVIDIA writes it.
 
-A name means nothing without a GPU model: ``1g.10gb`` is a double-memory slice of an A100-40GB and a plain one of an
-H100-80GB. What a profile *is* stands in :mod:`mig_fleet.model.gpus`; here is only its spelling.
+A name has no meaning without a GPU model: ``1g.10gb`` is a double-memory slice of an A100-40GB and a plain one of an
+H100-80GB. :mod:`mig_fleet.model.gpus` has the facts about profiles; this module has only their spelling.
 """
 
 import re
 from dataclasses import dataclass
 
-from mig_fleet.model.errors import InvalidProfile, shown
+from mig_fleet.model.errors import InvalidProfile
 from mig_fleet.model.labels import RESOURCE_PREFIX
+from mig_fleet.model.short_repr import format_value
 
 # Grammar: go-nvlib pkg/nvlib/device/mig_profile.go, parseMigProfile. Attributes are any alphanumeric words there too.
 _FIELDS = re.compile(r"(?:([0-9]+)c\.)?([0-9]+)g\.([0-9]+)gb")
@@ -38,7 +39,7 @@ class Profile:
         InvalidProfile.
         """
         if not isinstance(text, str):
-            raise InvalidProfile(text, "not a text")
+            raise InvalidProfile(text, "it is not a string")
         if "+" in text and "-" in text:
             raise InvalidProfile(text, "it mixes + and - attributes")
         sign = "+" if "+" in text else "-"
@@ -46,7 +47,7 @@ class Profile:
         match = _FIELDS.fullmatch(fields)
         if match is None:
             raise InvalidProfile(text, _why_not(text, fields))
-        # Python refuses to convert thousands of digits; those that matter are at most 19.
+        # Python refuses to convert thousands of digits; 20 digits are enough to see that a number is too large.
         slices, memory_gb, compute = (
             int(group.lstrip("0")[:20] or 0) for group in (match[2], match[3], match[1] or match[2])
         )
@@ -55,9 +56,9 @@ class Profile:
         attributes = tuple(sorted(tail.split(","))) if sign in text else ()
         for attribute in attributes:
             if not _ATTRIBUTE.fullmatch(attribute):
-                raise InvalidProfile(text, f"{shown(attribute)} is not an attribute")
+                raise InvalidProfile(text, f"{format_value(attribute)} is not an attribute")
         if len(set(attributes)) != len(attributes):
-            raise InvalidProfile(text, "an attribute stands there twice")
+            raise InvalidProfile(text, "duplicate attribute")
         positive, negative = (attributes, ()) if sign == "+" else ((), attributes)
         return cls(slices, memory_gb, compute, positive, negative)
 
@@ -70,8 +71,8 @@ class Profile:
 
     @property
     def is_split(self) -> bool:
-        """Whether this is only a part of its GPU instance, ``1c.3g.40gb``. Of the device plugin's strategies,
-        mixed does not serve these, and single does where a node has no others (:mod:`mig_fleet.model.strategy`).
+        """Whether this is only a part of its GPU instance, ``1c.3g.40gb``. The device plugin does not serve parts under
+        strategy mixed; under single it does if the node has no other profile (:mod:`mig_fleet.model.strategy`).
         """
         return self.compute != self.slices
 
@@ -82,7 +83,7 @@ class Profile:
 
     @property
     def whole(self) -> "Profile":
-        """The profile of the GPU instance that this one lives in."""
+        """The profile of the GPU instance that this one is a part of."""
         return Profile(self.slices, self.memory_gb, self.slices, self.attributes, self.removed)
 
     @property
@@ -94,20 +95,17 @@ class Profile:
 
     @property
     def resource(self) -> str:
-        """The extended resource under strategy mixed, ``nvidia.com/mig-1g.10gb.me``."""
+        """The extended resource under strategy mixed, ``nvidia.com/mig-1g.10gb.me``; also the stem of GPU Feature
+        Discovery's labels, ``<stem>.count`` and so on.
+        """
         return RESOURCE_PREFIX + self.kubernetes
-
-    @property
-    def label_group(self) -> str:
-        """The stem of the labels GPU Feature Discovery sets under strategy mixed: ``<stem>.count`` and so on."""
-        return self.resource
 
 
 def _why_not(text: str, fields: str) -> str:
     if fields != fields.strip():
         return "it has leading or trailing spaces"
     if _FIELDS.fullmatch(fields.lower()):
-        return f"letters are lower case, {shown(text.lower())}"
+        return f"letters must be lower case, {format_value(text.lower())}"
     if match := re.fullmatch(r"(.+gb)\.(me(?:\.all)?|gfx)", text):
-        return f"that is the Kubernetes spelling; NVIDIA's tools want {match[1]}+{match[2]}"
-    return "the fields are <slices>g.<GB>gb"
+        return f"that is the Kubernetes spelling; NVIDIA's tools expect {match[1]}+{match[2]}"
+    return "the fields must be <slices>g.<GB>gb"

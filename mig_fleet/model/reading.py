@@ -1,9 +1,9 @@
-"""Read a document key by key, strictly: each key asked for once, of one type, none left over."""
+"""Strict reading of a document, key by key: each key has one type, and unread keys are refused."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from mig_fleet.model.errors import shown
+from mig_fleet.model.short_repr import format_value
 
 T = TypeVar("T")
 
@@ -19,27 +19,27 @@ _WORDS: dict[type, str] = {
 class Reader:
     """One mapping of a document and its path. ``fail(path, why)`` makes the error that is raised.
 
-    Whole numbers are counts and positions here: a negative one is refused too.
+    Whole numbers are counts and positions, so a negative one is refused.
     """
 
     def __init__(self, path: str, data: object, fail: Callable[[str, str], Exception]) -> None:
         self._path, self._fail = path, fail
         if not isinstance(data, dict):
-            raise fail(path, f"must be a mapping, found {shown(data)}")
+            raise fail(path, f"must be a mapping, found {format_value(data)}")
         self._data: dict[str, Any] = dict(data)
 
     def take(self, key: str, kind: type[T]) -> T:
-        """The value of a key that must be there."""
+        """The value of a required key."""
         if key not in self._data:
             raise self.error(key, f"is missing; it must be {_WORDS[kind]}")
         return self._checked(key, self._data.pop(key), kind)
 
     def take_optional(self, key: str, kind: type[T]) -> T | None:
-        """The value of a key that may be absent."""
+        """The value of an optional key."""
         return self.take(key, kind) if key in self._data else None
 
     def take_nullable(self, key: str, kind: type[T]) -> T | None:
-        """The value of a key that must be there but may be null."""
+        """The value of a required key that may be null."""
         if key in self._data and self._data[key] is None:
             del self._data[key]
             return None
@@ -51,13 +51,13 @@ class Reader:
         return tuple(self._checked(f"{key}[{position}]", value, kind) for position, value in enumerate(values))
 
     def take_texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts that must be there."""
+        """The list of texts of a required key."""
         if key not in self._data:
             raise self.error(key, f"is missing; it must be {_WORDS[list]}")
         return self.take_list(key, str)
 
     def each(self, key: str) -> list["Reader"]:
-        """A list of mappings that must be there."""
+        """The list of mappings of a required key."""
         return [self._inner(f"{key}[{position}]", item) for position, item in enumerate(self.take(key, list))]
 
     def each_optional(self, key: str) -> list["Reader"]:
@@ -65,17 +65,17 @@ class Reader:
         return self.each(key) if key in self._data else []
 
     def inner(self, key: str) -> "Reader":
-        """A mapping that must be there."""
+        """The mapping of a required key."""
         return self._inner(key, self.take(key, dict))
 
     def close(self, result: T) -> T:
-        """``result``, once nothing is left unread."""
+        """Returns ``result``; raises if a key is unread."""
         for key in self._data:
-            raise self.error(key, "is not a key here")
+            raise self.error(key, "unknown key")
         return result
 
     def error(self, key: str, why: str) -> Exception:
-        """The error to raise about one key."""
+        """The error to raise for one key."""
         return self._fail(f"{self._path}.{key}" if self._path and key else self._path or key, why)
 
     def _inner(self, key: str, data: object) -> "Reader":
@@ -83,7 +83,7 @@ class Reader:
 
     def _checked(self, key: str, value: Any, kind: type[T]) -> T:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise self.error(key, f"must be {_WORDS[kind]}, found {shown(value)}")
+            raise self.error(key, f"must be {_WORDS[kind]}, found {format_value(value)}")
         if isinstance(value, int) and value < 0:
             raise self.error(key, f"must not be negative, found {value}")
         return value

@@ -1,7 +1,7 @@
-"""The report: what NVML really has on one node, as the probe writes it and verification reads it.
+"""The report: the state of one node according to NVML, as the probe writes it and verification reads it.
 
-Version 1, JSON. ``to_json`` is canonical (sorted, compact), so an unchanged node writes the same bytes. Nothing in it
-moves by itself: no clock, no utilisation.
+Version 1, JSON. ``to_json`` is canonical (sorted, compact) and has no clock and no utilisation, so an unchanged node
+writes the same bytes.
 """
 
 import json
@@ -20,16 +20,16 @@ T = TypeVar("T")
 VERSION = 1
 
 HEARTBEAT_S = 100.0
-"""How often a probe writes its report although nothing changed; sooner than an update gives up waiting for one that
-somebody deleted (components/rollout/gate.py, ``CONVERGENCE_S``)."""
-SILENT_AFTER_S = 3 * HEARTBEAT_S
-"""A report that was not written for so long says nothing about now."""
+"""Seconds between a probe's writes of an unchanged report; less than an update waits for one that was deleted
+(rollout/convergence.py, ``CONVERGENCE_S``)."""
+STALE_AFTER_S = 3 * HEARTBEAT_S
+"""A report that was last written longer ago does not count."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComputeInstance:
-    """``profile`` is NVIDIA's name of the MIG device: the GPU instance's own when it spans it, ``1c.3g.40gb`` when it
-    does not.
+    """``profile`` is NVIDIA's name of the MIG device: that of the GPU instance if it spans all of it, else
+    ``1c.3g.40gb``.
     """
 
     compute_instance_id: int
@@ -50,8 +50,8 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A GPU by NVML index. ``mig_mode_current`` and ``mig_mode_pending`` are None where the GPU cannot do MIG,
-    ``memory_mib`` where it has no memory of its own.
+    """A GPU by NVML index. ``mig_mode_current`` and ``mig_mode_pending`` are None if the GPU does not support MIG,
+    ``memory_mib`` if it has no memory of its own.
     """
 
     index: int
@@ -63,12 +63,24 @@ class Gpu:
     mig_mode_pending: bool | None
     instances: tuple[Instance, ...]
     model: str | None = None
-    """The catalog's name for it; None for a chip that is not in the catalog."""
+    """The catalog's name of the model; None for a chip that is not in the catalog."""
+
+    @property
+    def is_reset_pending(self) -> bool:
+        """Whether a change of the MIG mode waits for a GPU reset or a reboot; until then the slices are the old ones or
+        none.
+        """
+        return self.mig_mode_current != self.mig_mode_pending
+
+    @property
+    def bare_instances(self) -> tuple[Instance, ...]:
+        """GPU instances without a compute instance, as ``nvidia-smi mig -cgi`` without ``-C`` leaves them: they take
+        memory, but are not MIG devices. mig-parted ignores them.
+        """
+        return tuple(instance for instance in self.instances if not instance.compute_instances)
 
     def counts(self) -> Mapping[str, int] | None:
-        """MIG devices by profile, as mig-parted counts them; None when MIG is off. A GPU instance without a compute
-        instance is none.
-        """
+        """MIG devices by profile, as mig-parted counts them; None if MIG is off."""
         if not self.mig_mode_current:
             return None
         return dict(sorted(Counter(ci.profile for gi in self.instances for ci in gi.compute_instances).items()))
@@ -76,11 +88,10 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``config``, ``state`` and ``attempt`` stood on the node before and after NVML was read; None when absent.
+    """``config``, ``state`` and ``attempt`` are those of the node both before and after NVML was read; None if absent.
 
-    ``attempt`` is the annotation `labels.ATTEMPT`: a report that names an earlier attempt than the node is
-    stale. ``errors`` are sentences about what could not be read; a report with errors proves nothing about the GPUs it
-    lacks.
+    ``attempt`` is the annotation `labels.ATTEMPT`: a report with an earlier attempt than the node's is stale.
+    ``errors`` are sentences about what could not be read; a report with errors proves nothing about missing GPUs.
     """
 
     node: str
@@ -93,14 +104,14 @@ class Report:
 
     def counts(self) -> tuple[Mapping[str, int] | None, ...]:
         """MIG devices per GPU in the order of their indexes, the shape of ``Layout.per_gpu``."""
-        return tuple(counts for _, counts in sorted(self.cuts().items()))
+        return tuple(counts for _, counts in sorted(self.per_gpu().items()))
 
-    def cuts(self) -> dict[int, Mapping[str, int] | None]:
+    def per_gpu(self) -> dict[int, Mapping[str, int] | None]:
         """MIG devices by GPU index."""
         return {gpu.index: gpu.counts() for gpu in self.gpus}
 
     def to_json(self) -> str:
-        """Sorted, compact, one line."""
+        """JSON on one line: sorted keys, no spaces."""
         return json.dumps(
             {"version": VERSION, **asdict(self)}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
         )
@@ -115,7 +126,7 @@ class Report:
         top = Reader("", data, InvalidReport)
         if (version := top.take("version", int)) != VERSION:
             raise InvalidReport(
-                "version", f"found {version}, this release reads {VERSION}; is the probe of the same release?"
+                "version", f"found {version}, this release reads {VERSION}; does the probe have the same release?"
             )
         return top.close(
             cls(
@@ -131,7 +142,7 @@ class Report:
 
 
 def instances_from_json(text: str | bytes) -> tuple[Instance, ...]:
-    """The ``instances`` of one GPU, as strictly. Raises InvalidReport."""
+    """The ``instances`` of one GPU, as strict as :meth:`Report.from_json`. Raises InvalidReport."""
     return _read(
         text,
         lambda data: tuple(
@@ -141,9 +152,7 @@ def instances_from_json(text: str | bytes) -> tuple[Instance, ...]:
 
 
 def _read(text: str | bytes, read: Callable[[object], T]) -> T:
-    """What ``read`` makes of a JSON text. Raises InvalidReport, also for one that is nested too deeply to be looked
-    at.
-    """
+    """The result of ``read`` for a JSON text. Raises InvalidReport, also for a text that is nested too deeply."""
     try:
         return read(json.loads(text))
     except RecursionError:
@@ -153,11 +162,11 @@ def _read(text: str | bytes, read: Callable[[object], T]) -> T:
 
 
 def profile_name(pci_id: str, nvml_profile_id: int, nvml_name: str | None = None) -> str:
-    """The profile of a GPU instance: NVML's own name for it, ``MIG 1g.10gb``; else the catalog's for the id that NVML
-    reports; else ``unknown(19)``.
+    """The profile of a GPU instance: the name that NVML reports, ``MIG 1g.10gb``; else the catalog's name for the id
+    that NVML reports; else ``unknown(19)``.
 
-    The driver's word wins, because the same id has different names on different boards and drivers (GB200, GB300).
-    Drivers before R510 tell no name.
+    The driver's name comes first, because one id has different names on different boards and drivers (GB200, GB300).
+    Drivers before R510 report no name.
     """
     try:
         return str(Profile.parse((nvml_name or "").removeprefix("MIG ").strip()).whole)

@@ -1,15 +1,15 @@
-"""The device plugin's MIG strategy: what each one serves, offers and refuses. A fleet has ``mixed`` whatever its
-layouts are; docs/adr/0008 says why.
+"""The device plugin's MIG strategies: what each one advertises and when it fails. Every fleet has ``mixed``, whatever
+its layouts are; docs/adr/0008 gives the reasons.
 
 ================  =====================================================  =============================================
 strategy          resources                                              fails when
 ================  =====================================================  =============================================
-none              every GPU is one ``nvidia.com/gpu``                    never; MIG devices are not told apart
+none              every GPU is one ``nvidia.com/gpu``                    never; it does not distinguish MIG devices
 single            every MIG device is one ``nvidia.com/gpu``             a node mixes profiles, or MIG on and off
 mixed             ``nvidia.com/mig-<profile>``; whole GPUs stay ``gpu``  a device is only a part of its GPU instance
 ================  =====================================================  =============================================
 
-Source: k8s-device-plugin internal/rm and internal/lm; one failing device takes the plugin of the whole node down.
+Source: k8s-device-plugin internal/rm and internal/lm; one device that fails stops the plugin of the whole node.
 """
 
 from collections import Counter
@@ -20,8 +20,8 @@ from typing import Final
 from mig_fleet.model.labels import GPU_RESOURCE
 from mig_fleet.model.profiles import Profile
 
-Cuts = Sequence[Mapping[str, int] | None]
-"""What each GPU of a node looks like, by index; None is a GPU without MIG."""
+PerGpu = Sequence[Mapping[str, int] | None]
+"""The MIG devices of a node: profile → count for each GPU, by index; None is a GPU without MIG."""
 
 
 class Strategy(StrEnum):
@@ -33,41 +33,42 @@ class Strategy(StrEnum):
 
 
 DEFAULT: Final = Strategy.MIXED
-"""It tells every profile apart, hands out whole GPUs as they are, and does not depend on the layouts. One that followed
-them would reach the nodes before their waves do: with the last layout gone, ``none`` would hand out GPUs that are still
-cut, of which CUDA sees one slice each. Single hides the profile from the scheduler, so a user has to ask for it.
+"""It gives each profile its own resource, advertises whole GPUs as they are, and does not depend on the layouts. A
+strategy derived from the layouts would change on nodes before their wave: once the last layout is gone, ``none`` would
+advertise GPUs that are still partitioned, and CUDA sees one slice of each. Single hides the profile from the scheduler,
+so a user has to ask for it.
 """
 
 
-def conflicts(strategy: Strategy, cuts: Cuts) -> tuple[str, ...]:
-    """Why this strategy cannot serve one node, as sentences; empty when it can."""
-    enabled = [cut for cut in cuts if cut is not None]
+def strategy_conflicts(strategy: Strategy, per_gpu: PerGpu) -> tuple[str, ...]:
+    """Why this strategy cannot serve a node, as sentences; empty if it can."""
+    enabled = [profiles for profiles in per_gpu if profiles is not None]
     if strategy is Strategy.NONE:
-        return ("strategy none hands out whole GPUs, of which CUDA would see one slice each",) if enabled else ()
-    profiles = sorted({name for cut in enabled for name in cut})
+        return ("strategy none advertises whole GPUs, and CUDA would see one slice of each",) if enabled else ()
+    names = sorted({name for profiles in enabled for name in profiles})
     if strategy is Strategy.MIXED:
-        split = [name for name in profiles if Profile.parse(name).is_split]
         return tuple(
-            f"{name} is part of a GPU instance, and one such device takes the device plugin of its node down"
-            for name in split
+            f"{name} is part of a GPU instance, and one such device stops the device plugin of its node"
+            for name in names
+            if Profile.parse(name).is_split
         )
-    problems = []
-    if enabled and len(enabled) < len(cuts):
-        problems.append("strategy single needs MIG on every GPU of a node or on none")
-    if len(profiles) > 1:
-        problems.append(f"strategy single needs one profile per node, found {', '.join(profiles)}")
-    return tuple(problems)
+    conflicts = []
+    if enabled and len(enabled) < len(per_gpu):
+        conflicts.append("strategy single needs MIG on every GPU of a node or on none")
+    if len(names) > 1:
+        conflicts.append(f"strategy single needs one profile per node, found {', '.join(names)}")
+    return tuple(conflicts)
 
 
-def allocatable(strategy: Strategy, cuts: Cuts) -> dict[str, int]:
-    """The extended resources a node offers, sorted, without zeros."""
+def allocatable(strategy: Strategy, per_gpu: PerGpu) -> dict[str, int]:
+    """The extended resources that a node advertises, sorted, without zeros."""
     if strategy is Strategy.NONE:
-        return {GPU_RESOURCE: len(cuts)} if cuts else {}
+        return {GPU_RESOURCE: len(per_gpu)} if per_gpu else {}
     found: Counter[str] = Counter()
-    for cut in cuts:
-        if cut is None:
+    for profiles in per_gpu:
+        if profiles is None:
             found[GPU_RESOURCE] += 1
             continue
-        for name, count in cut.items():
+        for name, count in profiles.items():
             found[GPU_RESOURCE if strategy is Strategy.SINGLE else Profile.parse(name).resource] += count
     return {name: found[name] for name in sorted(found) if found[name]}

@@ -1,1 +1,1 @@
-"""What is seen of the fleet: one snapshot per run, and how it differs from what is expected. Reads only."""
+"""What is observed of a fleet, and how it differs from what is expected. Reads only."""

@@ -1,201 +1,216 @@
-"""What a node should have against what it has: NVML, the kubelet's allocatable, GFD's labels.
+"""What is expected against what was observed. Every difference is made here. Pure.
 
-Pure: a function from wish and look to differences, shared by drift (`check`) and by the gate (`update`).
+Used by drift detection in `check`, and by the wait for convergence in `update`.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from mig_fleet.model.report import SILENT_AFTER_S, Report
-from mig_fleet.model.wording import in_words
+from mig_fleet.model import gfd, labels
+from mig_fleet.model.formatting import format_profiles
+from mig_fleet.model.report import STALE_AFTER_S, Report
+from mig_fleet.observed.drift import Difference, DriftClass
+from mig_fleet.observed.expected import Expected
+from mig_fleet.observed.ownership import belongs_to_another_wave
 from mig_fleet.observed.snapshot import Node
 
-SLICE_COUNT = re.compile(r"nvidia\.com/mig-.+\.count")
-"""Labels of GPU Feature Discovery under strategy mixed: how many slices of one profile a node has."""
+RESET_HINT = "a change of the MIG mode waits for a GPU reset; drain and reboot the node"
 
-WAITS_FOR_RESET = "a change of the MIG mode waits for a GPU reset; drain and reboot the node"
-
-
-class Expected(TypedDict):
-    """What every node of a wave shall have; JSON values only, because it is an input and lives in the state."""
-
-    config: str
-    gpu: str
-    """Catalog name of the GPU model, for the policies; not compared."""
-    gpus: list[dict[str, int] | None]
-    """By GPU index: profile → count; ``None`` is MIG off."""
-    allocatable: dict[str, int]
-    labels: dict[str, str]
-    strategy: str
+Profiles = Mapping[str, int] | None
+"""One GPU's MIG devices: profile → count; ``None`` is MIG off."""
 
 
-class Kind(StrEnum):
-    """What sort of difference; the order is the order in which a change spreads through a node."""
+def node_differences(expected: Expected, name: str, node: Node | None) -> list[Difference]:
+    """Everything that differs on one node. What spreads later is compared only once the earlier agrees."""
 
-    GONE = "node gone"
-    REPLACED = "node replaced"
-    TAKEN = "node taken over"
-    RELABELLED = "label changed"
-    UNSETTLED = "not settled"
-    FAILED = "MIG Manager failed"
-    UNREADY = "node not Ready"
-    UNREPORTED = "report missing"
-    SILENT = "report stale"
-    UNREADABLE = "driver error"
-    GPUS = "other GPUs"
-    RESET = "GPU reset pending"
-    LOST = "layout lost"
-    DESTROYED = "slice destroyed"
-    FOREIGN = "foreign slice"
-    BARE = "bare GPU instance"
-    ALLOCATABLE = "allocatable stale"
-    FEATURES = "GFD labels stale"
-    CLOSED = "left closed"
-    UNNOTED = "not noted"
-    LEFT = "node left"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One sentence about one node."""
-
-    kind: Kind
-    node: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.node}: {self.text}"
-
-
-def differences(expected: Expected, name: str, node: Node | None) -> list[Difference]:
-    """Everything that is not as it should be on one node; what spreads later is looked at once the earlier agrees."""
-
-    def one(kind: Kind, text: str) -> list[Difference]:
-        return [Difference(kind, name, text)]
+    def one(drift: DriftClass, text: str) -> list[Difference]:
+        return [Difference(drift, name, text)]
 
     if node is None:
-        return [gone(name)]
-    if node.config != expected["config"]:
-        return [relabelled(node, expected["config"])]
+        return [node_missing(name)]
+    if node.config != expected.config:
+        return [config_changed(node, expected.config)]
     if node.state == "failed":
-        return one(Kind.FAILED, f"could not apply {expected['config']!r}{_seen_by_nvml(node)}")
+        return one(DriftClass.MANAGER_FAILED, f"could not apply {expected.config!r}{_nvml_reasons(node)}")
     if node.state != "success":
-        return one(Kind.UNSETTLED, f"MIG Manager's state is {_or_not_set(node.state)}{_asleep(node)}")
+        state = repr(node.state) if node.state else "not set"
+        asleep = "" if node.ready else "; the node is not Ready"
+        return one(DriftClass.NOT_RECONCILED, f"MIG Manager's state is {state}{asleep}")
     if not node.ready:
-        return one(Kind.UNREADY, "its kubelet is silent or unwell, so what it had may be gone")
+        return one(DriftClass.NOT_READY, "kubelet is not Ready; its slices may be gone")
     report = node.report
     if report is None:
-        return one(Kind.UNREPORTED, "its probe has not reported; is the pod of DaemonSet mig-probe running there?")
-    if node.silent_s is not None and node.silent_s > SILENT_AFTER_S:
-        return one(Kind.SILENT, f"its probe has been silent for more than {SILENT_AFTER_S / 60:.0f} minutes")
+        text = "its probe has not reported; is the pod of DaemonSet mig-probe running there?"
+        return one(DriftClass.REPORT_MISSING, text)
+    if node.report_age_s is not None and node.report_age_s > STALE_AFTER_S:
+        return one(DriftClass.REPORT_STALE, f"its probe has not reported for {STALE_AFTER_S / 60:.0f} minutes")
     if report.errors:
-        return one(Kind.UNREADABLE, "; ".join(report.errors))
+        return one(DriftClass.DRIVER_ERROR, "; ".join(report.errors))
     if report.attempt != node.attempt:
-        return one(Kind.UNREPORTED, "its probe has not reported since the last change")
+        return one(DriftClass.REPORT_MISSING, "its probe has not reported since the last change")
     if (report.config, report.state) != (node.config, node.state):
-        return one(Kind.UNREPORTED, f"its probe last saw config {report.config or 'none'!r}, state {report.state!r}")
-    if waiting := _waiting(report):
-        return one(Kind.RESET, waiting)
-    wrong = _slices(name, expected["gpus"], report.counts()) or _bare(name, report)
-    if wrong:
-        return wrong
+        seen = f"config {report.config or 'none'!r}, state {report.state!r}"
+        return one(DriftClass.REPORT_MISSING, f"its probe last saw {seen}")
+    if pending := pending_reset(report):
+        return one(DriftClass.RESET_PENDING, pending)
+    return (
+        _slice_differences(name, expected.gpus, report.counts())
+        or _bare_instances(name, report)
+        or [
+            *(Difference(DriftClass.ALLOCATABLE_STALE, name, text) for text in _allocatable(expected, node)),
+            *(Difference(DriftClass.GFD_LABELS_STALE, name, text) for text in _gfd_labels(expected, node)),
+        ]
+    )
+
+
+def wave_differences(expected: Mapping[str, Expected], nodes: Mapping[str, Node]) -> list[Difference]:
+    """Every difference of a wave, node by node; ``expected`` is by node."""
+    return [d for name in sorted(expected) for d in node_differences(expected[name], name, nodes.get(name))]
+
+
+def verification_drift(expected: Expected, names: Iterable[str], nodes: Mapping[str, Node]) -> list[Difference]:
+    """Every difference of a wave, and nodes that are as expected but still isolated, or not recorded as verified.
+
+    A node that MIG Manager has not finished counts too: in the update in which the assignment heals a label, this
+    decides whether there is anything to verify. The recorded config is what a rollback returns to, and what a rollout
+    bounded by `maxWavesPerUpdate` counts.
+    """
+    names = sorted(names)
+    found = wave_differences(dict.fromkeys(names, expected), nodes)
+    differing = {difference.node for difference in found}
+    for node in (nodes[name] for name in names if name not in differing):
+        if node.isolated:
+            text = "is as declared, but still isolated: new pods are kept off"
+            found.append(Difference(DriftClass.STILL_ISOLATED, node.name, text))
+        if node.annotations.get(labels.VERIFIED_CONFIG) != expected.config:
+            text = "is as declared, but not recorded as verified"
+            found.append(Difference(DriftClass.NOT_RECORDED, node.name, text))
+    return found
+
+
+def assignment_drift(
+    wave: str, config: str, names: Iterable[str], nodes: Mapping[str, Node], removed: Iterable[Difference]
+) -> list[Difference]:
+    """What others changed about the nodes of a wave: each missing, replaced, taken over or relabelled; and ``removed``
+    as :func:`removed_nodes` returns it.
+    """
+    found: list[Difference] = []
+    for name in names:
+        node = nodes.get(name)
+        if node is None:
+            found.append(node_missing(name))
+        elif node.annotations.get(labels.WAVE) is None:
+            text = "is another node of that name, without our ownership annotations"
+            found.append(Difference(DriftClass.NODE_REPLACED, name, text))
+        elif belongs_to_another_wave(node, wave):
+            found.append(taken_over(node, wave))
+        elif node.config != config:
+            found.append(config_changed(node, config))
+    return sorted([*found, *removed], key=str)
+
+
+def removed_nodes(nodes: Iterable[Node], on_delete: str) -> list[Difference]:
+    """Nodes that left the pool and still wait for what ``on_delete`` says, or for their scheduling."""
+    found = []
+    for node in nodes:
+        if on_delete != "retain":
+            text = f"was removed from the pool and waits for `onDelete: {on_delete}`"
+        elif node.isolated:
+            text = "was removed from the pool and is still isolated"
+        else:
+            continue
+        found.append(Difference(DriftClass.NODE_REMOVED, node.name, text))
+    return found
+
+
+def layout_file_drift(expected: Mapping[str, Any], live: Mapping[str, Any] | None, config_map: str) -> list[Difference]:
+    """What others did to the stack's configs in the layout file; both map config name → entries."""
+    if live is None:
+        text = f"{config_map} is missing, or is not a mig-parted file"
+        return [Difference(DriftClass.CONFIG_MAP_MISSING, "", text)]
     return [
-        *(Difference(Kind.ALLOCATABLE, name, text) for text in _allocatable(expected["allocatable"], node)),
-        *(Difference(Kind.FEATURES, name, text) for text in _labels(expected["labels"], node)),
+        Difference(DriftClass.CONFIG_MAP_EDITED, "", f"config '{name}' {'differs' if name in live else 'is missing'}")
+        for name, entries in sorted(expected.items())
+        if live.get(name) != entries
     ]
 
 
-def gone(name: str) -> Difference:
-    return Difference(Kind.GONE, name, "is not in the cluster")
+def node_missing(name: str) -> Difference:
+    return Difference(DriftClass.NODE_MISSING, name, "is not in the cluster")
 
 
-def relabelled(node: Node, config: str) -> Difference:
+def config_changed(node: Node, config: str) -> Difference:
     carried = f"carries config {node.config!r}" if node.config else "carries no config"
-    return Difference(Kind.RELABELLED, node.name, f"{carried}, expected {config!r}")
+    return Difference(DriftClass.CONFIG_CHANGED, node.name, f"{carried}, expected {config!r}")
 
 
-def _or_not_set(state: str) -> str:
-    return repr(state) if state else "not set"
+def taken_over(node: Node, wave: str) -> Difference:
+    text = f"is owned by wave {node.annotations[labels.WAVE]}, expected {wave}"
+    return Difference(DriftClass.NODE_TAKEN_OVER, node.name, text)
 
 
-def _asleep(node: Node) -> str:
-    """Why nothing may come of waiting."""
-    return "" if node.ready else "; the node is not Ready"
+def pending_reset(report: Report) -> str:
+    """Which GPUs change their MIG mode at their next reset, empty if none; until then they keep their old slices."""
+    pending = ", ".join(str(gpu.index) for gpu in report.gpus if gpu.is_reset_pending)
+    return f"GPU {pending}: {RESET_HINT}" if pending else ""
 
 
-def _seen_by_nvml(node: Node) -> str:
-    """What the probe found after a failure, which may be its cause."""
+def _nvml_reasons(node: Node) -> str:
+    """What the probe reports after a failure, which may be its cause."""
     report = node.report
-    if report is None or not node.is_heard:
+    if report is None or not node.has_current_report:
         return ""
-    found = [*report.errors, *filter(None, [_waiting(report)])]
-    return f"; NVML says: {'; '.join(found)}" if found else ""
+    found = [*report.errors, *filter(None, [pending_reset(report)])]
+    return f"; NVML reports: {'; '.join(found)}" if found else ""
 
 
-def _waiting(report: Report) -> str:
-    """Which GPUs have another MIG mode after their next reset; until then they have no slices, or their old ones."""
-    pending = [str(gpu.index) for gpu in report.gpus if gpu.mig_mode_current != gpu.mig_mode_pending]
-    return f"GPU {', '.join(pending)}: {WAITS_FOR_RESET}" if pending else ""
+def _bare_instances(node: str, report: Report) -> list[Difference]:
+    """GPU instances without a compute instance, as `nvidia-smi mig -cgi` without `-C` leaves them.
 
-
-def _bare(node: str, report: Report) -> list[Difference]:
-    """GPU instances that hold memory and offer nothing, as `nvidia-smi mig -cgi` without `-C` leaves them.
-
-    mig-parted counts compute instances, so for MIG Manager such a GPU is as it should be.
+    They hold memory and offer nothing. mig-parted counts compute instances, so MIG Manager ignores them.
     """
     return [
         Difference(
-            Kind.BARE,
+            DriftClass.BARE_INSTANCE,
             node,
             f"GPU {gpu.index}: GPU instance {it.gpu_instance_id} ({it.profile}) has no compute instance, and MIG "
-            f"Manager passes over it; destroy it there: `nvidia-smi mig -i {gpu.index} -dgi -gi {it.gpu_instance_id}`",
+            f"Manager ignores it; destroy it there: `nvidia-smi mig -i {gpu.index} -dgi -gi {it.gpu_instance_id}`",
         )
         for gpu in report.gpus
-        for it in gpu.instances
-        if not it.compute_instances
+        for it in gpu.bare_instances
     ]
 
 
-def _slices(
-    node: str, expected: Sequence[Mapping[str, int] | None], found: Sequence[Mapping[str, int] | None]
-) -> list[Difference]:
-    """NVML's counts per GPU. What no GPU of the node has any more was lost at once, as a reboot does it."""
+def _slice_differences(node: str, expected: Sequence[Profiles], found: Sequence[Profiles]) -> list[Difference]:
+    """NVML's counts per GPU. If no GPU of the node has a slice left, the layout was lost at once, as by a reboot."""
     if len(expected) != len(found):
-        return [Difference(Kind.GPUS, node, f"expected {_gpus(len(expected))}, NVML has {len(found)}")]
-    pairs = [(_plain(want), _plain(have)) for want, have in zip(expected, found, strict=True)]
+        gpus = "1 GPU" if len(expected) == 1 else f"{len(expected)} GPUs"
+        return [Difference(DriftClass.GPU_COUNT, node, f"expected {gpus}, NVML reports {len(found)}")]
+    pairs = [(_without_zeros(want), _without_zeros(have)) for want, have in zip(expected, found, strict=True)]
     all_lost = all(not have for want, have in pairs if want) and any(want for want, _ in pairs)
     return [
         Difference(
-            Kind.LOST if all_lost and want else _kind(want, have),
+            DriftClass.LAYOUT_LOST if all_lost and want else _slice_drift(want, have),
             node,
-            f"GPU {index}: expected {in_words(want)}, found {in_words(have)}",
+            f"GPU {index}: expected {format_profiles(want)}, found {format_profiles(have)}",
         )
         for index, (want, have) in enumerate(pairs)
         if want != have
     ]
 
 
-def _gpus(count: int) -> str:
-    return "1 GPU" if count == 1 else f"{count} GPUs"
-
-
-def _kind(want: Mapping[str, int] | None, have: Mapping[str, int] | None) -> Kind:
-    """Something is there that nobody asked for, or something asked for is missing."""
+def _slice_drift(want: Profiles, have: Profiles) -> DriftClass:
     extra = any(n > (want or {}).get(name, 0) for name, n in (have or {}).items())
-    return Kind.FOREIGN if extra or want is None else Kind.DESTROYED
+    return DriftClass.SLICE_UNEXPECTED if extra or want is None else DriftClass.SLICE_MISSING
 
 
-def _plain(profiles: Mapping[str, int] | None) -> dict[str, int] | None:
-    """Numbers come back from Pulumi as floats."""
-    return None if profiles is None else {name: int(n) for name, n in profiles.items() if n}
+def _without_zeros(profiles: Profiles) -> dict[str, int] | None:
+    return None if profiles is None else {name: n for name, n in profiles.items() if n}
 
 
-def _allocatable(expected: Mapping[str, int], node: Node) -> list[str]:
-    ours = {key: n for key, n in node.allocatable.items() if key == "nvidia.com/gpu" or "/mig-" in key}
-    want = {key: int(n) for key, n in expected.items() if n}
+def _allocatable(expected: Expected, node: Node) -> list[str]:
+    ours = {key: n for key, n in node.allocatable.items() if key == labels.GPU_RESOURCE or "/mig-" in key}
+    want = {key: n for key, n in expected.allocatable.items() if n}
     return [
         f"{key}: expected {want.get(key, 0)}, the kubelet offers {ours.get(key, 0)}"
         for key in sorted(want.keys() | ours.keys())
@@ -203,11 +218,11 @@ def _allocatable(expected: Mapping[str, int], node: Node) -> list[str]:
     ]
 
 
-def _labels(expected: Mapping[str, str], node: Node) -> list[str]:
-    """Those that should be there, and counts of slices that should not: of a GFD that stopped looking."""
-    left = {key for key in node.labels if SLICE_COUNT.fullmatch(key)} - expected.keys()
+def _gfd_labels(expected: Expected, node: Node) -> list[str]:
+    """Expected labels, and counts of slices that must not be there any more: GFD may have stopped updating."""
+    left = {key for key in node.labels if gfd.SLICE_COUNT.fullmatch(key)} - expected.labels.keys()
     return [
-        f"{key}: expected {expected.get(key, 'none')!r}, found {node.labels.get(key, 'none')!r}"
-        for key in sorted(expected.keys() | left)
-        if node.labels.get(key) != expected.get(key)
+        f"{key}: expected {expected.labels.get(key, 'none')!r}, found {node.labels.get(key, 'none')!r}"
+        for key in sorted(expected.labels.keys() | left)
+        if node.labels.get(key) != expected.labels.get(key)
     ]

@@ -1,30 +1,32 @@
-"""Who holds slices: the users' pods on a node, what they hold, and to whom they belong."""
+"""The users' pods with GPU resources: where they run, what they hold, which controller owns them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mig_fleet.cluster.connection import Json
-from mig_fleet.cluster.quantities import whole
+from mig_fleet.cluster.quantities import parse_count
 from mig_fleet.model import labels
+
+LISTED_PODS = 5
 
 
 @dataclass(frozen=True, order=True)
-class Holder:
-    """A user's pod that was given GPUs or slices, or waits for some."""
+class GpuPod:
+    """A user's pod that has GPUs or slices, or waits for some."""
 
     node: str
-    """Empty while no node was found for it."""
+    """Empty while the pod is not scheduled."""
     namespace: str
     name: str
     owner: str
-    """``Deployment web``; empty for a pod that nobody would start again."""
+    """``Deployment web``; empty for a pod that no controller would create again."""
     resources: Mapping[str, int] = field(compare=False)
-    """Extended resource → how many."""
-    leaving: bool = False
+    """Extended resource → count."""
+    terminating: bool = False
 
     @property
-    def of_daemon_set(self) -> bool:
+    def is_of_daemon_set(self) -> bool:
         return self.owner.startswith("DaemonSet ")
 
     def __str__(self) -> str:
@@ -32,16 +34,16 @@ class Holder:
         return f"{self.namespace}/{self.name} ({self.owner or 'no owner'}) holds {held}"
 
 
-def holders(pods: Iterable[Json], operator_namespace: str) -> list[Holder]:
-    """The users' pods with GPU resources, by node and name; the operator's own validators are none of them."""
+def gpu_pods(pods: Iterable[Json], operator_namespace: str) -> list[GpuPod]:
+    """The users' pods with GPU resources, by node and name; pods in the operator's namespace are left out."""
     return sorted(
-        Holder(
+        GpuPod(
             node=pod["spec"].get("nodeName", ""),
             namespace=pod["metadata"]["namespace"],
             name=pod["metadata"]["name"],
             owner=_owner(pod["metadata"]),
             resources=resources,
-            leaving="deletionTimestamp" in pod["metadata"],
+            terminating="deletionTimestamp" in pod["metadata"],
         )
         for pod in pods
         if pod["metadata"]["namespace"] != operator_namespace
@@ -50,29 +52,45 @@ def holders(pods: Iterable[Json], operator_namespace: str) -> list[Holder]:
     )
 
 
+def by_node(found: Iterable[GpuPod]) -> dict[str, list[GpuPod]]:
+    """Scheduled pods by the name of their node."""
+    nodes: dict[str, list[GpuPod]] = {}
+    for pod in found:
+        if pod.node:
+            nodes.setdefault(pod.node, []).append(pod)
+    return nodes
+
+
+def format_pods(found: Iterable[GpuPod]) -> str:
+    """The first :data:`LISTED_PODS` pods, and how many more there are."""
+    texts = [str(pod) for pod in found]
+    more = len(texts) - LISTED_PODS
+    return "; ".join(texts[:LISTED_PODS]) + (f"; and {more} more" if more > 0 else "")
+
+
 def _resources(spec: Json) -> dict[str, int]:
-    """Limits of all containers together, or of the init container that asks for more, as the scheduler counts them."""
-    together: Counter[str] = Counter()
+    """The sum of the containers' limits, or the largest init container's, as the scheduler counts them."""
+    total: Counter[str] = Counter()
     for container in spec.get("containers", []):
-        together.update(_limits(container))
+        total.update(_limits(container))
     for container in spec.get("initContainers", []):
-        together |= _limits(container)
-    return dict(together)
+        total |= _limits(container)
+    return dict(total)
 
 
 def _limits(container: Json) -> Counter[str]:
-    """GPUs and slices, those of which it asks for none left out."""
+    """GPUs and slices, without zeros."""
     limits: Json = container.get("resources", {}).get("limits") or {}
-    return +Counter({name: whole(number) for name, number in limits.items() if _is_gpu(name)})
+    return +Counter({name: parse_count(number) for name, number in limits.items() if _is_gpu(name)})
 
 
 def _is_gpu(resource: str) -> bool:
-    """Time-sliced ones are called ``nvidia.com/gpu.shared``."""
+    """Time-sliced GPUs are called ``nvidia.com/gpu.shared``."""
     return resource == labels.GPU_RESOURCE or resource.startswith((labels.RESOURCE_PREFIX, f"{labels.GPU_RESOURCE}."))
 
 
 def _owner(metadata: Json) -> str:
-    """A ReplicaSet is named after its Deployment and the hash of its template."""
+    """The controller; a ReplicaSet is named after its Deployment and the hash of its template."""
     owner = next((o for o in metadata.get("ownerReferences") or [] if o.get("controller")), None)
     if owner is None:
         return ""

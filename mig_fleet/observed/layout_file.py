@@ -1,6 +1,10 @@
-"""The layout file in the cluster: what it holds, what others changed in it, and what it must keep. Pure."""
+"""The layout file in the cluster: what it holds, and which configs it must keep. Pure.
 
-from collections.abc import Mapping
+A config stays in the file until the update after the last node left it: MIG Manager applies a node's label again
+whenever its pod starts (mig-parted main.go, AddFunc), and a label without its config ends in `failed`.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -10,57 +14,50 @@ from mig_fleet.model import labels
 from mig_fleet.observed.snapshot import Node
 
 Configs = dict[str, Any]
-"""Config name → entries, as parsed YAML."""
+"""Config name → entries, as plain data."""
 
 
-def live_file(config_map: Mapping[str, Any]) -> Any:
-    """What others may have edited, as mig-parted reads it; raises :class:`~mig_fleet.documents.DocumentError`."""
+def parse_live_file(config_map: Mapping[str, Any]) -> Any:
+    """The layout file, which others may have edited; raises :class:`~mig_fleet.documents.DocumentError`."""
     text: str = (config_map.get("data") or {}).get(labels.LAYOUTS_KEY, "")
     return parse(labels.LAYOUTS_CONFIG_MAP, text.encode()).data
 
 
-def union(file: str, live: Configs, carried: set[str]) -> str:
-    """The stack's file, and behind it those live configs that nodes carry and the stack no longer has."""
-    document = yaml.safe_load(file)
-    kept = {name: live[name] for name in sorted(live.keys() & carried - document["mig-configs"].keys())}
-    if not kept:
-        return file
-    return file + "".join(_indented(yaml.safe_dump({name: entries}, sort_keys=False)) for name, entries in kept.items())
-
-
-def superfluous(file: str, live: Configs, carried: set[str]) -> list[str]:
-    """Live configs that neither the stack nor a node needs any more."""
-    return sorted(live.keys() - yaml.safe_load(file)["mig-configs"].keys() - carried)
-
-
-def edits(file: str, live: Configs | None) -> list[str]:
-    """What others did to the stack's configs, as sentences."""
-    if live is None:
-        return [f"ConfigMap gone: {labels.LAYOUTS_CONFIG_MAP} is missing or is no mig-parted file"]
-    wanted: Configs = yaml.safe_load(file)["mig-configs"]
-    return [
-        f"ConfigMap edited: config '{name}' {'differs' if name in live else 'is missing'}"
-        for name, entries in sorted(wanted.items())
-        if live.get(name) != entries
-    ]
-
-
-def needed_configs(node: Node) -> set[str]:
-    """What MIG Manager may be told to apply there: now, in a rollback, or when the wave leaves the stack."""
-    notes = node.annotations
-    return {node.config, notes.get(labels.VERIFIED_CONFIG, ""), notes.get(labels.PREVIOUS_CONFIG, "")}
-
-
-def configs_of(config_map: dict[str, Any] | None) -> Configs | None:
+def live_configs(config_map: Mapping[str, Any] | None) -> Configs | None:
+    """The configs of the live file; ``None`` if there is no file that mig-parted accepts."""
     if config_map is None:
         return None
     try:
-        configs = live_file(config_map).get("mig-configs")
+        configs = parse_live_file(config_map).get("mig-configs")
     except (DocumentError, AttributeError):
         return None
-    # A key that is no text makes mig-parted refuse the file.
+    # mig-parted refuses a file in which a config's name is not text.
     return configs if isinstance(configs, dict) and all(isinstance(name, str) for name in configs) else None
 
 
-def _indented(text: str) -> str:
+def declared_configs(file: str) -> Configs:
+    """The configs of the stack's own file, as :func:`mig_fleet.model.parted.dump` wrote it."""
+    configs: Configs = parse(labels.LAYOUTS_CONFIG_MAP, file.encode()).data["mig-configs"]
+    return configs
+
+
+def needed_configs(nodes: Iterable[Node]) -> set[str]:
+    """What MIG Manager may have to apply: now, in a rollback, or when the wave leaves the stack."""
+    keys = (labels.VERIFIED_CONFIG, labels.PREVIOUS_CONFIG)
+    return {config for node in nodes for config in (node.config, *(node.annotations.get(key, "") for key in keys))}
+
+
+def merge_files(file: str, live: Configs, needed: set[str]) -> str:
+    """The stack's file, followed by the live configs that nodes need and the stack no longer has."""
+    declared = declared_configs(file)
+    kept = {name: live[name] for name in sorted(live.keys() & needed - declared.keys())}
+    return file + "".join(_indent(yaml.safe_dump({name: entries}, sort_keys=False)) for name, entries in kept.items())
+
+
+def superfluous(file: str, live: Configs, needed: set[str]) -> list[str]:
+    """Live configs that neither the stack nor a node needs any more."""
+    return sorted(live.keys() - declared_configs(file).keys() - needed)
+
+
+def _indent(text: str) -> str:
     return "".join(f"  {line}\n" for line in text.splitlines())

@@ -1,17 +1,17 @@
-"""What a look reads of Kubernetes' objects, and nothing else: a thousand nodes come with fifty thousand images.
+"""The fields that a snapshot reads of Kubernetes objects: the nodes of a large fleet list fifty thousand images.
 
-Decoded straight into these shapes, a LIST costs a tenth of what its dictionaries would (benchmarks/preview.py).
+Decoded straight into these shapes, a LIST costs a tenth of what dictionaries would (benchmarks/preview.py).
 """
 
 from msgspec import Struct, field
 
 
 class _Part(Struct, rename="camel"):
-    """A part of an object; keys it does not name are passed over."""
+    """A part of an object; other keys are skipped."""
 
 
 class Manager(_Part):
-    """One entry of ``managedFields``: who wrote, and when by the API server's clock (RFC 3339)."""
+    """One entry of ``managedFields``: the writer, and the API server's time of its last write (RFC 3339)."""
 
     manager: str = ""
     time: str | None = None

@@ -1,6 +1,6 @@
-"""What the probes wrote, and how long ago by the API server's own clock.
+"""The probes' reports, and their age by the API server's own clock.
 
-No other clock is asked: a node's may be wrong, and so may the one of the machine that runs the update. The API server
+No other clock is used: a node's may be wrong, and so may that of the machine that runs the update. The API server
 stamps each write of a probe (``metadata.managedFields``) and dates each of its answers.
 """
 
@@ -17,36 +17,36 @@ from mig_fleet.model.errors import InvalidReport
 from mig_fleet.model.report import VERSION, Gpu, Instance, Report, instances_from_json
 from mig_fleet.observed.objects import ConfigMapObjects, Metadata
 
-REMEMBERED = 2048
-"""Texts of reports that are not read twice: a fleet that is looked at each second says mostly the same."""
+CACHED_REPORTS = 2048
+"""Report texts that are not parsed twice: a fleet that is observed every second mostly repeats itself."""
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A node's report, and seconds since its probe was last heard; ``None`` where the server tells no time."""
+class ReceivedReport:
+    """A node's report and the seconds since its probe last wrote; ``None`` if the server sends no time."""
 
     report: Report
-    silent_s: float | None
+    age_s: float | None
 
 
-def heard(cluster: Cluster, namespace: str) -> dict[str, Heard]:
-    """By node, in one LIST; unreadable reports are left out, as if not yet written."""
+def read_reports(cluster: Cluster, namespace: str) -> dict[str, ReceivedReport]:
+    """By node, in one LIST; an unreadable report counts as not written yet."""
     query = {"labelSelector": f"{labels.REPORT_LABEL}=true"}
     items = cluster.read(f"/api/v1/namespaces/{namespace}/configmaps", ConfigMapObjects, query).items
     now = cluster.server_time
-    found: dict[str, Heard] = {}
+    found: dict[str, ReceivedReport] = {}
     for item in items:
-        report = _report((item.data or {}).get(labels.REPORT_KEY, ""))
-        # A report speaks for the node it is named after: that is what the API server lets its probe write.
+        report = _parse((item.data or {}).get(labels.REPORT_KEY, ""))
+        # A report counts only for the node in its ConfigMap's name: the API server lets a probe write no other.
         if report is not None and item.metadata.name == labels.REPORT_PREFIX + report.node:
             written = written_at(item.metadata)
-            age = None if now is None or written is None else (now - written).total_seconds()
-            found[report.node] = Heard(report, age if age is None else max(age, 0.0))
+            age = None if now is None or written is None else max(0.0, (now - written).total_seconds())
+            found[report.node] = ReceivedReport(report, age)
     return found
 
 
 def written_at(metadata: Metadata) -> datetime | None:
-    """When the probe last wrote the object; when it was made, where the probe is not known to have written it since."""
+    """When the probe last wrote the object; its creation time if no write of the probe is recorded."""
     entries = metadata.managed_fields or ()
     times = [entry.time for entry in entries if entry.manager == labels.PROBE and entry.time]
     # Times in one format and zone sort as text.
@@ -54,29 +54,29 @@ def written_at(metadata: Metadata) -> datetime | None:
     return None if latest is None else datetime.fromisoformat(latest)
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _report(text: str) -> Report | None:
+@lru_cache(maxsize=CACHED_REPORTS)
+def _parse(text: str) -> Report | None:
     try:
-        return _quickly(text)
+        return _decode(text)
     except (msgspec.DecodeError, InvalidReport, RecursionError, UnicodeEncodeError):
-        pass  # whether it is a report all the same, the strict reader decides
+        pass  # the strict reader below decides whether it is a report
     try:
         return Report.from_json(text)
     except InvalidReport:
         return None
 
 
-# A look at a thousand nodes reads a thousand reports, of slices that are the same everywhere: the slices of a GPU are
-# read once for each text there is of them, which is a tenth of the work.
+# A snapshot of a thousand nodes holds a thousand reports with few different instance lists: each distinct text of an
+# instance list is parsed once, which takes a tenth of the time.
 
 _Natural = Annotated[int, msgspec.Meta(ge=0)]
 _STRICT: dict[Any, Any] = {int: _Natural, int | None: _Natural | None}
 
 
-def _shape(kind: type, **instead: Any) -> Any:
-    """A report's dataclass for the decoder: every key, no other, no number below zero."""
+def _shape(kind: type, **overrides: Any) -> Any:
+    """A report's dataclass as a decoder shape: every key, no other key, no negative number."""
     strict = {name: _STRICT.get(hint, hint) for name, hint in get_type_hints(kind).items()}
-    return msgspec.defstruct(kind.__name__, list({**strict, **instead}.items()), forbid_unknown_fields=True)
+    return msgspec.defstruct(kind.__name__, list({**strict, **overrides}.items()), forbid_unknown_fields=True)
 
 
 _GPU: Any = _shape(Gpu, instances=msgspec.Raw)
@@ -85,7 +85,7 @@ _REPORT: Any = msgspec.json.Decoder(_shape(Report, gpus=tuple[_GPU, ...], versio
 _instances = lru_cache(maxsize=8192)(instances_from_json)
 
 
-def _quickly(text: str) -> Report:
+def _decode(text: str) -> Report:
     found = msgspec.structs.asdict(_REPORT.decode(text))
     del found["version"]
     return Report(**{**found, "gpus": tuple(map(_gpu, found["gpus"]))})

@@ -1,7 +1,7 @@
-"""One look at the fleet for all that ask in one run: two LISTs at once, however many waves there are.
+"""The fleet at one moment, in two LISTs, shared by everything that reads it in one run.
 
-The provider process asks for every wave in every preview. A look lives for :data:`LIFETIME_S` and is dropped by any
-write of ours; a failed look is kept as well, or an unreachable cluster would cost one timeout per wave.
+The provider process needs it for every wave in every preview. A snapshot is cached for :data:`LIFETIME_S` and dropped
+by each of our writes; a failed one is cached too, or an unreachable cluster would cost one timeout per wave.
 """
 
 import threading
@@ -11,34 +11,34 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from mig_fleet.cluster.client import Cluster, ClusterArgs, ClusterError
-from mig_fleet.cluster.quantities import whole
+from mig_fleet.cluster.quantities import parse_count
 from mig_fleet.model import labels
 from mig_fleet.model.report import Report
 from mig_fleet.observed.objects import NodeObject, NodeObjects
-from mig_fleet.observed.reports import Heard, heard
+from mig_fleet.observed.reports import ReceivedReport, read_reports
 
 LIFETIME_S = 30.0
-"""Longer than a preview of a large fleet takes, so that each run looks once; whatever waits for a change looks anew."""
+"""Seconds; longer than a preview of a large fleet, so that each run reads once. A wait for a change reads again."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """What one node says of itself: labels, allocatable, and its probe's report, if there is one."""
+    """One node: labels, annotations, allocatable resources, and its probe's report if there is one."""
 
     name: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     allocatable: Mapping[str, int]
-    """Extended resources under ``nvidia.com/`` in slices or GPUs; kubelet keeps vanished ones at 0, which is absent."""
+    """Extended resources under ``nvidia.com/``, in slices or GPUs; those that the kubelet keeps at 0 are left out."""
     report: Report | None
     ready: bool = True
-    """Whether its kubelet says ``Ready``; nothing is started or ended on a node that is not."""
+    """Whether the condition ``Ready`` is true; pods on other nodes can be neither started nor stopped."""
     taints: frozenset[str] = frozenset()
     """The keys of its taints."""
     cordoned: bool = False
-    """Whether it is unschedulable, whoever made it so."""
-    silent_s: float | None = None
-    """Seconds since its probe was last heard, by the API server's clock; ``None`` where nobody can tell."""
+    """Whether it is unschedulable, by us or by anyone else."""
+    report_age_s: float | None = None
+    """Seconds since its probe last wrote, by the API server's clock; ``None`` where that is unknown."""
 
     @property
     def config(self) -> str:
@@ -50,101 +50,102 @@ class Node:
 
     @property
     def attempt(self) -> str | None:
-        """Which of our writes this is; a report that saw an earlier one is stale."""
+        """The number of our last write; a report that names an earlier one is stale."""
         return self.annotations.get(labels.ATTEMPT)
 
     @property
-    def is_heard(self) -> bool:
-        """Whether its probe has reported since MIG Manager said what it says now."""
-        said = self.report
-        return said is not None and (said.attempt, said.state) == (self.attempt, self.state)
+    def has_current_report(self) -> bool:
+        """Whether the probe has reported since MIG Manager wrote its present state."""
+        report = self.report
+        return report is not None and (report.attempt, report.state) == (self.attempt, self.state)
 
     @property
-    def closed(self) -> bool:
-        """Whether we keep new pods away from it: by one of our taints, or by a cordon of ours."""
-        ours = self.annotations.get(labels.CORDONED) == "true"
-        return bool(self.taints & set(labels.OUR_TAINTS)) or (self.cordoned and ours)
+    def is_cordoned_by_us(self) -> bool:
+        return self.cordoned and self.annotations.get(labels.CORDONED) == "true"
+
+    @property
+    def isolated(self) -> bool:
+        """Whether one of our taints, or our cordon, keeps new pods off it."""
+        return bool(self.taints & set(labels.OUR_TAINTS)) or self.is_cordoned_by_us
 
 
 @dataclass(frozen=True)
-class Look:
+class Snapshot:
     """The fleet at one moment."""
 
     nodes: Mapping[str, Node] = field(default_factory=dict)
 
 
-class _Memory:
-    """What this run saw, by whom it was asked of; one who looks at a time for each cluster, and the others wait."""
+class _Cache:
+    """The last snapshot of each cluster. One thread per cluster reads while the others wait."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._turns: dict[str, threading.Lock] = {}
-        self._kept: dict[str, tuple[float, Look | ClusterError]] = {}
+        self._readers: dict[str, threading.Lock] = {}
+        self._kept: dict[str, tuple[float, Snapshot | ClusterError]] = {}
         self._writes = 0
 
-    def turn(self, key: str) -> threading.Lock:
+    def reader(self, key: str) -> threading.Lock:
         with self._lock:
-            return self._turns.setdefault(key, threading.Lock())
+            return self._readers.setdefault(key, threading.Lock())
 
-    def recall(self, key: str) -> tuple[int, Look | ClusterError | None]:
-        """How often something was written so far, and what was seen since the last time."""
+    def get(self, key: str) -> tuple[int, Snapshot | ClusterError | None]:
+        """The number of our writes so far, and what was read since the last one."""
         with self._lock:
             at, answer = self._kept.get(key, (0.0, None))
             return self._writes, None if time.monotonic() - at > LIFETIME_S else answer
 
-    def keep(self, key: str, writes: int, answer: Look | ClusterError) -> None:
-        """Unless something was written meanwhile, which it may not have seen."""
+    def put(self, key: str, writes: int, answer: Snapshot | ClusterError) -> None:
+        """Keep it, unless a write happened meanwhile that it may not show."""
         with self._lock:
             if self._writes == writes:
                 self._kept[key] = (time.monotonic(), answer)
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         with self._lock:
             self._writes += 1
             self._kept.clear()
 
 
-_memory = _Memory()
-forget = _memory.forget
+_cache = _Cache()
+invalidate = _cache.invalidate
 """Called after every write of ours."""
 
 
-def look(cluster: ClusterArgs, reports: str, fresh: bool = False) -> Look:
-    """The fleet now, or as this run saw it last, with the reports of that namespace; raises
-    :class:`~mig_fleet.cluster.client.ClusterError`.
-    """
-    key = f"{sorted(cluster.items())} {reports}"
-    with _memory.turn(key):
-        writes, answer = _memory.recall(key)
+def observe(cluster: ClusterArgs, reports_namespace: str, fresh: bool = False) -> Snapshot:
+    """The cached snapshot of this run, or a new one; raises :class:`~mig_fleet.cluster.errors.ClusterError`."""
+    key = f"{sorted(cluster.items())} {reports_namespace}"
+    with _cache.reader(key):
+        writes, answer = _cache.get(key)
         if answer is None or fresh:
             try:
-                answer = _look(cluster, reports)
+                answer = _read(cluster, reports_namespace)
             except ClusterError as exc:
                 answer = exc
-            _memory.keep(key, writes, answer)
+            _cache.put(key, writes, answer)
     if isinstance(answer, ClusterError):
         raise answer
     return answer
 
 
-def _look(args: ClusterArgs, namespace: str) -> Look:
+def _read(args: ClusterArgs, reports_namespace: str) -> Snapshot:
     cluster = Cluster(args)
-    with ThreadPoolExecutor(1) as meanwhile:
-        nodes = meanwhile.submit(cluster.read, "/api/v1/nodes", NodeObjects)
-        reports = heard(cluster, namespace)
-        return Look({it.metadata.name: _node(it, reports.get(it.metadata.name)) for it in nodes.result().items})
+    with ThreadPoolExecutor(1) as executor:
+        nodes = executor.submit(cluster.read, "/api/v1/nodes", NodeObjects)
+        reports = read_reports(cluster, reports_namespace)
+        return Snapshot({it.metadata.name: _node(it, reports.get(it.metadata.name)) for it in nodes.result().items})
 
 
-def _node(it: NodeObject, said: Heard | None) -> Node:
+def _node(it: NodeObject, received: ReceivedReport | None) -> Node:
     metadata, spec, status = it.metadata, it.spec, it.status
-    offered = status.allocatable or {}
+    offered = {key: parse_count(n) for key, n in (status.allocatable or {}).items() if key.startswith("nvidia.com/")}
     return Node(
         name=metadata.name,
         labels=metadata.labels or {},
         annotations=metadata.annotations or {},
-        allocatable={key: whole(n) for key, n in offered.items() if key.startswith("nvidia.com/") and whole(n)},
-        report=said.report if said else None,
-        silent_s=said.silent_s if said else None,
+        allocatable={key: n for key, n in offered.items() if n},
+        report=received.report if received else None,
+        report_age_s=received.age_s if received else None,
         ready=any(each.type == "Ready" and each.status == "True" for each in status.conditions or ()),
         taints=frozenset(taint.key for taint in spec.taints or ()),
         cordoned=bool(spec.unschedulable),

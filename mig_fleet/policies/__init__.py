@@ -1,1 +1,1 @@
-"""The rules that a fleet must keep, shared by the components, the policy pack and the command line. Pure."""
+"""The rules that a stack must keep, shared by the components, the policy pack and the command line. Pure."""

@@ -1,1 +1,3 @@
-"""The probe: runs on a GPU node, reads NVML, writes the node's report. It carries `mig` and NVIDIA's bindings alone."""
+"""The probe: runs on a GPU node, reads NVML, publishes the node's report. It needs `mig_fleet.model` and NVIDIA's
+bindings only.
+"""

@@ -1,7 +1,7 @@
-"""The three calls a probe makes to the API server, with the pod's own service account and the standard library.
+"""The three requests of a probe to the API server, with the pod's own service account and the standard library.
 
-One connection is kept from round to round: a thousand probes that shake hands anew for each call would keep an API
-server busy with nothing else.
+One connection is kept for all of them: the TLS handshakes of a thousand probes, one for each request, would keep an
+API server busy.
 """
 
 import json
@@ -26,7 +26,7 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class ApiError(Exception):
-    """The API server refused or did not answer; ``status`` is 0 where there was no answer."""
+    """The API server refused a request or did not answer; ``status`` is 0 if there was no answer."""
 
     def __init__(self, request: str, status: int, detail: str) -> None:
         super().__init__(request, status, detail)
@@ -37,38 +37,42 @@ class ApiError(Exception):
 
 
 class Api:
-    """A connection as the pod. Opening it makes no call; what is wrong with the pod shows in the first one."""
+    """A client with the pod's credentials. The first request connects, and raises ApiError if the pod lacks them."""
 
     def __init__(self) -> None:
         self._credentials = Path(os.environ.get(CREDENTIALS_VARIABLE) or CREDENTIALS)
         self._connection: HTTPSConnection | None = None
 
     def node(self, name: str) -> Json:
-        """A node's metadata."""
-        return self._call("GET", f"/api/v1/nodes/{name}", headers={"Accept": METADATA_ONLY})
+        """A node's metadata. Raises ApiError."""
+        return self._request("GET", f"/api/v1/nodes/{name}", headers={"Accept": METADATA_ONLY})
 
     def publish(self, config_map: Json) -> None:
-        """Create the ConfigMap in the pod's namespace, or replace its labels, annotations and data where it exists."""
+        """Create the ConfigMap in the pod's namespace, or replace the labels, annotations and data of an existing one.
+
+        Raises ApiError.
+        """
         name = config_map["metadata"]["name"]
-        collection = f"/api/v1/namespaces/{self._read('namespace')}/configmaps"
-        owner = f"fieldManager={labels.PROBE}"
+        collection = f"/api/v1/namespaces/{self._read_credential('namespace')}/configmaps"
+        query = f"fieldManager={labels.PROBE}"
         try:
             patch = {"Content-Type": "application/merge-patch+json"}
-            self._call("PATCH", f"{collection}/{name}?{owner}", config_map, patch)
+            self._request("PATCH", f"{collection}/{name}?{query}", config_map, patch)
         except ApiError as exc:
             if exc.status != 404:
                 raise
-            self._call("POST", f"{collection}?{owner}", config_map, {"Content-Type": "application/json"})
+            self._request("POST", f"{collection}?{query}", config_map, {"Content-Type": "application/json"})
 
-    def _call(self, method: str, path: str, body: Json | None = None, headers: dict[str, str] | None = None) -> Json:
+    def _request(self, method: str, path: str, body: Json | None = None, headers: dict[str, str] | None = None) -> Json:
         request = f"{method} {path.partition('?')[0]}"
-        # The token is read for each call, because kubelet renews it.
-        words = {"Accept": "application/json", "Authorization": f"Bearer {self._read('token')}", **(headers or {})}
+        # The token is read for each request, because the kubelet renews it.
+        token = self._read_credential("token")
+        all_headers = {"Accept": "application/json", "Authorization": f"Bearer {token}", **(headers or {})}
         payload = None if body is None else json.dumps(body).encode()
         try:
-            status, answer = self._exchange(method, path, payload, words)
+            status, answer = self._exchange(method, path, payload, all_headers)
         except (OSError, HTTPException) as exc:
-            self._close()
+            self._disconnect()
             raise ApiError(request, 0, str(exc) or type(exc).__name__) from None
         try:
             data: Json = json.loads(answer)
@@ -79,33 +83,33 @@ class Api:
         return data
 
     def _exchange(self, method: str, path: str, payload: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
-        kept = self._connection is not None
-        connection = self._connection = self._connection or self._open()
+        was_connected = self._connection is not None
+        connection = self._connection = self._connection or self._connect()
         try:
             connection.request(method, path, payload, headers)
             response = connection.getresponse()
             return response.status, response.read()
         except (ConnectionError, HTTPException):
-            if not kept:
+            if not was_connected:
                 raise
-        # The server closes connections that rest, and every call here may be made twice.
-        self._close()
+        # The server closes idle connections. Each request of the probe may be sent twice without harm.
+        self._disconnect()
         return self._exchange(method, path, payload, headers)
 
-    def _open(self) -> HTTPSConnection:
+    def _connect(self) -> HTTPSConnection:
         try:
             host, port = os.environ["KUBERNETES_SERVICE_HOST"], int(os.environ["KUBERNETES_SERVICE_PORT"])
         except (KeyError, ValueError):
             raise ApiError("KUBERNETES_SERVICE_HOST and _PORT", 0, "name no API server; is this a pod?") from None
-        tls = ssl.create_default_context(cadata=self._read("ca.crt"))
+        tls = ssl.create_default_context(cadata=self._read_credential("ca.crt"))
         return HTTPSConnection(host, port, timeout=TIMEOUT_S, context=tls)
 
-    def _close(self) -> None:
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _read(self, name: str) -> str:
+    def _read_credential(self, name: str) -> str:
         path = self._credentials / name
         try:
             return path.read_text().strip()

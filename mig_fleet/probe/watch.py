@@ -1,7 +1,7 @@
-"""The probe's life on a node: labels, NVML in a process of its own, labels again; publish what changed.
+"""The probe's loop on a node: read the labels, read NVML in another process, read the labels again, publish changes.
 
-NVML stays closed while MIG Manager works (``pending``, ``rebooting``), and a reading during which the labels moved is
-thrown away: what is published belongs to exactly one config and state.
+NVML is not opened while MIG Manager works (``pending``, ``rebooting``). A reading during which the labels changed is
+discarded: a published report belongs to exactly one config and state.
 """
 
 import secrets
@@ -9,93 +9,98 @@ import signal
 import sys
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 from mig_fleet.model import labels
 from mig_fleet.model.report import Report
-from mig_fleet.probe.apart import Apart, leave
 from mig_fleet.probe.kubernetes import Api, ApiError
+from mig_fleet.probe.nvml_subprocess import NvmlSubprocess, exit_process
 
-BUSY = ("pending", "rebooting")
-MOST_BACKOFF_S = 60.0
-BUSY_PAUSE_S = 2.0
-"""Until the next look at the labels of a node that is being cut: a whole wave waits for the last report."""
+BUSY_STATES = ("pending", "rebooting")
+"""The states (``nvidia.com/mig.config.state``) in which MIG Manager works on the GPUs."""
+BUSY_INTERVAL_S = 2.0
+"""Between two checks of the labels of a node that MIG Manager works on: a whole wave waits for its last report."""
+MAX_BACKOFF_S = 60.0
 
 
 class Watch:
-    """One node, its last report, and when it was last heard of."""
+    """One node, its last published report, and the time of that publication."""
 
     def __init__(self, node: str, heartbeat_s: float) -> None:
         self._node, self._heartbeat_s = node, heartbeat_s
-        self._api, self._nvml = Api(), Apart()
+        self._api, self._nvml = Api(), NvmlSubprocess()
         self._published: Report | None = None
-        self._heard_at = 0.0
+        self._published_at = 0.0
 
-    def round(self) -> bool:
-        """Look once, and publish what changed, or what was said before when a heartbeat is due; whether MIG Manager is
-        at work. Raises ApiError.
+    def check(self) -> bool:
+        """Read the node once. Publish the report if it changed, or the last one if a heartbeat is due.
+
+        Returns whether MIG Manager is at work. Raises ApiError.
         """
         node = self._api.node(self._node)
-        self._say(node)
-        return seen(node)[1] in BUSY
+        self._publish_if_due(node)
+        _, state, _ = config_state_attempt(node)
+        return state in BUSY_STATES
 
-    def _say(self, node: dict[str, Any]) -> None:
-        report = self._look(node) or self._published
-        due = time.monotonic() - self._heard_at >= self._heartbeat_s
-        if report is None or (report == self._published and not due):
+    def _publish_if_due(self, node: dict[str, Any]) -> None:
+        report = self._read(node) or self._published
+        is_due = time.monotonic() - self._published_at >= self._heartbeat_s
+        if report is None or (report == self._published and not is_due):
             return
         self._api.publish(config_map(node, report))
         if report != self._published:
             errors = "".join(f"; {error}" for error in report.errors)
-            say(f"published config {report.config!r}, state {report.state!r}, {len(report.gpus)} GPUs{errors}")
-        self._published, self._heard_at = report, time.monotonic()
+            log(f"published config {report.config!r}, state {report.state!r}, {len(report.gpus)} GPUs{errors}")
+        self._published, self._published_at = report, time.monotonic()
 
-    def _look(self, node: dict[str, Any]) -> Report | None:
-        """A report of exactly one config, state and attempt; ``None`` while they move."""
-        before = config, state, attempt = seen(node)
-        if state in BUSY:
+    def _read(self, node: dict[str, Any]) -> Report | None:
+        """A report of exactly one config, state and attempt; None while they change."""
+        before = config, state, attempt = config_state_attempt(node)
+        if state in BUSY_STATES:
             return None
         report = replace(self._nvml.read(self._node), config=config, state=state, attempt=attempt)
-        return report if seen(self._api.node(self._node)) == before else None
+        return report if config_state_attempt(self._api.node(self._node)) == before else None
 
 
-def watch(node: str, interval_s: float, heartbeat_s: float) -> None:
-    """Never returns, whatever happens; what goes wrong is printed, and tried again at growing intervals."""
-    # As a container's first process it would not even hear of a signal that it does not handle.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(leave(0)))
-    life = Watch(node, heartbeat_s)
+def watch(node: str, interval_s: float, heartbeat_s: float) -> NoReturn:
+    """Check the node forever. A failure is logged, and the next check is tried after growing intervals."""
+    # A container's first process does not receive a signal for which it has no handler.
+    signal.signal(signal.SIGTERM, lambda *_: exit_process(0))
+    node_watch = Watch(node, heartbeat_s)
     failures = 0
     while True:
         try:
-            busy, failures = life.round(), 0
+            is_busy, failures = node_watch.check(), 0
         except ApiError as exc:
-            busy, failures = False, failures + 1
-            say(str(exc))
+            is_busy, failures = False, failures + 1
+            log(str(exc))
         except Exception as exc:
-            # Nobody is helped by a probe that crashes in a loop.
-            busy, failures = False, failures + 1
-            say(f"{type(exc).__name__}: {exc}; this is a bug in mig-fleet, please report it")
-        time.sleep(min(interval_s, BUSY_PAUSE_S) if busy else pause(interval_s, failures))
+            # A probe that restarts in a loop helps no user.
+            is_busy, failures = False, failures + 1
+            log(f"{type(exc).__name__}: {exc}; this is a bug in mig-fleet, please report it")
+        time.sleep(min(interval_s, BUSY_INTERVAL_S) if is_busy else next_interval_s(interval_s, failures))
 
 
-def pause(interval_s: float, failures: int) -> float:
-    """Seconds until the next round: twice as long after each failure in a row, up to a minute."""
-    return max(interval_s, min(interval_s * 2.0 ** min(failures, 16), MOST_BACKOFF_S))
+def next_interval_s(interval_s: float, failures: int) -> float:
+    """Seconds until the next check: twice as long after each failure in a row, up to a minute."""
+    return max(interval_s, min(interval_s * 2.0 ** min(failures, 16), MAX_BACKOFF_S))
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     print(f"mig-probe: {text}", file=sys.stderr, flush=True)
 
 
-def seen(node: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
-    """Config, state and attempt, as the node's labels and annotations say at this moment."""
+def config_state_attempt(node: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
+    """Config, state and attempt in the labels and annotations of a node."""
     found, notes = node["metadata"].get("labels") or {}, node["metadata"].get("annotations") or {}
     return found.get(labels.CONFIG), found.get(labels.STATE), notes.get(labels.ATTEMPT)
 
 
 def config_map(node: dict[str, Any], report: Report) -> dict[str, Any]:
-    """Owned by the node, so that a node that leaves takes its report along; different each time, so that the API server
-    stamps it with its own clock (``metadata.managedFields``).
+    """The ConfigMap that publishes a report. The node owns it, so Kubernetes deletes it with the node.
+
+    Its heartbeat is another one each time: the API server stamps only a changed object with its own clock
+    (``metadata.managedFields``).
     """
     name, uid = node["metadata"]["name"], node["metadata"]["uid"]
     return {

@@ -1,122 +1,108 @@
-"""Handing nodes over: giving those of one wave their config, and letting go of those that leave it."""
+"""Assign a wave's config to its nodes, and release nodes that leave it."""
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.failures import CleanError, Refused, one_clean_error
 from mig_fleet.model import labels
-from mig_fleet.observed.ownership import DISABLE, RESTORE, is_others, members, own
-from mig_fleet.observed.snapshot import Look, Node
-from mig_fleet.rollout.context import POLL_S, Order
-from mig_fleet.rollout.convergence import answered
-from mig_fleet.rollout.isolation import still_closed
-from mig_fleet.rollout.reconfigure import Marks, claim, recut
-from mig_fleet.rollout.wave import lasting
-
-Props = dict[str, Any]
+from mig_fleet.observed.operands import MIG_MANAGER, log_command
+from mig_fleet.observed.ownership import belongs_to_another_wave, carries, owned_by, ownership_annotations
+from mig_fleet.observed.snapshot import Node
+from mig_fleet.rollout.context import POLL_S, RolloutContext
+from mig_fleet.rollout.convergence import retry
+from mig_fleet.rollout.isolation import still_isolated
+from mig_fleet.rollout.owner import Annotations, release_node, take_ownership
+from mig_fleet.rollout.reconfigure import reconfigure
+from mig_fleet.rollout.wave import Wave
 
 
 class AssignmentFailed(CleanError):
     """Some nodes could not be given their config; the message names each and why."""
 
 
-def assign(props: Props, olds: Props | None = None) -> Props:
-    """Give the nodes that differ their config, and mark all as this wave's own; returns the outputs.
+def assign(wave: Wave, before: Wave | None = None) -> None:
+    """Give the nodes that differ their config, and make all nodes this wave's own.
 
-    Nodes of other waves are taken over first, and stay so when the rest is refused: under `--continue-on-error` the
-    wave that they leave goes all the same, and would do to them what its delete policy says. A wave that is held back
-    for a later update, or is behind a failed one, does no more than that. ``olds`` is what an update replaces: nodes
-    that left before it are released.
+    Nodes of other waves are taken over first, and stay so if the rest is refused: under `--continue-on-error` the wave
+    that they leave is deleted all the same, and would treat them as its delete policy says. A wave that is held back
+    or blocked does only that. ``before`` is the wave that an update replaces: nodes that left before it are released.
+    Raises :class:`AssignmentFailed`.
     """
     with one_clean_error(AssignmentFailed):
-        order = Order.of(props)
-        seen = order.look()
-        marks = {name: _marks(seen.nodes.get(name), props) for name in members(props)}
-        others = [name for name in marks if name in seen.nodes and is_others(seen.nodes[name], props)]
-        _mark(order, {name: marks.pop(name) for name in others})
-        stay = {*members(props), *members(olds or props), *(props.get("spared") or ())}
-        if olds is not None and not props.get("blocked") and (left := own(seen, props, stay)):
-            _let_go(order, left, props)
-            order = Order.of(props)
-            seen = order.look()
-        changing = [] if props.get("held") or props.get("blocked") else sorted(props["nodes"])
-        differing = [name for name in changing if not _has(seen, name, props["config"])]
-        recut(order, dict.fromkeys(differing, str(props["config"])), marks)
-        settled = [name for name in marks if name in seen.nodes and name not in differing]
-        unmarked = [name for name in settled if not _carries(seen.nodes[name], marks[name])]
-        _mark(order, {name: marks[name] for name in unmarked}, differing)
-    return lasting(props)
+        context = RolloutContext(wave)
+        nodes = context.observe().nodes
+        ownership = {name: ownership_annotations(nodes.get(name), wave.wave) for name in wave.members}
+        others = [n for n in ownership if n in nodes and belongs_to_another_wave(nodes[n], wave.wave)]
+        _take_ownership(context, {name: ownership.pop(name) for name in others})
+        if before is not None and not wave.blocked:
+            keep = {*wave.members, *before.members, *wave.owned_elsewhere}
+            if leaving := owned_by(wave.wave, nodes, keep):
+                _release(context, leaving)
+                context = RolloutContext(wave)
+                nodes = context.observe().nodes
+        changing = () if wave.held or wave.blocked else wave.nodes
+        differing = [name for name in changing if name not in nodes or nodes[name].config != wave.config]
+        reconfigure(context, dict.fromkeys(differing, wave.config), ownership)
+        unchanged = [name for name in ownership if name in nodes and name not in differing]
+        incomplete = {name: ownership[name] for name in unchanged if not carries(nodes[name], ownership[name])}
+        _take_ownership(context, incomplete, differing)
 
 
-def release(props: Props) -> None:
-    """What the delete policy says, for this wave's own nodes; safe to repeat.
+def release(wave: Wave) -> None:
+    """Do what the delete policy says, for this wave's own nodes; can be repeated. Raises :class:`AssignmentFailed`.
 
-    Whose a node is stands on the node, so that one which another wave has taken over, or which left, is not touched.
+    The owner is an annotation on the node, so a node that another wave has taken over, or that left, is not touched.
     """
     with one_clean_error(AssignmentFailed):
-        order = Order.of(props)
-        _let_go(order, own(order.look(), props, ()), props)
+        context = RolloutContext(wave)
+        _release(context, owned_by(wave.wave, context.observe().nodes, ()))
 
 
-def _let_go(order: Order, left: Mapping[str, Node], props: Props) -> None:
-    targets = {name: target for name, node in left.items() if (target := _target(node, props)) is not None}
-    recut(order, {name: target for name, target in targets.items() if left[name].config != target}, {})
-    _settled(order, targets)
-    _, failed = order.each(left, lambda cluster, name: cluster.let_go(name, order.wave))
+def _release(context: RolloutContext, leaving: Mapping[str, Node]) -> None:
+    targets = {name: target for name, node in leaving.items() if (target := _target(node, context.wave)) is not None}
+    reconfigure(context, {name: target for name, target in targets.items() if leaving[name].config != target}, {})
+    _wait_success(context, targets)
+    _, failed = context.on_each(leaving, lambda cluster, name: release_node(cluster, name, context.wave.wave))
     if failed:
         reasons = "; ".join(f"{name}: {text}" for name, text in sorted(failed.items()))
-        raise AssignmentFailed(f"{reasons}{still_closed(order, failed)}")
+        raise AssignmentFailed(f"{reasons}{still_isolated(context, failed)}")
 
 
-def _mark(order: Order, marks: Marks, done: Iterable[str] = ()) -> None:
+def _take_ownership(context: RolloutContext, ownership: Annotations, relabelled: Iterable[str] = ()) -> None:
     try:
-        claim(order, marks)
+        take_ownership(context, ownership)
     except Refused as exc:
-        names = ", ".join(done)
-        state = f"relabelled and closed to new pods: {names}" if names else "no node was relabelled"
-        way_out = still_closed(order, done)
-        raise AssignmentFailed(f"{exc}\n{state}{way_out}\nRun the update again to go on") from None
+        names = ", ".join(relabelled)
+        state = f"relabelled and isolated: {names}" if names else "no node was relabelled"
+        way_out = still_isolated(context, relabelled)
+        raise AssignmentFailed(f"{exc}\n{state}{way_out}\nRun the update again to continue") from None
 
 
-def _has(seen: Look, name: str, config: str) -> bool:
-    return name in seen.nodes and seen.nodes[name].config == config
-
-
-def _marks(node: Node | None, props: Props) -> dict[str, str | None]:
-    before = node.annotations.get(labels.PREVIOUS_CONFIG, node.config) if node else ""
-    return {labels.WAVE: props["wave"], labels.PREVIOUS_CONFIG: before}
-
-
-def _carries(node: Node, marks: Mapping[str, str | None]) -> bool:
-    return all(node.annotations.get(key) == value for key, value in marks.items())
-
-
-def _target(node: Node, props: Props) -> str | None:
-    """The config to leave behind; ``None`` leaves the node as it is, as does a label that somebody else changed."""
+def _target(node: Node, wave: Wave) -> str | None:
+    """The config that a leaving node gets; ``None`` leaves it alone, as does a label that another client changed."""
     previous = node.annotations.get(labels.PREVIOUS_CONFIG) or labels.ALL_DISABLED
-    target = {DISABLE: labels.ALL_DISABLED, RESTORE: previous}.get(props["on_delete"])
-    given = (props["config"], node.annotations.get(labels.VERIFIED_CONFIG), target)
-    return target if node.config in given else None
+    target = {"disable": labels.ALL_DISABLED, "restore": previous}.get(wave.on_delete)
+    ours = (wave.config, node.annotations.get(labels.VERIFIED_CONFIG), target)
+    return target if node.config in ours else None
 
 
-def _settled(order: Order, targets: Mapping[str, str]) -> None:
-    """Deleting goes on to remove MIG Manager itself, so let it finish first."""
+def _wait_success(context: RolloutContext, targets: Mapping[str, str]) -> None:
+    """A delete may go on to remove MIG Manager itself, so it must finish first."""
     while True:
         try:
-            nodes = answered(order.look).nodes
+            nodes = retry(context.observe).nodes
         except ClusterError as exc:
-            raise AssignmentFailed(f"{exc}{still_closed(order, targets)}") from None
+            raise AssignmentFailed(f"{exc}{still_isolated(context, targets)}") from None
         waiting = sorted(n for n in targets if n in nodes and nodes[n].state != "success")
         if not waiting:
             return
         failed = [n for n in waiting if nodes[n].state == "failed"]
-        if failed or order.late:
+        if failed or context.is_late:
             names = ", ".join(f"{name} to {targets[name]!r}" for name in failed or waiting)
+            log = log_command(context.wave.namespace, MIG_MANAGER)
             raise AssignmentFailed(
-                f"MIG Manager did not bring {names}; look at its log there: "
-                f"kubectl -n {order.namespace} logs -l app=nvidia-mig-manager{still_closed(order, targets)}"
+                f"MIG Manager did not reconfigure {names}; see its log: {log}{still_isolated(context, targets)}"
             )
-        order.say(f"waits for {len(waiting)} node(s) to be {targets[waiting[0]]!r}: {waiting[0]}")
+        context.progress(f"waits for {len(waiting)} node(s) to be {targets[waiting[0]]!r}: {waiting[0]}")
         time.sleep(POLL_S)

@@ -1,11 +1,11 @@
 """Which nodes of a pool change together.
 
-A node's wave follows from its own name and from how full the wave is, so that a node that joins or leaves moves none
-but its nearest: the nodes are the leaves of a binary trie over the hash of their names, and a leaf that holds more
-nodes than may be away at once splits in two. Nothing has to be remembered, and no wave is ever larger than allowed.
+A node's wave follows from its own name and from how full the wave is, so that a node that joins or leaves moves only
+its nearest neighbours: nodes are the leaves of a binary trie over the hash of their names, and a leaf with more nodes
+than may be unavailable at once splits in two. Nothing is stored, and no wave is larger than allowed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -15,20 +15,20 @@ ALL = "100%"
 
 @dataclass(frozen=True)
 class Pace:
-    """How many nodes of a pool may be away at once, as a number or as a share such as ``25%``, and who goes first."""
+    """How many nodes of a pool may be unavailable at once (a number, or a share such as ``25%``); how many go first."""
 
     max_unavailable: int | str = ALL
     canary: int = 0
 
     def limit(self, nodes: int) -> int:
-        """Nodes at the same time; a share is rounded down, but one node may always go."""
+        """The most nodes at once out of ``nodes``; a share is rounded down, but to at least one."""
         if isinstance(self.max_unavailable, int):
             return self.max_unavailable
         return max(1, nodes * int(self.max_unavailable.removesuffix("%")) // 100)
 
 
 def waves(nodes: Iterable[str], pace: Pace) -> dict[str, tuple[str, ...]]:
-    """Wave → its nodes by name, in the order in which they go.
+    """Wave → its nodes by name, in the order in which the waves run.
 
     The canary is called ``canary``, the others ``wave-0``, or ``wave-00`` and ``wave-01`` where that one is too large,
     and so on.
@@ -44,8 +44,19 @@ def waves(nodes: Iterable[str], pace: Pace) -> dict[str, tuple[str, ...]]:
     return found | {f"wave-{path}": tuple(members) for path, members in _leaves("0", rest, limit)}
 
 
+def held_back(members: Mapping[str, tuple[str, ...]], verified: Collection[str], most: int | None) -> list[str]:
+    """The waves that wait for a later update: all unfinished ones but the first ``most``; none without a limit.
+
+    ``verified`` are the nodes that already have the layout and were verified with it.
+    """
+    if most is None:
+        return []
+    unfinished = [wave for wave, nodes in members.items() if not set(nodes) <= set(verified)]
+    return unfinished[most:]
+
+
 def _leaves(path: str, nodes: list[str], limit: int) -> list[tuple[str, list[str]]]:
-    """Hashes of different names differ within 256 bits, so that the splitting ends."""
+    """Hashes of different names differ within 256 bits, so the splitting ends."""
     if not nodes:
         return []
     if len(nodes) <= limit:

@@ -1,80 +1,60 @@
-"""The order for one wave: where it is, how its nodes may be changed, and until when."""
+"""What the steps of one change share: the wave, the deadline, the progress line, parallel requests."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-from mig_fleet.cluster.client import Cluster, ClusterArgs, ClusterError
-from mig_fleet.observed.snapshot import Look, forget, look
-from mig_fleet.rollout.wave import TIMEOUT_S, WEDGED_S
+from mig_fleet.cluster.client import Cluster, ClusterError
+from mig_fleet.observed.snapshot import Snapshot, invalidate, observe
+from mig_fleet.rollout.wave import Wave
 
 T = TypeVar("T")
 
-AT_ONCE = 16
-"""Requests in flight: nodes of a wave are written side by side, without flooding the API server."""
+PARALLEL_REQUESTS = 16
+"""Nodes of a wave are written side by side, without flooding the API server."""
 
 POLL_S = 1.0
+"""Seconds between two reads of something that changes."""
+
+
+def _now() -> float:
+    return time.monotonic()
 
 
 @dataclass
-class Order:
-    """What the steps of a change share. It lives as long as one call of a provider."""
+class RolloutContext:
+    """Lives as long as one call of a provider, or as one rollback."""
 
-    where: ClusterArgs
-    namespace: str
-    """Where MIG Manager runs."""
-    reports: str
-    wave: str
-    started: float
-    on_user_pods: str = "refuse"
-    isolation: str = "taint"
-    """``taint``, or ``cordon`` where an operator that is not ours would not tolerate our taint."""
-    gpu: str = ""
-    gpus_per_node: int = 0
-    timeout_s: float = TIMEOUT_S
-    wedged_s: float = WEDGED_S
-    """How long `pending` may last before it counts as stuck, in seconds."""
-    _told: str = ""
-
-    @classmethod
-    def of(cls, props: Mapping[str, Any]) -> "Order":
-        """From a provider's properties, :class:`WaveArgs`; numbers come back from Pulumi as floats."""
-        expected = props.get("expected") or {}
-        return cls(
-            where=props["cluster"],
-            namespace=props["namespace"],
-            reports=props.get("reports") or props["namespace"],
-            wave=props["wave"],
-            started=time.monotonic(),
-            on_user_pods=props.get("on_user_pods") or "refuse",
-            isolation=props.get("isolation") or "taint",
-            gpu=expected.get("gpu") or "",
-            gpus_per_node=len(expected.get("gpus") or ()),
-            timeout_s=float(props["timeout_s"]),
-            wedged_s=float(props.get("wedged_s") or WEDGED_S),
-        )
+    wave: Wave
+    started: float = field(default_factory=_now)
+    _printed: str = ""
 
     def cluster(self) -> Cluster:
-        return Cluster(self.where)
+        return Cluster(self.wave.cluster)
 
-    def look(self) -> Look:
-        """The fleet as it is at this moment."""
-        return look(self.where, self.reports, fresh=True)
+    def observe(self) -> Snapshot:
+        """The fleet as it is now."""
+        return observe(self.wave.cluster, self.wave.reports_namespace, fresh=True)
 
     @property
-    def late(self) -> bool:
-        return time.monotonic() - self.started > self.timeout_s
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self.started
 
-    def say(self, text: str) -> None:
-        """A line of progress whenever it reads differently; Pulumi shows it under the stack's row."""
-        if text != self._told:
-            print(f"{self.wave}: {text}", flush=True)
-            self._told = text
+    @property
+    def is_late(self) -> bool:
+        """Whether the wave's timeout is over."""
+        return self.elapsed_s > self.wave.timeout_seconds
 
-    def each(self, nodes: Iterable[str], act: Callable[[Cluster, str], T]) -> tuple[dict[str, T], dict[str, str]]:
-        """Act on all nodes side by side: what came of it, and the error of those where it failed."""
+    def progress(self, text: str) -> None:
+        """Print a line when it differs from the last one; Pulumi shows it under the stack's row."""
+        if text != self._printed:
+            print(f"{self.wave.wave}: {text}", flush=True)
+            self._printed = text
+
+    def on_each(self, nodes: Iterable[str], act: Callable[[Cluster, str], T]) -> tuple[dict[str, T], dict[str, str]]:
+        """Call ``act`` for all nodes in parallel; returns the results by node, and the errors of those that failed."""
         done: dict[str, T] = {}
         failed: dict[str, str] = {}
         try:
@@ -88,7 +68,7 @@ class Order:
             except ClusterError as exc:
                 failed[name] = str(exc)
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(one, sorted(nodes)))
-        forget()
+        with ThreadPoolExecutor(PARALLEL_REQUESTS) as executor:
+            list(executor.map(one, sorted(nodes)))
+        invalidate()
         return done, failed

@@ -1,131 +1,143 @@
-"""The gate: wait until every node of a wave is as it should be, help where help is allowed, give up where it is not."""
+"""Wait until every node of a wave is as expected: recover what may be recovered, give up on what cannot be."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from mig_fleet.cluster.errors import ClusterError, Forbidden, NoCredentials
+from mig_fleet.cluster.retry import retry_while_unreachable
 from mig_fleet.failures import Refused
 from mig_fleet.model import labels
-from mig_fleet.observed.differences import Difference, Expected, Kind, differences
-from mig_fleet.observed.snapshot import Look
-from mig_fleet.rollout.context import POLL_S, Order
-from mig_fleet.rollout.preflight import MANAGER_APP
-from mig_fleet.rollout.recovery import PLUGIN_APP, Recovery
+from mig_fleet.observed.differences import wave_differences
+from mig_fleet.observed.drift import Difference, DriftClass
+from mig_fleet.observed.expected import Expected
+from mig_fleet.observed.operands import DEVICE_PLUGIN, FEATURE_DISCOVERY, MIG_MANAGER
+from mig_fleet.observed.snapshot import Snapshot
+from mig_fleet.rollout.context import POLL_S, RolloutContext
+from mig_fleet.rollout.recovery import Recovery
 
 T = TypeVar("T")
 
-FINAL = frozenset({Kind.GONE, Kind.RELABELLED})
-"""No waiting changes these: they are somebody else's will."""
+FINAL = frozenset({DriftClass.NODE_MISSING, DriftClass.CONFIG_CHANGED})
+"""Waiting does not change these: another user or controller decided so."""
 
-UNSEEN = frozenset({Kind.UNREPORTED, Kind.SILENT, Kind.UNREADABLE})
-"""What only the probe can tell more about."""
+NEEDS_REPORT = frozenset({DriftClass.REPORT_MISSING, DriftClass.REPORT_STALE, DriftClass.DRIVER_ERROR})
+"""Only the probe can tell more about these."""
 
-BY_HAND = frozenset({Kind.GPUS, Kind.RESET, Kind.BARE})
-"""What MIG Manager does not mend; where a hand just did, the probe tells it with its next look."""
+BY_HAND = frozenset({DriftClass.GPU_COUNT, DriftClass.RESET_PENDING, DriftClass.BARE_INSTANCE})
+"""MIG Manager does not repair these; if a person just did, the probe's next report shows it."""
 
-LAGGING = UNSEEN | BY_HAND | {Kind.UNREADY, Kind.ALLOCATABLE, Kind.FEATURES}
-"""What follows the slices by itself, a little later, or comes back."""
+LAGGING = (
+    NEEDS_REPORT
+    | BY_HAND
+    | {
+        DriftClass.NOT_READY,
+        DriftClass.ALLOCATABLE_STALE,
+        DriftClass.GFD_LABELS_STALE,
+    }
+)
+"""These follow the slices by themselves, a little later."""
 
-GFD_APP = "gpu-feature-discovery"
-"""Label ``app`` of GPU Feature Discovery's pods (gpu-operator v26.7.0)."""
-
-WITNESSES = {
-    **dict.fromkeys(UNSEEN, ("the probe's", f"app.kubernetes.io/name={labels.PROBE}")),
-    Kind.ALLOCATABLE: ("the device plugin's", f"app={PLUGIN_APP}"),
-    Kind.FEATURES: ("GPU Feature Discovery's", f"app={GFD_APP}"),
+LOGS = {
+    **dict.fromkeys(NEEDS_REPORT, ("the probe's", f"app.kubernetes.io/name={labels.PROBE}")),
+    DriftClass.ALLOCATABLE_STALE: ("the device plugin's", f"app={DEVICE_PLUGIN}"),
+    DriftClass.GFD_LABELS_STALE: ("GPU Feature Discovery's", f"app={FEATURE_DISCOVERY}"),
 }
-"""Whose log knows more, and their pods; of other kinds MIG Manager's does."""
+"""The responsible component's log, and the selector of its pods; for other classes it is MIG Manager's."""
 
-ABOUT_NODES = {
-    Kind.GONE: ("the nodes that there are", "kubectl get nodes"),
-    Kind.RELABELLED: ("who wrote the label", "kubectl get node {} --show-managed-fields -o yaml"),
-    **dict.fromkeys((Kind.UNREADY, Kind.GPUS), ("the node's conditions and events", "kubectl describe node {}")),
+NODE_COMMANDS = {
+    DriftClass.NODE_MISSING: ("the nodes of the cluster", "kubectl get nodes"),
+    DriftClass.CONFIG_CHANGED: ("who wrote the label", "kubectl get node {} --show-managed-fields -o yaml"),
+    **dict.fromkeys(
+        (DriftClass.NOT_READY, DriftClass.GPU_COUNT),
+        ("the node's conditions and events", "kubectl describe node {}"),
+    ),
 }
-"""What no log tells, and the command that does."""
+"""What no log shows, and the command that does."""
 
 CONVERGENCE_S = 120.0
-"""GFD looks once a minute (its default interval), so labels and allocatable may lag this long behind NVML."""
+"""Seconds. GFD reads once a minute (its default interval), so labels and allocatable may lag this long behind NVML."""
 
 
-def compare(seen: Look, expected: Mapping[str, Expected]) -> list[Difference]:
-    """Every difference of a wave, node by node."""
-    return [d for name in sorted(expected) for d in differences(expected[name], name, seen.nodes.get(name))]
+def wait_for_convergence(context: RolloutContext, expected: Mapping[str, Expected], recovery: Recovery) -> Snapshot:
+    """The first snapshot without a difference; raises :class:`Refused` with every node, GPU and difference.
 
-
-def agreement(order: Order, expected: Mapping[str, Expected], recovery: Recovery) -> Look:
-    """The first look without a difference; raises :class:`Refused` with what is wrong on which node and GPU.
-
-    Patience by kind: a state that has not settled may take until the deadline; what lags behind NVML gets
-    :data:`CONVERGENCE_S`; a failed or wrong node is helped as `recovery` allows; a missing node or a foreign label gets
-    no time at all. An API server that does not answer for a while is waited for, too.
+    How long it waits depends on the class: MIG Manager may work until the deadline; what lags behind NVML gets
+    :data:`CONVERGENCE_S`; a failed or wrong node is recovered as ``recovery`` allows; a missing node or a label that
+    another client wrote is final. An API server that does not answer for a while is waited for too.
     """
     lagging_since: float | None = None
     while True:
-        seen, found, helped = answered(lambda: _round(order, expected, recovery))
+        seen, found, recovering = retry(lambda: _observe(context, expected, recovery))
         if not found:
             return seen
-        order.say(_progress(found, expected))
-        behind = [d for d in found if d.kind in LAGGING or _may_have_a_cause(seen, d)]
-        over = not helped and _hopeless(found, recovery)
-        # Nodes that are only behind get their time even if another one is lost: the error shall not name them. So does
-        # one that waits for its remedy behind them, and no more.
-        lagging = not helped and (over or not any(d.kind is Kind.UNSETTLED for d in found))
-        lagging_since = (lagging_since or time.monotonic()) if lagging else None
-        late = lagging_since is not None and time.monotonic() - lagging_since > CONVERGENCE_S
-        if order.late or late or (over and not behind):
-            raise Refused(explained(order, found, expected, recovery))
+        context.progress(_progress(found, expected))
+        lagging = [d for d in found if d.drift in LAGGING or _report_may_explain(seen, d)]
+        given_up = not recovering and _cannot_converge(found, recovery)
+        # Nodes that only lag get their time even if another node is lost, so that the error does not name them. A node
+        # that waits for its remedy after a lagging one gets no more time than that.
+        working = any(d.drift is DriftClass.NOT_RECONCILED for d in found)
+        is_lagging = not recovering and (given_up or not working)
+        lagging_since = (lagging_since or time.monotonic()) if is_lagging else None
+        lagged_out = lagging_since is not None and time.monotonic() - lagging_since > CONVERGENCE_S
+        if context.is_late or lagged_out or (given_up and not lagging):
+            raise Refused(explain(context, found, expected, recovery))
         time.sleep(POLL_S)
 
 
-def stays(order: Order, expected: Mapping[str, Expected], soak_s: float) -> None:
-    """Watch a wave for a while; raises :class:`Refused` as soon as a node is not as it should be any more.
+def soak(context: RolloutContext, expected: Mapping[str, Expected]) -> None:
+    """Watch a wave for its soak time; raises :class:`Refused` as soon as a node is no longer as expected.
 
-    What only lags (a report that is being written anew) is looked at again at the end.
+    A difference that only lags (a report that is being written) counts only if it is there at the end.
     """
+    soak_s = context.wave.soak_seconds
     until = time.monotonic() + soak_s
     while time.monotonic() < until:
-        order.say(f"as declared; stays under watch for {soak_s:.0f} s")
+        context.progress(f"as declared; watched for {soak_s:.0f} s")
         time.sleep(min(POLL_S, max(0.0, until - time.monotonic())))
-        found = compare(answered(order.look), expected)
-        if any(d.kind not in LAGGING for d in found) or (found and time.monotonic() >= until):
+        found = wave_differences(expected, retry(context.observe).nodes)
+        if any(d.drift not in LAGGING for d in found) or (found and time.monotonic() >= until):
             lines = "\n  ".join(sorted(map(str, found)))
-            raise Refused(f"did not stay as declared while it was watched for {soak_s:.0f} s:\n  {lines}")
+            raise Refused(f"did not stay as declared during its soak time of {soak_s:.0f} s:\n  {lines}")
 
 
-def _round(order: Order, expected: Mapping[str, Expected], recovery: Recovery) -> tuple[Look, list[Difference], bool]:
-    """One look, what is wrong in it, and whether something was done about that."""
-    seen = order.look()
-    found = compare(seen, expected)
-    return seen, found, bool(found) and recovery.help(seen, found)
+def retry(ask: Callable[[], T]) -> T:
+    """Retry for :data:`CONVERGENCE_S` while the API server is unreachable."""
+    return retry_while_unreachable(ask, CONVERGENCE_S, POLL_S)
 
 
-def answered(ask: Callable[[], T]) -> T:
-    """Patient with an API server that does not answer for a while; raises the last ``ClusterError`` else, and at once
-    where there are no credentials or no rights.
-    """
-    started = time.monotonic()
-    while True:
-        try:
-            return ask()
-        except (Forbidden, NoCredentials):
-            raise
-        except ClusterError:
-            if time.monotonic() - started > CONVERGENCE_S:
-                raise
-        time.sleep(POLL_S)
+def explain(
+    context: RolloutContext, found: Iterable[Difference], expected: Mapping[str, Expected], recovery: Recovery
+) -> str:
+    """Which nodes, which GPUs, which remedies were tried, where to look."""
+    found = sorted(found, key=str)
+    nodes = sorted({d.node for d in found})
+    lines = [f"{len(nodes)} of {len(expected)} nodes of {context.wave.wave} are not as the stack declares:"]
+    lines += [f"  {d}" for d in found]
+    lines += [f"  {name}: {recovery.tried[name]}" for name in nodes if name in recovery.tried]
+    lines.append(f"  waited {context.elapsed_s:.0f} s of at most {context.wave.timeout_seconds:.0f} s")
+    return "\n".join([*lines, *_where_to_look(context, found)])
 
 
-def _hopeless(found: Iterable[Difference], recovery: Recovery) -> bool:
-    """A node is beyond help, and no other one of the wave is being changed at this moment."""
+def _observe(
+    context: RolloutContext, expected: Mapping[str, Expected], recovery: Recovery
+) -> tuple[Snapshot, list[Difference], bool]:
+    """A snapshot, its differences, and whether a remedy was started now."""
+    seen = context.observe()
+    found = wave_differences(expected, seen.nodes)
+    return seen, found, bool(found) and recovery.recover(seen, found)
+
+
+def _cannot_converge(found: Iterable[Difference], recovery: Recovery) -> bool:
+    """Whether a node is lost while no other node of the wave is being changed."""
     found = list(found)
-    working = any(d.kind is Kind.UNSETTLED for d in found)
-    return not working and any(d.kind in FINAL or recovery.is_over(d) for d in found)
+    working = any(d.drift is DriftClass.NOT_RECONCILED for d in found)
+    return not working and any(d.drift in FINAL or recovery.is_exhausted(d) for d in found)
 
 
-def _may_have_a_cause(seen: Look, difference: Difference) -> bool:
-    """Whether NVML may still have something to say of a failure."""
-    return difference.kind is Kind.FAILED and not seen.nodes[difference.node].is_heard
+def _report_may_explain(seen: Snapshot, difference: Difference) -> bool:
+    """Whether the probe has still to report what NVML shows after a failure."""
+    is_failure = difference.drift is DriftClass.MANAGER_FAILED
+    return is_failure and not seen.nodes[difference.node].has_current_report
 
 
 def _progress(found: Iterable[Difference], expected: Mapping[str, Expected]) -> str:
@@ -135,33 +147,22 @@ def _progress(found: Iterable[Difference], expected: Mapping[str, Expected]) -> 
     return text + (f" (and {len(waiting) - 1} more)" if len(waiting) > 1 else "")
 
 
-def explained(order: Order, found: Iterable[Difference], expected: Mapping[str, Expected], recovery: Recovery) -> str:
-    """Which nodes, which GPUs, what was tried, where to look."""
-    found = sorted(found, key=str)
-    nodes = sorted({d.node for d in found})
-    lines = [f"{len(nodes)} of {len(expected)} nodes of {order.wave} are not as the stack says:"]
-    lines += [f"  {d}" for d in found]
-    lines += [f"  {name}: {recovery.tried[name]}" for name in nodes if name in recovery.tried]
-    waited = time.monotonic() - order.started
-    lines.append(f"  waited {waited:.0f} s of at most {order.timeout_s:.0f} s")
-    return "\n".join([*lines, *_where_to_look(order, found)])
-
-
-def _where_to_look(order: Order, found: Iterable[Difference]) -> list[str]:
-    """One line for each who should have done better, by the first node; what a sentence tells how to mend has none."""
+def _where_to_look(context: RolloutContext, found: Iterable[Difference]) -> list[str]:
+    """One `Look at` line per responsible component, except where the difference names its fix."""
     lines: dict[str, str] = {}
     for difference in found:
-        if difference.kind not in (Kind.BARE, Kind.RESET):
-            lines.setdefault(*_witness(order, difference))
-    return [f"Look at {who}: {command}" for who, command in lines.items()]
+        if difference.drift not in (DriftClass.BARE_INSTANCE, DriftClass.RESET_PENDING):
+            lines.setdefault(*_source(context, difference))
+    return [f"Look at {what}: {command}" for what, command in lines.items()]
 
 
-def _witness(order: Order, difference: Difference) -> tuple[str, str]:
-    """Who or what knows more, and the command that asks."""
-    if difference.kind in ABOUT_NODES:
-        who, command = ABOUT_NODES[difference.kind]
-        return who, command.format(difference.node)
-    who, selector = WITNESSES.get(difference.kind, ("MIG Manager's", f"app={MANAGER_APP}"))
-    kubectl = f"kubectl -n {order.reports if difference.kind in UNSEEN else order.namespace}"
+def _source(context: RolloutContext, difference: Difference) -> tuple[str, str]:
+    """What shows more, and the command that prints it."""
+    if difference.drift in NODE_COMMANDS:
+        what, command = NODE_COMMANDS[difference.drift]
+        return what, command.format(difference.node)
+    component, selector = LOGS.get(difference.drift, ("MIG Manager's", f"app={MIG_MANAGER}"))
+    wave = context.wave
+    kubectl = f"kubectl -n {wave.reports_namespace if difference.drift in NEEDS_REPORT else wave.namespace}"
     pods = f"{kubectl} get pods -o name -l {selector} --field-selector spec.nodeName={difference.node}"
-    return f"{who} log", f"{kubectl} logs $({pods})"
+    return f"{component} log", f"{kubectl} logs $({pods})"

@@ -1,68 +1,71 @@
-"""Get the users' pods off a wave's nodes: by waiting for them, or by the Eviction API, which respects their budgets."""
+"""Move the users' pods off a wave's nodes: wait for them, or evict them, which respects their disruption budgets."""
 
 import time
 from collections.abc import Iterable
 
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.failures import Refused
-from mig_fleet.observed.gpu_pods import Holder, holders
-from mig_fleet.rollout.context import POLL_S, Order
-from mig_fleet.rollout.preflight import by_node, in_use, named
+from mig_fleet.observed.gpu_pods import GpuPod, by_node, format_pods, gpu_pods
+from mig_fleet.rollout.context import POLL_S, RolloutContext
+from mig_fleet.rollout.preflight import in_use
 
-ASK_AGAIN_S = 5.0
-"""Between two requests for the eviction of a pod that its disruption budget protects."""
+EVICT_AGAIN_S = 5.0
+"""Seconds between two eviction requests for a pod that its disruption budget protects."""
 
 
-def drain(order: Order, nodes: Iterable[str]) -> list[str]:
-    """Returns once no user's pod holds a slice of the nodes; what was evicted, as ``namespace/name``.
+def drain(context: RolloutContext, nodes: Iterable[str]) -> list[str]:
+    """Return once no user's pod holds a slice of the nodes; the evicted pods as ``namespace/name``.
 
-    Raises :class:`Refused` when pods are there that may not be moved, or that are still there at the deadline.
+    Raises :class:`Refused` for pods that may not be moved, or that are still there at the deadline.
     """
-    wanted = set(nodes)
-    cluster = order.cluster()
+    draining = set(nodes)
+    cluster = context.cluster()
     evicted: set[str] = set()
-    asked: dict[Holder, float] = {}
+    requested: dict[GpuPod, float] = {}
     while True:
-        left = [holder for holder in holders(cluster.pods(), order.namespace) if holder.node in wanted]
-        if not left:
+        remaining = [pod for pod in gpu_pods(cluster.pods(), context.wave.namespace) if pod.node in draining]
+        if not remaining:
             return sorted(evicted)
-        immovable = [text for node, held in sorted(by_node(left).items()) for text in in_use(order, node, held)]
-        if immovable:
-            raise Refused("; ".join(immovable))
-        if order.late:
-            raise Refused(_stuck(order, left))
-        order.say(f"waits for {len(left)} pod(s) to leave: {named(left[:1])}")
-        if order.on_user_pods == "evict":
-            evicted |= _evict(cluster, left, asked)
+        blocking = [
+            text for node, held in sorted(by_node(remaining).items()) for text in in_use(context.wave, node, held)
+        ]
+        if blocking:
+            raise Refused("; ".join(blocking))
+        if context.is_late:
+            raise Refused(_reasons(context, remaining))
+        context.progress(f"waits for {len(remaining)} pod(s) to leave: {format_pods(remaining[:1])}")
+        if context.wave.on_user_pods == "evict":
+            evicted |= _evict(cluster, remaining, requested)
         time.sleep(POLL_S)
 
 
-def _evict(cluster: Cluster, left: list[Holder], asked: dict[Holder, float]) -> set[str]:
+def _evict(cluster: Cluster, remaining: list[GpuPod], requested: dict[GpuPod, float]) -> set[str]:
     done = set()
-    for holder in left:
-        if holder.leaving or time.monotonic() - asked.get(holder, -ASK_AGAIN_S) < ASK_AGAIN_S:
+    for pod in remaining:
+        if pod.terminating or time.monotonic() - requested.get(pod, -EVICT_AGAIN_S) < EVICT_AGAIN_S:
             continue
-        asked[holder] = time.monotonic()
-        if cluster.evict(holder.namespace, holder.name):
-            done.add(f"{holder.namespace}/{holder.name}")
+        requested[pod] = time.monotonic()
+        if cluster.evict(pod.namespace, pod.name):
+            done.add(f"{pod.namespace}/{pod.name}")
     return done
 
 
-def _stuck(order: Order, left: list[Holder]) -> str:
-    """Why they are still there, by kind."""
-    leaving = [holder for holder in left if holder.leaving]
-    staying = [holder for holder in left if not holder.leaving]
+def _reasons(context: RolloutContext, remaining: list[GpuPod]) -> str:
+    """Why pods are still there after the timeout."""
+    timeout = f"{context.wave.timeout_seconds:.0f} s"
+    terminating = [pod for pod in remaining if pod.terminating]
+    staying = [pod for pod in remaining if not pod.terminating]
     parts = []
-    if leaving:
+    if terminating:
         parts.append(
-            f"still terminating after {order.timeout_s:.0f} s: {named(leaving)}; see why with `kubectl -n "
-            f"{leaving[0].namespace} describe pod {leaving[0].name}`"
+            f"still terminating after {timeout}: {format_pods(terminating)}; see why with `kubectl -n "
+            f"{terminating[0].namespace} describe pod {terminating[0].name}`"
         )
-    if staying and order.on_user_pods == "evict":
+    if staying and context.wave.on_user_pods == "evict":
         parts.append(
-            f"not evicted within {order.timeout_s:.0f} s, because a PodDisruptionBudget does not allow it: "
-            f"{named(staying)}; see `kubectl -n {staying[0].namespace} get poddisruptionbudgets`"
+            f"not evicted within {timeout}, because a PodDisruptionBudget does not allow it: "
+            f"{format_pods(staying)}; see `kubectl -n {staying[0].namespace} get poddisruptionbudgets`"
         )
     elif staying:
-        parts.append(f"still running after {order.timeout_s:.0f} s: {named(staying)}")
+        parts.append(f"still running after {timeout}: {format_pods(staying)}")
     return "; ".join(parts)

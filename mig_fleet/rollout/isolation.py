@@ -1,59 +1,65 @@
-"""Keeping new pods off nodes while they are cut, and letting them back: what is ours goes, what is others' stays."""
+"""Keep new pods off nodes during a change, and restore their scheduling. Taints and cordons of others stay."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from mig_fleet.cluster.client import Cluster, NodeMissing
+from mig_fleet.cluster.client import Cluster, Json, NodeMissing
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.failures import Refused
 from mig_fleet.model import labels
 from mig_fleet.observed.snapshot import Node
-from mig_fleet.rollout.context import Order
+from mig_fleet.rollout.context import RolloutContext
 
 
-class Opened(StrEnum):
-    """What came of a node that was to be opened, as the user reads it."""
+class Scheduling(StrEnum):
+    """What became of a node whose scheduling was to be restored, as users read it."""
 
-    OPEN = "open again"
-    CORDONED = "cordoned by somebody else, and still is"
-    GONE = "not in the cluster any more"
+    RESTORED = "scheduling restored"
+    CORDONED = "still cordoned by another user"
+    GONE = "no longer in the cluster"
 
 
-def close(order: Order, nodes: Iterable[str]) -> None:
-    """Nothing new starts on the nodes; raises :class:`Refused` when one cannot be closed."""
-    _, failed = order.each(nodes, lambda cluster, name: shut(order, cluster, name))
+def isolate(context: RolloutContext, nodes: Iterable[str]) -> None:
+    """Keep new pods off the nodes; raises :class:`Refused` if a node cannot be isolated."""
+    _, failed = context.on_each(nodes, lambda cluster, name: isolate_node(context, cluster, name))
     if failed:
-        raise Refused("; ".join(f"{name} could not be closed: {text}" for name, text in sorted(failed.items())))
+        raise Refused("; ".join(f"{name} could not be isolated: {text}" for name, text in sorted(failed.items())))
 
 
-def shut(order: Order, cluster: Cluster, node: str) -> None:
-    """Nothing new starts on the node; raises :class:`~mig_fleet.cluster.errors.ClusterError`."""
-    if order.isolation == "cordon":
-        cluster.cordon(node)
-    else:
-        cluster.close(node)
+def isolate_node(context: RolloutContext, cluster: Cluster, node: str) -> None:
+    """Taint or cordon one node; raises :class:`~mig_fleet.cluster.errors.ClusterError`."""
+    cluster.rewrite_node(node, _cordoned if context.wave.isolation == "cordon" else _tainted)
 
 
-def reopen(order: Order, nodes: Iterable[str]) -> tuple[dict[str, Opened], dict[str, str]]:
-    """Take our taints and our cordon off: what came of each node, and why it failed where it did."""
-    return order.each(nodes, _opened)
+def restore_node(cluster: Cluster, name: str) -> Scheduling:
+    """Remove our taints and our cordon from one node, and nothing else."""
+    try:
+        node = cluster.rewrite_node(name, restored)
+    except NodeMissing:
+        return Scheduling.GONE
+    return Scheduling.CORDONED if node["spec"].get("unschedulable") else Scheduling.RESTORED
 
 
-def told(opened: Mapping[str, Opened]) -> str:
-    """``open again: n1, n2``, what came of a node otherwise behind it."""
-    words = {kind: ", ".join(sorted(name for name, found in opened.items() if found is kind)) for kind in Opened}
-    return "; ".join(f"{kind}: {names}" for kind, names in words.items() if names)
+def restore_scheduling(context: RolloutContext, nodes: Iterable[str]) -> tuple[dict[str, Scheduling], dict[str, str]]:
+    """Remove our taints and our cordons: the result by node, and the errors of those that failed."""
+    return context.on_each(nodes, restore_node)
 
 
-def how_to_open(nodes: Iterable[Node], isolation: str = "") -> str:
-    """The commands that open nodes by hand, by what closes each: ``kubectl`` refuses to take off what is not there.
+def format_results(results: Mapping[str, Scheduling]) -> str:
+    """``scheduling restored: n1, n2``, followed by the other results."""
+    texts = {kind: ", ".join(sorted(name for name, found in results.items() if found is kind)) for kind in Scheduling}
+    return "; ".join(f"{kind}: {names}" for kind, names in texts.items() if names)
 
-    A node that was open when it was looked at counts as closed by ``isolation`` since.
+
+def restore_command(nodes: Iterable[Node], isolation: str = "") -> str:
+    """The commands that restore scheduling by hand. Only what is there: ``kubectl`` refuses to remove a missing taint.
+
+    A node that was not isolated when it was observed counts as isolated by ``isolation`` since then.
     """
     commands: dict[str, list[str]] = {}
     for node in sorted(nodes, key=lambda node: node.name):
-        taints, cordon = [taint for taint in labels.OUR_TAINTS if taint in node.taints], _our_cordon(node)
-        if not node.closed:
+        taints, cordon = [taint for taint in labels.OUR_TAINTS if taint in node.taints], node.is_cordoned_by_us
+        if not node.isolated:
             taints, cordon = [labels.TAINT] * (isolation == "taint"), isolation == "cordon" and not node.cordoned
         if taints:
             keys = " ".join(f"{taint}-" for taint in taints)
@@ -63,23 +69,50 @@ def how_to_open(nodes: Iterable[Node], isolation: str = "") -> str:
     return " && ".join(command.format(" ".join(names)) for command, names in commands.items())
 
 
-def still_closed(order: Order, nodes: Iterable[str]) -> str:
-    """A line about those that are closed at this moment, with the command; empty where none is."""
+def format_isolated(nodes: Iterable[Node], lead: str = "still isolated") -> str:
+    """``still isolated: n1; restore scheduling with `kubectl …` ``; empty if no node is isolated."""
+    isolated = sorted((node for node in nodes if node.isolated), key=lambda node: node.name)
+    if not isolated:
+        return ""
+    names = ", ".join(node.name for node in isolated)
+    return f"{lead}: {names}; restore scheduling with `{restore_command(isolated)}`"
+
+
+def still_isolated(context: RolloutContext, nodes: Iterable[str]) -> str:
+    """A line about the nodes that are isolated now, with the command; empty if none is."""
     names = sorted(nodes)
+    if not names:
+        return ""
     try:
-        seen = order.look().nodes
+        seen = context.observe().nodes
     except ClusterError:
-        return f"\n{', '.join(names)} may still be closed; run the update again once the cluster answers"
-    closed = [seen[name] for name in names if name in seen and seen[name].closed]
-    return f"\nstill closed: {', '.join(it.name for it in closed)}; open with `{how_to_open(closed)}`" if closed else ""
+        return f"\n{', '.join(names)} may still be isolated; run the update again once the cluster answers"
+    line = format_isolated(seen[name] for name in names if name in seen)
+    return f"\n{line}" if line else ""
 
 
-def _our_cordon(node: Node) -> bool:
-    return node.cordoned and node.annotations.get(labels.CORDONED) == "true"
+def restored(node: Json) -> Json | None:
+    """The merge patch that removes our taints and our cordon; ``None`` if there are none."""
+    there: list[Json] = node["spec"].get("taints") or []
+    foreign = [taint for taint in there if taint["key"] not in labels.OUR_TAINTS]
+    cordoned = (node["metadata"].get("annotations") or {}).get(labels.CORDONED) == "true"
+    if foreign == there and not cordoned:
+        return None
+    spec: Json = {} if foreign == there else {"taints": foreign or None}
+    if not cordoned:
+        return {"spec": spec}
+    return {"metadata": {"annotations": {labels.CORDONED: None}}, "spec": {**spec, "unschedulable": None}}
 
 
-def _opened(cluster: Cluster, name: str) -> Opened:
-    try:
-        return Opened.OPEN if cluster.open(name) else Opened.CORDONED
-    except NodeMissing:
-        return Opened.GONE
+def _tainted(node: Json) -> Json | None:
+    there: list[Json] = node["spec"].get("taints") or []
+    if any(taint["key"] == labels.TAINT for taint in there):
+        return None
+    return {"spec": {"taints": [*there, {"key": labels.TAINT, "effect": "NoSchedule"}]}}
+
+
+def _cordoned(node: Json) -> Json | None:
+    """A cordon of others stays theirs: only ours is recorded."""
+    if node["spec"].get("unschedulable"):
+        return None
+    return {"metadata": {"annotations": {labels.CORDONED: "true"}}, "spec": {"unschedulable": True}}

@@ -1,72 +1,60 @@
-"""Before anything is touched: why a node cannot be cut anew now, every reason of every node at once."""
+"""Before anything is changed: every reason against a change of these nodes, of all nodes at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from mig_fleet.cluster.client import NodeMissing
 from mig_fleet.cluster.connection import Json
 from mig_fleet.model import gpus, labels
 from mig_fleet.model.errors import MigError
-from mig_fleet.observed.gpu_pods import Holder, holders
-from mig_fleet.observed.snapshot import Look, Node
-from mig_fleet.rollout.context import Order
-
-MANAGER_APP = "nvidia-mig-manager"
-"""Label ``app`` of MIG Manager's pods (gpu-operator v26.7.0)."""
-
-OF_A_SLICE = "-MIG-"
-"""Under strategy single GFD's product label names the slice, ``NVIDIA-H100-80GB-HBM3-MIG-1g.10gb``."""
-
-SHOWN_PODS = 5
+from mig_fleet.observed.differences import RESET_HINT
+from mig_fleet.observed.gpu_pods import GpuPod, by_node, format_pods, gpu_pods
+from mig_fleet.observed.operands import MIG_MANAGER, operand_pods
+from mig_fleet.observed.snapshot import Node, Snapshot
+from mig_fleet.rollout.wave import Wave
 
 
-def problems(order: Order, seen: Look, pods: Iterable[Json], nodes: Iterable[str]) -> list[str]:
-    """A sentence for everything that stands in the way; empty when the nodes may be changed."""
+def problems(wave: Wave, seen: Snapshot, pods: Iterable[Json], nodes: Iterable[str]) -> list[str]:
+    """One sentence for everything that blocks the change; empty if the nodes may be changed."""
     pods = list(pods)
-    managed = manager_pods(pods, order.namespace)
-    held = by_node(holders(pods, order.namespace))
+    managers = operand_pods(pods, wave.namespace, MIG_MANAGER)
+    held = by_node(gpu_pods(pods, wave.namespace))
     found = []
     for name in sorted(nodes):
         node = seen.nodes.get(name)
         if node is None:
             found.append(str(NodeMissing(name)))
         else:
-            found += _hardware(order, node)
-            found += _manager(order, node, managed.get(name))
-            found += in_use(order, name, held.get(name, []))
+            found += _hardware(wave, node)
+            found += _without_manager(wave, node) if name not in managers else []
+            found += in_use(wave, name, held.get(name, []))
     return found
 
 
-def manager_pods(pods: Iterable[Json], namespace: str) -> dict[str, Json]:
-    """Node → its MIG Manager's pod, those that are on their way out not counted."""
-    return {
-        pod["spec"]["nodeName"]: pod
-        for pod in pods
-        if pod["metadata"]["namespace"] == namespace
-        and (pod["metadata"].get("labels") or {}).get("app") == MANAGER_APP
-        and pod["spec"].get("nodeName")
-        and "deletionTimestamp" not in pod["metadata"]
-    }
+def in_use(wave: Wave, node: str, held: Iterable[GpuPod]) -> list[str]:
+    """Pods that cannot or may not be moved; what `wait` and `evict` can deal with is not a problem."""
+    held = list(held)
+    if wave.on_user_pods == "refuse" and held:
+        return [f"node '{node}' is in use: {format_pods(held)}; move them away, or choose onUserPods: wait or evict"]
+    staying = [pod for pod in held if not pod.terminating]
+    of_daemon_sets = [pod for pod in staying if pod.is_of_daemon_set]
+    without_owner = [pod for pod in staying if not pod.owner] if wave.on_user_pods == "evict" else []
+    found = []
+    if of_daemon_sets:
+        found.append(
+            f"node '{node}' is in use by pods of a DaemonSet, which would create them again at once: "
+            f"{format_pods(of_daemon_sets)}; keep that DaemonSet off the node, for example with its nodeSelector"
+        )
+    if without_owner:
+        found.append(
+            f"node '{node}' is in use by pods that no controller would create again: {format_pods(without_owner)}; "
+            "delete them yourself, or choose onUserPods: wait"
+        )
+    return found
 
 
-def by_node(found: Iterable[Holder]) -> dict[str, list[Holder]]:
-    """Holders that were given a node, by its name."""
-    nodes: dict[str, list[Holder]] = {}
-    for holder in found:
-        if holder.node:
-            nodes.setdefault(holder.node, []).append(holder)
-    return nodes
-
-
-def named(found: Iterable[Holder]) -> str:
-    """The first few in words, and how many more there are."""
-    texts = [str(holder) for holder in found]
-    more = len(texts) - SHOWN_PODS
-    return "; ".join(texts[:SHOWN_PODS]) + (f"; and {more} more" if more > 0 else "")
-
-
-def _hardware(order: Order, node: Node) -> list[str]:
+def _hardware(wave: Wave, node: Node) -> list[str]:
     if not node.ready:
-        return [f"node '{node.name}' is not Ready; nothing can be started or ended there"]
+        return [f"node '{node.name}' is not Ready; no pod can be started or stopped there"]
     if node.labels.get(labels.CAPABLE) != "true":
         return [
             f"node '{node.name}' is not MIG-capable: label {labels.CAPABLE} is {_label(node, labels.CAPABLE)}; is GPU "
@@ -74,21 +62,21 @@ def _hardware(order: Order, node: Node) -> list[str]:
         ]
     if node.state == "rebooting":
         return [f"node '{node.name}' is rebooting for a change of its MIG mode; run the update again when it is back"]
-    return [*_model(order, node), *_pending_mode(node)]
+    return [*_gpus(wave, node), *_pending_mode(node)]
 
 
-def _model(order: Order, node: Node) -> list[str]:
-    """The probe's word where there is one, GFD's label else; a product that no catalog entry has proves nothing."""
-    if not order.gpu:
+def _gpus(wave: Wave, node: Node) -> list[str]:
+    """By the probe's report, or else GFD's label; a product that is not in the catalog proves nothing."""
+    if not wave.expected.gpu:
         return []
-    expected = gpus.find(order.gpu).name
-    found = sorted({model for model in _models(node) if model not in (None, expected)}, key=str)
-    problems = [f"node '{node.name}' has {model} GPUs, its pool is for {expected}" for model in found]
-    count = len(node.report.gpus) if node.report and not node.report.errors else order.gpus_per_node
-    if order.gpus_per_node and count != order.gpus_per_node:
+    expected, expected_count = gpus.find(wave.expected.gpu).name, len(wave.expected.gpus)
+    others = sorted({model for model in _models(node) if model not in (None, expected)}, key=str)
+    found = [f"node '{node.name}' has {model} GPUs, its pool is for {expected}" for model in others]
+    count = len(node.report.gpus) if node.report and not node.report.errors else expected_count
+    if count != expected_count:
         has = "1 GPU" if count == 1 else f"{count} GPUs"
-        problems.append(f"node '{node.name}' has {has}, its pool says gpusPerNode {order.gpus_per_node}")
-    return problems
+        found.append(f"node '{node.name}' has {has}, its pool has gpusPerNode: {expected_count}")
+    return found
 
 
 def _models(node: Node) -> list[str | None]:
@@ -96,7 +84,7 @@ def _models(node: Node) -> list[str | None]:
         found = [gpus.by_pci(gpu.pci_id) for gpu in node.report.gpus]
         return [model.name if model else None for model in found]
     try:
-        return [gpus.find(node.labels.get(labels.PRODUCT, "").partition(OF_A_SLICE)[0]).name]
+        return [gpus.find(node.labels.get(labels.PRODUCT, "")).name]
     except MigError:
         return [None]
 
@@ -106,47 +94,15 @@ def _label(node: Node, key: str) -> str:
 
 
 def _pending_mode(node: Node) -> list[str]:
-    waiting = [
-        str(gpu.index)
-        for gpu in (node.report.gpus if node.report else ())
-        if gpu.mig_mode_current != gpu.mig_mode_pending
-    ]
-    if not waiting:
+    pending = [str(gpu.index) for gpu in (node.report.gpus if node.report else ()) if gpu.is_reset_pending]
+    if not pending:
         return []
-    return [
-        f"node '{node.name}' waits for a GPU reset or a reboot: the MIG mode of GPU {', '.join(waiting)} is still to "
-        "change; drain and reboot it, then run the update again"
-    ]
+    return [f"node '{node.name}': GPU {', '.join(pending)}: {RESET_HINT}, then run the update again"]
 
 
-def _manager(order: Order, node: Node, pod: Mapping[str, object] | None) -> list[str]:
-    if pod is not None:
-        return []
+def _without_manager(wave: Wave, node: Node) -> list[str]:
     deploy = f"{labels.DEPLOY_PREFIX}mig-manager"
     why = "" if node.labels.get(deploy) == "true" else f" (label {deploy} is {_label(node, deploy)}, not 'true')"
     return [
-        f"node '{node.name}' has no MIG Manager pod{why}; see "
-        f"`kubectl -n {order.namespace} get daemonset {MANAGER_APP}`"
+        f"node '{node.name}' has no MIG Manager pod{why}; see `kubectl -n {wave.namespace} get daemonset {MIG_MANAGER}`"
     ]
-
-
-def in_use(order: Order, node: str, held: Iterable[Holder]) -> list[str]:
-    """Pods that cannot or may not be moved; what `wait` and `evict` can deal with is no problem."""
-    held = list(held)
-    if order.on_user_pods == "refuse" and held:
-        return [f"node '{node}' is in use: {named(held)}; move them away, or choose onUserPods: wait or evict"]
-    staying = [holder for holder in held if not holder.leaving]
-    stuck = [holder for holder in staying if holder.of_daemon_set]
-    lost = [holder for holder in staying if not holder.owner] if order.on_user_pods == "evict" else []
-    found = []
-    if stuck:
-        found.append(
-            f"node '{node}' is in use by pods of a DaemonSet, which would come back at once: {named(stuck)}; keep that "
-            "DaemonSet off the node, by its nodeSelector for example"
-        )
-    if lost:
-        found.append(
-            f"node '{node}' is in use by pods that nothing would start again: {named(lost)}; delete them yourself, or "
-            "choose onUserPods: wait"
-        )
-    return found

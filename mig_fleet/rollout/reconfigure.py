@@ -1,110 +1,122 @@
-"""The one way in which a node is given a config: close it, empty it, let its manager see the file, label it.
+"""The only writer of the config label: isolate, drain, wait for propagation, label.
 
-Assignment, release and rollback all come here. Until the label is written nothing has changed on the GPUs, so a failure
-before opens what was closed; a failure after leaves the nodes closed and says so.
+Assignment, release and rollback all use it. Until the label is written nothing has changed on the GPUs, so a failure
+before it restores scheduling; a failure after it leaves the nodes isolated and names them.
 """
 
 import time
 from collections.abc import Iterable, Mapping
 
-from mig_fleet.cluster.client import ClusterError
+from mig_fleet.cluster.client import Cluster, ClusterError
 from mig_fleet.failures import Refused
 from mig_fleet.model import labels
-from mig_fleet.observed.snapshot import Look
-from mig_fleet.rollout.context import POLL_S, Order
+from mig_fleet.observed.operands import MIG_MANAGER, log_command
+from mig_fleet.observed.snapshot import Node, Snapshot
+from mig_fleet.rollout.context import POLL_S, RolloutContext
 from mig_fleet.rollout.drain import drain
-from mig_fleet.rollout.isolation import close, how_to_open, reopen, told
+from mig_fleet.rollout.isolation import (
+    format_isolated,
+    format_results,
+    isolate,
+    restore_command,
+    restore_scheduling,
+)
+from mig_fleet.rollout.owner import Annotations, take_ownership
 from mig_fleet.rollout.preflight import problems
-from mig_fleet.rollout.propagation import await_projection
-
-Marks = Mapping[str, Mapping[str, str | None]]
-"""Node → annotations that make it a wave's own."""
+from mig_fleet.rollout.propagation import await_propagation
 
 
-def recut(order: Order, targets: Mapping[str, str], marks: Marks) -> None:
-    """Give each node its target config; raises :class:`Refused` with all reasons, and what state the nodes are in."""
+def reconfigure(context: RolloutContext, targets: Mapping[str, str], ownership: Annotations) -> None:
+    """Give each node its target config. ``ownership`` is written first, for the nodes that it names.
+
+    Raises :class:`Refused` with all reasons, and with the state that the nodes are left in.
+    """
     if not targets:
         return
-    before = order.look()
-    found = problems(order, before, order.cluster().pods(), targets)
+    before = context.observe()
+    found = problems(context.wave, before, context.cluster().pods(), targets)
     if found:
-        raise Refused(
-            "\n".join(["nothing was changed:", *(f"  {reason}" for reason in found), *_as_before(before, targets)])
-        )
-    newly = [name for name in sorted(targets) if not before.nodes[name].closed]
+        reasons = [f"  {reason}" for reason in found]
+        raise Refused("\n".join(["nothing was changed:", *reasons, *_isolated_before(before, targets)]))
+    schedulable = [name for name in sorted(targets) if not before.nodes[name].isolated]
     try:
-        claim(order, {name: marks[name] for name in targets if name in marks})
-        close(order, newly)
-        evicted = drain(order, targets)
+        take_ownership(context, {name: ownership[name] for name in targets if name in ownership})
+        isolate(context, schedulable)
+        evicted = drain(context, targets)
         if evicted:
-            order.say(f"evicted {', '.join(evicted)}")
-        _settled(order, targets)
-        await_projection(order, targets)
-        seen = order.look()
+            context.progress(f"evicted {', '.join(evicted)}")
+        _wait_not_pending(context, targets)
+        await_propagation(context, targets)
+        seen = context.observe()
     except (ClusterError, Refused) as exc:
-        raise Refused(f"no node was relabelled: {exc}\n{_reopened(order, before, targets)}") from None
-    _label(order, seen, targets, marks)
+        raise Refused(f"no node was relabelled: {exc}\n{_restore(context, before, targets)}") from None
+    _label(context, seen, targets, ownership)
 
 
-def claim(order: Order, marks: Marks) -> None:
-    """Mark nodes as this wave's own, so that no other one does anything to them any more; raises :class:`Refused`."""
-    _, failed = order.each(marks, lambda cluster, name: cluster.patch_node(name, {}, marks[name]))
+def start_attempt(
+    cluster: Cluster,
+    node: Node | None,
+    name: str,
+    node_labels: Mapping[str, str],
+    annotations: Mapping[str, str | None] | None = None,
+) -> None:
+    """Patch a node so that everything observed afterwards is known to be later than this write.
+
+    The state label is removed in the same patch, so that a later `success` is one of this config; the attempt's number
+    goes up, so that a report of an earlier `success` is known to be stale.
+    """
+    before = node.attempt if node else None
+    attempt = str(int(before) + 1 if before and before.isdigit() else 1)
+    written = {**(annotations or {}), labels.ATTEMPT: attempt}
+    cluster.patch_node(name, {**node_labels, labels.STATE: None}, written)
+
+
+def _restore(context: RolloutContext, before: Snapshot, nodes: Iterable[str]) -> str:
+    """Restore scheduling on the nodes that had it before; returns what became of them, with the commands."""
+    results, failed = restore_scheduling(context, [name for name in nodes if not before.nodes[name].isolated])
+    lines = [format_results(results)] if results and not failed else []
     if failed:
-        raise Refused("; ".join(f"{name} could not be marked: {text}" for name, text in sorted(failed.items())))
+        command = restore_command((before.nodes[name] for name in failed), context.wave.isolation)
+        way_out = f"; restore scheduling with `{command}`" if command else ""
+        lines = [f"still isolated: {', '.join(sorted(failed))}{way_out}"]
+    return "\n".join([*lines, *_isolated_before(before, nodes)])
 
 
-def _reopened(order: Order, before: Look, nodes: Iterable[str]) -> str:
-    """Opens those that were open before; which those are, and which stay closed, with the commands."""
-    opened, failed = reopen(order, [name for name in nodes if not before.nodes[name].closed])
-    lines = [told(opened)] if opened and not failed else []
-    if failed:
-        way_out = how_to_open((before.nodes[name] for name in failed), order.isolation)
-        lines = [f"still closed: {', '.join(sorted(failed))}" + (f"; open with `{way_out}`" if way_out else "")]
-    return "\n".join([*lines, *_as_before(before, nodes)])
+def _isolated_before(seen: Snapshot, nodes: Iterable[str]) -> list[str]:
+    """A line about nodes that were isolated already, as after an update that failed."""
+    there = [seen.nodes[name] for name in nodes if name in seen.nodes]
+    line = format_isolated(there, "still isolated as before")
+    return [line] if line else []
 
 
-def _as_before(seen: Look, nodes: Iterable[str]) -> list[str]:
-    """A line about those that were closed already, as after an update that failed."""
-    closed = [seen.nodes[name] for name in sorted(nodes) if name in seen.nodes and seen.nodes[name].closed]
-    if not closed:
-        return []
-    return [f"still closed as before: {', '.join(node.name for node in closed)}; open with `{how_to_open(closed)}`"]
-
-
-def _settled(order: Order, targets: Mapping[str, str]) -> None:
+def _wait_not_pending(context: RolloutContext, targets: Mapping[str, str]) -> None:
     """A manager in the middle of another config would report its end as the new one's; a stuck one never ends."""
     since: dict[str, float] = {}
     while True:
-        seen, now = order.look(), time.monotonic()
+        seen, now = context.observe(), time.monotonic()
         pending = [n for n in sorted(targets) if n in seen.nodes and seen.nodes[n].state == "pending"]
-        working = [n for n in pending if now - since.setdefault(n, now) <= order.wedged_s]
+        working = [n for n in pending if now - since.setdefault(n, now) <= context.wave.stuck_after_seconds]
         if not working:
             return
-        if order.late:
+        if context.is_late:
             raise Refused(
-                f"MIG Manager is still at work on {', '.join(working)} after {order.timeout_s:.0f} s; look at its log: "
-                f"kubectl -n {order.namespace} logs -l app=nvidia-mig-manager"
+                f"MIG Manager is still at work on {', '.join(working)} after {context.wave.timeout_seconds:.0f} s; see "
+                f"its log: {log_command(context.wave.namespace, MIG_MANAGER)}"
             )
-        order.say(f"waits for MIG Manager to finish what it does on {working[0]} (and {len(working) - 1} more)")
+        context.progress(f"waits for MIG Manager to finish on {working[0]} (and {len(working) - 1} more)")
         time.sleep(POLL_S)
 
 
-def _label(order: Order, seen: Look, targets: Mapping[str, str], marks: Marks) -> None:
-    done, failed = order.each(
+def _label(context: RolloutContext, seen: Snapshot, targets: Mapping[str, str], ownership: Annotations) -> None:
+    done, failed = context.on_each(
         targets,
-        lambda cluster, name: cluster.start_attempt(
-            name,
-            seen.nodes[name].attempt if name in seen.nodes else None,
-            {labels.CONFIG: targets[name]},
-            marks.get(name, {}),
+        lambda cluster, name: start_attempt(
+            cluster, seen.nodes.get(name), name, {labels.CONFIG: targets[name]}, ownership.get(name, {})
         ),
     )
     if failed:
-        closed = [node for name in sorted(targets) if (node := seen.nodes.get(name)) is not None and node.closed]
-        state = f"; closed: {', '.join(node.name for node in closed)}" if closed else ""
-        way_out = f", or open them with `{how_to_open(closed)}`" if closed else ""
-        reasons = "\n  ".join(f"{name}: {text}" for name, text in sorted(failed.items()))
-        raise Refused(
-            f"{len(failed)} of {len(targets)} nodes could not be labelled:\n  {reasons}\n"
-            f"relabelled: {', '.join(sorted(done)) or 'none'}{state}. Run the update again to go on{way_out}"
-        )
+        isolated = format_isolated(seen.nodes[name] for name in targets if name in seen.nodes)
+        lines = [f"{len(failed)} of {len(targets)} nodes could not be labelled:"]
+        lines += [f"  {name}: {text}" for name, text in sorted(failed.items())]
+        lines += [f"relabelled: {', '.join(sorted(done)) or 'none'}", *([isolated] if isolated else [])]
+        raise Refused("\n".join([*lines, "Run the update again to continue"]))

@@ -1,134 +1,128 @@
-"""Acceptance: a wave is waited for, helped, compared and opened, or it is said why not and what is left."""
+"""Verify a wave: wait, recover, compare, restore scheduling; on failure report each node's state."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.failures import CleanError, Refused, one_clean_error
 from mig_fleet.model import labels
-from mig_fleet.model.report import SILENT_AFTER_S
-from mig_fleet.model.wording import cuts_in_words
-from mig_fleet.observed.differences import Expected
-from mig_fleet.observed.snapshot import Look, Node, look
-from mig_fleet.rollout.context import Order
-from mig_fleet.rollout.convergence import agreement, compare, stays
-from mig_fleet.rollout.isolation import how_to_open, reopen
-from mig_fleet.rollout.preflight import MANAGER_APP
+from mig_fleet.model.formatting import format_gpus
+from mig_fleet.model.report import STALE_AFTER_S
+from mig_fleet.observed.differences import wave_differences
+from mig_fleet.observed.expected import Expected
+from mig_fleet.observed.operands import MIG_MANAGER
+from mig_fleet.observed.snapshot import Node, Snapshot, observe
+from mig_fleet.rollout.context import RolloutContext
+from mig_fleet.rollout.convergence import soak, wait_for_convergence
+from mig_fleet.rollout.isolation import restore_command, restore_scheduling
 from mig_fleet.rollout.recovery import WRONG, Recovery
 from mig_fleet.rollout.rollback import roll_back
-from mig_fleet.rollout.wave import lasting, reports_of
-
-Props = dict[str, Any]
-ROLLBACK = "rollback"
+from mig_fleet.rollout.wave import Props, Wave
 
 
 class VerificationFailed(CleanError):
-    """Some nodes are not as the stack says; the message names each node, GPU, what was expected and found."""
+    """Some nodes are not as the stack declares; the message names each node, GPU, what was expected and found."""
 
 
-def verify(props: Props) -> Props:
-    """Wait, help, compare, open; returns the outputs or raises :class:`VerificationFailed`."""
-    if props.get("held"):
-        return lasting(props)
+def verify(wave: Wave) -> Props:
+    """Returns the outputs ``slices`` and ``remedies``; raises :class:`VerificationFailed`."""
     with one_clean_error(VerificationFailed):
-        order = Order.of(props)
-        expected = _expected(props)
-        recovery = _recovery(order, props)
+        context = RolloutContext(wave)
+        expected = _expected(wave)
+        recovery = Recovery(context)
         try:
-            seen = agreement(order, expected, recovery)
-            changed = [name for name in sorted(expected) if seen.nodes[name].closed]
-            if changed:
-                stays(order, expected, float(props.get("soak_s", 0)))
+            seen = wait_for_convergence(context, expected, recovery)
+            if any(seen.nodes[name].isolated for name in wave.nodes):
+                soak(context, expected)
         except (Refused, ClusterError) as exc:
-            raise VerificationFailed(f"{exc}\n{_after_failure(order, props)}") from None
-        _accept(order, seen, props)
-        return {**lasting(props), "counted": _counted(seen, expected), "recovered": recovery.helped}
+            raise VerificationFailed(f"{exc}\n{_after_failure(context)}") from None
+        _accept(context, seen)
+        return {"slices": _slices(seen, wave.nodes), "remedies": recovery.used}
 
 
-def recount(props: Props) -> Props:
-    """The outputs with what NVML counts now; raises :class:`VerificationFailed`."""
+def read_slices(wave: Wave) -> Props:
+    """The output ``slices`` as NVML has them now; raises :class:`VerificationFailed`."""
     with one_clean_error(VerificationFailed):
-        return {**props, "counted": _counted(look(props["cluster"], reports_of(props)), props["nodes"])}
+        return {"slices": _slices(observe(wave.cluster, wave.reports_namespace), wave.nodes)}
 
 
-def _recovery(order: Order, props: Props) -> Recovery:
-    return Recovery(order, bool(props.get("recovery", True)))
+def _expected(wave: Wave) -> dict[str, Expected]:
+    return dict.fromkeys(wave.nodes, wave.expected)
 
 
-def _expected(props: Mapping[str, Any]) -> dict[str, Expected]:
-    return dict.fromkeys(sorted(props["nodes"]), props["expected"])
-
-
-def _accept(order: Order, seen: Look, props: Props) -> None:
-    """The nodes are open again, and what they have is what a rollback would return to."""
-    config = props["expected"]["config"]
-    new = [n for n in sorted(props["nodes"]) if seen.nodes[n].annotations.get(labels.VERIFIED_CONFIG) != config]
-    _, unmarked = order.each(new, lambda cluster, name: cluster.patch_node(name, {}, {labels.VERIFIED_CONFIG: config}))
-    _, closed = reopen(order, [name for name in sorted(props["nodes"]) if seen.nodes[name].closed])
-    if unmarked or closed:
-        reasons = [f"{name} is not marked as verified: {text}" for name, text in sorted(unmarked.items())]
-        reasons += [f"{name} may still be closed: {text}" for name, text in sorted(closed.items())]
-        way_out = f", or open with `{how_to_open(seen.nodes[name] for name in closed)}`" if closed else ""
+def _accept(context: RolloutContext, seen: Snapshot) -> None:
+    """Restore scheduling, and record the config on each node: a rollback returns to it."""
+    wave = context.wave
+    new = [n for n in wave.nodes if seen.nodes[n].annotations.get(labels.VERIFIED_CONFIG) != wave.config]
+    _, unrecorded = context.on_each(
+        new, lambda cluster, name: cluster.patch_node(name, {}, {labels.VERIFIED_CONFIG: wave.config})
+    )
+    _, isolated = restore_scheduling(context, [name for name in wave.nodes if seen.nodes[name].isolated])
+    if unrecorded or isolated:
+        reasons = [f"{name} is not recorded as verified: {text}" for name, text in sorted(unrecorded.items())]
+        reasons += [f"{name} may still be isolated: {text}" for name, text in sorted(isolated.items())]
+        command = restore_command(seen.nodes[name] for name in isolated)
+        way_out = f", or restore scheduling with `{command}`" if isolated else ""
         raise VerificationFailed(
-            f"all nodes of {order.wave} are as declared, but {'; '.join(reasons)}\nRun the update again{way_out}"
+            f"all nodes of {wave.wave} are as declared, but {'; '.join(reasons)}\nRun the update again{way_out}"
         )
 
 
-def _after_failure(order: Order, props: Props) -> str:
-    """Roll back where that is wanted; what state the nodes are in now, and the way out."""
+def _after_failure(context: RolloutContext) -> str:
+    """Roll back if the wave says so; the state that the nodes are in, and what to do."""
     lead = ""
-    if props.get("on_failure") == ROLLBACK:
-        again = Order.of(props)
+    if context.wave.on_failure == "rollback":
         try:
-            back = roll_back(again, props["nodes"], props["expected"]["strategy"], _recovery(again, props))
-            return f"The wave was {back}. The next update tries {props['expected']['config']} again."
+            result = roll_back(RolloutContext(context.wave))
+            return f"The wave was {result}. The next update tries {context.wave.config} again."
         except (Refused, ClusterError) as exc:
             lead = f"The wave could not be rolled back: {exc}\n"
-    return lead + _left(order, props["nodes"]) + _by_hand(order, props)
+    return lead + _node_states(context) + _restart_by_hand(context)
 
 
-def _by_hand(order: Order, props: Props) -> str:
-    """What an update alone does not do where recovery is off, because MIG Manager never retries."""
-    if props.get("recovery", True):
+def _restart_by_hand(context: RolloutContext) -> str:
+    """What an update alone does not repair if recovery is off, because MIG Manager never retries."""
+    if context.wave.recovery:
         return ""
     try:
-        wrong = sorted({d.node for d in compare(order.look(), _expected(props)) if d.kind in WRONG})
+        found = wave_differences(_expected(context.wave), context.observe().nodes)
     except ClusterError:
         return ""
-    pods = f"kubectl -n {order.namespace} delete pods -l app={MANAGER_APP} --field-selector spec.nodeName="
-    return "".join(f"\nRecovery is off, so start MIG Manager over first: `{pods}{name}`" for name in wrong)
+    pods = f"kubectl -n {context.wave.namespace} delete pods -l app={MIG_MANAGER} --field-selector spec.nodeName="
+    wrong = sorted({d.node for d in found if d.drift in WRONG})
+    return "".join(f"\nRecovery is off, so restart MIG Manager first: `{pods}{name}`" for name in wrong)
 
 
-def _left(order: Order, nodes: Iterable[str]) -> str:
-    """What the nodes carry now, whether they are closed, and the way on."""
+def _node_states(context: RolloutContext) -> str:
+    """The config that the nodes carry, whether they are isolated, and what to do."""
     try:
-        seen = order.look().nodes
+        seen = context.observe().nodes
     except ClusterError:
-        return f"{', '.join(sorted(nodes))} may still be closed; run the update again once the cluster answers."
-    there = [seen[name] for name in sorted(nodes) if name in seen]
-    closed = [node for node in there if node.closed]
-    if not closed:
+        names = ", ".join(context.wave.nodes)
+        return f"{names} may still be isolated; run the update again once the cluster answers."
+    there = [seen[name] for name in context.wave.nodes if name in seen]
+    isolated = [node for node in there if node.isolated]
+    if not isolated:
         kept = " and ".join(sorted({node.config for node in there if node.config}))
         keep = f"The nodes keep config {kept}; once" if kept else "Once"
-        return f"{keep} the cause is gone, run `pulumi up` again."
-    carried: dict[str, list[str]] = {}
-    for node in closed:
-        carried.setdefault(node.config or "none", []).append(node.name)
-    words = "; ".join(f"with config {config}: {', '.join(names)}" for config, names in sorted(carried.items()))
+        return f"{keep} the cause is fixed, run `pulumi up` again."
+    by_config: dict[str, list[str]] = {}
+    for node in isolated:
+        by_config.setdefault(node.config or "none", []).append(node.name)
+    states = "; ".join(f"with config {config}: {', '.join(names)}" for config, names in sorted(by_config.items()))
     return (
-        f"Still closed to new pods, {words}. Once the cause is gone, run `pulumi up` again; to open them as they are: "
-        f"`{how_to_open(closed)}`"
+        f"Still isolated, {states}. Once the cause is fixed, run `pulumi up` again; to restore scheduling as they are: "
+        f"`{restore_command(isolated)}`"
     )
 
 
-def _counted(seen: Look, nodes: Iterable[str]) -> dict[str, str]:
-    """Nodes that are gone have nothing; of one whose report is not of now, or not whole, nothing is known."""
-    there = (seen.nodes[name] for name in sorted(nodes) if name in seen.nodes)
-    return {node.name: _cuts(node) or "no report" for node in there}
+def _slices(seen: Snapshot, names: Iterable[str]) -> dict[str, str]:
+    """Node → its slices. A missing node is left out; a report that is stale or incomplete proves nothing."""
+    nodes: Mapping[str, Node] = seen.nodes
+    return {name: _format(nodes[name]) or "no report" for name in sorted(names) if name in nodes}
 
 
-def _cuts(node: Node) -> str:
-    stale = (node.silent_s or 0.0) > SILENT_AFTER_S
-    if node.report is None or node.report.errors or not node.is_heard or stale:
+def _format(node: Node) -> str:
+    stale = (node.report_age_s or 0.0) > STALE_AFTER_S
+    if node.report is None or node.report.errors or not node.has_current_report or stale:
         return ""
-    return cuts_in_words(node.report.cuts())
+    return format_gpus(node.report.per_gpu())

@@ -1,61 +1,110 @@
-"""One wave: what both of its providers are told, and what of it the state keeps."""
+"""One wave: its nodes, what they must show, and how they may be changed. Every default is here.
+
+A wave is written into the inputs of its two resources by :meth:`Wave.to_properties`, and parsed once per call of a
+provider by :meth:`Wave.from_properties`. docs/architecture.md has the table of all properties.
+"""
 
 from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
-
-import pulumi
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
 
 from mig_fleet.cluster.connection import ClusterArgs
-from mig_fleet.observed.differences import Expected
+from mig_fleet.observed.expected import Expected
 
 Props = dict[str, Any]
 
-NEWS = ("drift", "prunes", "changes", "disrupts", "strands", "needs", "capacity", "spared")
-"""Inputs that `check` adds."""
+PREVIEW_ONLY = (
+    "drift",
+    "prunedConfigs",
+    "plannedChanges",
+    "podsLosingSlices",
+    "podsUnschedulable",
+    "gpuResets",
+    "capacityChanges",
+)
+"""Properties that `check` adds for the reviewer; they never become outputs, so a healed resource has no diff."""
 
 
-WEDGED_S = 1800
-"""A `pending` that is older is not worked on any more: MIG Manager waits five minutes for each of at most five operands
-before it touches a GPU (mig-parted v0.15.0 reconfigure.go), and takes a new label value in any case."""
-
-TIMEOUT_S = 3600
-"""A wave whose MIG Manager had to be started over after :data:`WEDGED_S` still has the 25 minutes that it may need."""
-
-
-class WaveArgs(TypedDict):
-    """What both providers of a wave need to know. Everything is known at preview, so that policies and reviewers see
-    it."""
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """The nodes of a pool that change together. Durations are in seconds."""
 
     cluster: ClusterArgs
     namespace: str
     """Where MIG Manager runs."""
-    reports: NotRequired[str]
-    """Where the probes write their reports (default: ``namespace``)."""
+    reports_namespace: str
+    """Where the probes write their reports."""
     wave: str
-    nodes: list[str]
+    """``<pool>-<wave>``; also the value of the ownership annotation on its nodes."""
+    nodes: tuple[str, ...]
     expected: Expected
-    """What every node of the wave shall be in the end."""
-    on_user_pods: NotRequired[str]
-    """``refuse`` (default) to change a node whose slices are in use, ``wait`` for its pods, or ``evict`` them."""
-    isolation: NotRequired[str]
-    """``taint`` (default) the nodes during a change, or ``cordon`` them."""
-    blocked: NotRequired[pulumi.Input[bool]]
-    """Something before this failed: nothing is cut and nothing is looked for. The state keeps what it has; nodes that
-    are new to the wave are marked as its own, so that the wave they were in does nothing to them when it goes."""
-    held: NotRequired[bool]
-    """The wave waits for a later update; nodes that are new to it are marked as its own, nothing else is done now."""
-    wedged_s: NotRequired[int]
-    """How long `pending` may last before it counts as stuck."""
-    timeout_s: NotRequired[int]
-    """For each step: giving the wave its config, verifying it, rolling it back. MIG Manager alone may need 25 minutes
-    before it touches a GPU (mig-parted reconfigure.go)."""
+    on_user_pods: str = "refuse"
+    """``refuse`` to change a node whose slices are in use, ``wait`` for its pods, or ``evict`` them."""
+    isolation: str = "taint"
+    """``taint`` the nodes during a change, or ``cordon`` them if an operator that is not ours ignores our taint."""
+    on_failure: str = "halt"
+    """``halt``: the wave stays isolated; ``rollback``: back to the layout that was verified last."""
+    on_delete: str = "retain"
+    """``retain`` the config of a node that leaves, ``disable`` MIG, or ``restore`` the config from before our first
+    write."""
+    recovery: bool = True
+    """Whether a node that went wrong may be recovered, see :mod:`mig_fleet.rollout.recovery`."""
+    soak_seconds: float = 0
+    """How long a changed wave must stay as expected before scheduling is restored on its nodes."""
+    stuck_after_seconds: float = 1800
+    """How long `pending` may last before it counts as stuck. MIG Manager waits five minutes for each of at most five
+    operands before it touches a GPU (mig-parted v0.15.0 reconfigure.go), and accepts a new label value at any time."""
+    timeout_seconds: float = 3600
+    """For each step: assigning the config, verifying it, rolling it back. After MIG Manager was restarted at
+    ``stuck_after_seconds`` it still has the 25 minutes that it may need."""
+    held: bool = False
+    """The wave waits for a later update: nodes that are new to it become its own, nothing else happens."""
+    blocked: bool = False
+    """A wave before this one failed: nothing is changed and no drift is reported. Nodes that are new to this wave
+    become its own, so that the wave they came from does not change them when it is deleted."""
+    joining: tuple[str, ...] = ()
+    """Nodes that are new to a wave that waits."""
+    owned_elsewhere: tuple[str, ...] = ()
+    """Nodes with this wave's annotation that another wave declares; they are not released."""
+
+    @property
+    def config(self) -> str:
+        """The config name that the nodes must carry."""
+        return self.expected.config
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The wave's nodes, and those that join it while it waits."""
+        return tuple(sorted({*self.nodes, *self.joining}))
+
+    @classmethod
+    def from_properties(cls, props: Mapping[str, Any]) -> "Wave":
+        """From a resource's properties, where Pulumi has turned whole numbers into floats."""
+        given = {name: props[key] for name, key in _KEYS.items() if props.get(key) is not None}
+        given["expected"] = Expected.from_properties(given["expected"])
+        for name in ("nodes", "joining", "owned_elsewhere"):
+            given[name] = tuple(sorted(given.get(name, ())))
+        return cls(**given)
+
+    def to_properties(self) -> Props:
+        """Plain JSON values under their public names."""
+        values = {key: getattr(self, name) for name, key in _KEYS.items()}
+        values["expected"] = self.expected.to_properties()
+        values = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+        return {key: value for key, value in values.items() if value or key not in ("joining", "ownedElsewhere")}
 
 
-def reports_of(props: Mapping[str, Any]) -> str:
-    """The namespace of the probes' reports; a state from before they had one of their own means the operator's."""
-    return str(props.get("reports") or props["namespace"])
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
 
 
-def lasting(props: Mapping[str, Any]) -> Props:
-    """The properties without what `check` adds, and without ``blocked``, which is of one update."""
-    return {key: value for key, value in props.items() if key not in (*NEWS, "blocked")}
+_KEYS = {each.name: _camel(each.name) for each in fields(Wave)}
+
+DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Wave) if each.default is not MISSING}
+"""Field → default, for everything that a wave may leave out."""
+
+
+def stored(props: Mapping[str, Any]) -> Props:
+    """The properties without what is of one preview or one update only."""
+    return {key: value for key, value in props.items() if key not in (*PREVIEW_ONLY, "blocked", "ownedElsewhere")}

@@ -1,4 +1,4 @@
-"""A real control plane and GPU nodes that behave, bad days included."""
+"""A real control plane with simulated GPU nodes, and faults to inject into them."""
 
 from pathlib import Path
 from typing import Final
@@ -8,6 +8,6 @@ from mig_fleet.simulator.fleet import Fleet
 from mig_fleet.simulator.running import Status
 
 CHARTS: Final = Path(__file__).parent / "charts"
-"""Folder with the stand-in chart: ``CHARTS / "gpu-operator"``."""
+"""Folder with the chart that replaces NVIDIA's: ``CHARTS / "gpu-operator"``."""
 
 __all__ = ["CHARTS", "Fault", "Fleet", "Status"]

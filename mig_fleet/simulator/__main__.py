@@ -8,17 +8,15 @@ from mig_fleet.simulator.daemon import Daemon
 
 
 def main() -> int:
-    """Exit status 0 after a signal, 1 after a failure, 75 when another one already runs in the folder."""
+    """Exit status 0 after a signal, 1 after a failure, 75 when another daemon already runs in the folder."""
     parser = argparse.ArgumentParser(prog="python -m mig_fleet.simulator", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="run a fleet until SIGTERM")
-    serve.add_argument("--directory", type=Path, required=True, help="where everything of this fleet lives")
+    serve.add_argument("--directory", type=Path, required=True, help="folder with all files of this fleet")
     serve.add_argument("--binaries", type=Path, required=True, help="folder with etcd and the kube-* programs")
-    serve.add_argument(
-        "--fleet", type=Path, default=None, help="fleet file (default: the one of last time, or our own)"
-    )
-    chosen = parser.parse_args()
-    return Daemon(chosen.directory, chosen.binaries, chosen.fleet).run()
+    serve.add_argument("--fleet", type=Path, help="fleet file (default: the last start's, else the default fleet)")
+    options = parser.parse_args()
+    return Daemon(options.directory, options.binaries, options.fleet).run()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Starting and stopping the process that a running fleet is."""
+"""Starting and stopping the daemon process of a fleet."""
 
 import os
 import shutil
@@ -13,53 +13,63 @@ from typing import Final
 from mig_fleet.simulator.control_plane.process import die_with
 from mig_fleet.simulator.errors import NotRunning, NotStarted
 from mig_fleet.simulator.fleet_file import GIVEN, FleetFile
-from mig_fleet.simulator.running import ALREADY_RUNNING, Status, holder
+from mig_fleet.simulator.running import ALREADY_RUNNING, Status, daemon_pid
 
-START_WITHIN_S: Final = 120
-STOP_WITHIN_S: Final = 10
-LOOK_EVERY_S: Final = 0.05
+START_TIMEOUT_S: Final = 120
+STOP_TIMEOUT_S: Final = 10
+INTERVAL_S: Final = 0.05
 
-OURS: Final = (
+FILES: Final = (
     *("etcd", "pki", "nodes", "logs", "kubeconfig", "status.json", "ports.json", "fleet.yaml", GIVEN, "daemon.log"),
 )
-"""What a fleet leaves in its folder and stopping it forgets. The compiled libraries and the lock stay."""
+"""The files of a fleet in its folder; stopping deletes them. The compiled libraries and the lock remain."""
+
+_children: Final[dict[Path, subprocess.Popen[bytes]]] = {}
+"""The daemons that this process started, by folder. The references keep them from being reported as forgotten."""
 
 
 def start(
-    directory: Path, binaries: Path, fleet_file: Path | None, say: Callable[[str], None], attached: bool
+    directory: Path, binaries: Path, fleet_file: Path | None, progress: Callable[[str], None], attached: bool
 ) -> Status:
-    """Start the fleet of a folder, or wait for the one that is starting; raises :class:`NotStarted`."""
+    """Start the fleet of a folder, or wait for the one that starts already; returns when it is ready.
+
+    ``progress`` is called with the name of each step. Raises :class:`NotStarted`.
+    """
     if sys.platform != "linux":
-        raise NotStarted(f"the simulated fleet needs Linux, and this is {sys.platform}; a container or a VM will do")
-    running = holder(directory) is not None
+        raise NotStarted(f"the simulated fleet needs Linux, and this is {sys.platform}; use a container or a VM")
+    running = daemon_pid(directory) is not None
     if fleet_file is not None:
         FleetFile.load(fleet_file)
         if running:
-            _refuse_another(directory, fleet_file)
+            _refuse_other_file(directory, fleet_file)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    daemon = None if running else _spawn(directory, binaries, fleet_file, attached)
-    deadline, step = time.monotonic() + START_WITHIN_S, ""
+    daemon = None
+    if not running:
+        _reap(directory)
+        daemon = _children[directory.resolve()] = _spawn(directory, binaries, fleet_file, attached)
+    deadline, step = time.monotonic() + START_TIMEOUT_S, ""
     while time.monotonic() < deadline:
         ended = None if daemon is None else daemon.poll()
         if ended not in (None, ALREADY_RUNNING):
-            raise NotStarted(Status.read(directory).error or _last_words(directory))
+            raise NotStarted(Status.read(directory).error or _last_lines(directory))
         status = Status.read(directory)
-        if holder(directory) == status.pid:
+        if daemon_pid(directory) == status.pid:
             if status.phase == "ready":
                 return status
             if status.step != step:
                 step = status.step
-                say(step)
-        time.sleep(LOOK_EVERY_S)
-    raise NotStarted(f"the fleet was not ready after {START_WITHIN_S} s; {_last_words(directory)}")
+                progress(step)
+        time.sleep(INTERVAL_S)
+    raise NotStarted(f"the fleet was not ready after {START_TIMEOUT_S} s; {_last_lines(directory)}")
 
 
 def stop(directory: Path) -> bool:
-    """Stop the fleet of a folder and forget its cluster; whether there was one to stop."""
-    pid = holder(directory)
+    """Stop the fleet of a folder and delete its cluster's files; returns whether a fleet was running."""
+    pid = daemon_pid(directory)
     if pid is not None:
         _end(directory, pid)
-    for name in OURS:
+    _reap(directory)
+    for name in FILES:
         path = directory / name
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -85,24 +95,34 @@ def _spawn(directory: Path, binaries: Path, fleet_file: Path | None, attached: b
 
 
 def _end(directory: Path, pid: int) -> None:
-    """Politely, then not: the kernel takes all its children along either way."""
+    """SIGTERM, then SIGKILL. After either one the kernel also kills the daemon's children."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         os.kill(pid, number)
-        deadline = time.monotonic() + STOP_WITHIN_S
+        deadline = time.monotonic() + STOP_TIMEOUT_S
         while time.monotonic() < deadline:
-            if holder(directory) != pid:
+            if daemon_pid(directory) != pid:
                 return
-            time.sleep(LOOK_EVERY_S)
-    raise NotRunning(f"process {pid} of the fleet in {directory} cannot be stopped")
+            time.sleep(INTERVAL_S)
+    raise NotRunning(f"process {pid} of the fleet in {directory} does not stop")
 
 
-def _refuse_another(directory: Path, fleet_file: Path) -> None:
+def _reap(directory: Path) -> None:
+    """Collect the exit status of the daemon that this process started; kill it if it does not have the lock yet."""
+    daemon = _children.pop(directory.resolve(), None)
+    if daemon is not None:
+        daemon.kill()
+        daemon.wait()
+
+
+def _refuse_other_file(directory: Path, fleet_file: Path) -> None:
     given = directory / GIVEN
     if given.exists() and given.read_bytes() != fleet_file.read_bytes():
-        raise NotStarted(f"a fleet from another file runs in {directory}; stop it first with `mig-fleet fleet down`")
+        raise NotStarted(
+            f"a fleet with another fleet file runs in {directory}; stop it first with `mig-fleet fleet down`"
+        )
 
 
-def _last_words(directory: Path) -> str:
+def _last_lines(directory: Path) -> str:
     log = directory / "daemon.log"
     lines = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
     return f"its log {log} ends with\n" + "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Small C libraries of ours, compiled once per version of their source."""
+"""The simulator's small C libraries, compiled once per version of their source."""
 
 import hashlib
 import os
@@ -15,10 +15,9 @@ COMPILERS: Final = ("cc", "gcc", "clang")
 
 
 def shared_library(cache: Path, name: str, sources: Sequence[Path]) -> Path:
-    """The folder under ``cache`` that holds the library ``name``, compiled when it is not there yet.
+    """The folder below ``cache`` with the library ``name``, compiled when it does not exist yet.
 
-    Headers among ``sources`` count for the version. Raises :class:`NoCompiler` when there is no C compiler, or when it
-    fails.
+    Headers in ``sources`` are part of the version. Raises :class:`NoCompiler` when there is no C compiler or it fails.
     """
     flags = (*FLAGS, f"-Wl,-soname,{name}")
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources) + " ".join(flags).encode()).hexdigest()
@@ -28,17 +27,17 @@ def shared_library(cache: Path, name: str, sources: Sequence[Path]) -> Path:
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
         raise NoCompiler(
-            f"the simulated GPUs need a C compiler to build {name}, and none of {', '.join(COMPILERS)} was found; "
+            f"the simulated GPUs need a C compiler to build {name}, and found none of {', '.join(COMPILERS)}; "
             "on Debian and Ubuntu: apt-get install gcc libc6-dev"
         )
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f"{name}.{os.getpid()}"
     command = [compiler, *flags, "-o", str(draft), *(str(path) for path in sources if path.suffix == ".c")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
         raise NoCompiler(
-            f"{compiler} could not build {name}; on Debian and Ubuntu libc6-dev is needed too. It said:\n"
-            f"{done.stderr.strip()}"
+            f"{compiler} could not build {name}; on Debian and Ubuntu it also needs libc6-dev. Its output:\n"
+            f"{result.stderr.strip()}"
         )
     draft.replace(folder / name)
     return folder

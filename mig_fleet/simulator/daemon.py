@@ -1,4 +1,4 @@
-"""The process that a running fleet is: control plane and nodes."""
+"""The daemon: the process that runs the control plane and the nodes of one fleet."""
 
 import asyncio
 import contextlib
@@ -12,14 +12,18 @@ from typing import Final
 
 from mig_fleet.simulator import clock
 from mig_fleet.simulator.api import Api
+from mig_fleet.simulator.behaviours import behaviours
 from mig_fleet.simulator.cluster import Cluster
 from mig_fleet.simulator.control_plane import ControlPlane
 from mig_fleet.simulator.driver.library import library as driver_library
 from mig_fleet.simulator.errors import NotStarted, SimulatorError
 from mig_fleet.simulator.fleet_file import DEFAULT, GIVEN, FleetFile
+from mig_fleet.simulator.node.container import BehaviourOf
+from mig_fleet.simulator.operands import in_process_probe
+from mig_fleet.simulator.operands.probe_process import ProbeProcess
 from mig_fleet.simulator.running import ALREADY_RUNNING, Lock, Status
 
-WATCH_CHILDREN_S: Final = 1.0
+CHECK_INTERVAL_S: Final = 1.0
 
 
 class Daemon:
@@ -33,7 +37,7 @@ class Daemon:
         self._step = ""
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT; returns the exit status. What went wrong is in the status file and on stderr."""
+        """Run until SIGTERM or SIGINT; returns the exit status. Errors are in the status file and on stderr."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = Lock(self.directory)
         if not lock.acquire():
@@ -41,10 +45,10 @@ class Daemon:
         try:
             asyncio.run(self._run())
         except SimulatorError as exc:
-            self._tell("failed", error=str(exc))
+            self._report("failed", error=str(exc))
             print(exc, file=sys.stderr)
             return 1
-        self._tell("stopped")
+        self._report("stopped")
         return 0
 
     async def _run(self) -> None:
@@ -60,48 +64,55 @@ class Daemon:
                 self.plane.stop()
 
     async def _serve(self) -> None:
-        self._say("the fleet file")
+        self._report_step("the fleet file")
         file = FleetFile.load(self._own_fleet_file())
         nvml, wrong_clock = driver_library(self.directory), clock.library(self.directory)
-        await self.plane.start(self._say, file.is_large)
-        self._say("nodes")
+        await self.plane.start(self._report_step, file.is_large)
+        self._report_step("nodes")
         async with Api(self.directory) as api:
-            cluster = Cluster(self.directory, file, api, nvml, wrong_clock)
+            cluster = Cluster(self.directory, file, api, self._behaviours(file, nvml, wrong_clock))
             asyncio.get_running_loop().add_signal_handler(
-                signal.SIGHUP, lambda: cluster.become(FleetFile.load(self.directory / "fleet.yaml"))
+                signal.SIGHUP, lambda: cluster.change_to(FleetFile.load(self.directory / "fleet.yaml"))
             )
-            nodes = asyncio.create_task(cluster.run(lambda: self._tell("ready")))
-            guard = asyncio.create_task(self._guard())
+            nodes = asyncio.create_task(cluster.run(lambda: self._report("ready")))
+            check = asyncio.create_task(self._check_control_plane())
             try:
-                done, _ = await asyncio.wait((nodes, guard), return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait((nodes, check), return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
             finally:
-                for task in (nodes, guard):
+                for task in (nodes, check):
                     task.cancel()
-                await asyncio.gather(nodes, guard, return_exceptions=True)
+                await asyncio.gather(nodes, check, return_exceptions=True)
 
-    async def _guard(self) -> None:
-        """A control plane that lost a part is none."""
+    def _behaviours(self, file: FleetFile, nvml: Path, wrong_clock: Path) -> BehaviourOf:
+        """``nvml``: folder with ``libnvidia-ml.so.1``; ``wrong_clock``: library to preload into the probes."""
+        if file.probe == "inProcess":
+            return behaviours(in_process_probe.run)
+        authority = (self.directory / "pki/ca.crt").read_bytes()
+        return behaviours(ProbeProcess(nvml, wrong_clock, authority).run)
+
+    async def _check_control_plane(self) -> None:
+        """Raise :class:`NotStarted` as soon as one of the control plane's programs has ended."""
         while (failure := self.plane.failed()) is None:
-            await asyncio.sleep(WATCH_CHILDREN_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
         raise NotStarted(failure)
 
     def _own_fleet_file(self) -> Path:
-        """The folder keeps its fleet file, with who joined and left: resuming takes that one."""
+        """The folder's copy of the fleet file, with the nodes added and removed since; a restart resumes with it."""
         own, given = self.directory / "fleet.yaml", self.directory / GIVEN
-        wanted = self.fleet_file
-        is_same = wanted is None or (given.exists() and given.read_bytes() == wanted.read_bytes())
+        source = self.fleet_file
+        is_same = source is None or (given.exists() and given.read_bytes() == source.read_bytes())
         if not (own.exists() and is_same):
             for copy in (given, own):
-                shutil.copyfile(wanted or DEFAULT, copy)
+                shutil.copyfile(source or DEFAULT, copy)
         return own
 
-    def _say(self, step: str) -> None:
+    def _report_step(self, step: str) -> None:
         self._step = step
-        self._tell("starting")
+        self._report("starting")
 
-    def _tell(self, phase: str, error: str = "") -> None:
+    def _report(self, phase: str, error: str = "") -> None:
         running = phase in ("starting", "ready")
         Status(
             phase=phase,

@@ -1,19 +1,19 @@
-"""What can go wrong in the simulated fleet.
+"""The errors of the simulator.
 
 SimulatorError
-├── DriverError              what the simulated driver answers, with NVML's own code
+├── DriverError              an error of the simulated driver, with NVML's code
 │   ├── InsufficientResources
 │   ├── InUse
 │   ├── NotSupported
 │   └── NotFound
-├── PartedError              what mig-parted prints before it exits with 1
-├── FleetFileError           every mistake of a fleet file at once
-├── MissingBinary            a control-plane program that is not there
-├── NoCompiler               nothing to compile the NVML library with
-├── NotStarted               the control plane, or the fleet, did not come up
-├── NotRunning               asked of a fleet that is down
+├── PartedError              the message of mig-parted before it exits with 1
+├── FleetFileError           all mistakes in a fleet file
+├── MissingBinary            a program of the control plane is missing
+├── NoCompiler               no C compiler for the NVML library
+├── NotStarted               the control plane or the fleet did not start, or a condition was not met in time
+├── NotRunning               the fleet does not run
 ├── UnknownNode
-└── ApiError                 the API server said no; has its status
+└── ApiError                 an error response of the API server, with its status
 """
 
 from collections.abc import Iterable
@@ -21,57 +21,57 @@ from typing import Self
 
 
 class SimulatorError(Exception):
-    """Base class; the text is fit to be shown as it is."""
+    """Base class; the text can be shown to the user unchanged."""
 
 
 class DriverError(SimulatorError):
     """An operation the driver refused; ``code`` is NVML's."""
 
     code = 999
-    words = "Unknown Error"
+    message = "Unknown Error"
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what}: {self.words}")
-        self.what = what
+    def __init__(self, operation: str) -> None:
+        super().__init__(f"{operation}: {self.message}")
+        self.operation = operation
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.what,)
+        return type(self), (self.operation,)
 
 
 class InsufficientResources(DriverError):
     """No free placement for the profile."""
 
     code = 23
-    words = "Insufficient Resources"
+    message = "Insufficient Resources"
 
 
 class InUse(DriverError):
-    """A client holds the GPU or the instance."""
+    """A client uses the GPU or the instance."""
 
     code = 19
-    words = "In use by another client"
+    message = "In use by another client"
 
 
 class NotSupported(DriverError):
-    """The GPU cannot do this, or not in its present mode."""
+    """The GPU does not support the operation, or not in its current mode."""
 
     code = 3
-    words = "Not Supported"
+    message = "Not Supported"
 
 
 class NotFound(DriverError):
-    """There is no such instance."""
+    """The instance does not exist."""
 
     code = 6
-    words = "Not Found"
+    message = "Not Found"
 
 
 class PartedError(SimulatorError):
-    """mig-parted gave up; GPUs before the failing one are changed, the failing one is left cleared."""
+    """mig-parted failed: GPUs before the failed one are changed, the failed one is left without instances."""
 
 
 class FleetFileError(SimulatorError):
-    """A fleet file that cannot be used."""
+    """An invalid fleet file; ``problems`` has one line per mistake."""
 
     def __init__(self, source: str, problems: Iterable[str]) -> None:
         self.source, self.problems = source, tuple(problems)
@@ -83,31 +83,31 @@ class FleetFileError(SimulatorError):
 
 
 class MissingBinary(SimulatorError):
-    """A program of the control plane is not in the folder that was handed in."""
+    """A program of the control plane is not in the given folder."""
 
 
 class NoCompiler(SimulatorError):
-    """The NVML library is compiled on the spot and there is nothing to do it with."""
+    """There is no C compiler for the simulator's libraries, or it failed."""
 
 
 class NotStarted(SimulatorError):
-    """Something did not come up in time; the text ends with the last words of its log."""
+    """A part did not start in time; for a program, the text ends with the last lines of its log."""
 
 
 class NotRunning(SimulatorError):
-    """The fleet is down."""
+    """The fleet does not run."""
 
 
 class UnknownNode(SimulatorError):
-    """A node that the fleet file does not have."""
+    """The fleet has no node of this name."""
 
 
 class ApiError(SimulatorError):
-    """The API server answered with an error status, or not at all (status 0)."""
+    """The API server returned an error status, or did not respond (status 0)."""
 
-    def __init__(self, status: int, what: str, message: str) -> None:
-        super().__init__(f"{what}: {message} (HTTP {status})")
-        self.status, self.what, self.message = status, what, message
+    def __init__(self, status: int, request: str, message: str) -> None:
+        super().__init__(f"{request}: {message} (HTTP {status})")
+        self.status, self.request, self.message = status, request, message
 
     def __reduce__(self) -> tuple[type[Self], tuple[int, str, str]]:
-        return type(self), (self.status, self.what, self.message)
+        return type(self), (self.status, self.request, self.message)

@@ -1,18 +1,18 @@
-"""Bad days by name. A node has those that its annotation lists; they stay until they are taken off it."""
+"""Faults by name. A node has the faults in its annotation, until they are removed from it."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
 ANNOTATION: Final = "simulator.mig-fleet.dev/faults"
-"""Node annotation: fault names separated by commas. On the node, so that everyone sees what is being played."""
+"""Node annotation: fault names separated by commas. It is on the node, so every user of the cluster sees the faults."""
 
 NVML_ERRORS: Final = "simulator.mig-fleet.dev/nvml-errors"
-"""Node annotation: ``nvmlDeviceGetMigMode=15,…``, calls of the driver's library and the codes they shall end with."""
+"""Node annotation: ``nvmlDeviceGetMigMode=15,…``, functions of the NVML library and the codes that they return."""
 
 
 class Fault(StrEnum):
-    """What can be played on a node; ``meaning`` says what is imitated."""
+    """The faults of a node; ``meaning`` describes the real failure that a fault imitates."""
 
     NODE_NOT_READY = "node-not-ready"
     CLOCK_AHEAD = "clock-ahead"
@@ -41,92 +41,92 @@ class Fault(StrEnum):
 
 MEANINGS: Final[Mapping[Fault, str]] = {
     Fault.NODE_NOT_READY: (
-        "the kubelet reports Ready=False because its container runtime does not answer: what runs goes on, no pod "
-        "starts and none leaves (kubelet: 'PLEG is not healthy', pkg/kubelet/runtime.go)"
+        "the kubelet reports Ready=False because its container runtime does not respond: running containers continue, "
+        "no pod starts or terminates (kubelet: 'PLEG is not healthy', pkg/kubelet/runtime.go)"
     ),
-    Fault.CLOCK_AHEAD: "the clock of the node's programs is an hour ahead, as where no time service runs",
-    Fault.CLOCK_BEHIND: "the clock of the node's programs is an hour behind, as where no time service runs",
+    Fault.CLOCK_AHEAD: "the clock of the node's programs is one hour ahead, as on a node without a time service",
+    Fault.CLOCK_BEHIND: "the clock of the node's programs is one hour behind, as on a node without a time service",
     Fault.CONFIG_MAP_LATE: (
-        "a changed ConfigMap takes 5 s to reach the node's pods (gpu-operator#891, mig-parted#100: kubelets project "
-        "within about a minute, and MIG Manager reads what is there)"
+        "a changed ConfigMap takes 5 s to reach the node's pods (gpu-operator#891, mig-parted#100: a kubelet projects "
+        "changes within about a minute, and MIG Manager reads the file as it is)"
     ),
     Fault.MODE_CHANGE_NEEDS_REBOOT: (
-        "a new MIG mode stays pending until the node reboots, which MIG Manager does by itself with WITH_REBOOT=true "
-        "(MIG user guide on Ampere GPUs with a client; mig-parted pkg/mig/reconfigure)"
+        "a new MIG mode stays pending until the node reboots; with WITH_REBOOT=true MIG Manager reboots it (MIG user "
+        "guide on Ampere GPUs with a client; mig-parted pkg/mig/reconfigure)"
     ),
     Fault.MANAGER_FAILS: (
-        "every apply ends in state failed with the GPUs as they were, and nothing retries (gpu-operator#2874: the "
-        "manager started before the driver's libraries were there)"
+        "every apply ends in state failed, the GPUs do not change, and MIG Manager does not retry (gpu-operator#2874: "
+        "MIG Manager started before the driver's libraries were installed)"
     ),
     Fault.MANAGER_FAILS_ONCE: (
-        "the next apply ends in state failed, all later ones do what they shall (gpu-operator#2874: a new pod of the "
-        "manager finds the driver's libraries)"
+        "the next apply ends in state failed, all later ones succeed (gpu-operator#2874: a new pod of MIG Manager "
+        "finds the driver's libraries)"
     ),
     Fault.MANAGER_SILENT: (
-        "the manager's pod runs and does not react to the label, as after its watch ended unnoticed; there is no "
-        "second look (mig-parted cmd/nvidia-mig-manager/main.go: an informer without resync)"
+        "MIG Manager's pod runs but does not react to the config label, as after its watch ended without an error; "
+        "it never lists again (mig-parted cmd/nvidia-mig-manager/main.go: an informer without resync)"
     ),
     Fault.MANAGER_STUCK_PENDING: (
-        "waiting for the operands times out: state pending for good, operands paused, the node offers no GPUs "
-        "(gpu-operator#2833; mig-parted#485)"
+        "MIG Manager times out while it waits for the operands: the state stays pending, the operands stay paused, "
+        "and the node offers no GPUs (gpu-operator#2833; mig-parted#485)"
     ),
     Fault.MANAGER_WEDGED: (
-        "as manager-stuck-pending, until the operands' deploy labels are restored and the manager gets a new pod "
-        "(gpu-operator#2833 and #1845: what administrators do by hand)"
+        "like manager-stuck-pending, until the operands' deploy labels are restored and MIG Manager gets a new pod "
+        "(gpu-operator#2833 and #1845: the manual fix of administrators)"
     ),
     Fault.MANAGER_CREATES_NOTHING: (
-        "every apply destroys the instances, creates none and reports success (what mig-parted 0.15.0 does with a "
+        "every apply destroys the instances, creates none and reports success (mig-parted 0.15.0 does this for a "
         "profile that no GPU of the node has)"
     ),
     Fault.MANAGER_ONE_SLICE_SHORT: (
-        "every apply leaves the node one slice short and reports success (MIG Manager does not look again after an "
+        "every apply creates one slice too few on the node and reports success (MIG Manager does not verify after an "
         "apply: mig-parted pkg/mig/reconfigure)"
     ),
-    Fault.MANAGER_SLOW: "an apply takes ten times as long, as on a node whose operands are slow to leave",
+    Fault.MANAGER_SLOW: "an apply takes ten times as long, as on a node where the operands terminate slowly",
     Fault.STALE_ALLOCATABLE: (
-        "the kubelet keeps offering what it offered before (k8s-device-plugin#214, gpu-operator#637: a cache of the "
-        "plugin's or the kubelet's)"
+        "the kubelet keeps its earlier allocatable resources (k8s-device-plugin#214, gpu-operator#637: a cache of the "
+        "device plugin or the kubelet)"
     ),
     Fault.PLUGIN_STALE: (
-        "the device plugin's next pod registers what the one before it registered; the pod after that looks at the "
-        "GPUs again (k8s-device-plugin#214: a restart of the plugin helps)"
+        "the device plugin's next pod registers the resources of the pod before it; the pod after that reads the GPUs "
+        "again (k8s-device-plugin#214: a restart of the plugin helps)"
     ),
-    Fault.GFD_SLOW: "GPU Feature Discovery looks at the GPUs ten intervals late, as with a long sleep interval",
+    Fault.GFD_SLOW: "GPU Feature Discovery reads the GPUs ten intervals late, as with a long sleep interval",
     Fault.GFD_STALE: (
-        "GPU Feature Discovery writes no labels: the node keeps those from before (inferred from its interval: nothing "
-        "tells it of a change)"
+        "GPU Feature Discovery writes no labels: the node keeps its earlier labels (inferred: it polls, and no event "
+        "reports a change to it)"
     ),
-    Fault.PROBE_DEAD: "the probe's program ends with an error as soon as it starts: its pod is in a crash loop",
-    Fault.PROBE_NVML_ERROR: "NVML says 'GPU is lost' for every GPU, as after XID 79: the GPU fell off the bus",
+    Fault.PROBE_DEAD: "the probe's program exits with an error as soon as it starts: its pod is in a crash loop",
+    Fault.PROBE_NVML_ERROR: "NVML returns 'GPU is lost' for every GPU, as after XID 79: the GPU fell off the bus",
 }
 
 GPU_IS_LOST: Final = {"nvmlDeviceGetHandleByIndex_v2": 15}
 
 
 def read(annotations: Mapping[str, str] | None) -> frozenset[Fault]:
-    """The faults a node's annotations ask for; a name that is none of ours is as good as absent."""
+    """The faults in a node's annotations; unknown names are ignored."""
     names = (annotations or {}).get(ANNOTATION, "").split(",")
     known = {str(fault): fault for fault in Fault}
     return frozenset(known[name.strip()] for name in names if name.strip() in known)
 
 
 def write(faults: Iterable[Fault]) -> str | None:
-    """The annotation's value; ``None`` takes it off."""
+    """The annotation's value; ``None`` removes the annotation."""
     return ",".join(sorted(faults)) or None
 
 
 def read_nvml_errors(annotations: Mapping[str, str] | None) -> dict[str, int]:
-    """Every call that shall fail and its code, what :attr:`Fault.PROBE_NVML_ERROR` means included."""
+    """NVML function → error code, from both annotations: :attr:`Fault.PROBE_NVML_ERROR` adds one."""
     errors = listed_nvml_errors(annotations)
     return {**errors, **GPU_IS_LOST} if Fault.PROBE_NVML_ERROR in read(annotations) else errors
 
 
 def listed_nvml_errors(annotations: Mapping[str, str] | None) -> dict[str, int]:
-    """Call → code, as far as they are listed by name."""
+    """NVML function → error code, from :data:`NVML_ERRORS` alone."""
     pairs = (entry.strip().partition("=") for entry in (annotations or {}).get(NVML_ERRORS, "").split(","))
     return {call: int(code) for call, _, code in pairs if call and code.isdigit()}
 
 
 def write_nvml_errors(errors: Mapping[str, int]) -> str | None:
-    """The annotation's value; ``None`` takes it off."""
+    """The annotation's value; ``None`` removes the annotation."""
     return ",".join(f"{call}={code}" for call, code in sorted(errors.items())) or None

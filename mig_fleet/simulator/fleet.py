@@ -1,4 +1,4 @@
-"""A handle on a simulated fleet: start it, ask it, play bad days on it, stop it."""
+"""A simulated fleet, for tests and commands: start it, read it, inject faults, stop it."""
 
 import asyncio
 import os
@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 from mig_fleet.simulator import background, faults
 from mig_fleet.simulator.api import Api, Json
-from mig_fleet.simulator.bad_api import BadApi
 from mig_fleet.simulator.driver import Driver, DriverFile
 from mig_fleet.simulator.errors import ApiError, NotRunning, UnknownNode
 from mig_fleet.simulator.faults import Fault
+from mig_fleet.simulator.faulty_api import FaultyApi
 from mig_fleet.simulator.fleet_file import FleetFile, NodeSpec
 from mig_fleet.simulator.node import reboot
-from mig_fleet.simulator.patience import until
-from mig_fleet.simulator.running import Status, holder
+from mig_fleet.simulator.polling import wait_until
+from mig_fleet.simulator.running import Status, daemon_pid
 from mig_fleet.simulator.user_pods import UserPods
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The fleet of a folder, whether it runs or not."""
+    """The fleet in a folder, running or not."""
 
     directory: Path
 
@@ -35,30 +35,30 @@ class Fleet:
 
     @property
     def is_running(self) -> bool:
-        return holder(self.directory) is not None
+        return daemon_pid(self.directory) is not None
 
     def up(
         self,
         binaries: Path,
         fleet_file: Path | None = None,
-        say: Callable[[str], None] = lambda _: None,
+        progress: Callable[[str], None] = lambda _: None,
         attached: bool = False,
     ) -> Status:
-        """Start the fleet in the background, or wait for the one that is starting; returns when it is ready.
+        """Start the fleet in the background, or wait for the one that starts already; returns when it is ready.
 
-        ``attached`` ties it to this process: whatever ends us ends it. ``say`` hears of each step. A fleet that crashed
-        is resumed with its cluster's contents. Raises :class:`NotStarted`.
+        ``progress`` is called with the name of each step. With ``attached`` the fleet ends with this process. After a
+        crash the fleet resumes with its cluster's contents. Raises :class:`NotStarted`.
         """
-        return background.start(self.directory, binaries, fleet_file, say, attached)
+        return background.start(self.directory, binaries, fleet_file, progress, attached)
 
     def down(self) -> bool:
-        """Stop the fleet and forget its cluster; whether there was one to stop. Nothing of it runs afterwards."""
+        """Stop the fleet and all its processes, and delete its cluster; returns whether a fleet was running."""
         return background.stop(self.directory)
 
     def status(self) -> Status:
-        """As the daemon last said, corrected by whether it is still there."""
+        """The daemon's last report; ``failed`` if its process has ended since."""
         status = Status.read(self.directory)
-        if status.phase in ("starting", "ready") and holder(self.directory) != status.pid:
+        if status.phase in ("starting", "ready") and daemon_pid(self.directory) != status.pid:
             return Status("failed", error="the fleet's process is gone; `mig-fleet fleet up` resumes it")
         return status
 
@@ -71,62 +71,62 @@ class Fleet:
         return tuple(node.name for node in self._file().nodes)
 
     def join_node(self, spec: NodeSpec | Mapping[str, Any]) -> None:
-        """A machine that was not there before joins, as the fleet file would describe it; returns when it is Ready."""
+        """Add a node, with the keys of the fleet file; returns when it is Ready."""
         new = NodeSpec.model_validate(spec)
-        self._become(self._file().joined(new))
-        until(lambda: self._is_ready(new.name), f"{new.name} is Ready")
+        self._change_to(self._file().with_node(new))
+        wait_until(lambda: self._is_ready(new.name), f"node {new.name} is Ready")
 
     def remove_node(self, name: str) -> None:
-        """A machine leaves for good: its Node is deleted, its disk and GPUs are gone. Returns when it has left."""
+        """Remove a node with its disk and GPUs for good; returns when its Node is deleted."""
         node = self._node(name)
-        self._become(self._file().left(name))
-        until(lambda: not (self.directory / "nodes" / name).exists(), f"{name} has left")
-        until(lambda: self._uid(name) != node["metadata"]["uid"], f"node {name} is deleted")
+        self._change_to(self._file().without_node(name))
+        wait_until(lambda: not (self.directory / "nodes" / name).exists(), f"the files of node {name} are deleted")
+        wait_until(lambda: self._uid(name) != node["metadata"]["uid"], f"node {name} is deleted")
 
     def reboot(self, node: str) -> None:
-        """Reboot a node; returns when it is Ready again, with its pods just starting."""
+        """Reboot a node; returns when it is Ready again, while its pods start."""
         before = self._boot_id(node)
         self._annotate(node, {reboot.ANNOTATION: before})
-        until(lambda: self._boot_id(node) != before and self._is_ready(node), f"{node} is back")
+        wait_until(lambda: self._boot_id(node) != before and self._is_ready(node), f"node {node} has rebooted")
 
     def faults(self, node: str) -> frozenset[Fault]:
-        """What is being played on a node."""
+        """The injected faults of a node."""
         return faults.read(self._annotations(node))
 
     def inject(self, node: str, fault: Fault) -> None:
-        """Play a bad day on a node until :meth:`heal`."""
+        """Inject a fault into a node, until :meth:`clear_faults`."""
         self._annotate(node, {faults.ANNOTATION: faults.write(self.faults(node) | {fault})})
 
-    def nvml_error(self, node: str, call: str, code: int) -> None:
-        """Let a function of the NVML library fail with a code, by its name in the library, until :meth:`heal`.
+    def inject_nvml_error(self, node: str, call: str, code: int) -> None:
+        """Let a function of the NVML library return an error code, until :meth:`clear_faults`.
 
-        Returns when it does.
+        ``call`` is the function's name in the library. Returns when the error is in effect.
         """
         errors = faults.listed_nvml_errors(self._annotations(node))
         self._annotate(node, {faults.NVML_ERRORS: faults.write_nvml_errors({**errors, call: code})})
-        until(lambda: self.driver(node).errors.get(call) == code, f"{call} fails on {node}")
+        wait_until(lambda: self.driver(node).errors.get(call) == code, f"{call} returns {code} on node {node}")
 
-    def heal(self, node: str, fault: Fault | None = None) -> None:
-        """End one fault of a node, or all of them and every NVML error."""
-        playing = self.faults(node)
+    def clear_faults(self, node: str, fault: Fault | None = None) -> None:
+        """End one fault of a node; by default all faults and NVML errors."""
+        injected = self.faults(node)
         if fault is None:
             self._annotate(node, {faults.ANNOTATION: None, faults.NVML_ERRORS: None})
         else:
-            self._annotate(node, {faults.ANNOTATION: faults.write(playing - {fault})})
+            self._annotate(node, {faults.ANNOTATION: faults.write(injected - {fault})})
 
     def driver(self, node: str) -> Driver:
-        """The state of a node's driver, as it is now."""
+        """The current state of a node's driver."""
         return self.driver_file(node).read()
 
     def driver_file(self, node: str) -> DriverFile:
-        """For changing a driver's state behind everyone's back: ``with fleet.driver_file(node).change() as driver``."""
+        """The file of a node's driver; a test changes it with ``with fleet.driver_file(node).change() as driver``."""
         file = DriverFile(self.directory / "nodes" / node / "driver")
         if not file.path.exists():
             raise self._unknown(node)
         return file
 
     def destroy_slice(self, node: str, gpu: int, start: int) -> str:
-        """Destroy the GPU instance at a memory slice, as a hand on `nvidia-smi mig -dgi` would; returns its profile."""
+        """Destroy the GPU instance at a memory slice, as `nvidia-smi mig -dgi` does; returns its profile."""
         with self.driver_file(node).change() as driver:
             if not 0 <= gpu < len(driver.gpus):
                 raise UnknownNode(f"{node} has no GPU {gpu}; it has 0 to {len(driver.gpus) - 1}")
@@ -135,49 +135,49 @@ class Fleet:
         return instance.profile
 
     def call(self, method: str, path: str, *args: Any, **kwargs: Any) -> Json:
-        """One request with an administrator's rights: ``get``, ``create``, ``patch`` or ``delete`` of :class:`Api`."""
-        answer: Json = self._ask(lambda api: getattr(api, method)(path, *args, **kwargs))
+        """Send one request as administrator; ``method`` is one of :class:`Api`: get, create, patch or delete."""
+        answer: Json = self._request(lambda api: getattr(api, method)(path, *args, **kwargs))
         return answer
 
     def pod_log(self, namespace: str, pod: str) -> str:
-        """A pod's log by way of the API server, as `kubectl logs` gets it."""
-        return self._ask(lambda api: api.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log"))
+        """A pod's log from the API server, as `kubectl logs` reads it."""
+        return self._request(lambda api: api.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log"))
 
-    def roll(self, namespace: str, daemon_set: str) -> None:
-        """Every pod of a DaemonSet is replaced, as by an upgrade of its chart or `kubectl rollout restart`."""
+    def restart_daemon_set(self, namespace: str, daemon_set: str) -> None:
+        """Replace every pod of a DaemonSet, like `kubectl rollout restart` or an upgrade of its chart."""
         path = f"/apis/apps/v1/namespaces/{namespace}/daemonsets/{daemon_set}"
         stamp = {"kubectl.kubernetes.io/restartedAt": str(self.call("get", path)["metadata"]["resourceVersion"])}
         self.call("patch", path, {"spec": {"template": {"metadata": {"annotations": stamp}}}})
 
     @property
     def user_pods(self) -> UserPods:
-        """Pods of the fleet's users, and budgets that protect them."""
+        """Pods of the fleet's users, and their PodDisruptionBudgets."""
         return UserPods(self.call)
 
-    def run_pod(self, node: str | None, requests: Mapping[str, int], **how: Any) -> str:
+    def run_pod(self, node: str | None, requests: Mapping[str, int], **options: Any) -> str:
         """Short for :meth:`UserPods.run`."""
-        return self.user_pods.run(node, requests, **how)
+        return self.user_pods.run(node, requests, **options)
 
-    def bad_api(self) -> BadApi:
-        """An API server with bad days for the user of its kubeconfig: ``with fleet.bad_api() as api``."""
-        return BadApi(self.directory)
+    def faulty_api(self) -> FaultyApi:
+        """An API server with faults, for the clients of its kubeconfig: ``with fleet.faulty_api() as api``."""
+        return FaultyApi(self.directory)
 
-    def _ask(self, question: Callable[[Api], Coroutine[Any, Any, T]]) -> T:
+    def _request(self, request: Callable[[Api], Coroutine[Any, Any, T]]) -> T:
         if not self.is_running:
             raise NotRunning(f"no fleet runs in {self.directory}; `mig-fleet fleet up` starts one")
 
         async def once() -> T:
             async with Api(self.directory) as api:
-                return await question(api)
+                return await request(api)
 
         return asyncio.run(once())
 
     def _file(self) -> FleetFile:
         return FleetFile.load(self.directory / "fleet.yaml")
 
-    def _become(self, file: FleetFile) -> None:
-        """Tell the running fleet that it has other nodes now."""
-        pid = holder(self.directory)
+    def _change_to(self, file: FleetFile) -> None:
+        """Signal the daemon to change its nodes to those of ``file``."""
+        pid = daemon_pid(self.directory)
         if pid is None:
             raise NotRunning(f"no fleet runs in {self.directory}; `mig-fleet fleet up` starts one")
         file.save(self.directory / "fleet.yaml")
@@ -215,5 +215,5 @@ class Fleet:
 
     def _unknown(self, node: str) -> UnknownNode:
         own = self.directory / "fleet.yaml"
-        known = ", ".join(self.node_names()) if own.exists() else "none: no fleet was started here"
-        return UnknownNode(f"no node '{node}' in the fleet of {self.directory}; there is: {known}")
+        known = ", ".join(self.node_names()) if own.exists() else "none, no fleet was started there"
+        return UnknownNode(f"no node '{node}' in the fleet of {self.directory}; its nodes: {known}")

@@ -1,4 +1,4 @@
-"""The file that says which nodes a simulated fleet has, and how long things take there."""
+"""The fleet file: the nodes of a simulated fleet, and the durations of their actions."""
 
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -15,10 +15,10 @@ from mig_fleet.simulator.files import LOADER, write_private
 DEFAULT: Final = Path(__file__).with_name("default-fleet.yaml")
 
 LARGE: Final = 50
-"""Nodes."""
+"""Number of nodes from which a fleet is large."""
 
 GIVEN: Final = "fleet-as-given.yaml"
-"""In a fleet's folder, the file that it was started from; ``fleet.yaml`` beside it knows who joined and left since."""
+"""Copy of the file that the fleet was started from. ``fleet.yaml`` beside it has the current nodes."""
 
 
 def _known(model: str) -> str:
@@ -37,10 +37,10 @@ class NodeSpec(_Settings):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
     gpu: Annotated[str, AfterValidator(_known)]
-    """A model of the catalog."""
+    """GPU model, a name of the catalog."""
     gpus: Annotated[int, Field(ge=1, le=16)] = 8
     product: str | None = None
-    """As NVML names it; by default the model's first known product name."""
+    """Product name in NVML; by default the model's first product name in the catalog."""
     machine: str = "mig-fleet-simulator"
     cpu: Annotated[int, Field(ge=1)] = 224
     memory_gib: Annotated[int, Field(ge=1)] = 2048
@@ -48,69 +48,69 @@ class NodeSpec(_Settings):
 
 
 class Timing(_Settings):
-    """Seconds of simulated life; all short, so that a rollout is over before one looks away."""
+    """Durations in seconds, short by default so that a rollout takes seconds."""
 
     pod_start: Annotated[float, Field(ge=0)] = 0.1
     pod_stop: Annotated[float, Field(ge=0)] = 0.1
     job: Annotated[float, Field(ge=0)] = 0.2
     config_map_propagation: Annotated[float, Field(ge=0)] = 0.3
-    """From a ConfigMap's change to the changed file in a pod; up to a minute in reality, and the cause of races."""
+    """From a ConfigMap's change to the changed file in a pod; up to a minute on a real cluster, which causes races."""
     mode_change: Annotated[float, Field(ge=0)] = 0.2
     apply: Annotated[float, Field(ge=0)] = 0.4
     reboot: Annotated[float, Field(ge=0)] = 1.0
-    """From power off until pods start again; some minutes in reality."""
+    """From power off until pods start again; some minutes on real nodes."""
     operand_timeout: Annotated[float, Field(gt=0)] = 300
-    """How long MIG Manager waits for each operand to leave; not shortened, as it ends in a node that is stuck."""
+    """How long MIG Manager waits for the deletion of each operand's pod. Not shortened: after it the node is stuck."""
     gfd_interval: Annotated[float, Field(gt=0)] = 1.0
-    """A minute in reality."""
+    """Pause of GPU Feature Discovery; a minute by default in the real one."""
     restart_backoff: Annotated[float, Field(gt=0)] = 1.0
-    """The first pause of a crash loop; it doubles up to a minute."""
+    """The first pause of a crash loop; it doubles, up to one minute."""
 
 
 class FleetFile(_Settings):
-    """Everything that is known of a fleet before it starts."""
+    """The settings of a fleet."""
 
     driver: str = "580.126.09"
     cuda: Annotated[float, Field(ge=11)] = 13.0
     probe: Literal["process", "inProcess"] = "process"
-    """``inProcess``: the simulator writes the probes' reports itself, as hundreds of nodes need it."""
+    """``process``: each probe is a process. ``inProcess``: the simulator writes the reports, for hundreds of nodes."""
     timing: Timing = Timing()
     nodes: Annotated[list[NodeSpec], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "FleetFile":
         names = [node.name for node in self.nodes]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"nodes named twice: {', '.join(twice)}")
+        duplicates = sorted({name for name in names if names.count(name) > 1})
+        if duplicates:
+            raise ValueError(f"duplicate node names: {', '.join(duplicates)}")
         return self
 
     @property
     def cuda_version(self) -> int:
-        """As NVML has it: 13000 for 13.0."""
+        """In NVML's form: 13000 for 13.0."""
         return round(self.cuda * 1000)
 
     @property
     def is_large(self) -> bool:
-        """Whether to spend memory for speed."""
+        """Whether the control plane uses more memory for more speed."""
         return len(self.nodes) >= LARGE
 
-    def joined(self, spec: NodeSpec) -> "FleetFile":
-        """With one more node; raises :class:`FleetFileError` when there is one of that name."""
+    def with_node(self, spec: NodeSpec) -> "FleetFile":
+        """A copy with one more node; raises :class:`FleetFileError` when the name exists already."""
         return self.parse({**self.model_dump(by_alias=True), "nodes": [*self.nodes, spec]}, "the fleet with that node")
 
-    def left(self, name: str) -> "FleetFile":
-        """Without one of its nodes; raises :class:`FleetFileError` when it is the last one."""
-        left = [node for node in self.nodes if node.name != name]
-        return self.parse({**self.model_dump(by_alias=True), "nodes": left}, "the fleet without that node")
+    def without_node(self, name: str) -> "FleetFile":
+        """A copy without one node; raises :class:`FleetFileError` when it is the last one."""
+        others = [node for node in self.nodes if node.name != name]
+        return self.parse({**self.model_dump(by_alias=True), "nodes": others}, "the fleet without that node")
 
     def save(self, path: Path) -> None:
-        """So that :meth:`load` reads the same."""
+        """Write the file; :meth:`load` reads the same settings back."""
         write_private(path, yaml.safe_dump(self.model_dump(by_alias=True), sort_keys=False))
 
     @classmethod
     def load(cls, path: Path) -> "FleetFile":
-        """Raises :class:`FleetFileError` with every mistake and its place."""
+        """Raises :class:`FleetFileError` with every mistake and its path in the file."""
         try:
             document = yaml.load(path.read_text(), LOADER)
         except OSError as exc:
@@ -129,7 +129,7 @@ class FleetFile(_Settings):
 
 
 def _problem(error: object) -> str:
-    """``nodes[0].gpus: Input should be …`` from one entry of pydantic's list."""
+    """One line, ``nodes[0].gpus: Input should be …``, from one entry of pydantic's list."""
     assert isinstance(error, dict)
     path = ""
     for part in error["loc"]:

@@ -1,4 +1,4 @@
-"""The part of a kubelet's own API that the API server uses: `kubectl logs` and `kubectl exec` end here."""
+"""The part of the kubelet's API that serves `kubectl logs` and `kubectl exec`."""
 
 import ssl
 from collections.abc import Callable
@@ -8,26 +8,26 @@ from typing import Final, Self
 from aiohttp import web
 
 from mig_fleet.simulator import remote_command
-from mig_fleet.simulator.node.context import Context
+from mig_fleet.simulator.node.container import Container
 
-CONTAINER: Final = "/{namespace}/{pod}/{container}"
+PATH: Final = "/{namespace}/{pod}/{container}"
 
 
 class KubeletServer:
-    """Serves logs and commands for the pods of every node, on a free port of loopback.
+    """Serves the pods of all nodes on a free port of loopback.
 
-    Only the API server has the port's use: it is told by the nodes' ``daemonEndpoints``. ``running`` finds the
-    surroundings of a running container by namespace and pod.
+    Only the API server connects; it reads the port from the nodes' ``daemonEndpoints``. ``running`` returns the running
+    container of a pod, by namespace and name.
     """
 
-    def __init__(self, directory: Path, running: Callable[[str, str], Context | None]) -> None:
+    def __init__(self, directory: Path, running: Callable[[str, str], Container | None]) -> None:
         self.directory, self.running = directory, running
         self.port = 0
 
     async def __aenter__(self) -> Self:
         application = web.Application()
-        application.router.add_get("/containerLogs" + CONTAINER, self._log)
-        application.router.add_get("/exec" + CONTAINER, self._exec)
+        application.router.add_get("/containerLogs" + PATH, self._log)
+        application.router.add_get("/exec" + PATH, self._exec)
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -41,7 +41,7 @@ class KubeletServer:
         await self._runner.cleanup()
 
     async def _log(self, request: web.Request) -> web.Response:
-        """Pod names are unique enough here to leave the namespace out of the file's name."""
+        """A file name has no namespace: pod names are unique in a simulated fleet, in practice."""
         name = request.match_info["pod"]
         found = next(iter((self.directory / "nodes").glob(f"*/logs/{name}.log")), None) if name.isprintable() else None
         lines = found.read_text(errors="replace").splitlines(keepends=True) if found else []
@@ -51,9 +51,9 @@ class KubeletServer:
         return web.Response(text="".join(lines))
 
     async def _exec(self, request: web.Request) -> web.StreamResponse:
-        where = request.match_info
-        context = self.running(where["namespace"], where["pod"])
-        if context is None:
-            # As kubelets answer (pkg/kubelet/kubelet_pods.go, GetExec).
-            raise web.HTTPInternalServerError(text=f'container not found ("{where["container"]}")')
-        return await remote_command.serve(request, context)
+        path = request.match_info
+        container = self.running(path["namespace"], path["pod"])
+        if container is None:
+            # A kubelet's response (pkg/kubelet/kubelet_pods.go, GetExec).
+            raise web.HTTPInternalServerError(text=f'container not found ("{path["container"]}")')
+        return await remote_command.serve(request, container)

@@ -1,7 +1,6 @@
-"""`kubectl exec` as a kubelet speaks it: a WebSocket whose frames begin with the number of a stream.
+"""`kubectl exec`, as a kubelet serves it: a WebSocket; each frame starts with a stream number.
 
-Protocol v4.channel.k8s.io, and v5 as far as nothing is written to the command (k8s.io/apimachinery,
-pkg/util/remotecommand).
+Protocol v4.channel.k8s.io, and v5 except for input to the command (k8s.io/apimachinery, pkg/util/remotecommand).
 """
 
 import json
@@ -10,29 +9,29 @@ from typing import Final
 from aiohttp import web
 
 from mig_fleet.simulator.api import Json
-from mig_fleet.simulator.node import commands
-from mig_fleet.simulator.node.context import Context
+from mig_fleet.simulator.node.container import Container
+from mig_fleet.simulator.operands import commands
 
 PROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 STDOUT, STDERR, ERROR = 1, 2, 3
 
 
-async def serve(request: web.Request, context: Context) -> web.WebSocketResponse:
-    """Run the command of a request in a container and send what it printed and how it ended."""
+async def serve(request: web.Request, container: Container) -> web.WebSocketResponse:
+    """Run the command of a request in a container; send its output and its exit status."""
     words = request.query.getall("command", [])
     socket = web.WebSocketResponse(protocols=PROTOCOLS)
     await socket.prepare(request)
-    done = commands.run(context, words)
-    for stream, text in ((STDOUT, done.stdout), (STDERR, done.stderr)):
+    finished = commands.run(container, words)
+    for stream, text in ((STDOUT, finished.stdout), (STDERR, finished.stderr)):
         if text:
             await socket.send_bytes(bytes([stream]) + text.encode())
-    await socket.send_bytes(bytes([ERROR]) + json.dumps(_status(words, done.code)).encode())
+    await socket.send_bytes(bytes([ERROR]) + json.dumps(_status(words, finished.code)).encode())
     await socket.close()
     return socket
 
 
 def _status(words: list[str], code: int) -> Json:
-    """What clients read the exit status from."""
+    """The object from which clients read the exit status."""
     envelope = {"kind": "Status", "apiVersion": "v1", "metadata": {}}
     if code == 0:
         return {**envelope, "status": "Success"}

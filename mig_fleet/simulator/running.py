@@ -1,4 +1,4 @@
-"""Who runs the fleet of a folder: a lock that the kernel takes off a dead process, and a status file beside it."""
+"""Whether a fleet runs in a folder: a lock that the kernel releases when its process ends, and a status file."""
 
 import fcntl
 import json
@@ -14,12 +14,12 @@ FLOCK: Final = "@hhqqi4x"
 """``struct flock`` of Linux on 64-bit machines: type, whence, start, length, pid."""
 
 ALREADY_RUNNING: Final = 75
-"""Exit status of a daemon that finds another one at work in its folder (EX_TEMPFAIL)."""
+"""Exit status of a daemon when another one already runs in its folder (EX_TEMPFAIL)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the daemon last said of itself; ``phase`` is ``starting``, ``ready``, ``failed`` or ``stopped``."""
+    """The daemon's last report; ``phase`` is ``starting``, ``ready``, ``failed`` or ``stopped``."""
 
     phase: str
     step: str = ""
@@ -27,7 +27,7 @@ class Status:
     server: str = ""
     kubeconfig: str = ""
     seconds: float = 0.0
-    """From the daemon's start to the present phase."""
+    """Seconds from the daemon's start to the current phase."""
     error: str = ""
     processes: dict[str, int] = field(default_factory=dict)
 
@@ -43,12 +43,13 @@ class Status:
 
 
 class Lock:
-    """Held for as long as the process lives, whatever ends it."""
+    """The lock of a folder; a process keeps it until it ends."""
 
     def __init__(self, directory: Path) -> None:
         self._file = os.open(directory / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
     def acquire(self) -> bool:
+        """Whether this process has the lock now; does not wait."""
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -56,15 +57,15 @@ class Lock:
         return True
 
 
-def holder(directory: Path) -> int | None:
-    """The process id of the daemon at work in a folder, as the kernel knows it."""
+def daemon_pid(directory: Path) -> int | None:
+    """The process id of the daemon that runs in a folder, from the kernel's lock table."""
     try:
         file = os.open(directory / "lock", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
-        asked = struct.pack(FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
-        kind, _, _, _, pid = struct.unpack(FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))
+        request = struct.pack(FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = struct.unpack(FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, request))
     finally:
         os.close(file)
     return None if kind == fcntl.F_UNLCK else int(pid)

@@ -1,1 +1,1 @@
-"""What a stack file may say, and what it means."""
+"""Reads and checks a stack file: its settings, their meaning, and the nodes that they refer to."""

@@ -1,7 +1,7 @@
-"""Settings with their meaning: layouts that are proven, pools that use them, one strategy for the cluster."""
+"""The meaning of the settings: layouts that are proven, the pools that use them, one MIG strategy for the cluster."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,14 @@ from pydantic import ValidationError
 from mig_fleet.documents import Document, open_document
 from mig_fleet.model import gpus
 from mig_fleet.model.errors import InvalidLayout, MigError
+from mig_fleet.model.finding import Finding, Level
 from mig_fleet.model.layouts import Layout
-from mig_fleet.model.placement import Verdict
+from mig_fleet.model.placement import Verdict, explain
 from mig_fleet.model.strategy import DEFAULT, Strategy
 from mig_fleet.policies.chart_values import contradictions, derived_values
-from mig_fleet.policies.rules import PoolFacts, conflicts
-from mig_fleet.stack_file.problems import InvalidSettings, Problem, as_found, did_you_mean, from_pydantic
+from mig_fleet.policies.pool_facts import PoolFacts
+from mig_fleet.policies.rules import rule_conflicts
+from mig_fleet.stack_file.problems import InvalidSettings, did_you_mean, from_pydantic
 from mig_fleet.stack_file.settings import Pool, Settings, raw_from_document, raw_from_pulumi, secret_sections
 
 
@@ -27,14 +29,15 @@ class FleetPool:
     settings: Pool
     layout: Layout
     nodes: tuple[str, ...]
-    """By name; those of a selector are known once the cluster was asked (`stack_file.membership`)."""
+    """Node names. For a selector they are known only after the cluster was read (`stack_file.membership`)."""
     ready: frozenset[str] = frozenset()
-    """The nodes that are done, where a rollout is bounded by updates; known from the cluster as well."""
+    """The nodes that already have the layout and were verified, also read from the cluster. Only filled if
+    ``maxWavesPerUpdate`` bounds the rollout."""
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """A stack file that can be realized."""
+    """The content of a valid stack file."""
 
     settings: Settings
     layouts: Mapping[str, Layout]
@@ -43,9 +46,9 @@ class Fleet:
     prices: Mapping[str, float]
     """USD per GPU-hour, by the catalog's name of the GPU model."""
     secrets: frozenset[str] = frozenset()
-    """The sections in which anything is secret."""
+    """The sections that contain a secret."""
     serves_rules: bool = False
-    """Whether the cluster has NodeFeatureRules; known once it was asked (`stack_file.membership`)."""
+    """Whether the cluster serves NodeFeatureRules; known only after it was read (`stack_file.membership`)."""
 
 
 MAY_BE_SECRET = frozenset({"operator"})
@@ -57,65 +60,62 @@ def from_pulumi() -> Fleet:
 
     source, secrets = f"stack '{pulumi.get_stack()}'", secret_sections()
     if plain := secrets - MAY_BE_SECRET:
-        text = "holds something set with --secret, but is stored and shown as it is; only operator may hold secrets"
-        raise InvalidSettings(source, [Problem(name, text) for name in plain])
+        text = "has a value set with --secret, but is stored and printed in plain text; only operator may have secrets"
+        raise InvalidSettings(source, [Finding(name, text) for name in plain])
     return parse(raw_from_pulumi(), source, secrets)
 
 
 def from_file(path: Path) -> Fleet:
     """A stack file's fleet; raises :class:`InvalidSettings`, or :class:`DocumentError` for a file that cannot be read
-    or says something twice.
+    or has a duplicate key.
     """
     document = open_document(path)
-    if document.overlooked:
-        raise document.overlooked[0]
+    if document.ignored:
+        raise document.ignored[0]
     return from_document(document)
 
 
 def from_document(document: Document) -> Fleet:
-    """The fleet of a stack file that has been read; raises :class:`InvalidSettings`, :class:`DocumentError`."""
+    """The fleet of a stack file that was parsed as YAML; raises :class:`InvalidSettings`, :class:`DocumentError`."""
     return parse(raw_from_document(document), Path(document.name).name)
 
 
 def parse(raw: Mapping[str, Any], source: str, secrets: frozenset[str] = frozenset()) -> Fleet:
-    """Check the spelling, then everything that is spelled well enough to have a meaning, and report both together.
+    """Checks the form of every entry, then the meaning of every well-formed entry, and reports all problems together.
 
-    What is found in a section of ``secrets`` is not repeated.
+    Messages leave out the values of the sections in ``secrets``.
     """
-    problems: list[Problem] = []
-    settings = _settings(_named(raw, problems), problems, secrets)
+    problems: list[Finding] = []
+    settings = _settings(_with_text_keys(raw, problems), problems, secrets)
     layouts = _layouts(settings, problems)
     pools = _pools(settings, layouts, problems)
     prices = _prices(settings, problems)
-    _unused(layouts, {pool.settings.layout for pool in pools}, problems)
+    _check_unused(layouts, {pool.settings.layout for pool in pools}, problems)
     if settings.probe.namespace == settings.operator.namespace:
         text = f"{settings.probe.namespace!r} holds MIG Manager's layout file; give the probes a namespace of their own"
-        problems.append(Problem("probe.namespace", text))
-    for it in contradictions(derived_values(str(DEFAULT)), settings.operator.values):
-        text = it.text if "operator" in secrets else f"{it.text}{as_found(it.given)}"
-        problems.append(Problem(f"operator.values.{it.path}", text))
-    for conflict in conflicts([_facts(pool) for pool in pools], DEFAULT):
-        path = f"pools.{conflict.subject}" if conflict.subject else "pools"
-        problems.append(Problem(path, conflict.text, conflict.unproven))
+        problems.append(Finding("probe.namespace", text))
+    problems += contradictions(derived_values(str(DEFAULT)), settings.operator.values, secret="operator" in secrets)
+    for conflict in rule_conflicts(map(_facts, pools)):
+        problems.append(replace(conflict, path=f"pools.{conflict.path}"))
     if problems:
         raise InvalidSettings(source, problems)
     return Fleet(settings, layouts, pools, DEFAULT, prices, secrets)
 
 
-def _named(raw: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
-    """The same data without entries whose name is no text: YAML reads ``1`` as a number and ``on`` as a truth value."""
+def _with_text_keys(raw: Mapping[str, Any], problems: list[Finding]) -> dict[str, Any]:
+    """The same data without entries whose key is not a string: YAML reads ``1`` as a number, ``true`` as a boolean."""
     kept = dict(raw)
     for section in ("layouts", "pools"):
         entries = kept.get(section)
         if isinstance(entries, Mapping):
             odd = [key for key in entries if not isinstance(key, str)]
-            problems += [Problem(f"{section}.{key}", "is not read as a name by YAML; put it in quotes") for key in odd]
+            problems += [Finding(f"{section}.{key}", "YAML does not read this key as text; quote it") for key in odd]
             kept[section] = {key: value for key, value in entries.items() if isinstance(key, str)}
     return kept
 
 
-def _settings(raw: dict[str, Any], problems: list[Problem], secrets: frozenset[str]) -> Settings:
-    """What pydantic accepts; the entries it refuses are reported and left out, so that the rest can be looked at."""
+def _settings(raw: dict[str, Any], problems: list[Finding], secrets: frozenset[str]) -> Settings:
+    """What pydantic accepts. Entries that it refuses are reported and removed, so that the others are checked."""
     while True:
         try:
             return Settings.model_validate(raw)
@@ -125,7 +125,7 @@ def _settings(raw: dict[str, Any], problems: list[Problem], secrets: frozenset[s
 
 
 def _without(raw: dict[str, Any], error: ValidationError) -> dict[str, Any]:
-    """The same data without the entries that an error is in: one pool, one layout, one section."""
+    """The same data without the entries that have an error: a pool, a layout or a section."""
     kept = {key: dict(value) if isinstance(value, Mapping) else value for key, value in raw.items()}
     for details in error.errors():
         section, *inner = (str(part) for part in details["loc"])
@@ -136,61 +136,62 @@ def _without(raw: dict[str, Any], error: ValidationError) -> dict[str, Any]:
     return {"layouts": {}, "pools": {}, **kept}
 
 
-def _layouts(settings: Settings, problems: list[Problem]) -> dict[str, Layout]:
+def _layouts(settings: Settings, problems: list[Finding]) -> dict[str, Layout]:
     found: dict[str, Layout] = {}
     for name, data in settings.layouts.items():
         try:
             found[name] = Layout.parse(name, data)
         except InvalidLayout as exc:
-            problems += [Problem(f"layouts.{name}.{p.path}".rstrip("."), p.text) for p in exc.problems]
+            problems += [Finding(f"layouts.{name}.{p.path}".rstrip("."), p.text) for p in exc.problems]
         except MigError as exc:
-            problems.append(Problem(f"layouts.{name}.gpu", str(exc)))
+            problems.append(Finding(f"layouts.{name}.gpu", str(exc)))
     return found
 
 
-def _pools(settings: Settings, layouts: Mapping[str, Layout], problems: list[Problem]) -> tuple[FleetPool, ...]:
+def _pools(settings: Settings, layouts: Mapping[str, Layout], problems: list[Finding]) -> tuple[FleetPool, ...]:
     found: list[FleetPool] = []
     owner: dict[str, str] = {}
     for name, pool in settings.pools.items():
         try:
             gpus.find(pool.gpu)
         except MigError as exc:
-            problems.append(Problem(f"pools.{name}.gpu", str(exc)))
+            problems.append(Finding(f"pools.{name}.gpu", str(exc)))
             continue
         for node in pool.nodes or ():
             if node in owner:
-                problems.append(Problem(f"pools.{name}.nodes", f"node '{node}' is in pool '{owner[node]}' already"))
+                problems.append(Finding(f"pools.{name}.nodes", f"node '{node}' is already in pool '{owner[node]}'"))
             owner[node] = name
         if pool.layout in layouts:
             found.append(FleetPool(name, pool, layouts[pool.layout], pool.nodes or ()))
         elif pool.layout not in settings.layouts and not any(
             problem.path.startswith(f"layouts.{pool.layout}") for problem in problems
         ):
-            hint = did_you_mean(pool.layout, settings.layouts)
-            problems.append(Problem(f"pools.{name}.layout", f"there is no layout '{pool.layout}'; {hint}"))
+            suggestion = did_you_mean(pool.layout, settings.layouts)
+            problems.append(Finding(f"pools.{name}.layout", f"there is no layout '{pool.layout}'; {suggestion}"))
     return tuple(found)
 
 
-def _unused(layouts: Mapping[str, Layout], used: set[str], problems: list[Problem]) -> None:
-    """A layout that no pool uses yet stands in MIG Manager's file as well, so it must be possible, too."""
+def _check_unused(layouts: Mapping[str, Layout], used: set[str], problems: list[Finding]) -> None:
+    """MIG Manager's file also has the layouts that no pool uses, so they must be possible too."""
     for name, layout in layouts.items():
         for _, proof in layout.proofs() if name not in used else ():
             if proof.verdict is not Verdict.FEASIBLE:
-                text = f"{proof.verdict} on {layout.gpu}: {proof.reason}"
-                problems.append(Problem(f"layouts.{name}", text, proof.verdict is Verdict.UNPROVEN))
+                text = f"{proof.verdict} on {layout.gpu}: {explain(proof)}"
+                level = Level.UNPROVEN if proof.verdict is Verdict.UNPROVEN else Level.WRONG
+                problems.append(Finding(f"layouts.{name}", text, level=level))
 
 
-def _prices(settings: Settings, problems: list[Problem]) -> dict[str, float]:
-    """Prices by the catalog's name, however the stack file spells the GPU here and in its pools."""
+def _prices(settings: Settings, problems: list[Finding]) -> dict[str, float]:
+    """Prices by the catalog's name of the GPU model; the stack file may use any of its names."""
     found: dict[str, float] = {}
     for gpu, price in settings.prices.items():
         try:
             name = gpus.find(gpu).name
         except MigError as exc:
-            problems.append(Problem(f"prices.{gpu}", str(exc)))
+            problems.append(Finding(f"prices.{gpu}", str(exc)))
             continue
         if name in found:
-            problems.append(Problem(f"prices.{gpu}", f"is another name of {name}, which has a price already"))
+            problems.append(Finding(f"prices.{gpu}", f"is another name of {name}, which already has a price"))
         found[name] = price
     return found
 

@@ -1,53 +1,55 @@
-"""What only the cluster knows of the pools: the nodes that a selector means, and how far a rollout has come."""
+"""What only the cluster knows about the pools: the nodes that a selector matches, and the progress of a rollout."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.cluster.connection import ClusterArgs
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.model import gpus, labels
-from mig_fleet.observed.snapshot import Node, look
+from mig_fleet.model.finding import Finding
+from mig_fleet.observed.snapshot import Node, observe
 from mig_fleet.stack_file.fleet import Fleet, FleetPool
-from mig_fleet.stack_file.problems import InvalidSettings, Problem
+from mig_fleet.stack_file.problems import InvalidSettings
 
-NOBODY = "no node has these labels; see `kubectl get nodes --show-labels`"
+NO_NODE = "no node has these labels; see `kubectl get nodes --show-labels`"
 NO_DISCOVERY = (
-    f"no node has the label {labels.MODEL}: Node Feature Discovery writes it, and is not in this cluster yet; until "
-    "then select by a label that the nodes have already (docs/rollout.md, Nodes that join)"
+    f"no node has the label {labels.MODEL}: Node Feature Discovery writes it, but is not installed in this cluster "
+    "yet; until then select by labels that the nodes already have (docs/rollout.md, Nodes that join)"
 )
 
 
 def cluster_args(fleet: Fleet) -> ClusterArgs:
-    """Where the fleet's cluster is, as the components take it."""
-    where = fleet.settings.cluster
+    """The fleet's cluster in the form that the components take."""
+    settings = fleet.settings.cluster
     args: ClusterArgs = {}
-    if where.kubeconfig is not None:
-        args["kubeconfig"] = where.kubeconfig
-    if where.context is not None:
-        args["context"] = where.context
-    if where.on_unreachable != "fail":
-        args["on_unreachable"] = where.on_unreachable
+    if settings.kubeconfig is not None:
+        args["kubeconfig"] = settings.kubeconfig
+    if settings.context is not None:
+        args["context"] = settings.context
+    if settings.on_unreachable != "fail":
+        args["onUnreachable"] = settings.on_unreachable
     return args
 
 
-def joined(fleet: Fleet, source: str) -> Fleet:
+def resolve_nodes(fleet: Fleet, source: str) -> Fleet:
     """The fleet with the nodes of every selector and the progress of every bounded rollout.
 
-    Asks the cluster only where one of them is. Raises :class:`InvalidSettings` when the cluster does not answer, a
-    selector matches nothing, or a node has two pools.
+    Reads the cluster only if the fleet has one of them. Raises :class:`InvalidSettings` if the cluster does not answer,
+    a selector matches no node, or a node is in two pools.
     """
     if not any(pool.settings.selector or pool.settings.rollout.max_waves_per_update for pool in fleet.pools):
         return fleet
-    chosen = any(pool.settings.selector for pool in fleet.pools)
+    has_selector = any(pool.settings.selector for pool in fleet.pools)
+    args = cluster_args(fleet)
     try:
-        nodes = look(cluster_args(fleet), fleet.settings.probe.namespace).nodes.values()
-        rules = chosen and Cluster(cluster_args(fleet)).serves(labels.NODE_FEATURE_API, labels.NODE_FEATURE_RULE)
+        nodes = observe(args, fleet.settings.probe.namespace).nodes.values()
+        rules = has_selector and Cluster(args).serves(labels.NODE_FEATURE_API, labels.NODE_FEATURE_RULE)
     except ClusterError as exc:
         text = f"a selector or maxWavesPerUpdate needs to know the cluster's nodes: {exc}"
-        raise InvalidSettings(source, [Problem("pools", text)]) from None
+        raise InvalidSettings(source, [Finding("pools", text)]) from None
     pools = tuple(replace(pool, nodes=_members(pool, nodes), ready=_ready(pool, nodes)) for pool in fleet.pools)
-    problems = [*_empty(pools, rules), *_twice(pools)]
+    problems = [*_empty(pools, rules), *_in_two_pools(pools)]
     if problems:
         raise InvalidSettings(source, problems)
     return replace(fleet, pools=pools, serves_rules=rules)
@@ -56,26 +58,26 @@ def joined(fleet: Fleet, source: str) -> Fleet:
 def _members(pool: FleetPool, nodes: Iterable[Node]) -> tuple[str, ...]:
     if pool.settings.selector is None:
         return pool.nodes
-    wanted: Mapping[str, str] = pool.settings.selector.match_labels
-    return tuple(sorted(node.name for node in nodes if wanted.items() <= node.labels.items()))
+    match_labels = pool.settings.selector.match_labels
+    return tuple(sorted(node.name for node in nodes if match_labels.items() <= node.labels.items()))
 
 
 def _ready(pool: FleetPool, nodes: Iterable[Node]) -> frozenset[str]:
-    """The nodes that were verified with the pool's layout and still carry it."""
+    """The nodes that were verified with the pool's layout and still have its config."""
     config = pool.layout.config_name
     return frozenset(n.name for n in nodes if n.config == config == n.annotations.get(labels.VERIFIED_CONFIG))
 
 
-def _empty(pools: Iterable[FleetPool], rules: bool) -> list[Problem]:
-    """A selector without nodes is a slip of the pen, except where it waits for the label of our own standing rule."""
+def _empty(pools: Iterable[FleetPool], rules: bool) -> list[Finding]:
+    """A selector without nodes is a mistake, unless it selects the label that mig-fleet's NodeFeatureRule writes."""
     return [
-        Problem(f"pools.{pool.name}.selector", NOBODY if rules or not _asks_for_model(pool) else NO_DISCOVERY)
+        Finding(f"pools.{pool.name}.selector", NO_NODE if rules or not _selects_model(pool) else NO_DISCOVERY)
         for pool in pools
         if not pool.nodes and not (rules and _waits_for_rule(pool))
     ]
 
 
-def _asks_for_model(pool: FleetPool) -> bool:
+def _selects_model(pool: FleetPool) -> bool:
     return pool.settings.selector is not None and labels.MODEL in pool.settings.selector.match_labels
 
 
@@ -84,12 +86,12 @@ def _waits_for_rule(pool: FleetPool) -> bool:
     return selector is not None and selector.match_labels.get(labels.MODEL) == gpus.find(pool.settings.gpu).name
 
 
-def _twice(pools: Iterable[FleetPool]) -> list[Problem]:
+def _in_two_pools(pools: Iterable[FleetPool]) -> list[Finding]:
     owner: dict[str, str] = {}
     problems = []
     for pool in pools:
         for node in pool.nodes:
             if node in owner:
-                problems.append(Problem(f"pools.{pool.name}", f"node '{node}' is in pool '{owner[node]}' already"))
+                problems.append(Finding(f"pools.{pool.name}", f"node '{node}' is already in pool '{owner[node]}'"))
             owner.setdefault(node, pool.name)
     return problems

@@ -1,35 +1,23 @@
-"""All mistakes of a stack file, each at its path, with what was found and what would work."""
+"""All mistakes of a stack file, each with its path, the value that was found, and what would work."""
 
-import difflib
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mig_fleet.model.errors import shown
+from mig_fleet.model.finding import Finding
+from mig_fleet.model.short_repr import format_found
+from mig_fleet.model.suggestions import nearest_word
 
-UNSHOWN = "unshown"
-"""The type of an error about a value that may be a credential."""
-
-
-@dataclass(frozen=True, order=True)
-class Problem:
-    """One mistake: where the person typed it, and one sentence. ``unproven`` is one that no source settles."""
-
-    path: str
-    text: str
-    unproven: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.text}"
+HIDDEN = "hidden_value"
+"""The error type for a value that may be a credential; the message leaves the value out."""
 
 
 class InvalidSettings(ValueError):
-    """A stack file that cannot be used; ``problems`` holds every mistake found in it."""
+    """A stack file that cannot be used; ``problems`` lists every mistake in it, sorted by path."""
 
-    def __init__(self, source: str, problems: Iterable[Problem]) -> None:
+    def __init__(self, source: str, problems: Iterable[Finding]) -> None:
         self.source, self.problems = source, tuple(sorted(set(problems)))
         super().__init__(source, self.problems)
 
@@ -40,23 +28,20 @@ class InvalidSettings(ValueError):
 
 def from_pydantic(
     error: ValidationError, model: type[BaseModel], secrets: Container[str] = frozenset()
-) -> list[Problem]:
-    """Pydantic's findings in our words: the value found, unless its section is secret, and the nearest key where one is
-    unknown.
+) -> list[Finding]:
+    """The errors of pydantic as findings.
+
+    Each includes the value that was found, unless its section is in ``secrets``. An unknown key comes with the most
+    similar known key.
     """
-    return [_problem(details, model, secrets) for details in error.errors(include_url=False)]
-
-
-def as_found(value: object) -> str:
-    """`` (found 'x')``. What is wrong with an object as a whole is said by its keys, which stand in the file."""
-    return "" if isinstance(value, Mapping) else f" (found {shown(value)})"
+    return [_finding(details, model, secrets) for details in error.errors(include_url=False)]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``; did you mean 'layout'?`` or the list of what there is."""
+    """``did you mean 'layout'?``, or the list of known words if none is similar."""
     choices = sorted(known)
-    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'?" if near else f"there is {', '.join(choices) or 'none'}"
+    near = nearest_word(word, choices)
+    return f"did you mean '{near}'?" if near else f"known: {', '.join(choices) or 'none'}"
 
 
 def path_of(parts: Iterable[str | int]) -> str:
@@ -67,20 +52,21 @@ def path_of(parts: Iterable[str | int]) -> str:
     return text
 
 
-def _problem(details: ErrorDetails, model: type[BaseModel], secrets: Container[str]) -> Problem:
+def _finding(details: ErrorDetails, model: type[BaseModel], secrets: Container[str]) -> Finding:
     path = details["loc"]
     if details["type"] == "extra_forbidden":
         known = _keys_at(model, path[:-1])
-        return Problem(path_of(path), f"unknown key; {did_you_mean(str(path[-1]), known)}")
+        return Finding(path_of(path), f"unknown key; {did_you_mean(str(path[-1]), known)}")
     if details["type"] == "missing":
-        return Problem(path_of(path), "is missing")
-    text = details["msg"].removeprefix("Value error, ")
-    hidden = details["type"] == UNSHOWN or str(path[0]) in secrets
-    return Problem(path_of(path), f"{text[0].lower()}{text[1:]}{'' if hidden else as_found(details['input'])}")
+        return Finding(path_of(path), "is missing")
+    text = details["msg"].removeprefix("Value error, ").removeprefix("Input ").replace("should ", "must ")
+    hidden = details["type"] == HIDDEN or str(path[0]) in secrets
+    found = "" if hidden else format_found(details["input"])
+    return Finding(path_of(path), f"{text[0].lower()}{text[1:]}{found}")
 
 
 def _keys_at(model: type[BaseModel], path: Iterable[str | int]) -> list[str]:
-    """The keys that the object at a path may have."""
+    """The keys that the mapping at a path may have."""
     here: Any = model
     for part in path:
         by_alias = {field.alias or name: field.annotation for name, field in _fields(here).items()}

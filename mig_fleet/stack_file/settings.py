@@ -1,7 +1,7 @@
-"""What a stack file may say: frozen, closed, camelCase outside and snake_case inside.
+"""The settings of a stack file: frozen, closed, camelCase outside and snake_case inside.
 
-This is the only reader of `pulumi.Config`. The model of MIG is asked in the same breath, so that a broken stack file
-is told all its mistakes at once, those of spelling and those of slices.
+This is the only reader of `pulumi.Config`. :mod:`mig_fleet.stack_file.fleet` also checks the settings with the model of
+MIG, so that all mistakes in a stack file are reported together, each with its path.
 """
 
 from collections.abc import Mapping
@@ -11,101 +11,103 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from mig_fleet.documents import Document, DocumentError
+from mig_fleet.rollout.wave import DEFAULTS
 from mig_fleet.stack_file.scalars import (
     Duration,
     Interval,
     Labels,
+    LabelSelector,
     Namespace,
     NodeNames,
     Path,
-    Selection,
+    PositiveDuration,
     Share,
-    Span,
-    Wedged,
+    WedgedAfter,
 )
 
 PROJECT = "mig-fleet"
 
 
 class Closed(BaseModel):
-    """The base of every settings object."""
+    """The base of every settings object: unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
 class Cluster(Closed):
-    """Which cluster: a path and a context, never credentials."""
+    """How to reach the cluster: a kubeconfig path and a context, never credentials."""
 
     kubeconfig: Path | None = None
     context: str | None = None
     on_unreachable: Literal["fail", "warn"] = "fail"
-    """Whether a preview fails when the cluster does not answer, or goes on without having looked for drift. With a
-    selector or ``maxWavesPerUpdate`` it fails either way: nobody can say then who is in a pool, or who is done."""
+    """Whether a preview fails if the cluster does not answer, or continues without a drift check. With a selector or
+    ``maxWavesPerUpdate`` the preview always fails, because the members of a pool or the finished nodes are unknown."""
 
 
 class Operator(Closed):
     """NVIDIA's GPU Operator as a Helm chart."""
 
     managed: bool = Field(default=True, strict=True)
-    """``false`` where somebody else installs it; it must read our layout file, and nodes are cordoned for a change,
-    because its pods would not tolerate our taint."""
+    """``false`` if the operator is installed by other means. That operator must read mig-fleet's layout file. Nodes are
+    cordoned for a change, because its pods would not tolerate mig-fleet's taint."""
     namespace: Namespace = "gpu-operator"
     chart: str = "gpu-operator"
     version: str | None = None
     repository: str | None = "https://helm.ngc.nvidia.com/nvidia"
     values: dict[str, Any] = Field(default_factory=dict)
-    timeout: Duration = 600
+    timeout: PositiveDuration = 600
 
 
 STOCK_PYTHON = (
     "docker.io/library/python:3.13.14-slim@sha256:9662417aace5ae7b8e2609cce472b72a8958e134ba372808abe9cc1a0c0125e6"
 )
-"""The index of all platforms, amd64 and arm64 among them (docker-library/repo-info, commit 2986dca3,
+"""The image index of all platforms, including amd64 and arm64 (docker-library/repo-info, commit 2986dca3,
 ``repos/python/remote/3.13-slim-trixie.md``)."""
 
 
 class Probe(Closed):
-    """What runs on the GPU nodes to read NVML."""
+    """The DaemonSet that reads NVML on the GPU nodes."""
 
     namespace: Namespace = "mig-fleet"
-    """Of its own, so that what probes may write is nobody's configuration."""
+    """A namespace of its own, so that the ConfigMaps that probes may write are not the configuration of any
+    component."""
     image: str = STOCK_PYTHON
-    """Any stock Python from 3.11 on, by digest, so that it stays the image that was reviewed."""
+    """Any stock Python image, 3.11 or newer, pinned by digest, so that it remains the image that was reviewed."""
     runtime_class: str | None = "nvidia"
     interval: Interval = 15
 
 
 class Rollout(Closed):
-    """How nodes are changed."""
+    """How nodes are changed. The defaults of a wave are those of :class:`~mig_fleet.rollout.wave.Wave`."""
 
     canary: int = Field(default=0, ge=0, strict=True)
-    """So many nodes go first, in a wave of their own."""
+    """The number of nodes that change first, in a wave of their own."""
     max_unavailable: Share = "25%"
-    """The most nodes of the pool that are changed at the same time."""
+    """The maximum number of nodes of the pool that change at the same time."""
     max_waves_per_update: int | None = Field(default=None, ge=1, strict=True)
     """The rest of a pool's waves wait for the next update."""
-    soak: Span = 0
-    """How long a wave must stay as declared before its nodes are opened again and the next wave starts."""
-    on_user_pods: Literal["refuse", "wait", "evict"] = "refuse"
-    """What happens to pods that hold slices of a node that is to be cut anew."""
-    on_failure: Literal["halt", "rollback"] = "halt"
-    """A wave that fails stays closed, or goes back to the layout that was last verified on it."""
-    recovery: bool = Field(default=True, strict=True)
-    """Whether a node that went wrong may be helped: MIG Manager or the device plugin started over, at most once."""
-    wedged_after: Wedged = 1800
-    """How long MIG Manager may say `pending` before it counts as stuck."""
-    timeout: Duration = 3600
-    on_delete: Literal["retain", "disable", "restore"] = "retain"
+    soak: Duration = DEFAULTS["soak_seconds"]
+    """How long a wave must stay as declared before scheduling is restored on its nodes and the next wave starts."""
+    on_user_pods: Literal["refuse", "wait", "evict"] = DEFAULTS["on_user_pods"]
+    """What happens to GPU pods on a node that must be repartitioned."""
+    on_failure: Literal["halt", "rollback"] = DEFAULTS["on_failure"]
+    """A failed wave stays isolated, or is rolled back to the layout that was last verified on it."""
+    recovery: bool = Field(default=DEFAULTS["recovery"], strict=True)
+    """Whether MIG Manager or the device plugin of a failed node may be restarted, at most once."""
+    wedged_after: WedgedAfter = DEFAULTS["stuck_after_seconds"]
+    """How long MIG Manager may report `pending` before it counts as stuck."""
+    timeout: PositiveDuration = DEFAULTS["timeout_seconds"]
+    on_delete: Literal["retain", "disable", "restore"] = DEFAULTS["on_delete"]
 
 
 class Selector(Closed):
-    """Nodes by their labels, looked up at each preview and update."""
+    """Nodes by their labels, read from the cluster at each preview and update."""
 
-    match_labels: Selection
+    match_labels: LabelSelector
 
 
 class Pool(Closed):
-    """Nodes with one GPU model and one layout: named one by one, or chosen by their labels."""
+    """Nodes with one GPU model and one layout: listed by name, or selected by labels."""
 
     gpu: str
     gpus_per_node: int = Field(ge=1, le=64, strict=True)
@@ -115,14 +117,14 @@ class Pool(Closed):
     rollout: Rollout = Rollout()
 
     @model_validator(mode="after")
-    def _one_way_to_find_nodes(self) -> "Pool":
+    def _nodes_or_selector(self) -> "Pool":
         if (self.nodes is None) == (self.selector is None):
-            raise ValueError("should have either nodes or selector")
+            raise ValueError("must have either nodes or selector")
         return self
 
 
 class Monitoring(Closed):
-    """Generated from the layouts."""
+    """The dashboard and the alert rules that are generated from the layouts."""
 
     dashboard: bool = Field(default=True, strict=True)
     rules: Literal["prometheusRule", "configMap", "none"] = "configMap"
@@ -130,7 +132,7 @@ class Monitoring(Closed):
 
 
 class Settings(Closed):
-    """One stack file. The layouts stay as written here; `mig_fleet.stack_file.fleet` gives them their meaning."""
+    """One stack file. The layouts stay as they are written; `mig_fleet.stack_file.fleet` parses them."""
 
     cluster: Cluster = Cluster()
     operator: Operator = Operator()
@@ -146,14 +148,14 @@ def raw_from_document(document: Document) -> dict[str, Any]:
     """A stack file's settings as plain data; raises :class:`DocumentError`."""
     config = document.data.get("config") if isinstance(document.data, Mapping) else None
     if not isinstance(config, Mapping):
-        why = "has no `config:` section; see stacks/Pulumi.local.yaml for one that works"
+        why = "has no `config:` section; see stacks/Pulumi.local.yaml for an example"
         raise DocumentError(document.name, why)
     prefix = f"{PROJECT}:"
     return {key.removeprefix(prefix): value for key, value in config.items() if str(key).startswith(prefix)}
 
 
 def raw_from_pulumi() -> dict[str, Any]:
-    """The running program's settings as plain data; one that is no JSON, so of no section of ours, as its text."""
+    """The running program's settings as plain data. A value that is not JSON stays text; no valid section is text."""
     import pulumi
 
     config = pulumi.Config(PROJECT)
@@ -168,7 +170,9 @@ def raw_from_pulumi() -> dict[str, Any]:
 
 
 def secret_sections() -> frozenset[str]:
-    """The sections of the running program in which anything was set with ``--secret``; Pulumi does not say what."""
+    """The sections of the running program with a value that was set with ``--secret``; Pulumi does not tell which
+    value.
+    """
     from pulumi.runtime.config import is_config_secret
 
     return frozenset(name for name in _names() if is_config_secret(f"{PROJECT}:{name}"))

@@ -1,4 +1,4 @@
-"""What a fleet offers and costs, in plain data: for the stack's outputs and for the command line."""
+"""The capacity and cost of a fleet as plain data, for the stack's outputs and the command line."""
 
 from collections import Counter
 from dataclasses import replace
@@ -10,12 +10,12 @@ from mig_fleet.stack_file.fleet import Fleet, FleetPool
 
 
 def of_named_nodes(fleet: Fleet) -> Fleet:
-    """Without the pools whose nodes a selector finds: before the cluster was asked, nothing counts them."""
+    """Without the pools that have a selector: their number of nodes is unknown until the cluster is read."""
     return replace(fleet, pools=tuple(pool for pool in fleet.pools if pool.settings.selector is None))
 
 
 def of_one_node(pool: FleetPool, fleet: Fleet) -> Fleet:
-    """What each node of a pool adds to the fleet, however many a selector finds."""
+    """A fleet with one node of the pool, for capacity and cost per node."""
     return replace(fleet, pools=(replace(pool, nodes=("each",)),))
 
 
@@ -29,7 +29,7 @@ def capacity(fleet: Fleet) -> dict[str, int]:
 
 
 def cost(fleet: Fleet) -> dict[str, Any]:
-    """USD per hour: of each pool with a known price, and of one slice of each profile in it."""
+    """USD per hour: for each pool whose GPU model has a price, and for one slice of each of its profiles."""
     pools = {pool.name: _pool_cost(pool, fleet) for pool in fleet.pools if _price(pool, fleet) is not None}
     return {"perHourUsd": round(sum(p["perHourUsd"] for p in pools.values()), 2), "pools": pools} if pools else {}
 
@@ -46,7 +46,7 @@ def _price(pool: FleetPool, fleet: Fleet) -> float | None:
 def _pool_cost(pool: FleetPool, fleet: Fleet) -> dict[str, Any]:
     price = _price(pool, fleet) or 0.0
     gpus = pool.settings.gpus_per_node * len(pool.nodes)
-    # A slice's share depends on what else is on its GPU, so where GPUs are cut differently this is the mean.
+    # A slice's share depends on the other slices of its GPU, so with differently partitioned GPUs this is the mean.
     slices_of: Counter[str] = Counter()
     shares_of: dict[str, float] = {}
     for profiles in pool.layout.per_gpu(pool.settings.gpus_per_node):

@@ -1,12 +1,13 @@
-"""How a machine gets the engine, the provider and the control plane; it knows nothing of GPUs.
+"""Finds, downloads or builds the Pulumi engine, its Kubernetes provider and a control plane; knows nothing of GPUs.
 
-    found = mig_fleet.toolchain.ensure()                       # every tool, downloaded or built where it must be
+    found = mig_fleet.toolchain.ensure()                       # every tool; downloads or builds missing ones
     work = mig_fleet.toolchain.workspace(project, found)       # <project>/.mig-fleet: binaries, plugins, state
     subprocess.run([work.pulumi, "preview"], env=work.environment())
 
-`mig-fleet toolchain` shows the same as a table. What is pinned, and from where it comes, stands in ``pins.toml``.
+`mig-fleet toolchain` shows the same as a table. ``pins.toml`` has the pinned versions and their sources.
 """
 
+from mig_fleet.toolchain.environment import Environment
 from mig_fleet.toolchain.errors import (
     BadOverride,
     BuildFailed,
@@ -16,10 +17,9 @@ from mig_fleet.toolchain.errors import (
     ToolsMissing,
     UnknownFamily,
 )
-from mig_fleet.toolchain.find import Found, Place, Tool, ensure, look
+from mig_fleet.toolchain.find import Place, SearchResult, Tool, ensure, locate
 from mig_fleet.toolchain.pins import Family, default, family
-from mig_fleet.toolchain.progress import Progress, Step, silent
-from mig_fleet.toolchain.surroundings import Surroundings
+from mig_fleet.toolchain.progress import Progress, Step, no_progress
 from mig_fleet.toolchain.workspace import Workspace, workspace
 
 __all__ = [
@@ -27,12 +27,12 @@ __all__ = [
     "BuildFailed",
     "CannotBuild",
     "DownloadFailed",
+    "Environment",
     "Family",
-    "Found",
     "Place",
     "Progress",
+    "SearchResult",
     "Step",
-    "Surroundings",
     "Tool",
     "ToolchainError",
     "ToolsMissing",
@@ -41,7 +41,7 @@ __all__ = [
     "default",
     "ensure",
     "family",
-    "look",
-    "silent",
+    "locate",
+    "no_progress",
     "workspace",
 ]

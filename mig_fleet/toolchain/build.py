@@ -1,7 +1,7 @@
-"""Building a family with Go, out of the committed go.mod and go.sum and the module proxy.
+"""Builds a family of tools with Go, from the committed go.mod and go.sum and the module proxy.
 
-The committed sums make the checksum database unnecessary, ``-mod=readonly`` keeps them as they are, and
-``GOTOOLCHAIN=local`` stops Go from fetching another Go. Everything else (proxy, caches) is the user's own Go setting.
+The committed sums replace the checksum database, ``-mod=readonly`` keeps Go from changing them, and
+``GOTOOLCHAIN=local`` keeps it from downloading another Go. The user's Go settings decide on the proxy and the caches.
 """
 
 import os
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from mig_fleet.toolchain import pins, versions
+from mig_fleet.toolchain.environment import Environment
 from mig_fleet.toolchain.errors import BuildFailed, CannotBuild
 from mig_fleet.toolchain.pins import Family
-from mig_fleet.toolchain.surroundings import Surroundings
 
 _SETTINGS: Final = {
     "GOFLAGS": "-mod=readonly -buildvcs=false",
@@ -24,9 +24,9 @@ _SETTINGS: Final = {
 }
 _LAST_LINES: Final = 12
 
-# A build must not outlive us, not even when we are killed and can do nothing about it: a watcher holds the other end of
-# our pipe, and its closing takes the whole group of processes.
-_TIED_TO_US: Final = (
+# A build must end with this process, even if that is killed: a shell reads the other end of a pipe, and kills its whole
+# process group at the end of the file.
+_END_WITH_PARENT: Final = (
     "/bin/sh",
     "-c",
     'exec 3<&0; { cat <&3 >/dev/null; kill -KILL 0; } & "$@" 3<&- </dev/null',
@@ -36,41 +36,41 @@ _TIED_TO_US: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """A Go that is new enough."""
+    """A Go command that is new enough."""
 
     path: Path
     version: str
 
     @classmethod
-    def found(cls, around: Surroundings) -> "Go":
-        """Raises :class:`CannotBuild` when there is none, or only an older one."""
-        path = around.go
+    def require(cls, environment: Environment) -> "Go":
+        """Raises :class:`CannotBuild` if there is no Go, or only an older one."""
+        path = environment.go
         if path is None:
             raise CannotBuild("no Go on PATH")
         try:
             answer = subprocess.run(
                 [path, "env", "GOVERSION"],
-                env={**around.variables, **_SETTINGS},
+                env={**environment.variables, **_SETTINGS},
                 capture_output=True,
                 text=True,
                 timeout=30,
                 check=True,
             )
         except (OSError, subprocess.SubprocessError):
-            raise CannotBuild(f"{path} does not run") from None
+            raise CannotBuild(f"{path} cannot be run") from None
         version, needed = versions.numbers(answer.stdout), versions.numbers(pins.go_needed())
         assert needed
         if version is None or version < needed:
             raise CannotBuild(f"{path} is {answer.stdout.strip()}, the modules need Go {pins.go_needed()}")
         return cls(path, versions.dotted(version))
 
-    def build(self, family: Family, into: Path, log: Path, around: Surroundings) -> None:
+    def build(self, family: Family, into: Path, log: Path, environment: Environment) -> None:
         """Builds the family's tools into a folder. Go's output goes to ``log``.
 
-        Interrupted, it takes Go and its compilers along. Raises :class:`BuildFailed`.
+        An interrupt also ends Go and its compilers. Raises :class:`BuildFailed`.
         """
         recipe = family.recipe
-        # One package becomes the file it is asked to be (etcd's would be called "server"), several go into a folder.
+        # Go names the file after the package ("server" for etcd), so one package gets the tool's name as output file.
         target = into / family.tools[0] if len(recipe.packages) == 1 else into
         command = [
             str(self.path),
@@ -82,9 +82,9 @@ class Go:
         ]
         with log.open("w") as output:
             go = subprocess.Popen(
-                [*_TIED_TO_US, *command],
+                [*_END_WITH_PARENT, *command],
                 cwd=recipe.folder,
-                env={**around.variables, **_SETTINGS, "CGO_ENABLED": "1" if recipe.cgo else "0"},
+                env={**environment.variables, **_SETTINGS, "CGO_ENABLED": "1" if recipe.cgo else "0"},
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -101,7 +101,7 @@ class Go:
 
 
 def _end(go: "subprocess.Popen[bytes]") -> None:
-    """On an interrupt the whole group of processes goes; after a normal end only the watcher is left to go."""
+    """Kills the process group after an interrupt; after a normal end only closes the pipe, which ends the shell."""
     if go.poll() is None:
         os.killpg(go.pid, signal.SIGKILL)
     assert go.stdin is not None

@@ -1,8 +1,8 @@
 """The cache of tools: ``<cache>/<family>/<version>-<os>-<arch>[-<fingerprint>]/``.
 
-A folder is there completely or not at all: it is filled under another name and renamed. What was built carries the
-recipe's fingerprint, so that a changed go.sum builds anew; what was downloaded is named by its version alone.
-One process at a time fills a family's folder. POSIX only (``flock``), as are the tools.
+A folder is complete or absent: it is filled under a temporary name and renamed. The fingerprint of the recipe is part
+of the name after a build, so that a changed go.sum causes a new one; a download is named by its version only.
+One process at a time fills a family's folder. POSIX only (``flock``), as the tools are.
 """
 
 import fcntl
@@ -19,12 +19,12 @@ from typing import Final
 from mig_fleet.toolchain.pins import Family, Machine
 
 _UNFINISHED: Final = ".unfinished-"
-_LOOK_AGAIN_SECONDS: Final = 0.2
+_POLL_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """Where one family lies in the cache."""
+class CacheEntry:
+    """The folders of one family in the cache."""
 
     family: Family
     root: Path
@@ -45,38 +45,38 @@ class Shelf:
     def log(self) -> Path:
         return self.folder / f"{self.built.name}.log"
 
-    def holds(self) -> Path | None:
-        """The folder with all of the family's tools, a downloaded one before a built one."""
+    def complete(self) -> Path | None:
+        """The folder that has all tools of the family, the downloaded one first; None if neither has."""
         for folder in (self.downloaded, self.built):
             if all(os.access(folder / tool, os.X_OK) for tool in self.family.tools):
                 return folder
         return None
 
     @contextmanager
-    def filling(self, folder: Path) -> Iterator[Path]:
-        """An empty folder to fill; it becomes ``folder`` when the block ends well and vanishes when it does not."""
+    def fill(self, folder: Path) -> Iterator[Path]:
+        """A temporary folder. It replaces ``folder`` if the block succeeds, and is deleted if it raises."""
         unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.folder))
         try:
             yield unfinished
             unfinished.chmod(0o755)
-            shutil.rmtree(folder, ignore_errors=True)  # there only if somebody took files out of it
+            shutil.rmtree(folder, ignore_errors=True)  # exists only if a tool was deleted from it
             unfinished.rename(folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 
     @contextmanager
-    def alone(self, waiting: Callable[[int], AbstractContextManager[object]]) -> Iterator[None]:
-        """Keeps other processes from filling this family; ``waiting`` is told the process that is doing so now.
+    def lock(self, waiting: Callable[[int], AbstractContextManager[object]]) -> Iterator[None]:
+        """Keeps other processes from filling this family. ``waiting`` gets the ID of the process that has the lock.
 
-        The kernel drops the lock with its holder, so nothing stale can block. Leftovers of a holder that was killed are
-        swept away here.
+        The kernel releases the lock when its process ends, so a stale lock cannot block. Temporary folders of a process
+        that was killed are deleted here.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ".lock").open("a+") as lock:
             if not _locked(lock.fileno()):
-                with waiting(_holder(self.folder / ".lock")):
+                with waiting(_lock_owner(self.folder / ".lock")):
                     while not _locked(lock.fileno()):
-                        time.sleep(_LOOK_AGAIN_SECONDS)
+                        time.sleep(_POLL_SECONDS)
             lock.truncate(0)
             lock.write(f"{os.getpid()}\n")
             lock.flush()
@@ -93,7 +93,7 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def _holder(lock: Path) -> int:
-    """The process that wrote itself into the lock; 0 in the instant before it has."""
+def _lock_owner(lock: Path) -> int:
+    """The ID of the process that has the lock; 0 until it has written it."""
     text = lock.read_text().strip()
     return int(text) if text.isdigit() else 0

@@ -1,7 +1,7 @@
-"""HTTP that gives up early: three seconds to connect, name look-up included, five without a byte.
+"""HTTP with short timeouts: 3 seconds to connect, including the name resolution, and 5 seconds without a byte.
 
-``urllib`` knows one timeout for everything and none for name look-ups; behind a firewall that drops packets either
-would turn "no network" into minutes. Proxies and redirects are urllib's, as everywhere.
+``urllib`` has one timeout for all steps and none for the name resolution. Behind a firewall that drops packets, either
+takes minutes to fail. Proxies and redirects are handled by urllib.
 """
 
 import http.client
@@ -40,30 +40,30 @@ class _Safe(urllib.request.HTTPSHandler):
         return self.do_open(_SafeConnection, req)
 
 
-def impatient() -> urllib.request.OpenerDirector:
-    """An opener whose every request fails within seconds when nobody answers.
+def opener_with_timeouts() -> urllib.request.OpenerDirector:
+    """An opener whose requests fail within seconds if the server does not answer.
 
-    It raises what urllib raises: ``HTTPError`` for an answer that is no success, ``URLError`` or ``TimeoutError`` for
-    none.
+    It raises what urllib raises: ``HTTPError`` for an HTTP error status, ``URLError`` or ``TimeoutError`` without an
+    answer.
     """
     return urllib.request.build_opener(_Plain, _Safe)
 
 
 def _resolve(host: str, port: int) -> None:
-    """Looks the name up within the time to connect; the resolver's own patience would be ten seconds and more."""
-    answer: list[OSError | None] = []
+    """Resolves the name within ``CONNECT_SECONDS``; the resolver's own timeout is ten seconds or more."""
+    results: list[OSError | None] = []
 
-    def ask() -> None:
+    def resolve() -> None:
         try:
             socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            answer.append(None)
+            results.append(None)
         except OSError as problem:
-            answer.append(problem)
+            results.append(problem)
 
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(CONNECT_SECONDS)
-    if not answer:
-        raise TimeoutError(f"no answer for the name {host}")
-    if answer[0] is not None:
-        raise answer[0]
+    resolver = threading.Thread(target=resolve, daemon=True)
+    resolver.start()
+    resolver.join(CONNECT_SECONDS)
+    if not results:
+        raise TimeoutError(f"the name {host} was not resolved in time")
+    if results[0] is not None:
+        raise results[0]

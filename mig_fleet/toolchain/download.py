@@ -1,9 +1,9 @@
-"""Official binaries, each verified against its publisher's own SHA-256 list.
+"""Downloads official binaries and verifies each with its publisher's SHA-256 list.
 
-The list is fetched first and nothing that fails it is kept. It comes from the same publisher over the same TLS, so it
-guards against a broken or mixed-up transfer; it is no signature. Kubernetes publishes ``<binary>.sha256`` beside each
-binary, etcd ``SHA256SUMS`` and Pulumi ``pulumi-<version>-checksums.txt`` with each release. The Kubernetes provider's
-list has the default name of its release tool (goreleaser), which its release configuration does not change.
+The list is downloaded first, and a file that does not match is not kept. It comes from the same publisher over the same
+TLS, so it detects a broken or mixed-up transfer; it is not a signature. Kubernetes publishes ``<binary>.sha256`` beside
+each binary, etcd ``SHA256SUMS`` and Pulumi ``pulumi-<version>-checksums.txt`` with each release. The list of the
+Kubernetes provider has the default name of its release tool (goreleaser); its release configuration sets no other.
 """
 
 import hashlib
@@ -22,21 +22,21 @@ from mig_fleet.toolchain.pins import Artifact, Family
 
 _CHUNK: Final = 1 << 20
 _LIST_LIMIT: Final = 1 << 20
-"""A list of checksums is a few kB; more than this is an error page or worse."""
+"""In bytes. A list of checksums has a few kB; a larger answer is something else."""
 
 
 class Downloads:
-    """The network for the length of one search. A host that did not answer once is not asked again."""
+    """The downloads of one search. A host that did not answer is not tried again."""
 
     def __init__(self, mirror: str | None = None) -> None:
         self._mirror = mirror.rstrip("/") if mirror else None
-        self._open = connection.impatient().open
-        self._silent: dict[str, str] = {}
+        self._open = connection.opener_with_timeouts().open
+        self._unreachable: dict[str, str] = {}
 
     def get(self, family: Family, into: Path) -> None:
-        """Puts the family's tools (and the companions that their archive has) into a folder.
+        """Downloads the family's tools, and the companions in their archive, into a folder.
 
-        Raises :class:`DownloadFailed` with the reason.
+        Raises :class:`DownloadFailed`.
         """
         if not family.artifacts:
             raise DownloadFailed("the publisher has no archive for this machine")
@@ -46,18 +46,18 @@ class Downloads:
     def _get(self, artifact: Artifact, into: Path) -> None:
         name = PurePosixPath(urllib.parse.urlsplit(artifact.url).path).name
         with tempfile.TemporaryDirectory(dir=into) as scratch:
-            wanted = expected(self._text(artifact.sums), name)
-            if wanted is None:
+            sha256 = expected_sha256(self._text(artifact.sums), name)
+            if sha256 is None:
                 raise DownloadFailed(f"{self._at(artifact.sums)} has no SHA-256 for {name}")
             file = Path(scratch) / name
             found = self._save(artifact.url, file)
-            if found != wanted:
-                raise DownloadFailed(f"{name} has SHA-256 {found[:12]}…, its publisher says {wanted[:12]}…")
+            if found != sha256:
+                raise DownloadFailed(f"{name} has SHA-256 {found[:12]}…, its publisher lists {sha256[:12]}…")
             if name.endswith(".tar.gz"):
                 unpack(file, into, artifact)
             else:
                 file.chmod(0o755)
-                file.rename(into / artifact.brings[0])
+                file.rename(into / artifact.files[0])
 
     def _text(self, url: str) -> str:
         with tempfile.NamedTemporaryFile() as file:
@@ -65,39 +65,39 @@ class Downloads:
             return Path(file.name).read_text(errors="replace")
 
     def _save(self, url: str, to: Path, limit: int | None = None) -> str:
-        """Writes what a URL answers and returns its SHA-256."""
+        """Writes the content of a URL to a file and returns its SHA-256."""
         url = self._at(url)
         host = urllib.parse.urlsplit(url).netloc
-        if host in self._silent:
-            raise DownloadFailed(self._silent[host])
+        if host in self._unreachable:
+            raise DownloadFailed(self._unreachable[host])
         digest, size = hashlib.sha256(), 0
         try:
             with self._open(url) as answer, to.open("wb") as file:
-                announced = answer.headers.get("Content-Length")
+                length = answer.headers.get("Content-Length")
                 while chunk := answer.read(_CHUNK):
                     size += file.write(chunk)
                     digest.update(chunk)
                     if limit is not None and size > limit:
-                        raise DownloadFailed(f"{url} is larger than {limit} bytes, which no checksum list is")
+                        raise DownloadFailed(f"{url} is larger than {limit} bytes, too large for a checksum list")
         except urllib.error.HTTPError as refusal:
-            raise DownloadFailed(f"{url} answers {refusal.code} {refusal.reason}") from None
+            raise DownloadFailed(f"{url} returns {refusal.code} {refusal.reason}") from None
         except (OSError, http.client.HTTPException) as problem:  # URLError and TimeoutError are OSErrors
             if size:
-                raise DownloadFailed(f"{url} broke off after {size} bytes ({_reason(problem)})") from None
-            self._silent[host] = f"{host} cannot be reached ({_reason(problem)})"
-            raise DownloadFailed(self._silent[host]) from None
-        if announced is not None and size < int(announced):
-            raise DownloadFailed(f"{url} broke off after {size} of {announced} bytes")
+                raise DownloadFailed(f"{url} was interrupted after {size} bytes ({_reason(problem)})") from None
+            self._unreachable[host] = f"{host} cannot be reached ({_reason(problem)})"
+            raise DownloadFailed(self._unreachable[host]) from None
+        if length is not None and size < int(length):
+            raise DownloadFailed(f"{url} was interrupted after {size} of {length} bytes")
         return digest.hexdigest()
 
     def _at(self, url: str) -> str:
         return url if self._mirror is None else f"{self._mirror}/{url.removeprefix('https://')}"
 
 
-def expected(sums: str, name: str) -> str | None:
-    """The SHA-256 of a file in a publisher's list: lines of ``<hex>  <name>``, or one bare ``<hex>``.
+def expected_sha256(sums: str, name: str) -> str | None:
+    """The SHA-256 of a file in a publisher's list: lines of ``<hex>  <name>``, or a single ``<hex>``.
 
-    >>> expected("ab12  a.tar.gz\\ncd34 *b.tar.gz\\n", "b.tar.gz")
+    >>> expected_sha256("ab12  a.tar.gz\\ncd34 *b.tar.gz\\n", "b.tar.gz")
     'cd34'
     """
     lines = [line.split() for line in sums.splitlines() if line.strip()]
@@ -107,24 +107,25 @@ def expected(sums: str, name: str) -> str | None:
 
 
 def unpack(archive: Path, into: Path, artifact: Artifact) -> None:
-    """Takes the files we want out of an archive, wherever in it they lie, and nothing else.
+    """Extracts the artifact's files and companions from any folder of an archive.
 
-    Only plain files are taken, under their bare names, so no entry can write elsewhere.
+    Only plain files are extracted, and without their folders, so that no entry can write elsewhere.
+    Raises :class:`DownloadFailed`.
     """
-    wanted = {*artifact.brings, *artifact.companions}
+    names = {*artifact.files, *artifact.companions}
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
                 name = PurePosixPath(member.name).name
-                content = tar.extractfile(member) if member.isfile() and name in wanted else None
+                content = tar.extractfile(member) if member.isfile() and name in names else None
                 if content is not None:
                     with content, (into / name).open("wb") as file:
                         shutil.copyfileobj(content, file, _CHUNK)
                     (into / name).chmod(0o755)
     except (tarfile.TarError, EOFError, OSError) as problem:
         raise DownloadFailed(f"{archive.name} cannot be unpacked ({problem})") from None
-    if absent := [name for name in artifact.brings if not (into / name).exists()]:
-        raise DownloadFailed(f"{archive.name} does not hold {', '.join(absent)}")
+    if absent := [name for name in artifact.files if not (into / name).exists()]:
+        raise DownloadFailed(f"{archive.name} does not have {', '.join(absent)}")
 
 
 def _reason(problem: Exception) -> str:

@@ -1,12 +1,12 @@
-"""What can go wrong on the way to a tool, each error with the way out.
+"""The errors of the toolchain. Each message has the remedy.
 
 ToolchainError
 ├── UnknownFamily    a family name that pins.toml does not have
-├── BadOverride      an environment variable of ours names something that cannot be run
-├── DownloadFailed   the publisher cannot be reached, answers no, or sends something else than it announced
+├── BadOverride      one of our environment variables names a file that cannot be run
+├── DownloadFailed   the publisher does not answer, returns an error, or sends a file that does not match its checksum
 ├── CannotBuild      no Go, or one that is too old
-├── BuildFailed      Go said no; carries its last lines and the log
-└── ToolsMissing     nothing served; says every place that was tried and the two ways to get the tools
+├── BuildFailed      Go failed; has its last lines and the path of the log
+└── ToolsMissing     no place has the tools; lists every place and the two ways to get them
 """
 
 import difflib
@@ -15,31 +15,32 @@ from pathlib import Path
 
 
 class ToolchainError(Exception):
-    """Something about the tools that a person has to know; the message stands alone, without a traceback."""
+    """A message for the user, to be printed without a traceback."""
 
 
 class UnknownFamily(ToolchainError):
-    """A name that is no family of tools."""
+    """There is no family of tools with this name."""
 
     def __init__(self, name: str, known: Collection[str]) -> None:
+        # Not mig_fleet.model.suggestions: the toolchain runs before anything else and imports nothing of this package.
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean '{close[0]}'? " if close else ""
-        super().__init__(f"unknown tool family '{name}'; {hint}(there are {', '.join(known)})")
+        super().__init__(f"unknown tool family '{name}'; {hint}(families: {', '.join(known)})")
 
 
 class BadOverride(ToolchainError):
-    """An explicit wish that cannot be fulfilled: better to say so than to take another file silently."""
+    """The file that a user named for a tool cannot be used; another file is not used instead."""
 
     def __init__(self, variable: str, path: Path, problem: str) -> None:
-        super().__init__(f"{variable}={path}: {problem}; let it name an executable file, or unset it")
+        super().__init__(f"{variable}={path}: {problem}; name an executable file, or unset it")
 
 
 class DownloadFailed(ToolchainError):
-    """Carries the reason in a few words; the finder moves on to the build."""
+    """The reason in a few words; the search continues with a build."""
 
 
 class CannotBuild(ToolchainError):
-    """There is no Go that could build; the message says what was found."""
+    """There is no suitable Go; the message names the one that was found."""
 
 
 class BuildFailed(ToolchainError):
@@ -51,7 +52,7 @@ class BuildFailed(ToolchainError):
 
 
 class ToolsMissing(ToolchainError):
-    """No place served; ``why`` maps each missing tool to what was tried."""
+    """``why`` maps each missing tool to the reasons, one for each place."""
 
     def __init__(self, why: dict[str, tuple[str, ...]], go: str) -> None:
         self.why = why
@@ -59,9 +60,9 @@ class ToolsMissing(ToolchainError):
         super().__init__(
             f"{len(why)} tool(s) are missing:\n{tried}\n"
             "Two ways to get them:\n"
-            "  1. let them be downloaded: `mig-fleet toolchain` where github.com and dl.k8s.io can be reached\n"
-            "     (MIG_FLEET_MIRROR=URL takes them from a mirror laid out as URL/github.com/..., URL/dl.k8s.io/...);\n"
-            f"  2. let them be built: install Go {go} or newer (https://go.dev/dl), then `mig-fleet toolchain` builds\n"
-            "     them from the Go module proxy, about 21 minutes once on two cores.\n"
-            "A tool that is on this machine already can be named: MIG_FLEET_PULUMI=/path/to/pulumi, and so for each."
+            "  1. Download: run `mig-fleet toolchain` on a machine that reaches github.com and dl.k8s.io\n"
+            "     (or set MIG_FLEET_MIRROR=URL to a mirror with URL/github.com/... and URL/dl.k8s.io/...).\n"
+            f"  2. Build: install Go {go} or newer (https://go.dev/dl), then run `mig-fleet toolchain`. It builds\n"
+            "     them from the Go module proxy, about 21 minutes on two cores, once.\n"
+            "To use a tool that this machine has, set its variable, for example MIG_FLEET_PULUMI=/path/to/pulumi."
         )

@@ -1,4 +1,4 @@
-"""What ``pins.toml`` says, as values: families of tools, their versions, their publishers, their recipes."""
+"""The contents of ``pins.toml`` as values: families of tools with their versions, publishers and build recipes."""
 
 import hashlib
 import platform
@@ -16,7 +16,7 @@ HERE: Final = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """An operating system and a processor, in Go's words."""
+    """An operating system and a processor, with Go's names."""
 
     os: str
     arch: str
@@ -32,20 +32,20 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One file of a publisher: where it is, where its SHA-256 is, and which files it brings.
+    """One download: its URL, the URL of its SHA-256 list, and the files to take from it.
 
-    An archive (``.tar.gz``) brings the files named in ``brings``, wherever in it they lie; a bare binary brings itself.
+    ``files`` are names in any folder of an archive (``.tar.gz``), or the one name for a single binary.
     """
 
     url: str
     sums: str
-    brings: tuple[str, ...]
+    files: tuple[str, ...]
     companions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How Go builds a family from the module proxy; ``folder`` holds the committed go.mod and go.sum."""
+    """How Go builds a family from the module proxy. ``folder`` has the committed go.mod and go.sum."""
 
     folder: Path
     packages: tuple[str, ...]
@@ -55,7 +55,7 @@ class Recipe:
 
     @property
     def fingerprint(self) -> str:
-        """Names what is built: it changes with any module, any flag and any source file of ours."""
+        """Twelve hex digits that change with any module, any flag and any source file of ours."""
         digest = hashlib.sha256(repr((self.packages, self.flags, self.cgo)).encode())
         for file in (self.folder / "go.mod", self.folder / "go.sum", *sorted(self.folder.rglob("*.go"))):
             digest.update(file.read_bytes())
@@ -72,10 +72,11 @@ class Family:
     tools: tuple[str, ...]
     at_least: tuple[int, int, int]
     below: tuple[int, int, int]
-    ask: tuple[str, ...] | str
+    version_command: tuple[str, ...] | str
+    """The arguments that print the version, or ``plugin``: see :func:`versions.reported`."""
     recipe: Recipe
     artifacts: tuple[Artifact, ...]
-    """Empty where the publisher has nothing for this machine."""
+    """Empty if the publisher has no binaries for this machine."""
     on_demand: bool = False
 
     def fits(self, version: tuple[int, int, int]) -> bool:
@@ -98,19 +99,19 @@ def family(name: str) -> Family:
 
 
 def default() -> tuple[Family, ...]:
-    """What the product needs; the others are built when asked for by name."""
+    """The families that the product needs; the others are built on demand."""
     return tuple(family for family in families().values() if not family.on_demand)
 
 
 @cache
 def go_needed() -> str:
-    """The oldest Go that builds the modules, as `1.26.0`."""
+    """The oldest Go that builds the modules, such as ``1.26.0``."""
     return str(tomllib.loads((HERE / "pins.toml").read_text())["go"])
 
 
 def _family(name: str, pin: dict[str, Any], machine: Machine) -> Family:
     numbers = _version(pin["version"])
-    words = {"version": pin["version"], "major": str(numbers[0]), "minor": str(numbers[1])}
+    values = {"version": pin["version"], "major": str(numbers[0]), "minor": str(numbers[1])}
     tools = tuple(pin["tools"])
     return Family(
         name=name,
@@ -119,21 +120,21 @@ def _family(name: str, pin: dict[str, Any], machine: Machine) -> Family:
         tools=tools,
         at_least=_version(pin["fits"][0]),
         below=_version(pin["fits"][1] + ".0"),
-        ask=pin["ask"] if isinstance(pin["ask"], str) else tuple(pin["ask"]),
-        recipe=_recipe(pin["build"], words),
-        artifacts=_artifacts(pin["download"], tools, words, machine) if "download" in pin else (),
+        version_command=pin["ask"] if isinstance(pin["ask"], str) else tuple(pin["ask"]),
+        recipe=_recipe(pin["build"], values),
+        artifacts=_artifacts(pin["download"], tools, values, machine) if "download" in pin else (),
         on_demand=pin.get("on_demand", False),
     )
 
 
 def _version(text: str) -> tuple[int, int, int]:
     numbers = versions.numbers(text)
-    assert numbers, f"pins.toml: {text!r} is no version; this is a bug"
+    assert numbers, f"pins.toml: {text!r} is not a version; this is a bug"
     return numbers
 
 
-def _recipe(build: dict[str, Any], words: dict[str, str]) -> Recipe:
-    link = ["-s", "-w", *(f"-X {name}={value.format(**words)}" for name, value in build.get("set", {}).items())]
+def _recipe(build: dict[str, Any], values: dict[str, str]) -> Recipe:
+    link = ["-s", "-w", *(f"-X {name}={value.format(**values)}" for name, value in build.get("set", {}).items())]
     tags = ["-tags", ",".join(build["tags"])] if "tags" in build else []
     return Recipe(
         folder=HERE / build["folder"],
@@ -145,18 +146,18 @@ def _recipe(build: dict[str, Any], words: dict[str, str]) -> Recipe:
 
 
 def _artifacts(
-    download: dict[str, Any], tools: tuple[str, ...], words: dict[str, str], machine: Machine
+    download: dict[str, Any], tools: tuple[str, ...], values: dict[str, str], machine: Machine
 ) -> tuple[Artifact, ...]:
     if str(machine) not in download.get("platforms", [str(machine)]):
         return ()
-    words = words | {"os": machine.os, "arch": download.get("arch", {}).get(machine.arch, machine.arch)}
+    values = values | {"os": machine.os, "arch": download.get("arch", {}).get(machine.arch, machine.arch)}
     each = [(tool,) for tool in tools] if "{tool}" in download["url"] else [tools]
     return tuple(
         Artifact(
-            url=download["url"].format(**words, tool=brings[0]),
-            sums=download["sums"].format(**words, tool=brings[0]),
-            brings=brings,
+            url=download["url"].format(**values, tool=files[0]),
+            sums=download["sums"].format(**values, tool=files[0]),
+            files=files,
             companions=tuple(download.get("companions", ())),
         )
-        for brings in each
+        for files in each
     )

@@ -1,4 +1,4 @@
-"""What a long step says about itself while it runs; how that is shown is the caller's."""
+"""What a caller gets to show while a long step runs."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that may take long: a download, a build, or waiting for another process that does one of them."""
+    """A download, a build, or a wait for another process that does one of them."""
 
     what: str
     """Tools and version, such as ``Pulumi engine 3.259.0``."""
     doing: str
-    """``downloading``, ``building``, ``waiting for process 4711, which is getting``."""
+    """``downloading``, ``building``, ``waiting for process 4711, which installs``."""
     minutes: float | None
-    """How long it takes cold on two cores; None when nobody can know."""
+    """Duration on two cores with empty caches; None if unknown."""
     next: tuple[str, ...]
-    """What comes after it."""
+    """The tools that follow."""
 
 
 Progress = Callable[[Step], AbstractContextManager[object]]
-"""Called at the start of a step; the context ends with it."""
+"""Called at the start of a step; the context exits at its end."""
 
 
-def silent(_: Step) -> AbstractContextManager[object]:
+def no_progress(_: Step) -> AbstractContextManager[object]:
     """Shows nothing."""
     return nullcontext()

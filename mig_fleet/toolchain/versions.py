@@ -1,6 +1,6 @@
-"""Version numbers, and how to ask a binary for its own.
+"""Version numbers, and the version that a binary reports.
 
-A version is compared by its first three numbers; a suffix such as ``-alpha`` does not count.
+Only the first three numbers of a version are compared; a suffix such as ``-alpha`` is ignored.
 """
 
 import os
@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 _NUMBERS = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
-_ANSWER_SECONDS = 20
-"""A busy machine starts a 160 MB binary in seconds; one that does not answer by then is not the tool."""
+_TIMEOUT_SECONDS = 20
+"""A busy machine takes seconds to start a binary of 160 MB."""
 
 
 def numbers(text: str) -> tuple[int, int, int] | None:
@@ -31,27 +31,27 @@ def dotted(version: tuple[int, int, int]) -> str:
     return ".".join(map(str, version))
 
 
-def ask(path: Path, how: tuple[str, ...] | str) -> tuple[int, int, int] | None:
-    """The version a binary reports, or None when it reports none.
+def reported(path: Path, command: tuple[str, ...] | str) -> tuple[int, int, int] | None:
+    """The version that a binary reports, or None.
 
-    ``how`` is the arguments to run it with, or ``"plugin"`` for a Pulumi provider, which answers only over gRPC.
+    ``command`` is the arguments to run it with, or ``"plugin"`` for a Pulumi provider, which reports it over gRPC only.
     """
-    return _ask_plugin(path) if how == "plugin" else _ask_command(path, tuple(how))
+    return _by_plugin(path) if command == "plugin" else _by_command(path, tuple(command))
 
 
-def _ask_command(path: Path, arguments: tuple[str, ...]) -> tuple[int, int, int] | None:
+def _by_command(path: Path, arguments: tuple[str, ...]) -> tuple[int, int, int] | None:
     with tempfile.TemporaryDirectory(prefix="mig-fleet-") as home:
-        # The engine would look for news and touch its home; neither is wanted for a version.
-        quiet = {**os.environ, "PULUMI_HOME": home, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        # The engine would check for updates and write to its home folder.
+        environment = {**os.environ, "PULUMI_HOME": home, "PULUMI_SKIP_UPDATE_CHECK": "true"}
         try:
             answer = subprocess.run(
                 [path, *arguments],
-                env=quiet,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
                 errors="replace",
-                timeout=_ANSWER_SECONDS,
+                timeout=_TIMEOUT_SECONDS,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
@@ -59,9 +59,9 @@ def _ask_command(path: Path, arguments: tuple[str, ...]) -> tuple[int, int, int]
     return numbers(answer.stdout or answer.stderr) if answer.returncode == 0 else None
 
 
-def _ask_plugin(path: Path) -> tuple[int, int, int] | None:
-    import grpc  # type: ignore[import-untyped]
-    from google.protobuf import empty_pb2  # type: ignore[import-untyped]
+def _by_plugin(path: Path) -> tuple[int, int, int] | None:
+    import grpc
+    from google.protobuf import empty_pb2
     from pulumi.runtime.proto import provider_pb2_grpc
 
     try:
@@ -72,12 +72,12 @@ def _ask_plugin(path: Path) -> tuple[int, int, int] | None:
         return None
     try:
         assert plugin.stdout is not None
-        port = plugin.stdout.readline().strip()  # a provider's first line is the port it listens on
+        port = plugin.stdout.readline().strip()  # the first line of a provider is the port it listens on
         if not port.isdigit():
             return None
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             info = provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(
-                empty_pb2.Empty(), timeout=_ANSWER_SECONDS
+                empty_pb2.Empty(), timeout=_TIMEOUT_SECONDS
             )
         return numbers(info.version)
     except grpc.RpcError:

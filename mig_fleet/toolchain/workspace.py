@@ -1,12 +1,12 @@
-"""The project's own corner for Pulumi: ``<project>/.mig-fleet/``, ignored by git, safe to delete.
+"""The folder for Pulumi in a project: ``<project>/.mig-fleet/``, ignored by git, safe to delete.
 
 =================  ====================================================================================
 ``bin/``           the engine with its language host beside it, and links to the control plane
-``pulumi-home/``   ``PULUMI_HOME``: the Kubernetes plugin, and the file a login would be written to
+``pulumi-home/``   ``PULUMI_HOME``: the Kubernetes plugin, and the file that a login would write
 ``state/``         the file backend
 =================  ====================================================================================
 
-Nothing of the user's own Pulumi installation, login or state is read or changed from in here.
+The user's own Pulumi installation, login and state are neither read nor changed.
 """
 
 import os
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from mig_fleet.toolchain import find, pins
-from mig_fleet.toolchain.find import Found
-from mig_fleet.toolchain.progress import Progress, silent
+from mig_fleet.toolchain.find import SearchResult
+from mig_fleet.toolchain.progress import Progress, no_progress
 
 FOLDER: Final = ".mig-fleet"
 _HOST: Final = "pulumi-language-python"
@@ -28,12 +28,12 @@ _HOST_MODULE: Final = "mig_fleet.toolchain.language_host"
 _COMPANIONS: Final = (_HOST, f"{_HOST}-exec", "pulumi-resource-pulumi-python")
 _CONTROL_PLANE: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 
-# `exec`, so that the engine's signals reach Python itself; -P, so that no folder of the program shadows a module.
+# `exec`: the engine's signals reach Python. `-P`: no folder of the program hides a module.
 _OUR_HOST: Final = """\
 #!/bin/sh
 exec {python} -P -u -m {module} "$@"
 """
-# The engine names the program's virtualenv, relative to the program.
+# The engine passes the program's virtualenv, relative to the program.
 _OUR_DYNAMIC_PROVIDER: Final = """\
 #!/bin/sh
 if [ -n "$PULUMI_RUNTIME_VIRTUALENV" ]; then
@@ -45,10 +45,10 @@ exec {python} -u -m pulumi.dynamic "$@"
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """The prepared folder. ``environment()`` is what every ``pulumi`` in it must run with."""
+    """The prepared folder. Run every ``pulumi`` in it with ``environment()``."""
 
     project: Path
-    found: Found
+    found: SearchResult
 
     @property
     def folder(self) -> Path:
@@ -56,7 +56,7 @@ class Workspace:
 
     @property
     def bin(self) -> Path:
-        """One folder with every binary: ``pulumi`` and the control plane's four."""
+        """The folder with every binary: ``pulumi`` and the four of the control plane."""
         return self.folder / "bin"
 
     @property
@@ -72,9 +72,9 @@ class Workspace:
         return self.folder / "state"
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
-        """``base`` (default: this process's environment) without the user's Pulumi, with ours.
+        """``base`` (default: this process's environment) without the user's Pulumi settings, with those of this folder.
 
-        Every ``PULUMI_*`` goes first: a token, a stack name or a backend of the user's would otherwise leak in.
+        Every ``PULUMI_*`` is removed first; otherwise the user's token, stack name or backend would be used.
         """
         base = os.environ if base is None else base
         kept = {name: value for name, value in base.items() if not name.startswith("PULUMI_")}
@@ -89,8 +89,8 @@ class Workspace:
         }
 
 
-def workspace(project: Path, found: Found | None = None, *, progress: Progress = silent) -> Workspace:
-    """Prepares (or only checks, in milliseconds) the folder under a project; ``found`` defaults to ``ensure()``.
+def workspace(project: Path, found: SearchResult | None = None, *, progress: Progress = no_progress) -> Workspace:
+    """Prepares the folder of a project, or checks it within milliseconds. ``found`` defaults to ``ensure()``.
 
     Raises what :func:`mig_fleet.toolchain.ensure` raises.
     """
@@ -105,7 +105,7 @@ def workspace(project: Path, found: Found | None = None, *, progress: Progress =
 
 
 def _engine(work: Workspace) -> None:
-    """The engine looks for language hosts beside its own executable: so it lies here, as a file of its own."""
+    """The engine searches for language hosts beside its own executable, so it is a file in this folder, not a link."""
     source = work.found.path("pulumi")
     _place(source, work.pulumi)
     official = source.parent / _HOST
@@ -121,12 +121,12 @@ def _engine(work: Workspace) -> None:
 
 
 def _is_ours(host: Path) -> bool:
-    """A workspace's bin may itself be on PATH: what lies beside that engine is no official host."""
+    """Whether a language host is ours: the ``bin`` of another workspace may be on PATH, and has no official host."""
     return host.stat().st_size < 1024 and _HOST_MODULE in host.read_text(errors="replace")
 
 
 def _provider(work: Workspace) -> None:
-    """What ``pulumi plugin install --file`` would do, without a second copy of 161 MB."""
+    """Does the same as ``pulumi plugin install --file``, without a second copy of 161 MB."""
     version = pins.family("provider").version
     folder = work.pulumi_home / "plugins" / f"resource-kubernetes-v{version}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -134,16 +134,16 @@ def _provider(work: Workspace) -> None:
 
 
 def _place(source: Path, target: Path) -> None:
-    """A real file at ``target`` with the source's content: a hard link where the disk allows, a copy elsewhere."""
+    """A file at ``target`` with the content of ``source``: a hard link if possible, otherwise a copy."""
     if target.exists():
-        here, there = target.stat(), source.stat()
-        if (here.st_size, here.st_mtime_ns) == (there.st_size, there.st_mtime_ns):
+        old, new = target.stat(), source.stat()
+        if (old.st_size, old.st_mtime_ns) == (new.st_size, new.st_mtime_ns):
             return
     fresh = target.with_name(f".{target.name}-{os.getpid()}")
     fresh.unlink(missing_ok=True)
     try:
         os.link(source, fresh)
-    except OSError:  # another disk, or a file of another owner
+    except OSError:  # another disk, or a file of another user
         shutil.copy2(source, fresh)
     fresh.replace(target)
 
@@ -158,7 +158,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _write(target: Path, text: str) -> None:
-    """A small script, replaced as a whole so that an engine that is running never reads half of it."""
+    """Writes a script. It is replaced as a whole, so that a running engine never reads half of it."""
     if target.is_file() and target.read_text(errors="replace") == text:
         return
     fresh = target.with_name(f".{target.name}-{os.getpid()}")

@@ -1,4 +1,4 @@
-"""`mig-fleet check`: exit statuses that scripts can trust, and errors with a place and a way out."""
+"""`mig-fleet check`: exit statuses for scripts, and findings with a place and a remedy."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from mig_fleet.cli.__main__ import main
 from mig_fleet.model import parted
 from mig_fleet.model.layouts import Layout
-from tests.hostile import HOSTILE
+from tests.hostile import OTHER_FILES
 
 
 def run(*words: object) -> Result:
@@ -17,7 +17,7 @@ def run(*words: object) -> Result:
 
 
 @pytest.mark.parametrize(
-    ("words", "exit_code", "says"),
+    ("words", "exit_code", "text"),
     [
         (["--gpu", "H100-80GB", "3g.40gb=1", "2g.20gb=2"], 0, "create in this order: 3g.40gb, 2g.20gb, 2g.20gb"),
         (["--gpu", "H100-80GB", "3g.40gb=2", "1g.10gb=1"], 1, "fill memory slices 0–7; nothing is left for 1g.10gb"),
@@ -25,30 +25,30 @@ def run(*words: object) -> Result:
         (["--gpu", "Thor", "1g.0gb"], 3, "unproven on Thor iGPU (Jetson T5000): no source gives the placements"),
         (["--gpu", "GB200-186GB", "1g.24gb=8"], 1, "what fits: 1g.24gb=7  (unproven: boards differ in names)\n"),
         (["--gpu", "GB200-186GB", "2g.47gb=4"], 1, "what fits: 2g.47gb=3 1g.47gb=1\n"),
-        (["--gpu", "RTX-PRO-6000", "1c.2g.48gb=2"], 3, "no source says how 2g.48gb splits"),
+        (["--gpu", "RTX-PRO-6000", "1c.2g.48gb=2"], 3, "no source states how 2g.48gb is split"),
         (["--gpu", "H100", "1g.10gb"], 2, "several GPU models"),
         (["--gpu", "H1000-80GB", "1g.10gb"], 2, "did you mean 'H100-80GB'?"),
         (["--gpu", "H100-80GB", "1g.1gb"], 2, "did you mean '1g.10gb'?"),
         (["--gpu", "H100-80GB", "1g.10gb=x"], 2, "the count must be a whole number"),
         (["--gpu", "H100-80GB", "1g.10gb=-1"], 2, "the count must be a whole number"),
-        (["--gpu", "H100-80GB", "1g.10gb=0"], 2, "no instance is asked for"),
-        (["1g.6gb=4"], 2, "say on which GPU: --gpu A30-24GB"),
-        (["1g.6gb"], 2, "looks like a profile; say on which GPU: --gpu A30-24GB"),
+        (["--gpu", "H100-80GB", "1g.10gb=0"], 2, "no instance requested"),
+        (["1g.6gb=4"], 2, "name the GPU model: --gpu A30-24GB"),
+        (["1g.6gb"], 2, "looks like a profile; name the GPU model: --gpu A30-24GB"),
         (["1g.24gb=7"], 2, "or GB200-186GB"),
-        ([f"{'x' * 5000}=1"], 2, "looks like a profile; say on which GPU: --gpu MODEL"),
+        ([f"{'x' * 5000}=1"], 2, "looks like a profile; name the GPU model: --gpu MODEL"),
         (["--gpu", "GB200-186GB", "1g.24gb=7"], 3, "create in this order: 1g.24gb"),
         (["--gpu", "H100-80GB", "1g.10gb", "--gpus-per-node", "2"], 2, "--gpus-per-node is for mig-parted files"),
         (["no-such-file.yaml"], 2, "cannot be read: No such file"),
         ([], 2, "Missing argument"),
     ],
 )
-def test_the_exit_status_is_the_verdict(words: list[str], exit_code: int, says: str) -> None:
+def test_the_exit_status_is_the_verdict(words: list[str], exit_code: int, text: str) -> None:
     result = run("check", *words)
     assert result.exit_code == exit_code, result.output
-    assert says in result.output
+    assert text in result.output
 
 
-def test_json_holds_verdict_placements_order_and_reason() -> None:
+def test_json_has_verdict_placements_order_and_reason() -> None:
     answer = json.loads(run("check", "--gpu", "H100-80GB", "4g.40gb=1", "3g.40gb=1", "--json").output)
     assert answer["verdict"] == "feasible"
     assert answer["placements"] == [
@@ -62,7 +62,7 @@ def test_json_holds_verdict_placements_order_and_reason() -> None:
     assert (answer["nearest"][0], answer["nearestProven"]) == ({"1g.24gb": 7}, [False, False, False])
 
 
-def test_what_fits_is_told_with_its_slices_gib_and_sms() -> None:
+def test_a_proof_is_printed_with_slices_gib_and_sms() -> None:
     result = run("check", "--gpu", "A100-80GB", "1g.10gb=4", "1c.3g.40gb=3")
     assert "  offers 4x 1g.10gb, each with 9.50 GiB and 14 SMs\n" in result.output
     assert "  offers 3x 1c.3g.40gb, each with 14 SMs; parts of one 3g.40gb share 39.25 GiB\n" in result.output
@@ -72,7 +72,9 @@ def test_what_fits_is_told_with_its_slices_gib_and_sms() -> None:
     assert answer["capacity"] == {"1g.10gb": {"slices": 7, "memoryGib": 68.25, "sms": 112, "memorySharedIn": None}}
     (part,) = json.loads(run("check", "--gpu", "A100-80GB", "1c.3g.40gb=3", "--json").output)["capacity"].values()
     assert part["memorySharedIn"] == "3g.40gb"
-    assert part["memoryGib"] == pytest.approx(39.25, abs=0.01), "what falls to them together, not three times all of it"
+    assert part["memoryGib"] == pytest.approx(39.25, abs=0.01), (
+        "the memory that they share, not three times that memory"
+    )
     assert json.loads(run("check", "--gpu", "H100-80GB", "1g.10gb=8", "--json").output)["capacity"] == {}
 
 
@@ -104,18 +106,18 @@ mig-configs:
 """
 
 
-def test_a_mig_parted_file_is_told_each_trap_at_its_line(tmp_path: Path) -> None:
+def test_every_finding_in_a_mig_parted_file_has_its_line(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(PARTED)
     result = run("check", path)
     assert result.exit_code == 1
-    for place, says in (
-        (8, "dense stands there twice"),
+    for place, text in (
+        (8, "duplicate key 'dense'"),
         (12, "write 1g.10gb"),
-        (8, "GPU 0 of 0x233010DE is in no entry"),
+        (8, "GPU 0 of 0x233010DE has no entry"),
         (2, "no config all-disabled"),
     ):
-        assert any(f"{path}:{place}: " in line and says in line for line in result.output.splitlines()), result.output
+        assert any(f"{path}:{place}: " in line and text in line for line in result.output.splitlines()), result.output
 
 
 def test_advice_alone_leaves_a_file_sound(tmp_path: Path) -> None:
@@ -128,7 +130,7 @@ def test_advice_alone_leaves_a_file_sound(tmp_path: Path) -> None:
     assert run("check", path, "--gpus-per-node", 2).exit_code == 1
 
 
-def test_the_same_advice_is_given_once(tmp_path: Path) -> None:
+def test_the_same_advice_is_printed_once(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     configs = "".join(
         f"  c{number}: [{{devices: all, mig-enabled: true, mig-devices: {{1g.10gb: 7}}}}]\n" for number in range(9)
@@ -140,7 +142,7 @@ def test_the_same_advice_is_given_once(tmp_path: Path) -> None:
     assert len(result.output.splitlines()) == 3
 
 
-def test_a_config_map_is_looked_into(tmp_path: Path) -> None:
+def test_the_file_in_a_config_map_is_checked(tmp_path: Path) -> None:
     path = tmp_path / "map.yaml"
     inner = "".join(f"    {line}\n" for line in PARTED.splitlines())
     path.write_text(f"kind: ConfigMap\ndata:\n  config.yaml: |\n{inner}")
@@ -149,7 +151,7 @@ def test_a_config_map_is_looked_into(tmp_path: Path) -> None:
     assert f"{path}, key config.yaml:12: " in result.output
 
 
-def test_each_config_map_of_a_list_is_looked_into(tmp_path: Path) -> None:
+def test_the_file_in_each_config_map_of_a_list_is_checked(tmp_path: Path) -> None:
     path = tmp_path / "maps.yaml"
     inner = "".join(f"      {line}\n" for line in PARTED.splitlines())
     named = "".join(
@@ -162,7 +164,7 @@ def test_each_config_map_of_a_list_is_looked_into(tmp_path: Path) -> None:
         assert f"{path}, ConfigMap {name}, key config.yaml:12: " in result.output
 
 
-def test_a_broken_stack_file_is_told_every_mistake_at_its_line(tmp_path: Path) -> None:
+def test_every_mistake_in_a_stack_file_has_its_line(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.broken.yaml"
     path.write_text(
         "config:\n  mig-fleet:layouts:\n"
@@ -186,7 +188,7 @@ config:
 """
 
 
-def test_a_stack_file_that_is_only_unproven_is_told_apart_from_a_wrong_one(tmp_path: Path) -> None:
+def test_an_unproven_stack_file_has_another_exit_status_than_a_wrong_one(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.new.yaml"
     path.write_text(UNPROVEN)
     result = run("check", path)
@@ -195,7 +197,7 @@ def test_a_stack_file_that_is_only_unproven_is_told_apart_from_a_wrong_one(tmp_p
     levels = [finding["level"] for finding in json.loads(run("check", path, "--json").output)[str(path)]]
     assert levels == ["unproven", "unproven"]
     path.write_text(UNPROVEN.replace("layout: new", "layout: newer"))
-    assert run("check", path).exit_code == 1, "a mistake outweighs what is unproven"
+    assert run("check", path).exit_code == 1, "a mistake outweighs an unproven layout"
 
 
 NAMED_BY_THE_BOARD = """\
@@ -228,48 +230,48 @@ mig-configs:
 
 
 @pytest.mark.parametrize(
-    ("profiles", "exit_code", "says"),
+    ("profiles", "exit_code", "text"),
     [
-        ("1g.24gb: 7", 3, "no proof for GB200-186GB: "),
-        ("1g.35gb: 7", 3, "no proof for GB300-278GB: "),
+        ("1g.24gb: 7", 3, "unproven on GB200-186GB: "),
+        ("1g.35gb: 7", 3, "unproven on GB300-278GB: "),
         ("1g.24gb: 4", 0, "sound"),
-        ("1g.24gb: 8", 1, "cannot be on H100-94GB: "),
-        ("1c.2g.48gb: 2", 3, "no source says how 2g.48gb splits on RTX PRO 6000"),
+        ("1g.24gb: 8", 1, "impossible on H100-94GB: "),
+        ("1c.2g.48gb: 2", 3, "no source states how 2g.48gb is split on RTX PRO 6000"),
     ],
 )
-def test_without_a_filter_an_entry_is_wrong_only_where_it_can_be_on_no_model(
-    profiles: str, exit_code: int, says: str, tmp_path: Path
+def test_an_entry_without_a_filter_is_wrong_only_if_it_is_impossible_on_every_model(
+    profiles: str, exit_code: int, text: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(FOR_ONE_OF_THEM.format(profiles=profiles))
     result = run("check", path)
     assert result.exit_code == exit_code, result.output
-    assert says in result.output
-    assert ("cannot be on" in result.output) is (exit_code == 1), "one model that may do it is enough"
+    assert text in result.output
+    assert ("impossible on" in result.output) is (exit_code == 1), "it is enough if one model may have it"
 
 
 @pytest.mark.parametrize("command", [["check"], ["plan", "--file"], ["import"]], ids=" ".join)
-@pytest.mark.parametrize(("content", "says"), HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_file_is_one_error_with_its_place_and_no_traceback(
-    command: list[str], content: bytes, says: str, tmp_path: Path
+@pytest.mark.parametrize("content", OTHER_FILES)
+def test_a_file_of_another_kind_is_one_error_with_its_place_and_no_traceback(
+    command: list[str], content: bytes, tmp_path: Path
 ) -> None:
-    path = tmp_path / "hostile.yaml"
+    path = tmp_path / "other.yaml"
     path.write_bytes(content)
     result = run(*command, path)
     assert result.exit_code in (1, 2), result.output
     *usage, error = result.output.splitlines()
-    assert str(path) in error and says in error, result.output
+    assert str(path) in error, result.output
     assert all(line.startswith(("Usage: ", "Try ")) or not line for line in usage), "one error and no more"
     assert isinstance(result.exception, SystemExit), "no traceback"
 
 
-def test_a_config_map_without_the_managers_key_is_told_at_its_line(tmp_path: Path) -> None:
+def test_a_config_map_without_the_managers_key_is_reported_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "map.yaml"
     path.write_text("kind: ConfigMap\ndata: {other: x}\n")
     assert f"{path}:2: the ConfigMap has no key config.yaml" in run("check", path).output
 
 
-def test_text_behind_the_first_document_is_not_overlooked(tmp_path: Path) -> None:
+def test_text_after_the_first_document_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "two.yaml"
     path.write_text("version: v1\n---\nversion: v2\n")
     result = run("check", path)

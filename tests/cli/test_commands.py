@@ -1,4 +1,4 @@
-"""The command line: every command is there, teaches, and ends with an exit status that scripts can trust."""
+"""The command line: every command exists, has help, and ends with a reliable exit status."""
 
 from pathlib import Path
 
@@ -41,17 +41,17 @@ def a_stack(*pools: str) -> str:
     return text
 
 
-NAMED, CHOSEN = "nodes: [a, b]", "selector: {matchLabels: {kind: gpu}}"
+NAMED, SELECTED = "nodes: [a, b]", "selector: {matchLabels: {kind: gpu}}"
 
 
 @pytest.mark.parametrize(
     ("pools", "capacity", "cost"),
     [
-        ([NAMED, CHOSEN], "28 nvidia.com/mig-1g.10gb, without pool-1 (only", "$10.00 per hour, without pool-1 (only"),
-        ([CHOSEN], "per node (only the cluster knows", "per node (only the cluster knows"),
+        ([NAMED, SELECTED], "28 nvidia.com/mig-1g.10gb, without pool-1 (only", "$10.00 per hour, without pool-1 (only"),
+        ([SELECTED], "per node (only the cluster knows", "per node (only the cluster knows"),
     ],
 )
-def test_nodes_that_only_the_cluster_knows_are_left_out_of_the_sums_and_told(
+def test_pools_with_a_selector_are_left_out_of_the_sums_and_named(
     pools: list[str], capacity: str, cost: str, run: CliRunner, tmp_path: Path
 ) -> None:
     path = tmp_path / "Pulumi.new.yaml"
@@ -76,7 +76,7 @@ def test_a_broken_stack_file_exits_1_with_every_mistake(run: CliRunner, tmp_path
     assert "Traceback" not in result.output
 
 
-def test_a_stack_that_is_not_there_names_those_that_are(run: CliRunner) -> None:
+def test_a_missing_stack_is_reported_with_the_existing_stacks(run: CliRunner) -> None:
     result = run.invoke(main, ["plan", "--stack", "lokal"])
     assert result.exit_code == 1
     assert "stacks here: dev, local, prod, staging" in result.output

@@ -1,4 +1,4 @@
-"""`mig-fleet check --price`: what slices cost, and where the price of a GPU goes."""
+"""`mig-fleet check --price`: the cost of slices, and the parts of a GPU's price."""
 
 import json
 
@@ -12,7 +12,7 @@ def run(*words: str) -> Result:
     return CliRunner().invoke(main, ["check", "--gpu", "H100-80GB", *words], prog_name="mig-fleet")
 
 
-def test_the_classic_figure_comes_out() -> None:
+def test_seven_equal_slices_cost_a_seventh_each() -> None:
     result = run("1g.10gb=7", "--price", "2.50")
     assert result.exit_code == 0, result.output
     assert result.output.splitlines()[-3:] == [
@@ -22,25 +22,23 @@ def test_the_classic_figure_comes_out() -> None:
     ]
 
 
-def test_what_another_slice_could_still_use_is_not_said_to_be_lost_for_good() -> None:
-    assert run("3g.40gb=2").exit_code == 0, "a second slice has room"
-    told = run("3g.40gb=1", "--price", "2.5").output.splitlines()[-1]
-    assert told == "    stranded: $1.250, which this layout gives to no slice"
+def test_resources_that_another_slice_could_use_are_stranded_only_in_this_layout() -> None:
+    assert run("3g.40gb=2").exit_code == 0, "a second slice fits"
+    line = run("3g.40gb=1", "--price", "2.5").output.splitlines()[-1]
+    assert line == "    stranded: $1.250, which this layout gives to no slice"
 
 
 @pytest.mark.parametrize(
     ("basis", "each", "stranded"), [("max", 1.25, 1.25), ("compute", 15 / 14, 20 / 14), ("memory", 1.25, 1.25)]
 )
-def test_a_basis_says_what_a_slice_is_charged_by_and_so_what_is_stranded(
-    basis: str, each: float, stranded: float
-) -> None:
+def test_the_basis_decides_the_charge_of_a_slice_and_what_is_stranded(basis: str, each: float, stranded: float) -> None:
     cost = json.loads(run("3g.40gb=1", "--price", "2.5", "--basis", basis, "--json").output)["cost"]
     assert cost["basis"] == basis
     assert cost["perSlice"] == {"3g.40gb": pytest.approx(each)}
     assert cost["stranded"] == pytest.approx(stranded)
 
 
-def test_the_price_is_what_is_used_idle_unallocated_and_stranded() -> None:
+def test_the_price_is_the_sum_of_used_idle_unallocated_and_stranded() -> None:
     words = ("1g.20gb=2", "2g.20gb=1", "--price", "4", "--busy", "1g.20gb=0.75", "--busy", "2g.20gb=0")
     cost = json.loads(run(*words, "--json").output)["cost"]
     assert [cost[part] for part in ("used", "idle", "unallocated", "stranded")] == pytest.approx(
@@ -52,7 +50,7 @@ def test_the_price_is_what_is_used_idle_unallocated_and_stranded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "text"),
     [
         (["1g.10gb=7", "--price", "-1"], "the price must be a number from 0, found -1.0"),
         (["1g.10gb=8", "--price", "nan"], "the price must be a number from 0, found nan"),
@@ -67,20 +65,20 @@ def test_the_price_is_what_is_used_idle_unallocated_and_stranded() -> None:
         ),
     ],
 )
-def test_a_price_that_cannot_be_is_a_usage_error(words: list[str], says: str) -> None:
+def test_an_invalid_price_is_a_usage_error(words: list[str], text: str) -> None:
     result = run(*words)
     assert result.exit_code == 2
-    assert says in result.output
+    assert text in result.output
 
 
-def test_what_cannot_be_has_no_cost() -> None:
+def test_an_impossible_layout_has_no_cost() -> None:
     result = run("1g.10gb=8", "--price", "2.50")
     assert result.exit_code == 1
     assert "$" not in result.output
     assert json.loads(run("1g.10gb=8", "--price", "2.50", "--json").output)["cost"] is None
 
 
-def test_what_is_unproven_has_a_cost_nevertheless() -> None:
+def test_an_unproven_layout_has_a_cost() -> None:
     words = ["check", "--gpu", "GB300-278GB", "1g.35gb=7", "--price", "7"]
     result = CliRunner().invoke(main, words, prog_name="mig-fleet")
     assert (result.exit_code, "1g.35gb: $1.000 each" in result.output) == (3, True)
@@ -88,4 +86,4 @@ def test_what_is_unproven_has_a_cost_nevertheless() -> None:
 
 def test_a_price_without_a_gpu_is_a_usage_error() -> None:
     result = CliRunner().invoke(main, ["check", "config.yaml", "--price", "2"], prog_name="mig-fleet")
-    assert (result.exit_code, "say which with --gpu" in result.output) == (2, True)
+    assert (result.exit_code, "name its model with --gpu" in result.output) == (2, True)

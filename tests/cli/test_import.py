@@ -1,6 +1,7 @@
-"""`mig-fleet import`: from files and clusters to a stack file that can be used as it is."""
+"""`mig-fleet import`: from files and clusters to a stack file that works without changes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -33,13 +34,13 @@ def test_a_playbook_becomes_a_stack_that_mig_fleet_accepts(tmp_path: Path) -> No
     (tmp_path / "play.yml").write_text(PLAYBOOK)
     result = run(tmp_path / "play.yml", "--gpu", "H100-80GB", "--gpus-per-node", 8)
     assert result.exit_code == 0, result.output
-    for lost in (
-        "what config 'ours' means",
-        "a template that only Ansible can fill in",
+    for note in (
+        "no source defines config 'ours'",
+        "a template, which only Ansible can evaluate",
         "not a mapping of name and config",
     ):
-        assert lost in result.stderr
-        assert lost in result.stdout, "and the file itself says so too"
+        assert note in result.stderr
+        assert note in result.stdout, "the stack file has the note too"
     (tmp_path / "Pulumi.new.yaml").write_text(result.stdout)
     stack = fleet.from_file(tmp_path / "Pulumi.new.yaml")
     assert {pool.name: pool.settings.nodes for pool in stack.pools} == {
@@ -58,19 +59,19 @@ def test_a_file_of_configs_and_a_playbook_go_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "text"),
     [
-        ("hello: world\n", "holds neither mig-configs nor a list called mig_nodes"),
+        ("hello: world\n", "has neither mig-configs nor a list mig_nodes"),
         ("version: v2\nmig-configs: {}\n", ":1: not a mig-parted file: version: must be v1"),
         ("version: [\n", "is not YAML"),
         ("kind: ConfigMap\ndata: {}\n", "has no key config.yaml"),
     ],
 )
-def test_a_source_that_cannot_be_read_is_one_error(content: str, says: str, tmp_path: Path) -> None:
+def test_a_source_that_cannot_be_read_is_one_error(content: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "source.yaml").write_text(content)
     result = run(tmp_path / "source.yaml")
     assert result.exit_code == 2
-    assert says in result.output
+    assert text in result.output
     assert isinstance(result.exception, SystemExit)
 
 
@@ -79,14 +80,14 @@ def test_without_a_source_there_is_a_hint() -> None:
     assert "a file, or --cluster" in run().output
 
 
-def test_nothing_to_carry_over_is_no_success(tmp_path: Path) -> None:
+def test_nothing_to_import_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("version: v1\nmig-configs: {a: [{devices: all, mig-enabled: false}]}\n")
     result = run(tmp_path / "config.yaml")
     assert result.exit_code == 1
-    assert "there was nothing to carry over" in result.stderr
+    assert "there is nothing to import" in result.stderr
 
 
-def test_a_cluster_tells_by_its_labels_and_config_maps() -> None:
+def test_a_cluster_is_imported_from_its_labels_and_config_maps() -> None:
     layout = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
     config_maps = [
         {"metadata": {"name": "layouts"}, "data": {"config.yaml": parted.dump([layout])}},
@@ -100,37 +101,37 @@ def test_a_cluster_tells_by_its_labels_and_config_maps() -> None:
         "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3",
         "nvidia.com/gpu.count": "8",
     }
-    nodes = [{"metadata": {"name": "gpu", "labels": labels}}, {"metadata": {"name": "plain"}}]
+    nodes: list[dict[str, Any]] = [{"metadata": {"name": "gpu", "labels": labels}}, {"metadata": {"name": "plain"}}]
     found = sources.Found()
     sources.read_cluster(nodes, config_maps, found)
     (node,) = found.nodes
     assert (node.name, node.config, node.slices, node.gpu_count) == ("gpu", layout.config_name, {"1g.10gb": 56}, 8)
     assert len(found.files) == 1
-    assert "ConfigMap broken" in found.left[0]
+    assert "ConfigMap broken" in found.not_imported[0]
 
 
-def in_a_cluster(marks: dict[str, str], name: str = "gpu") -> dict[str, object]:
-    return {"metadata": {"name": name, "labels": marks}}
+def in_a_cluster(node_labels: dict[str, str], name: str = "gpu") -> dict[str, Any]:
+    return {"metadata": {"name": name, "labels": node_labels}}
 
 
-def test_a_node_with_a_config_that_discovery_does_not_call_capable_is_told() -> None:
+def test_a_node_with_a_config_and_without_the_capable_label_is_reported() -> None:
     found = sources.Found()
     sources.read_cluster([in_a_cluster({"nvidia.com/mig.config": "all-1g.10gb"})], [], found)
     assert found.nodes == []
-    (note,) = found.left
+    (note,) = found.not_imported
     assert note.startswith("node gpu: has a config, but no label nvidia.com/mig.capable=true")
 
 
 @pytest.mark.parametrize("strategy", [Strategy.SINGLE, Strategy.NONE])
-def test_a_cluster_of_another_strategy_hears_what_changes_for_its_pods(strategy: Strategy) -> None:
+def test_the_note_about_another_strategy_states_what_changes_for_pods(strategy: Strategy) -> None:
     layout = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
-    marks = layout.gfd_labels(8, strategy) | {"nvidia.com/mig.capable": "true"}
+    node_labels = layout.gfd_labels(8, strategy) | {"nvidia.com/mig.capable": "true"}
     found = sources.Found()
-    sources.read_cluster([in_a_cluster(marks, f"gpu-{number}") for number in range(5)], [], found)
+    sources.read_cluster([in_a_cluster(node_labels, f"gpu-{number}") for number in range(5)], [], found)
     assert len(found.nodes) == 5
-    (note,) = found.left
-    assert note.startswith(f"strategy '{strategy}' of gpu-0, gpu-1, gpu-2 and 2 more: every stack runs strategy mixed")
-    assert "asks for nvidia.com/gpu then gets a whole GPU, or stays Pending" in note
+    (note,) = found.not_imported
+    assert note.startswith(f"strategy '{strategy}' of gpu-0, gpu-1, gpu-2 and 2 more: every stack uses strategy mixed")
+    assert "requests nvidia.com/gpu then gets a whole GPU, or stays Pending" in note
 
 
 MIG_PARTED = "version: v1\nmig-configs: {dense: [{devices: all, mig-enabled: true, mig-devices: {1g.10gb: 7}}]}\n"
@@ -150,39 +151,39 @@ def test_a_list_of_config_maps_as_kubectl_prints_it_is_read(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("items", ["[]", "7", "[{kind: ConfigMap, data: {config.yaml: 'x: 1'}}]"])
-def test_a_list_without_a_layout_file_says_what_was_looked_for(items: str, tmp_path: Path) -> None:
+def test_a_list_without_a_layout_file_names_the_missing_key(items: str, tmp_path: Path) -> None:
     (tmp_path / "maps.yaml").write_text(f"kind: ConfigMapList\nitems: {items}\n")
     result = run(tmp_path / "maps.yaml")
     assert result.exit_code == 2
     assert "maps.yaml:2: no ConfigMap of the list has a mig-parted file under config.yaml" in result.output
 
 
-def test_a_quoted_number_of_gpus_is_told_with_its_key(tmp_path: Path) -> None:
+def test_a_quoted_number_of_gpus_is_reported_with_its_key(tmp_path: Path) -> None:
     (tmp_path / "play.yml").write_text('mig_nodes: [{name: a, config: all-1g.10gb, gpu: H100-80GB, gpu_count: "8"}]\n')
     result = run(tmp_path / "play.yml")
-    assert "node a: gpu_count is '8', which must be a whole number; write it as in gpus: 8, or give" in result.stderr
+    assert "node a: gpu_count is '8', which must be a whole number; write for example gpus: 8, or use" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "text"),
     [
-        (f"mig_nodes: {NODE}---\nmig_nodes: {NODE}", "what stands behind --- is ignored"),
-        (f"mig_nodes: {NODE}mig_nodes: {NODE}", "source.yaml:2: mig_nodes stands there twice"),
-        (f"{CONFIG_MAP}---\n{CONFIG_MAP}", "what stands behind --- is ignored"),
-        (f"{MIG_PARTED}---\n{MIG_PARTED}", "what stands behind --- is ignored"),
+        (f"mig_nodes: {NODE}---\nmig_nodes: {NODE}", "the text after --- is ignored"),
+        (f"mig_nodes: {NODE}mig_nodes: {NODE}", "source.yaml:2: duplicate key 'mig_nodes'"),
+        (f"{CONFIG_MAP}---\n{CONFIG_MAP}", "the text after --- is ignored"),
+        (f"{MIG_PARTED}---\n{MIG_PARTED}", "the text after --- is ignored"),
     ],
     ids=["two playbooks", "two lists", "two ConfigMaps", "two mig-parted files"],
 )
-def test_what_a_source_says_twice_and_only_one_is_read_is_told_once(content: str, says: str, tmp_path: Path) -> None:
+def test_a_duplicate_in_a_source_is_reported_once(content: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "source.yaml").write_text(content)
     result = run(tmp_path / "source.yaml", "--gpu", "H100-80GB", "--gpus-per-node", 8)
     assert result.exit_code == 0, result.output
-    assert result.stderr.count(says) == 1, result.stderr
-    assert says in result.stdout
+    assert result.stderr.count(text) == 1, result.stderr
+    assert text in result.stdout
 
 
 def two_files(tmp_path: Path, first: dict[str, int], second: dict[str, int]) -> list[Path]:
-    """A mig-parted file for each: config number n gives an H100 so many slices."""
+    """Two mig-parted files. Each maps a config name to the number of its 1g.10gb slices."""
     paths = []
     for number, configs in enumerate((first, second)):
         text = "version: v1\nmig-configs:\n"
@@ -194,23 +195,27 @@ def two_files(tmp_path: Path, first: dict[str, int], second: dict[str, int]) -> 
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "says"),
+    ("first", "second", "text"),
     [
-        ({"foo": 7, "Foo": 6}, {"bar": 1}, "Foo: layout foo came of config 'foo' of the same file and differs"),
-        ({"foo": 7}, {"Foo": 6}, "Foo: another source defines foo differently; that one was taken"),
-        ({"foo": 7}, {"foo": 6}, "foo: another source defines foo differently; that one was taken"),
+        (
+            {"foo": 7, "Foo": 6},
+            {"bar": 1},
+            "Foo: not imported, because config 'foo' of the same file differs and has the layout name foo",
+        ),
+        ({"foo": 7}, {"Foo": 6}, "Foo: not imported, because an earlier source defines foo differently"),
+        ({"foo": 7}, {"foo": 6}, "foo: not imported, because an earlier source defines foo differently"),
     ],
 )
-def test_of_two_layouts_of_one_name_the_note_says_where_the_other_is(
-    first: dict[str, int], second: dict[str, int], says: str, tmp_path: Path
+def test_if_two_layouts_have_the_same_name_the_second_is_not_imported(
+    first: dict[str, int], second: dict[str, int], text: str, tmp_path: Path
 ) -> None:
     result = run(*two_files(tmp_path, first, second), "--gpu", "H100-80GB")
-    assert says in result.stderr
+    assert text in result.stderr
     assert result.stderr.count("differ") == 1
     assert yaml.safe_load(result.stdout)["config"]["mig-fleet:layouts"]["foo"]["all"] == {"1g.10gb": 7}
 
 
-def test_a_cluster_that_is_not_there_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_cluster_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     result = run("--cluster")
     assert result.exit_code == 2

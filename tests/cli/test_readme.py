@@ -1,4 +1,4 @@
-"""What the README shows is what the commands print."""
+"""The transcripts in README.md are what the commands print."""
 
 import re
 import shlex
@@ -15,7 +15,7 @@ README = Path("README.md").read_text()
 TRANSCRIPTS = dict(re.findall(r"<!-- transcript: mig-fleet ([^\n]*?) -->\n```text\n(.*?)```", README, re.DOTALL))
 
 
-def test_the_readme_shows_the_commands_we_think_it_shows() -> None:
+def test_the_readme_has_these_transcripts() -> None:
     assert sorted(TRANSCRIPTS) == ["check --gpu H100-80GB 3g.40gb=2 1g.10gb=1", "plan", "report"]
 
 
@@ -25,20 +25,20 @@ def test_a_transcript_is_what_the_command_prints(command: str) -> None:
     assert lines(TRANSCRIPTS[command]) == lines(result.output)
 
 
-def test_the_stack_file_it_shows_is_the_one_in_the_project() -> None:
+def test_the_stack_file_in_the_readme_is_the_one_of_the_project() -> None:
     shown = re.search(r"```yaml\n(config:.*?)```", README, re.DOTALL)
     assert shown
     assert yaml.safe_load(shown[1]) == yaml.safe_load(Path("stacks/Pulumi.dev.yaml").read_text())
 
 
-def test_the_drivers_it_asks_for_are_those_of_the_catalog() -> None:
-    said = re.findall(r"(R\d+) for ([A-Z]+\d+)\b", README)
-    assert [family for _, family in said] == ["H100", "A100"]
-    for driver, family in said:
+def test_the_drivers_in_the_readme_are_those_of_the_catalog() -> None:
+    drivers = re.findall(r"(R\d+) for ([A-Z]+\d+)\b", README)
+    assert [family for _, family in drivers] == ["H100", "A100"]
+    for driver, family in drivers:
         models = [model for model in gpus.all_models() if model.short.startswith(f"{family}-")]
         assert {model.driver_min.split()[0] for model in models if model.driver_min} == {driver}, family
 
 
 def lines(text: str) -> list[str]:
-    """Without the blanks at the ends of lines, which nobody sees."""
+    """Without the invisible blanks at the ends of lines."""
     return [line.rstrip() for line in text.strip().splitlines()]

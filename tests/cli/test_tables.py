@@ -1,4 +1,4 @@
-"""No table hides what it shows: neither in a pipe nor on a narrow terminal."""
+"""Tables show every cell in full, in a pipe and on a narrow terminal."""
 
 import io
 import json
@@ -40,7 +40,7 @@ def test_a_narrow_terminal_gets_folded_cells_and_every_letter(kind: Callable[...
 
 
 OUTPUTS = {
-    "realized": {"training": {"a-node-with-a-name-as-long-as-clouds-make-them": "GPU 0-1: 2x 3g.40gb; GPU 2-3: off"}},
+    "slices": {"training": {"a-node-with-a-name-as-long-as-clouds-make-them": "GPU 0-1: 2x 3g.40gb; GPU 2-3: off"}},
     "configs": {"training": "training-and-inference-7fed796b"},
     "capacity": {"nvidia.com/mig-3g.40gb": 4},
 }
@@ -48,10 +48,10 @@ OUTPUTS = {
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_the_report_keeps_gpus_and_slices_side_by_side(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    def answered(*_words: object, **_options: object) -> "subprocess.CompletedProcess[str]":
+    def answer(*_words: object, **_options: object) -> "subprocess.CompletedProcess[str]":
         return subprocess.CompletedProcess([], 0, json.dumps(OUTPUTS), "")
 
-    monkeypatch.setattr(subprocess, "run", answered)
+    monkeypatch.setattr(subprocess, "run", answer)
     workspace: Any = SimpleNamespace(pulumi=Path("pulumi"), environment=dict)
     console = Console(file=io.StringIO(), width=60, force_terminal=terminal, color_system=None)
     report.show(workspace, "local", console)
@@ -64,28 +64,28 @@ def test_the_report_keeps_gpus_and_slices_side_by_side(terminal: bool, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("stack", "rc", "says"),
+    ("stack", "rc", "text"),
     [
-        ("local", 255, "the only backend that is asked: no stack named 'local' found\nrun `make up` first"),
+        ("local", 255, "the only backend that this command reads: no stack named 'local' found\nrun `make up` first"),
         (
             "prod",
             255,
-            "`make up` deploys stack local alone; deploy 'prod' there with `mig-fleet pulumi stack select prod",
+            "`make up` only deploys stack local; deploy 'prod' there with `mig-fleet pulumi stack select prod",
         ),
-        ("prod", 0, "'prod' has not been deployed in state\n`make up` deploys stack local alone"),
+        ("prod", 0, "'prod' has not been deployed in state\n`make up` only deploys stack local"),
     ],
 )
-def test_a_report_that_is_not_there_says_where_it_was_looked_for_and_what_would_work(
-    stack: str, rc: int, says: str, monkeypatch: pytest.MonkeyPatch
+def test_a_missing_report_names_the_backend_and_what_would_work(
+    stack: str, rc: int, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def answered(*_words: object, **_options: object) -> "subprocess.CompletedProcess[str]":
+    def answer(*_words: object, **_options: object) -> "subprocess.CompletedProcess[str]":
         return subprocess.CompletedProcess([], rc, "{}", f"no stack named '{stack}' found\n")
 
-    monkeypatch.setattr(subprocess, "run", answered)
+    monkeypatch.setattr(subprocess, "run", answer)
     workspace: Any = SimpleNamespace(pulumi=Path("pulumi"), state=Path("state"), environment=dict)
     with pytest.raises(click.ClickException) as refused:
         report.outputs(workspace, stack)
-    assert says in refused.value.message
+    assert text in refused.value.message
 
 
 def printed(console: Console) -> str:

@@ -1,4 +1,4 @@
-"""An open kubeconfig: one cluster for as long as a process lives, and a sentence for whatever keeps it from opening."""
+"""An open kubeconfig: one cluster for the lifetime of a process; one message if it cannot be opened."""
 
 import base64
 import json
@@ -13,28 +13,28 @@ from mig_fleet.cluster import session
 from mig_fleet.cluster.connection import Connection
 from mig_fleet.cluster.errors import ClusterUnreachable
 
-NOBODY = "https://127.0.0.1:1"
+UNUSED_PORT = "https://127.0.0.1:1"
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_open_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "_sessions", {})
     monkeypatch.setattr(session, "_contexts", {})
 
 
 def write(path: Path, current: str, user: dict[str, Any] | None = None) -> dict[str, str]:
     """A kubeconfig with two clusters, one of them current."""
-    known = {
+    document = {
         "clusters": [{"name": name, "cluster": {"server": f"https://{name}.example"}} for name in "ab"],
         "users": [{"name": "u", "user": user or {"token": "t"}}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": "u"}} for name in "ab"],
         "current-context": current,
     }
-    path.write_text(yaml.safe_dump(known))
+    path.write_text(yaml.safe_dump(document))
     return {"kubeconfig": str(path)}
 
 
-def test_whoever_changes_the_current_context_sends_no_running_update_to_another_cluster(tmp_path: Path) -> None:
+def test_a_change_of_the_current_context_does_not_send_a_running_update_to_another_cluster(tmp_path: Path) -> None:
     path = tmp_path / "kubeconfig"
     where = write(path, "a")
     assert Connection(where).server == "https://a.example"
@@ -45,12 +45,12 @@ def test_whoever_changes_the_current_context_sends_no_running_update_to_another_
     assert Connection(where).server == "https://a.example"
 
 
-def test_a_token_that_cannot_be_refreshed_is_one_sentence(tmp_path: Path) -> None:
+def test_a_token_that_cannot_be_refreshed_is_one_message(tmp_path: Path) -> None:
     claims = base64.urlsafe_b64encode(json.dumps({"exp": 1}).encode()).decode().rstrip("=")
-    issuer = {"idp-issuer-url": NOBODY, "client-id": "c", "client-secret": "s", "refresh-token": "r"}
+    issuer = {"idp-issuer-url": UNUSED_PORT, "client-id": "c", "client-secret": "s", "refresh-token": "r"}
     provider = {"name": "oidc", "config": {**issuer, "id-token": f"e30.{claims}.x"}}
     where = write(tmp_path / "kubeconfig", "a", {"auth-provider": provider})
-    with pytest.raises(ClusterUnreachable) as refused:
+    with pytest.raises(ClusterUnreachable) as raised:
         Connection(where)
-    assert str(refused.value).startswith(f"no usable kubeconfig at {where['kubeconfig']}: ")
-    assert "Connection refused" in str(refused.value)
+    assert str(raised.value).startswith(f"no usable kubeconfig at {where['kubeconfig']}: ")
+    assert "Connection refused" in str(raised.value)

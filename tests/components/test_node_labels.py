@@ -1,10 +1,10 @@
-"""Nodes that join are named by what their bus says, and given no config by it."""
+"""Nodes are labelled with their GPU model by PCI ids, and get no config by it."""
 
 from mig_fleet.components.node_labels import rules
 from mig_fleet.model import labels
 
 
-def test_each_model_is_told_by_its_pci_ids() -> None:
+def test_each_model_is_identified_by_its_pci_ids() -> None:
     assert rules(["H100-80GB", "H100-80GB"]) == [
         {
             "name": "GPU model H100-80GB",
@@ -22,7 +22,7 @@ def test_each_model_is_told_by_its_pci_ids() -> None:
     ]
 
 
-def test_no_rule_tells_mig_manager_what_to_do() -> None:
+def test_no_rule_writes_the_config_label() -> None:
     assert all(labels.CONFIG not in rule["labels"] for rule in rules(["H100-80GB", "A100-80GB"]))
 
 

@@ -1,4 +1,4 @@
-"""A pool registers wave after wave, each assigned, then verified; one that is impossible registers nothing."""
+"""A pool registers wave after wave, each assigned and then verified; an impossible pool registers nothing."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ NODES = [f"n{number}" for number in range(1, 6)]
 
 
 class Recording(pulumi.runtime.Mocks):
-    """Remembers registrations in their order."""
+    """Records registrations in their order."""
 
     def __init__(self) -> None:
         self.created: dict[str, dict[str, Any]] = {}
@@ -25,19 +25,22 @@ class Recording(pulumi.runtime.Mocks):
         self.created[args.name] = args.inputs
         return f"{args.name}-id", dict(args.inputs)
 
-    def call(self, _args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
-        return {}
+    def call(self, _args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        return {}, None
+
+
+Deploy = Callable[[Recording, PoolArgs], list[str]]
 
 
 @pytest.fixture
-def deploy() -> Iterator[Callable[[Recording, PoolArgs], list[str]]]:
-    """Runs a program with one pool to its end; the names of what was registered, in order."""
+def deploy() -> Iterator[Deploy]:
+    """Runs a program with one pool to its end; returns the names of its resources in the order of registration."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
 
     def run(engine: Recording, args: PoolArgs) -> list[str]:
         pulumi.runtime.set_mocks(engine, preview=False)
-        pulumi.runtime.test(lambda: Pool("p", args) and None)()
+        pulumi.runtime.test(lambda: Pool("p", args) and None)()  # type: ignore[no-untyped-call]  # not annotated in the SDK
         return list(engine.created)
 
     yield run
@@ -46,11 +49,11 @@ def deploy() -> Iterator[Callable[[Recording, PoolArgs], list[str]]]:
 
 
 def a_pool(**changes: Any) -> PoolArgs:
-    """Five nodes, two at once."""
+    """Five nodes, of which two may be unavailable at once."""
     args: dict[str, Any] = {
         "cluster": {},
         "namespace": "gpu-operator",
-        "reports": "mig-fleet",
+        "reports_namespace": "mig-fleet",
         "gpu": "H100-80GB",
         "gpus_per_node": 8,
         "nodes": NODES,
@@ -58,11 +61,11 @@ def a_pool(**changes: Any) -> PoolArgs:
         "strategy": Strategy.MIXED,
         "rollout": {"max_unavailable": 2, "canary": 1},
     }
-    return {**args, **changes}  # type: ignore[return-value,typeddict-item]
+    return {**args, **changes}  # type: ignore[typeddict-item]
 
 
 def test_each_wave_is_assigned_and_verified_before_the_next_one_starts(
-    deploy: Callable[[Recording, PoolArgs], list[str]],
+    deploy: Deploy,
 ) -> None:
     engine = Recording()
     _pool, *steps = deploy(engine, a_pool())
@@ -73,49 +76,49 @@ def test_each_wave_is_assigned_and_verified_before_the_next_one_starts(
     assert all(0 < len(nodes) <= 2 for nodes in members)
 
 
-def test_waves_beyond_the_bound_are_registered_as_waiting(deploy: Callable[[Recording, PoolArgs], list[str]]) -> None:
+def test_waves_beyond_the_limit_are_registered_as_held(deploy: Deploy) -> None:
     engine = Recording()
-    deploy(engine, a_pool(most_waves=1))
+    deploy(engine, a_pool(max_waves=1))
     held = {name: inputs["held"] for name, inputs in engine.created.items() if name.endswith("-assigned")}
     assert held == {name: name != "p-canary-assigned" for name in held}
 
 
-def test_a_wave_that_goes_knows_the_nodes_that_keep_what_they_have(
-    deploy: Callable[[Recording, PoolArgs], list[str]],
+def test_a_wave_that_changes_gets_the_names_of_the_nodes_that_stay_as_they_are(
+    deploy: Deploy,
 ) -> None:
     engine = Recording()
-    deploy(engine, a_pool(most_waves=1))
+    deploy(engine, a_pool(max_waves=1))
     (canary,) = engine.created["p-canary-assigned"]["nodes"]
-    assert engine.created["p-canary-assigned"]["staying"] == [node for node in NODES if node != canary]
-    unbounded = Recording()
-    deploy(unbounded, a_pool())
-    assert unbounded.created["p-canary-assigned"]["staying"] == []
+    assert engine.created["p-canary-assigned"]["stayingNodes"] == [node for node in NODES if node != canary]
+    unlimited = Recording()
+    deploy(unlimited, a_pool())
+    assert unlimited.created["p-canary-assigned"]["stayingNodes"] == []
 
 
-def test_every_wave_knows_what_the_stack_declares(deploy: Callable[[Recording, PoolArgs], list[str]]) -> None:
+def test_every_wave_gets_the_names_of_all_declared_nodes(deploy: Deploy) -> None:
     alone, among_others = Recording(), Recording()
     deploy(alone, a_pool())
-    deploy(among_others, a_pool(declared=["z", *NODES]))
-    assert alone.created["p-canary-assigned"]["declared"] == " ".join(sorted(NODES))
-    assert among_others.created["p-canary-assigned"]["declared"] == " ".join([*sorted(NODES), "z"])
+    deploy(among_others, a_pool(declared_nodes=["z", *NODES]))
+    assert alone.created["p-canary-assigned"]["declaredNodes"] == " ".join(sorted(NODES))
+    assert among_others.created["p-canary-assigned"]["declaredNodes"] == " ".join([*sorted(NODES), "z"])
 
 
-def test_a_pool_without_nodes_waits_for_its_first_one(deploy: Callable[[Recording, PoolArgs], list[str]]) -> None:
+def test_a_pool_without_nodes_has_no_waves(deploy: Deploy) -> None:
     assert deploy(Recording(), a_pool(nodes=[])) == ["p"]
 
 
-def test_a_pool_that_the_hardware_cannot_be_registers_nothing(
-    deploy: Callable[[Recording, PoolArgs], list[str]],
+def test_a_pool_that_the_hardware_cannot_be_is_refused_before_anything_is_registered(
+    deploy: Deploy,
 ) -> None:
     engine = Recording()
-    greedy = Layout.parse("greedy", {"gpu": "H100-80GB", "all": {"3g.40gb": 2, "1g.10gb": 1}})
+    too_large = Layout.parse("too-large", {"gpu": "H100-80GB", "all": {"3g.40gb": 2, "1g.10gb": 1}})
     with pytest.raises(PoolRefused, match=r"3g\.40gb"):
-        deploy(engine, a_pool(layout=greedy))
-    assert engine.created == {}, "a refused layout must leave no half-made pool behind"
+        deploy(engine, a_pool(layout=too_large))
+    assert engine.created == {}, "a refused layout must not leave a part of a pool"
 
 
-def test_an_expectation_names_what_nvml_the_kubelet_and_gfd_shall_say(
-    deploy: Callable[[Recording, PoolArgs], list[str]],
+def test_the_expected_state_is_an_input_of_the_verification(
+    deploy: Deploy,
 ) -> None:
     engine = Recording()
     deploy(engine, a_pool(gpus_per_node=2))

@@ -1,44 +1,129 @@
-"""The probe's program: one file, the same bytes each time, small enough for a ConfigMap."""
+"""The probe's program: one file, the same bytes each time, with nothing in it that the probe does not import."""
 
 import asyncio
+import io
+import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from mig_fleet.components.probe import component, zipapp
+from mig_fleet.components.probe import component, imports, zipapp
 from mig_fleet.stack_file import settings
 
-CONFIG_MAP_LIMIT_BYTES = 1024 * 1024  # Kubernetes, core/v1 ConfigMap: data and binaryData together
+MAX_BYTES = 140_000
+"""Of the program, which each node mounts from a ConfigMap and each preview holds twice. 51 KB are NVIDIA's bindings."""
+
+RUN_EVERY_COMMAND = """
+import json, runpy, sys, time
+from contextlib import suppress
+
+def stop(seconds):
+    raise SystemExit
+
+time.sleep = stop  # ends `watch`, which never returns
+program = sys.argv[1]
+for command in ("read", "watch"):
+    sys.argv = [program, command, "--node", "n1"]
+    with suppress(SystemExit):
+        runpy.run_path(program, run_name="__main__")
+files = (getattr(module, "__file__", None) or "" for module in list(sys.modules.values()))
+print(json.dumps([file.removeprefix(f"{program}/") for file in files if file.startswith(program)]))
+others = {name.partition(".")[0] for name in sys.modules if not name.startswith("__")} - sys.stdlib_module_names
+print(json.dumps(sorted(others)))
+"""
 
 
-def test_the_same_sources_give_the_same_bytes() -> None:
-    assert zipapp.build() == zipapp.build()
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("probe") / "mig-probe.pyz"
+    path.write_bytes(zipapp.build())
+    return path
 
 
-def test_it_fits_a_config_map() -> None:
-    assert len(zipapp.build()) < CONFIG_MAP_LIMIT_BYTES / 2
+def run_bare(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A Python without site packages, as in a stock image."""
+    return subprocess.run([sys.executable, "-I", "-S", *arguments], capture_output=True, text=True, check=False, env={})
+
+
+def names(program: Path) -> set[str]:
+    return set(zipfile.ZipFile(program).namelist())
+
+
+def test_the_same_sources_give_the_same_bytes(program: Path) -> None:
+    assert zipapp.build() == program.read_bytes()
+
+
+def test_it_is_small(program: Path) -> None:
+    assert program.stat().st_size <= MAX_BYTES, "what does the probe import now that it did not need before?"
+
+
+def test_what_is_packed_is_what_a_bare_python_loads(program: Path) -> None:
+    done = run_bare("-c", RUN_EVERY_COMMAND, str(program))
+    assert done.returncode == 0, done.stderr
+    *_, files, others = done.stdout.splitlines()
+    modules = {name for name in names(program) if name.endswith(".py")}
+    assert modules == {"__main__.py", *json.loads(files)}
+    assert json.loads(others) == ["mig_fleet", "pynvml"], "it needs nothing but the standard library"
+
+
+def test_the_catalog_of_gpus_is_packed_and_readable(program: Path) -> None:
+    catalog = {f"mig_fleet/model/gpus/{path.name}" for path in Path("mig_fleet/model/gpus").glob("*.toml")}
+    assert {name for name in names(program) if not name.endswith(".py")} == catalog
+    look_up = "from mig_fleet.model.gpus import by_pci; print(by_pci('0x233010DE').name)"
+    done = run_bare("-c", f"import sys; sys.path.insert(0, {str(program)!r}); {look_up}")
+    assert done.stdout == "H100-80GB\n", done.stderr
+
+
+def test_what_only_other_commands_need_is_not_packed(program: Path) -> None:
+    for name in ("cli", "documents", "model/parted", "model/imports", "model/pictures", "model/cost", "model/layouts"):
+        assert not any(packed.startswith(f"mig_fleet/{name}") for packed in names(program)), name
+
+
+def test_a_missing_module_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipapp, "BINDINGS", "no_such_bindings")
+    with pytest.raises(ModuleNotFoundError, match="the probe needs the Python module 'no_such_bindings'"):
+        zipapp.build()
+
+
+def test_imports_in_functions_count_and_those_for_the_type_checker_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "__init__.py": "import a_package.never",
+        "program.py": "from typing import TYPE_CHECKING\nfrom a_package import leaf\nimport json\n"
+        "if TYPE_CHECKING:\n    from a_package import types\nelse:\n    from a_package.inner import name\n"
+        "def later():\n    import a_package.lazy\n",
+        "inner/__init__.py": "from a_package.inner.deep import name",
+        **dict.fromkeys(("leaf.py", "types.py", "lazy.py", "never.py", "inner/deep.py"), ""),
+    }
+    for name, text in files.items():
+        path = tmp_path / "a_package" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert imports.imported_modules("a_package.program", "a_package") == [
+        f"a_package.{name}" for name in ("inner", "inner.deep", "lazy", "leaf", "program")
+    ]
 
 
 def test_a_preview_neither_prints_nor_compares_it() -> None:
-    async def marked() -> bool:
-        return await component.sealed(b"program").is_secret()
+    async def is_secret() -> bool:
+        return await component.secret_data(b"program").is_secret()
 
-    assert asyncio.run(marked())
+    assert asyncio.run(is_secret())
 
 
-def test_it_runs_on_a_bare_python_and_says_why_there_is_no_nvml(tmp_path: Path) -> None:
-    program = tmp_path / "mig-probe.pyz"
-    program.write_bytes(zipapp.build())
-    command = [sys.executable, "-I", "-S", str(program), "read", "--node", "bare"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={})
+def test_it_runs_on_a_bare_python_and_reports_why_there_is_no_nvml(program: Path) -> None:
+    done = run_bare(str(program), "read", "--node", "bare")
     assert done.returncode == 1, done.stderr
     assert "no libnvidia-ml.so.1 here" in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("image", "pinned"),
+    ("image", "is_pinned"),
     [
         (settings.Probe().image, True),
         ("docker.io/library/python:3.13-slim", False),
@@ -48,6 +133,12 @@ def test_it_runs_on_a_bare_python_and_says_why_there_is_no_nvml(tmp_path: Path) 
         ("python:3.13-slim@sha256:0f", False),
     ],
 )
-def test_an_image_is_known_by_its_digest_and_one_without_is_warned_about(image: str, pinned: bool) -> None:
-    assert component.is_pinned(image) is pinned
+def test_an_image_without_a_digest_is_not_pinned_and_the_warning_has_the_command(image: str, is_pinned: bool) -> None:
+    assert component.is_pinned(image) is is_pinned
     assert f"inspect {image.partition('@')[0]}`" in component.tag_warning(image)
+
+
+def test_an_archive_on_any_system_has_the_same_headers(program: Path) -> None:
+    entries = zipfile.ZipFile(io.BytesIO(program.read_bytes())).infolist()
+    assert {(entry.date_time, entry.create_system) for entry in entries} == {(zipapp.EPOCH, zipapp.UNIX)}
+    assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)

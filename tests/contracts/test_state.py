@@ -1,4 +1,4 @@
-"""What Pulumi keeps in its state: changing any of it orphans somebody's resources."""
+"""What Pulumi's state and users' clusters keep: a change of any of it orphans resources or nodes of existing stacks."""
 
 import importlib
 import inspect
@@ -9,32 +9,66 @@ import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
 from mig_fleet import components
-from mig_fleet.components.assignment import Assignment, AssignmentProvider
+from mig_fleet.cluster import client
+from mig_fleet.components.assignment import CHECK_ONLY, Assignment, AssignmentProvider
 from mig_fleet.components.layout_file import LayoutFile, LayoutFileProvider
 from mig_fleet.components.verification import Verification, VerificationProvider
 from mig_fleet.model import labels
+from mig_fleet.rollout import propagation
+from mig_fleet.rollout.wave import PREVIEW_ONLY, Wave
+from tests.memory.wave import a_wave
 
 TYPE_TOKENS = {
     "mig_fleet.components.gpu_operator.component.GpuOperator": "mig-fleet:index:GpuOperator",
-    "mig_fleet.components.node_labels.JoiningNodes": "mig-fleet:index:JoiningNodes",
     "mig_fleet.components.layouts.MigLayouts": "mig-fleet:index:MigLayouts",
     "mig_fleet.components.monitoring.component.Monitoring": "mig-fleet:index:Monitoring",
+    "mig_fleet.components.node_labels.NodeLabels": "mig-fleet:index:NodeLabels",
     "mig_fleet.components.pool.Pool": "mig-fleet:index:Pool",
     "mig_fleet.components.probe.component.MigProbe": "mig-fleet:index:MigProbe",
 }
-"""A new component belongs here, with a token that never changes."""
+"""Component → type token. Add each new component; its token never changes."""
 
 OUTPUTS = {
-    Assignment: {"config": "Output[str]", "nodes": "Output[list[str]]"},
+    Assignment: {"nodes": "Output[list[str]]"},
     LayoutFile: {},
-    Verification: {"counted": "Output[dict[str, str]]", "recovered": "Output[list[str]]"},
+    Verification: {"slices": "Output[dict[str, str]]", "remedies": "Output[list[str]]"},
 }
-"""An output whose shape changes stops the program of every stack that holds the old one: give it a new name."""
+"""An output with a new shape breaks the program of every stack whose state has the old one: give it a new name."""
+
+# The names of the properties are contract: states have them, policies read them, and people read them in previews. The
+# table in docs/architecture.md documents each of them. A new property needs a default, and a line there.
+WAVE_DEFAULTS = {
+    "onUserPods": "refuse",
+    "isolation": "taint",
+    "onFailure": "halt",
+    "onDelete": "retain",
+    "recovery": True,
+    "soakSeconds": 0.0,
+    "stuckAfterSeconds": 1800.0,
+    "timeoutSeconds": 3600.0,
+    "held": False,
+    "blocked": False,
+    "joining": [],
+    "ownedElsewhere": [],
+}
+"""A property that an older state lacks has its default; another default would be a change of every such wave."""
+WAVE_REQUIRED = {"cluster", "namespace", "reportsNamespace", "wave", "nodes", "expected"}
+EXPECTED = {"config", "gpu", "gpus", "allocatable", "labels", "strategy"}
+"""The properties in ``expected``."""
+ADDED_BY_CHECK = {
+    "drift",
+    "prunedConfigs",
+    "plannedChanges",
+    "podsLosingSlices",
+    "podsUnschedulable",
+    "gpuResets",
+    "capacityChanges",
+}
+READ_BY_CHECK = {"stayingNodes", "declaredNodes"}
 
 ON_THE_WIRE = {
     "ATTEMPT": "mig-fleet.dev/attempt",
     "CORDONED": "mig-fleet.dev/cordoned",
-    "FIELD_MANAGER": "mig-fleet",
     "HEARTBEAT": "mig-fleet.dev/heartbeat",
     "LAYOUTS_CONFIG_MAP": "mig-fleet-layouts",
     "LAYOUTS_KEY": "config.yaml",
@@ -49,7 +83,7 @@ ON_THE_WIRE = {
     "VERIFIED_CONFIG": "mig-fleet.dev/verified-config",
     "WAVE": "mig-fleet.dev/wave",
 }
-"""What we write into clusters: nodes keep it from one release to the next."""
+"""Names that we write into clusters; nodes keep them from one release to the next."""
 
 
 def every_component() -> dict[str, type[pulumi.ComponentResource]]:
@@ -81,16 +115,16 @@ def test_a_component_registers_under_its_pinned_token(name: str) -> None:
     ],
     ids=["assignment", "layout file", "verification"],
 )
-def test_a_dynamic_provider_is_stored_by_reference_and_never_moves(provider: type, path: str) -> None:
+def test_a_dynamic_provider_is_stored_by_the_path_of_its_class(provider: type, path: str) -> None:
     assert (provider.__module__, provider.__qualname__) == (path, provider.__name__)
     stored = serialize_provider(provider())
-    assert isinstance(stored, str), "a secret provider would be unreadable in every diff"
-    assert len(stored) < 200, "by value, every edit of the provider's code would change every wave"
+    assert isinstance(stored, str), "a secret would be unreadable in every diff"
+    assert len(stored) < 200, "stored by value, every edit of the provider's code would change every wave"
 
 
 @pytest.mark.parametrize("provider", [AssignmentProvider, LayoutFileProvider, VerificationProvider])
-def test_a_dynamic_provider_stores_nothing_of_its_own(provider: type) -> None:
-    assert vars(provider()) == {}, "attributes are pickled into the state"
+def test_a_dynamic_provider_has_no_attributes(provider: type) -> None:
+    assert vars(provider()) == {}, "attributes would be pickled into the state"
     assert provider.serialize_as_secret_always is False  # type: ignore[attr-defined]
 
 
@@ -100,12 +134,26 @@ def test_the_outputs_of_a_dynamic_resource_keep_their_shape(resource: type) -> N
     assert {name: str(shape).replace("pulumi.output.", "") for name, shape in declared.items()} == OUTPUTS[resource]
 
 
-def test_what_stands_on_nodes_keeps_its_name() -> None:
-    words = {key: value for key, value in vars(labels).items() if key.isupper() and isinstance(value, str)}
-    assert {key: value for key, value in words.items() if "nvidia" not in value} == ON_THE_WIRE | {
+def test_the_properties_of_a_wave_keep_their_names_and_defaults() -> None:
+    longest = a_wave("n1", joining=("n2",), owned_elsewhere=("n3",))
+    assert longest.keys() == WAVE_REQUIRED | WAVE_DEFAULTS.keys()
+    assert longest["expected"].keys() == EXPECTED
+    required = {key: longest[key] for key in WAVE_REQUIRED}
+    assert Wave.from_properties(required) == Wave.from_properties({**required, **WAVE_DEFAULTS})
+
+
+def test_the_properties_of_a_preview_keep_their_names() -> None:
+    assert set(PREVIEW_ONLY) == ADDED_BY_CHECK
+    assert set(CHECK_ONLY) == READ_BY_CHECK
+
+
+def test_names_in_clusters_do_not_change() -> None:
+    assert (client.FIELD_MANAGER, propagation.SYNC_ANNOTATION) == ("mig-fleet", "mig-fleet.dev/sync")
+    names = {key: value for key, value in vars(labels).items() if key.isupper() and isinstance(value, str)}
+    assert {key: value for key, value in names.items() if "nvidia" not in value} == ON_THE_WIRE | {
         "ALL_DISABLED": "all-disabled",
         "NODE_FEATURE_API": "nfd.k8s-sigs.io/v1alpha1",
         "NODE_FEATURE_RULE": "NodeFeatureRule",
         "PAUSED": "paused-for-mig-change",
         "OPERATOR_OWNED_CONFIG_MAP": "default-mig-parted-config",
-    }, "a renamed mark makes every node look replaced: read the old name, too, then change this list"
+    }, "with a renamed annotation every node would count as replaced: read the old name too, then change this list"

@@ -1,4 +1,4 @@
-"""One control plane and one stack for all engine tests; each test starts from the baseline."""
+"""One control plane and one stack for all engine tests; each test begins with the baseline."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from mig_fleet import toolchain
 from mig_fleet.simulator import Fleet
-from tests.engine.deployment import Deployment, as_declared, baseline
+from tests.engine.deployment import Deployment, baseline, deploy
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,5 +32,5 @@ def project(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Deploymen
 
 @pytest.fixture
 def deployed(project: Deployment) -> Iterator[Deployment]:
-    """The stack as the baseline says, verified, no faults; whatever a test does to it is undone by the next one."""
-    yield as_declared(project, baseline(project.fleet))
+    """The baseline stack, verified and without faults; the next test undoes what a test changes."""
+    yield deploy(project, baseline(project.fleet))

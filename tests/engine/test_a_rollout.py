@@ -1,4 +1,4 @@
-"""A change of a running fleet on the real engine: wave after wave, with users on the nodes and bad days among them."""
+"""A change of a running fleet on the real engine: wave by wave, with users' pods on the nodes, and with faults."""
 
 import signal
 from typing import Any
@@ -8,35 +8,35 @@ import pytest
 from mig_fleet.model import labels
 from mig_fleet.simulator import Fault
 from mig_fleet.simulator.driver import Client
-from tests.engine.deployment import Deployment, as_declared, baseline
+from tests.engine.deployment import Deployment, baseline, deploy
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
-SEVEN, THREE = {"1g.10gb": 7}, {"2g.20gb": 3}
+NEW_PROFILES = {"2g.20gb": 3}
 CANARY, SECOND, THIRD = "gpu-node-1", "gpu-node-2", "gpu-node-3"
 
 
 @pytest.fixture
-def one_by_one(project: Deployment) -> Deployment:
-    """Three nodes in one pool, changed one at a time; all cut in seven."""
+def three_nodes(project: Deployment) -> Deployment:
+    """Three nodes in one pool, changed one at a time; each GPU has seven slices."""
     config = baseline(project.fleet)
     for name in ("mixed", "whole"):
         del config["pools"][name]
     config["pools"]["inference"] |= {"nodes": [CANARY, SECOND, THIRD], "rollout": rollout()}
-    return as_declared(project, config)
+    return deploy(project, config)
 
 
 def rollout(**changes: Any) -> dict[str, Any]:
     return {"canary": 1, "maxUnavailable": 1, "timeout": "60s", **changes}
 
 
-def cut_anew(deployment: Deployment, **changes: Any) -> None:
-    deployment.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": THREE}
+def change_layout(deployment: Deployment, **changes: Any) -> None:
+    deployment.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": NEW_PROFILES}
     deployment.pools["inference"]["rollout"] = rollout(**changes)
 
 
-def closed(deployment: Deployment) -> list[str]:
-    """The nodes that carry our taint."""
+def isolated(deployment: Deployment) -> list[str]:
+    """The nodes that have our taint."""
     return sorted(
         name
         for name, node in deployment.nodes().items()
@@ -44,148 +44,149 @@ def closed(deployment: Deployment) -> list[str]:
     )
 
 
-def test_a_canary_that_fails_stops_its_pool_and_not_the_others(one_by_one: Deployment) -> None:
-    before = one_by_one.carried()
-    cut_anew(one_by_one)
-    one_by_one.layouts["training-and-inference"]["gpus"][0]["profiles"] = {"7g.80gb": 1}
-    one_by_one.fleet.inject(CANARY, Fault.MANAGER_FAILS)
-    failed = one_by_one.run("up", "--yes", "--skip-preview", "--continue-on-error")
+def test_a_canary_that_fails_stops_its_pool_and_not_the_others(three_nodes: Deployment) -> None:
+    before = three_nodes.config_and_state()
+    change_layout(three_nodes)
+    three_nodes.layouts["training-and-inference"]["gpus"][0]["profiles"] = {"7g.80gb": 1}
+    three_nodes.fleet.inject(CANARY, Fault.MANAGER_FAILS)
+    failed = three_nodes.run("up", "--yes", "--skip-preview", "--continue-on-error")
     assert failed.status != 0
-    after = one_by_one.carried()
+    after = three_nodes.config_and_state()
     assert {name: after[name] for name in (SECOND, THIRD)} == {name: before[name] for name in (SECOND, THIRD)}
-    assert one_by_one.realized_on("gpu-node-4") == {"0-1": "7g.80gb", "2-3": "7x 1g.10gb"}
-    assert closed(one_by_one) == [CANARY]
+    assert three_nodes.reported_slices("gpu-node-4") == {"0-1": "7g.80gb", "2-3": "7x 1g.10gb"}
+    assert isolated(three_nodes) == [CANARY]
     assert f"kubectl taint nodes {CANARY} {labels.TAINT}-" in failed.diagnostics, failed.text
     assert "Traceback" not in failed, failed.text
-    one_by_one.fleet.heal(CANARY)
-    healed = one_by_one.up()
-    assert healed.status == 0, healed.text
-    assert closed(one_by_one) == []
-    assert {one_by_one.realized_on(name)["0-7"] for name in (CANARY, SECOND, THIRD)} == {"3x 2g.20gb"}
+    three_nodes.fleet.clear_faults(CANARY)
+    repaired = three_nodes.up()
+    assert repaired.status == 0, repaired.text
+    assert isolated(three_nodes) == []
+    assert {three_nodes.reported_slices(name)["0-7"] for name in (CANARY, SECOND, THIRD)} == {"3x 2g.20gb"}
 
 
-def test_a_preview_tells_whom_a_change_disturbs_and_users_are_moved_only_when_the_stack_says_so(
-    one_by_one: Deployment,
+def test_a_preview_lists_the_affected_pods_and_an_update_evicts_them_only_if_the_stack_allows_it(
+    three_nodes: Deployment,
 ) -> None:
-    fleet = one_by_one.fleet
+    fleet = three_nodes.fleet
     pod = fleet.run_pod(CANARY, {"nvidia.com/mig-1g.10gb": 1}, name="web", owner="Deployment")
     try:
-        cut_anew(one_by_one)
-        seen = one_by_one.preview("--diff")
+        change_layout(three_nodes)
+        seen = three_nodes.preview("--diff")
         assert seen.status == 0, seen.text
         for line in (
             f"{CANARY}: GPU 0-7: 7x 1g.10gb → GPU 0-7: 3x 2g.20gb",
             f"{CANARY}: default/{pod} (Deployment web) holds 1x mig-1g.10gb",
-            f"default/{pod} (Deployment web) runs on {CANARY} and asks for mig-1g.10gb",
+            f"default/{pod} (Deployment web) runs on {CANARY} and requests mig-1g.10gb",
             "nvidia.com/mig-1g.10gb: 56 → 0",
             "nvidia.com/mig-2g.20gb: 0 → 24",
         ):
             assert line in seen, seen.text
-        refused = one_by_one.up()
+        refused = three_nodes.up()
         assert refused.status != 0
         assert "nothing was changed:" in refused, refused.text
         assert f"node '{CANARY}' is in use: default/{pod} (Deployment web) holds 1x mig-1g.10gb" in refused
-        assert closed(one_by_one) == []
-        cut_anew(one_by_one, onUserPods="evict")
-        moved = one_by_one.up()
+        assert isolated(three_nodes) == []
+        change_layout(three_nodes, onUserPods="evict")
+        moved = three_nodes.up()
         assert moved.status == 0, moved.text
-        assert pod not in {found["metadata"]["name"] for found in fleet.user_pods.named("web")}
-        assert {one_by_one.realized_on(name)["0-7"] for name in (CANARY, SECOND, THIRD)} == {"3x 2g.20gb"}
+        assert pod not in {found["metadata"]["name"] for found in fleet.user_pods.pods_of("web")}
+        assert {three_nodes.reported_slices(name)["0-7"] for name in (CANARY, SECOND, THIRD)} == {"3x 2g.20gb"}
     finally:
         fleet.user_pods.clear()
 
 
-def test_a_wave_that_fails_goes_back_to_what_was_verified_and_the_next_update_tries_again(
-    one_by_one: Deployment,
-) -> None:
-    before = one_by_one.carried()
-    cut_anew(one_by_one, onFailure="rollback", recovery=False)
-    with one_by_one.fleet.driver_file(THIRD).change() as driver:
-        driver.gpus[0].clients.append(Client("a process that no scheduler knows of", None))
-    failed = one_by_one.up()
+def test_a_wave_that_fails_is_rolled_back_and_the_next_update_tries_again(three_nodes: Deployment) -> None:
+    before = three_nodes.config_and_state()
+    change_layout(three_nodes, onFailure="rollback", recovery=False)
+    with three_nodes.fleet.driver_file(THIRD).change() as driver:
+        driver.gpus[0].clients.append(Client("a process without a pod", None))
+    failed = three_nodes.up()
     assert failed.status != 0
     assert f"MIG Manager failed: {THIRD}: could not apply" in failed.diagnostics, failed.text
-    assert f"rolled back to '{before[THIRD][0]}', read back and open again: {THIRD}" in failed.diagnostics, failed.text
-    assert one_by_one.realized_on(CANARY) == {"0-7": "3x 2g.20gb"}, "a wave that was verified stays"
-    assert one_by_one.realized_on(THIRD) == {"0-7": "7x 1g.10gb"}
-    after = one_by_one.carried()
+    rolled_back = f"rolled back to '{before[THIRD][0]}' and verified; scheduling restored: {THIRD}"
+    assert rolled_back in failed.diagnostics, failed.text
+    assert three_nodes.reported_slices(CANARY) == {"0-7": "3x 2g.20gb"}, "a verified wave keeps its layout"
+    assert three_nodes.reported_slices(THIRD) == {"0-7": "7x 1g.10gb"}
+    after = three_nodes.config_and_state()
     assert (after[SECOND], after[THIRD]) == (before[SECOND], before[THIRD])
-    assert closed(one_by_one) == []
-    with one_by_one.fleet.driver_file(THIRD).change() as driver:
+    assert isolated(three_nodes) == []
+    with three_nodes.fleet.driver_file(THIRD).change() as driver:
         driver.gpus[0].clients.clear()
-    again = one_by_one.up()
+    again = three_nodes.up()
     assert again.status == 0, again.text
-    assert {one_by_one.realized_on(name)["0-7"] for name in (CANARY, SECOND, THIRD)} == {"3x 2g.20gb"}
+    assert {three_nodes.reported_slices(name)["0-7"] for name in (CANARY, SECOND, THIRD)} == {"3x 2g.20gb"}
 
 
 @pytest.mark.parametrize(
     "signals", [[signal.SIGINT], [signal.SIGINT, signal.SIGINT], [signal.SIGKILL]], ids=["once", "twice", "killed"]
 )
-def test_an_update_that_is_interrupted_in_a_wave_is_finished_by_the_next_one(
-    one_by_one: Deployment, signals: list[signal.Signals]
+def test_the_next_update_completes_one_that_was_interrupted_in_a_wave(
+    three_nodes: Deployment, signals: list[signal.Signals]
 ) -> None:
-    one_by_one.fleet.inject(CANARY, Fault.MANAGER_SLOW)
-    cut_anew(one_by_one)
-    one_by_one.interrupted(lambda: closed(one_by_one) == [CANARY], signals)
-    one_by_one.fleet.heal(CANARY)
-    healed = one_by_one.up()
-    assert healed.status == 0, healed.text
-    assert closed(one_by_one) == []
-    assert {one_by_one.realized_on(name)["0-7"] for name in (CANARY, SECOND, THIRD)} == {"3x 2g.20gb"}
-    quiet = one_by_one.up()
-    assert quiet.status == 0, quiet.text
-    assert one_by_one.preview("--expect-no-changes").status == 0
+    three_nodes.fleet.inject(CANARY, Fault.MANAGER_SLOW)
+    change_layout(three_nodes)
+    three_nodes.interrupt_up(lambda: isolated(three_nodes) == [CANARY], signals)
+    three_nodes.fleet.clear_faults(CANARY)
+    repaired = three_nodes.up()
+    assert repaired.status == 0, repaired.text
+    assert isolated(three_nodes) == []
+    assert {three_nodes.reported_slices(name)["0-7"] for name in (CANARY, SECOND, THIRD)} == {"3x 2g.20gb"}
+    unchanged = three_nodes.up()
+    assert unchanged.status == 0, unchanged.text
+    assert three_nodes.preview("--expect-no-changes").status == 0
 
 
-def test_a_rollout_may_take_several_updates(one_by_one: Deployment) -> None:
-    cut_anew(one_by_one, maxWavesPerUpdate=1)
-    one_by_one.fleet.run_pod(CANARY, {"nvidia.com/mig-1g.10gb": 1}, name="web", owner="Deployment")
+def test_a_rollout_may_take_several_updates(three_nodes: Deployment) -> None:
+    change_layout(three_nodes, maxWavesPerUpdate=1)
+    three_nodes.fleet.run_pod(CANARY, {"nvidia.com/mig-1g.10gb": 1}, name="web", owner="Deployment")
     try:
-        seen = one_by_one.preview("--diff")
+        seen = three_nodes.preview("--diff")
     finally:
-        one_by_one.fleet.user_pods.clear()
+        three_nodes.fleet.user_pods.clear()
     assert "(Deployment web) holds 1x mig-1g.10gb" in seen, seen.text
-    assert "asks for mig-1g.10gb" not in seen, "the waves that wait go on offering it"
+    assert "requests mig-1g.10gb" not in seen, "the waiting waves still offer it"
     for done, waiting in ((1, "wave-010, wave-011"), (2, "wave-011")):
-        outcome = one_by_one.up()
+        outcome = three_nodes.up()
         assert outcome.status == 0, outcome.text
         assert f"{3 - done} of 3 waves wait for a later update: {waiting}" in outcome, outcome.text
-        assert [one_by_one.realized_on(n)["0-7"] for n in (CANARY, THIRD, SECOND)].count("3x 2g.20gb") == done
-    assert one_by_one.up().status == 0
-    assert {one_by_one.realized_on(name)["0-7"] for name in (CANARY, SECOND, THIRD)} == {"3x 2g.20gb"}
-    assert one_by_one.up().status == 0, "takes the old layout out of MIG Manager's file"
-    quiet = one_by_one.preview("--expect-no-changes")
-    assert quiet.status == 0, quiet.text
+        assert [three_nodes.reported_slices(n)["0-7"] for n in (CANARY, THIRD, SECOND)].count("3x 2g.20gb") == done
+    assert three_nodes.up().status == 0
+    assert {three_nodes.reported_slices(name)["0-7"] for name in (CANARY, SECOND, THIRD)} == {"3x 2g.20gb"}
+    assert three_nodes.up().status == 0, "removes the old layout from MIG Manager's file"
+    unchanged = three_nodes.preview("--expect-no-changes")
+    assert unchanged.status == 0, unchanged.text
 
 
-def test_a_renamed_pool_and_a_node_that_changes_pools_are_not_cut_anew(one_by_one: Deployment) -> None:
-    before = one_by_one.attempts()
-    serving = one_by_one.pools["serving"] = one_by_one.pools.pop("inference")
-    renamed = one_by_one.up()
+def test_a_renamed_pool_and_a_node_that_changes_pools_are_not_reconfigured(three_nodes: Deployment) -> None:
+    before = three_nodes.attempts()
+    serving = three_nodes.pools["serving"] = three_nodes.pools.pop("inference")
+    renamed = three_nodes.up()
     assert renamed.status == 0, renamed.text
-    one_by_one.pools["batch"] = {**serving, "nodes": [SECOND]}
+    three_nodes.pools["batch"] = {**serving, "nodes": [SECOND]}
     serving["nodes"] = [CANARY, THIRD]
-    moved = one_by_one.up()
+    moved = three_nodes.up()
     assert moved.status == 0, moved.text
-    assert one_by_one.attempts() == before, "a node was written a config that it carried already"
+    assert three_nodes.attempts() == before, "a node that has its config was written to"
 
 
-def test_a_node_that_joins_is_picked_up_by_its_labels_opened_when_verified_and_moves_no_other(
-    one_by_one: Deployment,
+def test_a_node_that_joins_is_selected_by_its_labels_untainted_when_verified_and_changes_no_other(
+    three_nodes: Deployment,
 ) -> None:
-    fleet, before = one_by_one.fleet, one_by_one.attempts()
+    fleet, before = three_nodes.fleet, three_nodes.attempts()
     fleet.call("create", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", NODE_FEATURE_RULES)
     fleet.join_node({"name": "gpu-node-5", "gpu": "H100-80GB", "gpus": 8})
     try:
         taint = {"key": labels.STARTUP_TAINT, "value": "true", "effect": "NoSchedule"}
         fleet.call("patch", "/api/v1/nodes/gpu-node-5", {"spec": {"taints": [taint]}})
-        del one_by_one.pools["inference"]["nodes"]
-        one_by_one.pools["inference"]["selector"] = {"matchLabels": {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}}
-        outcome = one_by_one.up()
+        del three_nodes.pools["inference"]["nodes"]
+        three_nodes.pools["inference"]["selector"] = {
+            "matchLabels": {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}
+        }
+        outcome = three_nodes.up()
         assert outcome.status == 0, outcome.text
-        assert one_by_one.realized_on("gpu-node-5") == {"0-7": "7x 1g.10gb"}
-        assert not one_by_one.nodes()["gpu-node-5"]["spec"].get("taints"), "verified nodes are open"
-        assert {n: a for n, a in one_by_one.attempts().items() if n in before} == before
+        assert three_nodes.reported_slices("gpu-node-5") == {"0-7": "7x 1g.10gb"}
+        assert not three_nodes.nodes()["gpu-node-5"]["spec"].get("taints"), "a verified node has no taint"
+        assert {n: a for n, a in three_nodes.attempts().items() if n in before} == before
         rule = fleet.call("get", "/apis/nfd.k8s-sigs.io/v1alpha1/nodefeaturerules/mig-fleet-gpu-models")
         assert rule["spec"]["rules"][0]["labels"] == {labels.MODEL: "H100-80GB"}
     finally:
@@ -208,4 +209,4 @@ NODE_FEATURE_RULES = {
         ],
     },
 }
-"""Node Feature Discovery's custom resource, as far as the API server needs to know it."""
+"""Node Feature Discovery's custom resource definition, reduced to what the API server requires."""

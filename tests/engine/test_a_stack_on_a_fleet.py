@@ -1,6 +1,7 @@
-"""The whole product on the real engine and the real API server, as a user meets it."""
+"""The complete product on the real engine and the real API server."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -12,15 +13,15 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 HASHED = re.compile(r"-[0-9a-f]{8}$")
 
 
-def slices(node: dict) -> dict[str, str]:  # type: ignore[type-arg]
-    """The GPU resources a node offers."""
-    offered = node["status"]["allocatable"]
-    return {k: n for k, n in offered.items() if k.startswith("nvidia.com/") and n != "0"}
+def gpu_resources(node: dict[str, Any]) -> dict[str, str]:
+    """The GPU resources that a node offers."""
+    allocatable = node["status"]["allocatable"]
+    return {k: n for k, n in allocatable.items() if k.startswith("nvidia.com/") and n != "0"}
 
 
-def test_a_fresh_stack_is_cut_as_declared_and_read_back_through_nvml(deployed: Deployment) -> None:
+def test_a_new_stack_gets_its_declared_layouts_and_verifies_them_through_nvml(deployed: Deployment) -> None:
     nodes = deployed.nodes()
-    assert {name: slices(node) for name, node in nodes.items()} == {
+    assert {name: gpu_resources(node) for name, node in nodes.items()} == {
         "gpu-node-1": {"nvidia.com/mig-1g.10gb": "56"},
         "gpu-node-2": {
             "nvidia.com/mig-1g.10gb": "16",
@@ -30,11 +31,11 @@ def test_a_fresh_stack_is_cut_as_declared_and_read_back_through_nvml(deployed: D
         "gpu-node-3": {"nvidia.com/gpu": "8"},
         "gpu-node-4": {"nvidia.com/mig-3g.40gb": "4", "nvidia.com/mig-1g.10gb": "14"},
     }
-    carried = deployed.carried()
-    assert {state for _, state in carried.values()} == {"success"}
-    assert carried["gpu-node-3"][0] == "all-disabled"
-    assert all(HASHED.search(carried[f"gpu-node-{n}"][0] or "") for n in (1, 2, 4)), carried
-    assert deployed.realized() == {
+    found = deployed.config_and_state()
+    assert {state for _, state in found.values()} == {"success"}
+    assert found["gpu-node-3"][0] == "all-disabled"
+    assert all(HASHED.search(found[f"gpu-node-{n}"][0] or "") for n in (1, 2, 4)), found
+    assert deployed.slices() == {
         "gpu-node-1": {"0-7": "7x 1g.10gb"},
         "gpu-node-2": {"0-7": "3g.40gb + 2g.20gb + 2x 1g.10gb"},
         "gpu-node-3": {"0-7": "MIG off"},
@@ -43,67 +44,67 @@ def test_a_fresh_stack_is_cut_as_declared_and_read_back_through_nvml(deployed: D
 
 
 def test_a_second_update_and_a_preview_change_nothing(deployed: Deployment) -> None:
-    assert deployed.up().status == 0, "prunes what an earlier layout left"
+    assert deployed.up().status == 0, "prunes the configs of earlier layouts"
     again = deployed.up()
     assert again.status == 0, again.text
     assert "unchanged" in again.text and "updated" not in again.text, again.text
-    quiet = deployed.preview("--expect-no-changes")
-    assert quiet.status == 0, quiet.text
+    unchanged = deployed.preview("--expect-no-changes")
+    assert unchanged.status == 0, unchanged.text
 
 
-def test_a_changed_layout_gets_a_new_name_and_recuts_exactly_its_nodes(deployed: Deployment) -> None:
-    before, attempts = deployed.carried(), deployed.attempts()
+def test_a_changed_layout_gets_a_new_name_and_only_its_nodes_are_reconfigured(deployed: Deployment) -> None:
+    before, attempts = deployed.config_and_state(), deployed.attempts()
     deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"2g.20gb": 3}}
     outcome = deployed.up()
     assert outcome.status == 0, outcome.text
-    after = deployed.carried()
+    after = deployed.config_and_state()
     assert after["gpu-node-1"][0] != before["gpu-node-1"][0]
     assert (after["gpu-node-1"][0] or "").startswith("inference-dense-")
-    assert deployed.realized()["gpu-node-1"] == {"0-7": "3x 2g.20gb"}
+    assert deployed.slices()["gpu-node-1"] == {"0-7": "3x 2g.20gb"}
     others = ("gpu-node-2", "gpu-node-3", "gpu-node-4")
     assert {n: after[n] for n in others} == {n: before[n] for n in others}
     now = deployed.attempts()
     assert {n: now[n] for n in others} == {n: attempts[n] for n in others}, "a node of another pool was written to"
 
 
-def test_a_slice_destroyed_behind_our_back_is_drift_in_a_plain_preview_and_the_next_update_heals_it(
+def test_a_slice_that_another_user_destroys_is_drift_in_a_plain_preview_and_the_next_update_restores_it(
     deployed: Deployment,
 ) -> None:
     deployed.fleet.destroy_slice("gpu-node-1", gpu=0, start=3)
-    words = "slice destroyed: gpu-node-1: GPU 0: expected 7x 1g.10gb, found 6x 1g.10gb"
-    seen = deployed.eventually_in_preview(words, "--diff")
+    drift = "slice missing: gpu-node-1: GPU 0: expected 7x 1g.10gb, found 6x 1g.10gb"
+    seen = deployed.wait_for_preview(drift, "--diff")
     assert "drift" in seen.text
     refreshed = deployed.run("refresh", "--yes", "--skip-preview")
     assert refreshed.status == 0, refreshed.text
-    assert deployed.recorded("gpu-node-1") == {"0": "6x 1g.10gb", "1-7": "7x 1g.10gb"}, "a refresh only looks"
-    assert words in deployed.preview("--diff"), "what is recorded is not what was declared"
-    healed = deployed.up()
-    assert healed.status == 0, healed.text
-    assert deployed.realized()["gpu-node-1"] == {"0-7": "7x 1g.10gb"}
-    quiet = deployed.preview("--expect-no-changes")
-    assert quiet.status == 0, quiet.text
+    assert deployed.slices_in_state("gpu-node-1") == {"0": "6x 1g.10gb", "1-7": "7x 1g.10gb"}, "a refresh only reads"
+    assert drift in deployed.preview("--diff"), "the slices in the state are not the declared ones"
+    repaired = deployed.up()
+    assert repaired.status == 0, repaired.text
+    assert deployed.slices()["gpu-node-1"] == {"0-7": "7x 1g.10gb"}
+    unchanged = deployed.preview("--expect-no-changes")
+    assert unchanged.status == 0, unchanged.text
 
 
-def test_an_impossible_layout_stops_the_preview_with_one_message_and_touches_nothing(deployed: Deployment) -> None:
-    before = versions_of(deployed)
+def test_an_impossible_layout_fails_the_preview_with_one_message_and_changes_nothing(deployed: Deployment) -> None:
+    before = labels_and_annotations(deployed)
     deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"3g.40gb": 2, "1g.10gb": 1}}
     outcome = deployed.preview()
     assert outcome.status != 0
     assert outcome.diagnostics.count("has 1 problem(s)") == 1, outcome.text
     assert "1g.10gb" in outcome.text and "3g.40gb" in outcome.text
     assert "Traceback" not in outcome.text
-    assert versions_of(deployed) == before
+    assert labels_and_annotations(deployed) == before
 
 
-def test_an_unknown_profile_stops_the_preview_and_says_what_was_meant(deployed: Deployment) -> None:
-    before = versions_of(deployed)
+def test_an_unknown_profile_fails_the_preview_with_the_nearest_name(deployed: Deployment) -> None:
+    before = labels_and_annotations(deployed)
     deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"1g.1gb": 7}}
     outcome = deployed.preview()
     assert outcome.status != 0
     assert "layouts.inference-dense.all.1g.1gb" in outcome.text, outcome.text
     assert "did you mean '1g.10gb'" in outcome.text
     assert "Traceback" not in outcome.text
-    assert versions_of(deployed) == before
+    assert labels_and_annotations(deployed) == before
 
 
 @pytest.mark.parametrize(
@@ -112,9 +113,9 @@ def test_an_unknown_profile_stops_the_preview_and_says_what_was_meant(deployed: 
         (Fault.MANAGER_FAILS, "MIG Manager failed: gpu-node-1: could not apply"),
         (Fault.MANAGER_CREATES_NOTHING, "layout lost: gpu-node-1: GPU 0: expected 3x 2g.20gb, found no slices"),
     ],
-    ids=["it says failed", "it says success and created nothing"],
+    ids=["state failed", "state success without slices"],
 )
-def test_a_manager_that_goes_wrong_fails_the_update_with_the_nodes_name_and_the_next_one_succeeds(
+def test_a_fault_of_mig_manager_fails_the_update_with_the_name_of_the_node_and_the_next_one_succeeds(
     deployed: Deployment, fault: Fault, reason: str
 ) -> None:
     deployed.fleet.inject("gpu-node-1", fault)
@@ -124,14 +125,14 @@ def test_a_manager_that_goes_wrong_fails_the_update_with_the_nodes_name_and_the_
     assert reason in failed.text, failed.text
     assert "Traceback" not in failed.text and 'File "' not in failed.text, failed.text
     assert "kubectl -n gpu-operator logs" in failed.text
-    deployed.fleet.heal("gpu-node-1")
-    healed = deployed.up()
-    assert healed.status == 0, healed.text
-    assert deployed.realized()["gpu-node-1"] == {"0-7": "3x 2g.20gb"}
+    deployed.fleet.clear_faults("gpu-node-1")
+    repaired = deployed.up()
+    assert repaired.status == 0, repaired.text
+    assert deployed.slices()["gpu-node-1"] == {"0-7": "3x 2g.20gb"}
 
 
-def versions_of(deployment: Deployment) -> dict[str, object]:
-    """Everything of the nodes that a write of ours would change."""
+def labels_and_annotations(deployment: Deployment) -> dict[str, object]:
+    """What our writes to the nodes change."""
     return {
         name: (node["metadata"]["labels"], node["metadata"].get("annotations"))
         for name, node in deployment.nodes().items()

@@ -1,4 +1,4 @@
-"""What a stack rolled out comes back from the cluster as the same layouts and pools."""
+"""An import from the cluster has the layouts and pools of the stack that was deployed."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.engine.deployment import Deployment
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 
-def test_importing_from_the_cluster_gives_back_the_stack_that_was_deployed(
+def test_an_import_from_the_cluster_has_the_pools_and_layouts_of_the_deployed_stack(
     deployed: Deployment, tmp_path: Path
 ) -> None:
     environment = {"KUBECONFIG": str(deployed.fleet.kubeconfig)}

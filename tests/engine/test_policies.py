@@ -1,7 +1,8 @@
-"""The policy pack in the engine, beside programs that do not go through our components' own refusal."""
+"""The policy pack in the engine, with programs that bypass the checks of our components."""
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from mig_fleet.components.verification import Verification
 Verification("by-hand", {{
     "cluster": {{"kubeconfig": "{kubeconfig}"}},
     "namespace": "gpu-operator",
+    "reportsNamespace": "mig-fleet",
     "wave": "by-hand",
     "nodes": ["gpu-node-1"],
     "expected": {{
@@ -32,14 +34,14 @@ Verification("by-hand", {{
 
 
 def preview(project: Deployment, tmp_path: Path, gpu: str) -> tuple[int, str]:
-    """A program that registers one wave by hand, previewed with the pack."""
+    """Exit status and text of a preview, with the pack, of a program that registers one wave itself."""
     shutil.copy(ROOT / "Pulumi.yaml", tmp_path / "Pulumi.yaml")
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     (tmp_path / "stacks").mkdir()
     (tmp_path / "state").mkdir()
     (tmp_path / "__main__.py").write_text(PROGRAM.format(kubeconfig=project.fleet.kubeconfig, gpu=gpu))
     environment = {**project.environment, "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}"}
-    config = {"layouts": {}, "pools": {}}
+    config: dict[str, Any] = {"layouts": {}, "pools": {}}
     by_hand = Deployment(tmp_path, project.fleet, environment, project.pulumi, config)
     by_hand.run("stack", "init", "--secrets-provider", "passphrase")
     outcome = by_hand.preview("--policy-pack", str(ROOT / "policy"))

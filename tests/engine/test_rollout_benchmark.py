@@ -1,4 +1,4 @@
-"""The benchmark of rollouts runs: a small fleet is changed in waves, and the figures are of that change."""
+"""The benchmark of rollouts runs: it changes a small fleet in waves and prints the costs of that change."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from benchmarks.rollout import measure, row
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 
-def test_a_small_fleet_goes_through_the_benchmark_of_rollouts(tmp_path: Path) -> None:
+def test_the_benchmark_of_rollouts_runs_with_a_small_fleet(tmp_path: Path) -> None:
     (found,) = measure(2, [1], None, tmp_path)
     assert found["waves"] == 1
     assert found["cost"].processor_s > 0 and found["label_s"] > 0

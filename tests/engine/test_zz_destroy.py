@@ -1,26 +1,25 @@
-"""The end of a stack: nothing of ours stays, and the nodes are as the delete policy says."""
+"""After `pulumi destroy` no object of ours remains, and the nodes are as the delete policy says."""
 
 import pytest
 
-from mig_fleet.cluster.client import Cluster
 from mig_fleet.model import labels
 from tests.engine.deployment import Deployment
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 
-def test_destroy_leaves_no_object_of_ours_and_the_nodes_as_each_pool_says(deployed: Deployment) -> None:
+def test_destroy_removes_our_objects_and_follows_the_delete_policy_of_each_pool(deployed: Deployment) -> None:
     deployed.pools["mixed"]["rollout"]["onDelete"] = "disable"
     deployed.pools["training"]["rollout"]["onDelete"] = "restore"
-    kept = deployed.carried()["gpu-node-1"][0]
+    before = deployed.config_and_state()["gpu-node-1"][0]
     outcome = deployed.up()
     assert outcome.status == 0, outcome.text
     outcome = deployed.destroy()
     assert outcome.status == 0, outcome.text
-    carried = {name: config for name, (config, _) in deployed.carried().items()}
-    assert carried["gpu-node-1"] == kept, "retain is the default"
-    assert carried["gpu-node-2"] == "all-disabled"
-    assert carried["gpu-node-4"] == "all-disabled", "what it carried before our first write"
+    configs = {name: config for name, (config, _) in deployed.config_and_state().items()}
+    assert configs["gpu-node-1"] == before, "retain is the default"
+    assert configs["gpu-node-2"] == "all-disabled"
+    assert configs["gpu-node-4"] == "all-disabled", "the config from before our first write"
     for node in deployed.nodes().values():
         ours = [key for key in node["metadata"].get("annotations", {}) if key.startswith("mig-fleet.dev/")]
         assert ours == [], node["metadata"]["name"]
@@ -29,8 +28,8 @@ def test_destroy_leaves_no_object_of_ours_and_the_nodes_as_each_pool_says(deploy
 
 
 def leftovers(deployment: Deployment) -> list[str]:
-    """Objects in the cluster that carry one of our names."""
-    cluster = Cluster({"kubeconfig": str(deployment.fleet.kubeconfig)})
+    """Objects in the cluster with one of our names."""
+    cluster = deployment.cluster
     kinds = (
         "/api/v1/namespaces",
         "/api/v1/configmaps",

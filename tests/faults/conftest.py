@@ -1,4 +1,4 @@
-"""One fleet for all faults, one bad API server in front of it, and a product in a hurry."""
+"""One simulated fleet for all faults, one API server with faults in front of it, and short timeouts."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,61 +6,61 @@ from pathlib import Path
 import pytest
 
 from mig_fleet.simulator import Fleet
-from mig_fleet.simulator.bad_api import BadApi
+from mig_fleet.simulator.faulty_api import FaultyApi
 from tests.faults.fault import Fault
-from tests.faults.ground import FLEET, Ground
-from tests.faults.hurry import hurry
-from tests.faults.outcome import Played, play
+from tests.faults.play import Result, play
+from tests.faults.scenario import FLEET, Scenario
+from tests.faults.short_timeouts import shorten_timeouts
 from tests.faults.stack import Stack
 
 
 @pytest.fixture(scope="session")
-def ground(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    """The simulated nodes, installed."""
+def scenario(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    """The simulated nodes, with everything installed."""
     folder = tmp_path_factory.mktemp("faults")
     file = folder / "fleet-file.yaml"
     file.write_text(FLEET)
     fleet = Fleet(folder / "fleet")
     fleet.up(binaries, file, attached=True)
-    ground = Ground(fleet)
-    ground.install()
-    yield ground
+    scenario = Scenario(fleet)
+    scenario.install()
+    yield scenario
     fleet.down()
 
 
 @pytest.fixture(scope="session")
-def api(ground: Ground) -> Iterator[BadApi]:
-    """What the product talks to: the stacks of all faults live behind one address."""
-    with ground.fleet.bad_api() as api:
+def api(scenario: Scenario) -> Iterator[FaultyApi]:
+    """The API server that the product uses; its address is the same for all faults."""
+    with scenario.fleet.faulty_api() as api:
         yield api
 
 
 @pytest.fixture(scope="session")
-def stack(api: BadApi) -> Stack:
-    """Its state is set by each fault; what it recorded lasts."""
+def stack(api: FaultyApi) -> Stack:
+    """Each fault sets its state; recorded programs are kept."""
     return Stack(api.kubeconfig)
 
 
 @pytest.fixture(scope="session")
-def _results() -> dict[str, Played]:
+def _results() -> dict[str, Result]:
     return {}
 
 
 @pytest.fixture
-def played(ground: Ground, stack: Stack, api: BadApi, _results: dict[str, Played]) -> Callable[[Fault], Played]:
-    """What came of a fault; each is played once in a run."""
+def played(scenario: Scenario, stack: Stack, api: FaultyApi, _results: dict[str, Result]) -> Callable[[Fault], Result]:
+    """The result of a fault; each fault is played once per test run."""
 
-    def played(fault: Fault) -> Played:
+    def played(fault: Fault) -> Result:
         if fault.name not in _results:
-            _results[fault.name] = play(fault, ground, stack, api)
+            _results[fault.name] = play(fault, scenario, stack, api)
         return _results[fault.name]
 
     return played
 
 
 @pytest.fixture(autouse=True)
-def _in_a_hurry() -> Iterator[None]:
-    before = hurry()
+def _short_timeouts() -> Iterator[None]:
+    before = shorten_timeouts()
     yield
     for (module, name), seconds in before.items():
         setattr(module, name, seconds)

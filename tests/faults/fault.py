@@ -1,4 +1,4 @@
-"""A fault as data: what is imitated, how it is played, and what a user may expect of it."""
+"""A fault as data: what it imitates, how it is injected, and what a user reads."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,59 +6,59 @@ from enum import StrEnum
 from typing import Any
 
 from mig_fleet.model.layouts import Layout
-from tests.faults.ground import NEW
-from tests.faults.stage import Stage
+from tests.faults.fault_run import FaultRun
+from tests.faults.scenario import NEW
 
-Act = Callable[[Stage], object]
+Action = Callable[[FaultRun], object]
 
 
 class Outcome(StrEnum):
     """How the update ends in which the fault happens."""
 
-    GOES_ON = "goes on"
-    """It ends well."""
+    SUCCEEDED = "succeeded"
     REFUSED = "refused"
-    """It fails before a GPU was touched, and leaves no node closed."""
+    """It fails before a GPU is changed, and leaves no node isolated."""
     HALTED = "halted"
-    """It fails with nodes of the wave closed to new pods, and says so."""
+    """It fails, and leaves nodes of the wave isolated, which the error names."""
     FAILED = "failed"
-    """It fails with every node open."""
+    """It fails, and leaves no node isolated."""
 
 
-def nothing(_: Stage) -> None:
-    """Nothing has to be done."""
+def nothing(_: FaultRun) -> None:
+    """No action."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One row of the table; in every one a pool of three nodes in two waves gets another layout."""
+    """One row of the table. In most rows a pool of three nodes in two waves gets another layout."""
 
     name: str
     imitates: str
-    """What happens, and who saw it happen."""
-    play: Act
+    """The real failure, with its source."""
+    inject: Action
     outcome: Outcome
-    touched: tuple[str, ...]
-    """The nodes that somebody of ours tried to write to while the fault was there."""
-    previews: tuple[str, ...] = ()
-    """What the preview says beside the change itself, line by line."""
-    reads: tuple[str, ...] = ()
-    """The error, line by line."""
-    recovers: tuple[str, ...] = ()
-    """Lines of output `recovered`."""
-    closed: tuple[str, ...] = ()
-    cure: str = "nothing"
-    """What a human does before the next update, after the words "Before it:"."""
-    end: Act = nothing
-    """The cure."""
-    then: str = "nothing to do"
-    """What the next update does, where this one went on."""
+    written: tuple[str, ...]
+    """The nodes to which the product sent a write during the fault, successful or not."""
+    preview: tuple[str, ...] = ()
+    """The preview's lines, without those of the planned change itself."""
+    error: tuple[str, ...] = ()
+    """The error's lines."""
+    remedies: tuple[str, ...] = ()
+    """Lines of output `remedies`."""
+    isolated: tuple[str, ...] = ()
+    """The nodes that are isolated after the update."""
+    fix: str = "nothing"
+    """What a person does before the next update."""
+    apply_fix: Action = nothing
+    next_update: str = "nothing to do"
+    """What the next update does, if this one succeeded."""
     rollout: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of the pool's rollout."""
     pool: Mapping[str, Any] = field(default_factory=dict)
-    """Arguments of the pool that differ while the fault is there."""
-    first: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of the pool that differ during the fault."""
+    pool_before: Mapping[str, Any] = field(default_factory=dict)
     """Arguments of the pool that differed before."""
     target: Layout | None = NEW
-    """What the stack says; ``None`` is a stack without the pool."""
-    healed: Act | None = None
-    """What holds after the next update, beside the whole pool as the stack says."""
+    """The layout that the stack declares; ``None`` is a stack without the pool."""
+    check_after: Action | None = None
+    """Asserts what else holds after the next update."""

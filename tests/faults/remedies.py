@@ -1,45 +1,49 @@
-"""What recovery did, as the API server saw it: which pods it ended, and whether one node was helped at a time."""
+"""Which pods recovery deleted, as the API server received it, and whether it handled one node at a time."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mig_fleet.model.layouts import Layout
+from mig_fleet.observed.operands import DEVICE_PLUGIN, MIG_MANAGER
 from mig_fleet.rollout.recovery import Remedy
-from tests.faults.ground import MANAGER, PLUGIN
-from tests.faults.stage import Stage
+from tests.faults.fault_run import FaultRun
 
 POD = "/pods/[^/]+$"
-APPS = {Remedy.START_OVER: MANAGER, Remedy.RESTORE: MANAGER, Remedy.PLUGIN: PLUGIN}
-"""Whose pod each remedy starts over."""
+APPS = {
+    Remedy.RESTART_MANAGER: MIG_MANAGER,
+    Remedy.RESTORE_OPERANDS: MIG_MANAGER,
+    Remedy.RESTART_PLUGIN: DEVICE_PLUGIN,
+}
+"""The operand whose pod each remedy restarts."""
 
 
 @dataclass
-class Remedies:
-    """Watched from :meth:`watch` on, until the API server is well again."""
+class RemedyWatch:
+    """Active from :meth:`start` until the API server's rules are reset."""
 
-    stage: Stage
+    run: FaultRun
     layout: Layout
-    """What a node has that was helped."""
+    """The layout of a node after a remedy."""
     used: list[str] = field(default_factory=list)
     """``nvidia-mig-manager on node-1``, in order."""
     overlapping: list[str] = field(default_factory=list)
-    """Nodes that were still to come right when another one was helped."""
+    """Nodes that were still being recovered when a remedy was used on another one."""
 
-    def watch(self) -> None:
-        self.stage.api.when("DELETE", POD, self._see, times=None)
+    def start(self) -> None:
+        self.run.api.when("DELETE", POD, self._record, times=None)
 
-    def _see(self) -> None:
-        """Before the pod is gone; nobody but recovery deletes any by way of this API server."""
-        pod = self.stage.fleet.call("get", self.stage.api.calls("DELETE", POD)[-1].path)
+    def _record(self) -> None:
+        """Called before the pod is deleted; only recovery deletes pods through this API server."""
+        pod = self.run.fleet.call("get", self.run.api.calls("DELETE", POD)[-1].path)
         node = pod["spec"]["nodeName"]
-        helped = {each.rpartition(" ")[2] for each in self.used} - {node}
-        self.overlapping += [each for each in sorted(helped) if not self.stage.is_at(each, self.layout)]
+        others = {each.rpartition(" ")[2] for each in self.used} - {node}
+        self.overlapping += [each for each in sorted(others) if not self.run.has_layout(each, self.layout)]
         self.used.append(f"{pod['metadata']['labels']['app']} on {node}")
 
 
-def told(lines: Iterable[str]) -> list[str]:
-    """What a user reads of remedies, in the words of :attr:`Remedies.used`."""
+def remedies_in(lines: Iterable[str]) -> list[str]:
+    """The remedies that a user reads of, in the form of :attr:`RemedyWatch.used`."""
     lines = list(lines)
     found = ((app, re.match(rf"(\S+): {remedy}\b", line)) for line in lines for remedy, app in APPS.items())
     return [f"{app} on {match[1]}" for app, match in found if match]

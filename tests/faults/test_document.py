@@ -1,7 +1,8 @@
-"""docs/faults.md says what comes of every fault.
+"""docs/faults.md shows the result of every fault.
 
-Its quotations are from one run. On a loaded machine another one may see a node in another state on its way, so what is
-compared with this run is everything else; a quotation must have the lines that the fault's own test demands.
+Its quotations are from one run. On a loaded machine another run may observe a node in another intermediate state, so
+everything but the quotations is compared with this run; a quotation must have the lines that the fault's own test
+checks.
 """
 
 import os
@@ -10,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.all_faults import BY_NAME, FAULTS
 from tests.faults.document import document
-from tests.faults.everything import BY_NAME, FAULTS
 from tests.faults.fault import Fault
-from tests.faults.outcome import Played
+from tests.faults.play import Result
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
@@ -21,28 +22,28 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
 WRITE = "MIG_FLEET_WRITE_FAULTS"
 
 
-def test_the_page_about_faults_is_what_came_of_them(played: Callable[[Fault], Played]) -> None:
+def test_the_page_about_faults_has_the_results_of_this_run(played: Callable[[Fault], Result]) -> None:
     results = {name: played(fault) for name, fault in BY_NAME.items()}
     text = document(FAULTS, results)
     if os.environ.get(WRITE):
         DOCUMENT.write_text(text)
-    assert findings(DOCUMENT.read_text()) == findings(text), "`make fault-table` writes it anew"
+    assert without_quotations(DOCUMENT.read_text()) == without_quotations(text), "`make fault-table` generates it again"
 
 
-def test_the_page_quotes_what_a_user_must_read() -> None:
+def test_the_page_quotes_every_line_that_the_table_expects() -> None:
     parts = DOCUMENT.read_text().split("\n### ")
     quoted = {part.partition("\n")[0].casefold(): _lines(part) for part in parts}
     missing = [
         (fault.name, line)
         for fault in BY_NAME.values()
-        for line in (*fault.previews, *fault.reads, *fault.recovers)
+        for line in (*fault.preview, *fault.error, *fault.remedies)
         if line not in quoted.get(fault.name.casefold(), ())
     ]
-    assert missing == [], "`make fault-table` writes it anew"
+    assert missing == [], "`make fault-table` generates it again"
 
 
-def findings(page: str) -> list[str]:
-    """The page without its quotations."""
+def without_quotations(page: str) -> list[str]:
+    """Headings, tables, descriptions and results."""
     return [line for line in page.splitlines() if line.startswith(("#", "|", "*", "- "))]
 
 

@@ -1,4 +1,4 @@
-"""Time that passes only by sleeping."""
+"""A clock that moves only when the code under test, or a test, sleeps."""
 
 import heapq
 import itertools
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Stands in for the module ``time``; what is due happens while somebody sleeps, in its order."""
+    """Replaces the module ``time``; scheduled calls run during a sleep, in the order of their times."""
 
     def __init__(self) -> None:
         self._started = self.now = 1000.0
@@ -24,9 +24,10 @@ class Clock:
         self.now = until
 
     def after(self, seconds: float, act: Callable[[], object]) -> None:
+        """Call ``act`` during the sleep that passes this time."""
         heapq.heappush(self._due, (self.now + seconds, next(self._numbers), act))
 
     @property
     def slept(self) -> float:
-        """Seconds since the test began."""
+        """Seconds since the clock was created."""
         return self.now - self._started

@@ -1,4 +1,4 @@
-"""A compliant node to start from; each test breaks one thing."""
+"""The in-memory fleet, and one node that is as expected. Each test breaks one thing."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -6,17 +6,14 @@ from typing import Any
 
 import pytest
 
+from mig_fleet.cluster import client, retry
 from mig_fleet.model import labels
 from mig_fleet.model.report import Report
-from mig_fleet.observed import snapshot as look_module
-from mig_fleet.observed.differences import Expected
+from mig_fleet.model.strategy import Strategy
+from mig_fleet.observed import snapshot
+from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.snapshot import Node
-from mig_fleet.rollout import assign as handover
-from mig_fleet.rollout import context as order
-from mig_fleet.rollout import convergence as gate
-from mig_fleet.rollout import drain, recovery
-from mig_fleet.rollout import propagation as barrier
-from mig_fleet.rollout import reconfigure as change
+from mig_fleet.rollout import assign, context, convergence, drain, propagation, reconfigure, recovery
 from tests.memory.api import MemoryCluster
 from tests.memory.fleet import Fleet, a_gpu
 
@@ -24,8 +21,8 @@ CONFIG = "inference-dense-1c0ffee2"
 
 
 @pytest.fixture(autouse=True)
-def tracebacks_stay() -> Iterator[None]:
-    """Our providers shorten tracebacks for the rest of their process; this process is the tests'."""
+def keep_tracebacks() -> Iterator[None]:
+    """Our providers set ``sys.tracebacklimit`` for the rest of their process; here that is the process of the tests."""
     before = getattr(sys, "tracebacklimit", None)
     yield
     if before is None:
@@ -33,24 +30,24 @@ def tracebacks_stay() -> Iterator[None]:
             del sys.tracebacklimit
     else:
         sys.tracebacklimit = before
-    look_module.forget()
+    snapshot.invalidate()
 
 
 @pytest.fixture
 def fleet(monkeypatch: pytest.MonkeyPatch) -> Fleet:
-    """Two nodes that are as they should be before anything was asked of them."""
+    """Nodes ``n1`` and ``n2`` with MIG off and all operands running; the product's client and clock are replaced."""
     fleet = Fleet("n1", "n2")
-    for module in (order, look_module):
+    for module in (client, context, snapshot):
         monkeypatch.setattr(module, "Cluster", lambda _args: MemoryCluster(fleet))
-    for module in (barrier, change, drain, gate, handover, look_module, order, recovery):
+    for module in (assign, context, convergence, drain, propagation, reconfigure, recovery, retry, snapshot):
         monkeypatch.setattr(module, "time", fleet.clock)
-    look_module.forget()
+    snapshot.invalidate()
     return fleet
 
 
 @pytest.fixture
 def a_node() -> Callable[..., Node]:
-    """Two GPUs cut in seven, verified to the last label."""
+    """A node with two GPUs of seven slices each, and labels, allocatable and report that match."""
 
     def make(state: str = "success", config: str = CONFIG, attempt: str = "1", **changes: Any) -> Node:
         report = Report(
@@ -81,11 +78,11 @@ def a_node() -> Callable[..., Node]:
 
 @pytest.fixture
 def expected() -> Expected:
-    return {
-        "config": CONFIG,
-        "gpu": "H100-80GB",
-        "gpus": [{"1g.10gb": 7}, {"1g.10gb": 7}],
-        "allocatable": {"nvidia.com/mig-1g.10gb": 14},
-        "labels": {"nvidia.com/mig-1g.10gb.count": "14"},
-        "strategy": "mixed",
-    }
+    return Expected(
+        config=CONFIG,
+        gpu="H100-80GB",
+        gpus=({"1g.10gb": 7}, {"1g.10gb": 7}),
+        allocatable={"nvidia.com/mig-1g.10gb": 14},
+        labels={"nvidia.com/mig-1g.10gb.count": "14"},
+        strategy=Strategy.MIXED,
+    )

@@ -1,11 +1,11 @@
-"""A fleet in memory that remembers: nodes whose MIG Manager acts, operands that follow, and pods that leave or do not.
+"""A fleet in memory: nodes with a MIG Manager that applies configs, operands that follow, and users' pods.
 
-Everything starts compliant: two H100 a node, all operands there, MIG off for as long as anybody can remember. A test
+A new fleet is as expected: two H100 per node, all operands running, MIG off since before our first write. Each test
 breaks one thing.
 """
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +16,7 @@ from mig_fleet.cluster.errors import ClusterError, TooManyRequests
 from mig_fleet.model import gfd, labels, parted
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.report import ComputeInstance, Gpu, Instance, Report
-from mig_fleet.model.strategy import Strategy, allocatable
+from mig_fleet.model.strategy import PerGpu, Strategy, allocatable
 from tests.memory.api import Api
 from tests.memory.clock import Clock
 
@@ -28,47 +28,48 @@ H100, A100 = "0x233010DE", "0x20B510DE"
 GPUS_PER_NODE = 2
 
 WORK_S = 5.0
-"""How long a MIG Manager takes, and a pod that was told to leave."""
+"""Seconds that MIG Manager needs for a config, and a pod to end after its eviction."""
 
 SUCCEEDS, FAILS, STAYS_PENDING = "succeeds", "fails", "stays pending"
-CREATES_NOTHING, LOSES_ONE = "says success and created nothing", "says success with a slice too few"
-"""What a MIG Manager makes of the next config that it is given."""
-
-Cuts = list[dict[str, int] | None]
+CREATES_NOTHING, LOSES_ONE = "reports success without slices", "reports success with one slice missing"
+"""The outcomes of MIG Manager's work on a config."""
 
 
 class Fleet(Api):
-    """Nodes with two GPUs each, under one operator."""
+    """Nodes with two GPUs each, under one GPU Operator."""
 
     def __init__(self, *names: str) -> None:
         super().__init__()
         self.clock = Clock()
-        self.cuts: dict[str, Cuts] = {}
-        """Node → what NVML has."""
-        self.manager: dict[str, list[str]] = {}
-        """Node → what its MIG Manager does next; the last one for ever."""
-        self.stale_plugin: set[str] = set()
-        """Nodes whose device plugin looks again only when it starts."""
-        self.silent_probe: set[str] = set()
-        self.sees_after_s: dict[str, float] = {}
-        """Node → seconds until its MIG Manager's copy of the layout file is new, if nobody touches its pod."""
+        self.per_gpu: dict[str, list[dict[str, int] | None]] = {}
+        """Node → the slices that NVML has, by GPU."""
+        self.manager_outcomes: dict[str, list[str]] = {}
+        """Node → the outcomes of its MIG Manager, one per config or restart; the last one is repeated."""
+        self.stale_plugins: set[str] = set()
+        """Nodes whose device plugin reads the GPUs only when it starts."""
+        self.stopped_probes: set[str] = set()
+        """Nodes whose probe writes no report."""
+        self.synced_after_s: dict[str, float] = {}
+        """Node → seconds until its MIG Manager's copy of the layout file is current; a patch of its pod makes it
+        current at once."""
         self.exec_refused: set[str] = set()
-        self.stays: set[str] = set()
-        """Pods that do not leave when they are told to."""
-        self.budget: dict[str, int] = {}
-        """Pod → so often its eviction is refused."""
+        """Nodes whose pods do not allow `exec`."""
+        self.never_terminating: set[str] = set()
+        """Pods that do not end after their eviction."""
+        self.refused_evictions: dict[str, int] = {}
+        """Pod → how many evictions its disruption budget still refuses."""
         self._numbers = itertools.count(1)
-        self.serve(DENSE, WIDE)
+        self.write_layout_file(DENSE, WIDE)
         for name in names:
             self.add(name)
 
-    def serve(self, *layouts: Layout) -> None:
-        """These layouts stand in the file that MIG Manager reads."""
+    def write_layout_file(self, *layouts: Layout) -> None:
+        """Write the ConfigMap that MIG Manager reads."""
         self.config_map(OPERATOR, labels.LAYOUTS_CONFIG_MAP, {labels.LAYOUTS_KEY: parted.dump(layouts)})
 
     def add(self, name: str, config: str = labels.ALL_DISABLED) -> None:
-        """A node that was given a config some time ago, by nobody in particular."""
-        carried = {
+        """A node that has this config already, without our annotations."""
+        node_labels = {
             labels.CAPABLE: "true",
             labels.PRODUCT: "NVIDIA-H100-80GB-HBM3",
             labels.CONFIG: config,
@@ -76,40 +77,40 @@ class Fleet(Api):
             f"{labels.DEPLOY_PREFIX}mig-manager": "true",
             f"{labels.DEPLOY_PREFIX}device-plugin": "true",
         }
-        self.nodes[name] = self.renewed(
+        self.nodes[name] = self.versioned(
             {
-                "metadata": {"name": name, "labels": carried, "annotations": {}},
+                "metadata": {"name": name, "labels": node_labels, "annotations": {}},
                 "spec": {},
                 "status": {"allocatable": {}, "conditions": [{"type": "Ready", "status": "True"}]},
             }
         )
-        self.start(name, MANAGER)
-        self.start(name, PLUGIN)
-        self.cut(name, self.declared(config))
+        self.start_operand(name, MANAGER)
+        self.start_operand(name, PLUGIN)
+        self.partition(name, self.declared(config))
 
     def remove(self, name: str) -> None:
-        """The node leaves, with its pods and its probe's report."""
+        """The node leaves the cluster, with its pods and its probe's report."""
         del self.nodes[name]
         self.pods = {key: pod for key, pod in self.pods.items() if pod["spec"].get("nodeName") != name}
         self.config_maps.pop((PROBES, labels.REPORT_PREFIX + name), None)
 
-    def cut(self, name: str, cuts: Iterable[Mapping[str, int] | None]) -> None:
-        """What NVML has on a node from now on; the kubelet, GFD and the probe follow."""
-        self.cuts[name] = [None if profiles is None else dict(profiles) for profiles in cuts]
-        if name not in self.stale_plugin:
+    def partition(self, name: str, per_gpu: PerGpu) -> None:
+        """Change a node's slices; the kubelet, GFD and the probe follow."""
+        self.per_gpu[name] = [None if profiles is None else dict(profiles) for profiles in per_gpu]
+        if name not in self.stale_plugins:
             self.register(name)
         metadata = self.nodes[name]["metadata"]
         others = {key: value for key, value in metadata["labels"].items() if not key.endswith(".count")}
-        metadata["labels"] = {**others, **gfd.agreed(self.cuts[name], Strategy.MIXED)}
+        metadata["labels"] = {**others, **gfd.expected_labels(self.per_gpu[name], Strategy.MIXED)}
         self.report(name)
 
     def register(self, name: str) -> None:
-        """The device plugin tells the kubelet what there is."""
-        offered = allocatable(Strategy.MIXED, self.cuts[name])
-        self.nodes[name]["status"]["allocatable"] = {key: str(n) for key, n in offered.items()}
+        """The device plugin registers the node's slices with the kubelet."""
+        advertised = allocatable(Strategy.MIXED, self.per_gpu[name])
+        self.nodes[name]["status"]["allocatable"] = {key: str(n) for key, n in advertised.items()}
 
     def report(self, name: str, **changes: Any) -> None:
-        """The probe writes what it sees; ``changes`` are fields of the report."""
+        """The probe writes its report; ``changes`` are fields of :class:`Report`."""
         metadata = self.nodes[name]["metadata"]
         facts: dict[str, Any] = {
             "node": name,
@@ -117,14 +118,17 @@ class Fleet(Api):
             "config": metadata["labels"].get(labels.CONFIG),
             "state": metadata["labels"].get(labels.STATE),
             "attempt": metadata["annotations"].get(labels.ATTEMPT),
-            "gpus": tuple(a_gpu(index, profiles) for index, profiles in enumerate(self.cuts[name])),
+            "gpus": tuple(a_gpu(index, profiles) for index, profiles in enumerate(self.per_gpu[name])),
         }
-        if name not in self.silent_probe:
+        if name not in self.stopped_probes:
             text = Report(**{**facts, **changes}).to_json()
             self.config_map(PROBES, labels.REPORT_PREFIX + name, {labels.REPORT_KEY: text})
 
-    def start(self, node: str, app: str) -> None:
-        """A pod of an operand's DaemonSet begins; what it does then is another matter."""
+    def remove_report(self, name: str) -> None:
+        self.config_maps.pop((PROBES, labels.REPORT_PREFIX + name), None)
+
+    def start_operand(self, node: str, app: str) -> None:
+        """Create the pod of an operand's DaemonSet on a node."""
         name = f"{app}--{node}--{next(self._numbers)}"
         self.pods[OPERATOR, name] = {
             "metadata": {"name": name, "namespace": OPERATOR, "labels": {"app": app}},
@@ -132,11 +136,19 @@ class Fleet(Api):
             "status": {"phase": "Running"},
         }
 
+    def operand(self, node: str, app: str) -> tuple[str, str]:
+        """Namespace and name of an operand's pod on a node."""
+        return next(key for key in self.pods if key[0] == OPERATOR and key[1].startswith(f"{app}--{node}--"))
+
     def config_map(self, namespace: str, name: str, data: Mapping[str, str]) -> None:
         self.config_maps[namespace, name] = {"metadata": {"name": name, "namespace": namespace}, "data": dict(data)}
 
-    def pod(self, name: str, node: str = "", owner: str = "Deployment", asks: str = "nvidia.com/mig-1g.10gb") -> None:
-        """A user's pod with one slice. Without a node it waits for one; without an owner nobody starts it again."""
+    def pod(
+        self, name: str, node: str = "", owner: str = "Deployment", resource: str = "nvidia.com/mig-1g.10gb"
+    ) -> None:
+        """A user's pod with one slice. Without a node it is not scheduled; without an owner no controller creates it
+        again.
+        """
         owners = {"Deployment": [{"kind": "ReplicaSet", "name": f"{name}-5d8f", "controller": True}], "": []}
         self.pods["team", name] = {
             "metadata": {
@@ -145,17 +157,21 @@ class Fleet(Api):
                 "labels": {"pod-template-hash": "5d8f"},
                 "ownerReferences": owners.get(owner, [{"kind": owner, "name": name, "controller": True}]),
             },
-            "spec": {"containers": [{"name": "main", "resources": {"limits": {asks: "1"}}}], "nodeName": node},
+            "spec": {"containers": [{"name": "main", "resources": {"limits": {resource: "1"}}}], "nodeName": node},
             "status": {"phase": "Running" if node else "Pending"},
         }
 
     def taint(self, name: str, key: str) -> None:
-        """Somebody keeps pods away from a node."""
-        there = self.nodes[name]["spec"].get("taints") or []
-        self.patch(name, {"spec": {"taints": [*there, {"key": key, "effect": "NoSchedule"}]}})
+        """Another client adds a taint to a node."""
+        taints = self.nodes[name]["spec"].get("taints") or []
+        self.patch(name, {"spec": {"taints": [*taints, {"key": key, "effect": "NoSchedule"}]}})
+
+    def cordon(self, name: str) -> None:
+        """Another client cordons a node."""
+        self.patch(name, {"spec": {"unschedulable": True}})
 
     def label(self, name: str, key: str, value: str | None) -> None:
-        """Somebody writes a label of a node; of its config, MIG Manager takes notice."""
+        """Another client writes a label of a node; MIG Manager reacts to the config label."""
         self.patch(name, {"metadata": {"labels": {key: value}}})
 
     # How the nodes behave.
@@ -166,31 +182,31 @@ class Fleet(Api):
 
     def pod_written(self, namespace: str, name: str) -> None:
         """The kubelet synchronises the volumes of a pod that was changed."""
-        self.sees_after_s.pop(self.pods[namespace, name]["spec"]["nodeName"], None)
+        self.synced_after_s.pop(self.pods[namespace, name]["spec"]["nodeName"], None)
 
     def pod_deleted(self, namespace: str, pod: Json) -> None:
         if namespace == OPERATOR:
             self.clock.after(1, lambda: self._restart(pod["spec"]["nodeName"], pod["metadata"]["labels"]["app"]))
 
     def evict(self, namespace: str, name: str) -> None:
-        if self.budget.get(name):
-            self.budget[name] -= 1
+        if self.refused_evictions.get(name):
+            self.refused_evictions[name] -= 1
             raise TooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.")
         self.pods[namespace, name]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-        if name not in self.stays:
+        if name not in self.never_terminating:
             self.clock.after(WORK_S, lambda: self.pods.pop((namespace, name), None))
 
     def execute(self, namespace: str, pod: str, command: list[str]) -> tuple[int, str]:
-        """What mig-parted in a MIG Manager's pod says of its copy of the file."""
+        """Exit status and output of mig-parted in a MIG Manager's pod, for its copy of the layout file."""
         node = self.pods[namespace, pod]["spec"]["nodeName"]
         if node in self.exec_refused:
             raise ClusterError(f"{command[0]} could not be run in pod {namespace}/{pod}: Forbidden")
-        if self.sees_after_s.get(node, 0.0) > self.clock.slept or command[-1] not in self._file().configs:
+        if self.synced_after_s.get(node, 0.0) > self.clock.slept or command[-1] not in self._file().configs:
             return 1, f"Error selecting MIG config: selected mig-config not present: {command[-1]}"
         return 0, ""
 
-    def declared(self, config: str) -> Cuts:
-        """What the layout file makes of a node's GPUs."""
+    def declared(self, config: str) -> list[dict[str, int] | None]:
+        """The slices of a node's GPUs under a config of the layout file; MIG off if the file does not have it."""
         if config not in self._file().configs:
             return [None] * GPUS_PER_NODE
         entries = [self._file().for_gpu(config, H100, index) for index in range(GPUS_PER_NODE)]
@@ -201,32 +217,36 @@ class Fleet(Api):
 
     def _restart(self, node: str, app: str) -> None:
         if node in self.nodes:
-            self.start(node, app)
+            self.start_operand(node, app)
             if app == MANAGER:
                 self._apply(node)
             else:
                 self.register(node)
 
     def _apply(self, name: str) -> None:
-        """MIG Manager acts on a config that changed, and on its own start."""
-        config, plan = self.configs()[name], self.manager.setdefault(name, [SUCCEEDS])
-        outcome = plan.pop(0) if len(plan) > 1 else plan[0]
-        self.clock.after(1, lambda: self._is(name, config) and self.label(name, labels.STATE, "pending"))
-        self.clock.after(WORK_S, lambda: self._is(name, config) and self._end(name, config, outcome))
+        """MIG Manager works on a config when the label's value changes, and when it starts."""
+        config, outcomes = self.configs()[name], self.manager_outcomes.setdefault(name, [SUCCEEDS])
+        outcome = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
 
-    def _is(self, name: str, config: str) -> bool:
-        return name in self.nodes and self.configs()[name] == config
+        def begin() -> None:
+            if self.configs().get(name) == config:
+                self.label(name, labels.STATE, "pending")
 
-    def _end(self, name: str, config: str, outcome: str) -> None:
-        if outcome == STAYS_PENDING:
-            return
+        def finish() -> None:
+            if self.configs().get(name) == config and outcome != STAYS_PENDING:
+                self._finish(name, config, outcome)
+
+        self.clock.after(1, begin)
+        self.clock.after(WORK_S, finish)
+
+    def _finish(self, name: str, config: str, outcome: str) -> None:
         self.label(name, labels.STATE, "failed" if outcome == FAILS else "success")
-        cuts = self.declared(config)
+        per_gpu = self.declared(config)
         if outcome == CREATES_NOTHING:
-            cuts = [None if profiles is None else {} for profiles in cuts]
+            per_gpu = [None if profiles is None else {} for profiles in per_gpu]
         elif outcome == LOSES_ONE:
-            cuts = [*cuts[:-1], {profile: n - 1 for profile, n in (cuts[-1] or {}).items()}]
-        self.cut(name, self.cuts[name] if outcome == FAILS else cuts)
+            per_gpu = [*per_gpu[:-1], {profile: n - 1 for profile, n in (per_gpu[-1] or {}).items()}]
+        self.partition(name, self.per_gpu[name] if outcome == FAILS else per_gpu)
 
 
 @lru_cache
@@ -235,7 +255,9 @@ def _read(text: str) -> parted.PartedFile:
 
 
 def a_gpu(index: int, profiles: Mapping[str, int] | None, **changes: Any) -> Gpu:
-    """A GPU as NVML shows it, with so many slices of each profile; None is MIG off."""
+    """A GPU as a report has it, with the slices ``profiles``; ``None`` is MIG off. ``changes`` are fields of
+    :class:`Gpu`.
+    """
     names = [name for name, n in (profiles or {}).items() for _ in range(n)]
     facts: dict[str, Any] = {
         "index": index,

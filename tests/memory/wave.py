@@ -1,54 +1,49 @@
-"""One wave's properties, as `mig_fleet.components.pool` hands them to both providers."""
+"""One wave's properties, and the two providers that get them."""
 
 from typing import Any
 
+from pulumi.dynamic import CreateResult, ReadResult, UpdateResult
+
 from mig_fleet.components.assignment import AssignmentProvider
-from mig_fleet.components.pool import expectation
 from mig_fleet.components.verification import VerificationProvider
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.strategy import Strategy
+from mig_fleet.observed.expected import Expected
+from mig_fleet.rollout.wave import Props, Wave
 from tests.memory.fleet import DENSE, GPUS_PER_NODE, OPERATOR, PROBES
 
-Props = dict[str, Any]
+__all__ = ["ASSIGNMENT", "VERIFICATION", "Props", "a_wave", "outputs", "roll_out"]
+
 ASSIGNMENT, VERIFICATION = AssignmentProvider(), VerificationProvider()
 
 
 def a_wave(*nodes: str, layout: Layout = DENSE, **changes: Any) -> Props:
-    """The wave ``pool-wave-0``; what both providers need stands in one dictionary."""
-    expected = expectation(
-        {
-            "cluster": {},
-            "namespace": OPERATOR,
-            "reports": PROBES,
-            "gpu": layout.gpu,
-            "gpus_per_node": GPUS_PER_NODE,
-            "nodes": list(nodes),
-            "layout": layout,
-            "strategy": Strategy.MIXED,
-        }
-    )
-    props: Props = {
+    """The properties of wave ``pool-wave-0``. ``changes`` are fields of :class:`Wave`, or ``staying`` and ``declared``
+    for the inputs that only `check` reads.
+    """
+    names = {"staying": "stayingNodes", "declared": "declaredNodes"}
+    check_only = {names[key]: changes.pop(key) for key in names if key in changes}
+    fields: dict[str, Any] = {
         "cluster": {},
         "namespace": OPERATOR,
-        "reports": PROBES,
+        "reports_namespace": PROBES,
         "wave": "pool-wave-0",
-        "nodes": list(nodes),
-        "expected": expected,
-        "isolation": "taint",
-        "on_user_pods": "refuse",
-        "held": False,
-        "timeout_s": 600.0,
-        "config": layout.config_name,
-        "on_delete": "retain",
-        "soak_s": 0,
-        "recovery": True,
-        "wedged_s": 300.0,
-        "on_failure": "halt",
+        "nodes": nodes,
+        "expected": Expected.of_layout(layout, GPUS_PER_NODE, Strategy.MIXED),
+        "timeout_seconds": 600.0,
+        "stuck_after_seconds": 300.0,
     }
-    return {**props, **changes}
+    return {**Wave(**{**fields, **changes}).to_properties(), **check_only}
+
+
+def outputs(result: CreateResult | UpdateResult | ReadResult) -> Props:
+    """What a provider's method returned, without ``None``."""
+    outs: Props | None = result.outs
+    assert outs is not None
+    return outs
 
 
 def roll_out(wave: Props) -> Props:
-    """Assign, then verify, as a first update does; the verification's outputs."""
+    """Assign, then verify, as a first update does; returns the verification's outputs."""
     ASSIGNMENT.create(wave)
-    return VERIFICATION.create(wave).outs
+    return outputs(VERIFICATION.create(wave))

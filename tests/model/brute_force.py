@@ -1,5 +1,5 @@
-"""What fits on a GPU, found without masks, orders or kinds: by walking all ways to choose published starts and looking
-at sets of slices.
+"""What fits on a GPU, found without bit masks and compiled profiles: by trying every choice of published starts with
+sets of slices.
 """
 
 from collections import Counter
@@ -31,6 +31,7 @@ def placeable_sets(model: GpuModel, most: int) -> set[tuple[str, ...]]:
 
 
 def limits_hold(model: GpuModel, names: tuple[str, ...]) -> bool:
+    """Whether the limits that do not depend on placements hold: slices, instances, engines, counts per profile."""
     rows = [model.profiles[name] for name in names]
     engines = all(
         total is None or sum((tuple(row.engines)[index] or 0) for row in rows) <= total
@@ -44,8 +45,8 @@ def limits_hold(model: GpuModel, names: tuple[str, ...]) -> bool:
     )
 
 
-def stand_properly(model: GpuModel, placements: tuple[Placement, ...]) -> bool:
-    """Whether each instance stands at a published start, within the GPU, and none overlap."""
+def are_valid(model: GpuModel, placements: tuple[Placement, ...]) -> bool:
+    """Whether each instance has a published start, is within the GPU, and none overlap."""
     rows = [model.profile(place.profile) for place in placements]
     taken = [slice_ for place in placements for slice_ in range(place.start, place.start + place.size)]
     return (
@@ -56,7 +57,7 @@ def stand_properly(model: GpuModel, placements: tuple[Placement, ...]) -> bool:
 
 
 def creatable(model: GpuModel, order: tuple[str, ...]) -> bool:
-    """Whether a driver that takes the highest free start creates them all in this order."""
+    """Whether a driver that takes the highest free start creates all of them in this order."""
     taken: set[int] = set()
     for name in order:
         row = model.profile(name)

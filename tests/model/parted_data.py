@@ -1,4 +1,4 @@
-"""A compliant mig-parted file, to break one thing of."""
+"""A valid mig-parted file in which a test can change one thing."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from mig_fleet.model.labels import ALL_DISABLED
 
 
 def an_entry(**changes: Any) -> dict[str, Any]:
-    """A compliant entry with some fields changed; ``None`` takes a field away."""
+    """A valid entry with some fields changed; ``None`` removes a field."""
     entry = {"devices": "all", "mig-enabled": True, "mig-devices": {"1g.10gb": 7}}
     entry |= {key.replace("_", "-"): value for key, value in changes.items()}
     return {key: value for key, value in entry.items() if value is not None}

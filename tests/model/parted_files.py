@@ -1,10 +1,10 @@
-"""Mig-parted files by the thousand: put together from fragments, written by our writer, and spoilt."""
+"""Generates thousands of mig-parted files: composed of fragments, written by our writer, and with random damage."""
 
 import random
 import tomllib
 from pathlib import Path
 
-from mig_fleet.model import Cut, Layout, gpus, parted
+from mig_fleet.model import GpuGroup, Layout, gpus, parted
 from mig_fleet.model.placement import feasible
 
 SEED = 20_261_123
@@ -20,23 +20,23 @@ NOISE = (
 )
 
 
-def mostly_good(kind: str, dice: random.Random, good: int = 1) -> str:
-    """One of the first ``good`` fragments of its kind, or sometimes any."""
-    return dice.choice(FRAGMENTS[kind][:good] if dice.random() < 0.8 else FRAGMENTS[kind])
+def mostly_valid(kind: str, dice: random.Random, valid: int = 1) -> str:
+    """Usually one of the first ``valid`` fragments of the kind, sometimes any of them."""
+    return dice.choice(FRAGMENTS[kind][:valid] if dice.random() < 0.8 else FRAGMENTS[kind])
 
 
 def entry(dice: random.Random) -> list[str]:
-    enabled = mostly_good("enabled", dice, 2)
-    lines = [f"devices: {mostly_good('devices', dice)}", f"mig-enabled: {enabled}"]
+    enabled = mostly_valid("enabled", dice, 2)
+    lines = [f"devices: {mostly_valid('devices', dice)}", f"mig-enabled: {enabled}"]
     if dice.random() < 0.5:
-        lines.insert(0, f"device-filter: {mostly_good('filters', dice)}")
+        lines.insert(0, f"device-filter: {mostly_valid('filters', dice)}")
     if (enabled == "true") != (dice.random() < 0.08):
         if dice.random() < 0.08:
             lines.append(f"mig-devices: {dice.choice(['~', '{}', '[]', '7', 'x', '{1g.10gb: 7}'])}")
         else:
             lines.append("mig-devices:")
             for _ in range(dice.randint(1, 3)):
-                lines.append(f"  {mostly_good('profiles', dice, 4)}: {mostly_good('counts', dice)}")
+                lines.append(f"  {mostly_valid('profiles', dice, 4)}: {mostly_valid('counts', dice)}")
     if dice.random() < 0.08:
         lines.pop(dice.randrange(len(lines)))
     if dice.random() < 0.05:
@@ -48,8 +48,8 @@ def entry(dice: random.Random) -> list[str]:
 
 
 def composed(dice: random.Random) -> str:
-    """A file put together from fragments, most of them good."""
-    lines = [f"version: {mostly_good('versions', dice)}", "mig-configs:"]
+    """A file composed of fragments, most of them valid."""
+    lines = [f"version: {mostly_valid('versions', dice)}", "mig-configs:"]
     for position in range(dice.randint(0 if dice.random() < 0.1 else 1, 3)):
         lines.append(f"  {f'config-{position}' if dice.random() < 0.8 else dice.choice(FRAGMENTS['names'])}:")
         for _ in range(dice.randint(0 if dice.random() < 0.1 else 1, 2)):
@@ -60,27 +60,29 @@ def composed(dice: random.Random) -> str:
         lines.insert(dice.randrange(len(lines) + 1), extra)
     if dice.random() < 0.05:
         del lines[dice.randrange(len(lines))]
-    return mostly_good("heads", dice) + "\n".join(lines) + "\n"
+    return mostly_valid("heads", dice) + "\n".join(lines) + "\n"
 
 
 def layouts(dice: random.Random) -> list[Layout]:
-    """Layouts of a stack: GPUs alike or each its own, some without MIG."""
+    """The layouts of a stack: equal or different GPUs, some without MIG."""
     models = [model for model in gpus.all_models() if feasible(model) and model.pci_device_ids]
     found = []
     for position in range(dice.randint(1, 4)):
         model = dice.choice(models)
-        cuts: list[dict[str, int] | None] = [dict(dice.choice(feasible(model)[1:])) for _ in range(dice.randint(1, 4))]
-        if len(cuts) == 1:
-            found.append(Layout(f"layout-{position}", model.name, (Cut(None, cuts[0]),)))
+        per_gpu: list[dict[str, int] | None] = [
+            dict(dice.choice(feasible(model)[1:])) for _ in range(dice.randint(1, 4))
+        ]
+        if len(per_gpu) == 1:
+            found.append(Layout(f"layout-{position}", model.name, (GpuGroup(None, per_gpu[0]),)))
             continue
-        each = [None if dice.random() < 0.2 else cut for cut in cuts]
-        per_gpu = tuple(Cut((index,), cut) for index, cut in enumerate(each))
-        found.append(Layout(f"layout-{position}", model.name, per_gpu))
+        each = [None if dice.random() < 0.2 else profiles for profiles in per_gpu]
+        groups = tuple(GpuGroup((index,), profiles) for index, profiles in enumerate(each))
+        found.append(Layout(f"layout-{position}", model.name, groups))
     return found
 
 
 def written(dice: random.Random) -> str:
-    """What our writer writes for random layouts."""
+    """The file that our writer writes for random layouts."""
     return parted.dump(layouts(dice))
 
 
@@ -88,13 +90,13 @@ def noisy(dice: random.Random) -> str:
     text = dice.choice([composed, written])(dice)
     for _ in range(dice.randint(1, 3)):
         at = dice.randrange(len(text) + 1)
-        cut = dice.randint(0, 3)
-        text = text[:at] + (dice.choice(NOISE) if dice.random() < 0.7 else "") + text[at + cut :]
+        removed = dice.randint(0, 3)
+        text = text[:at] + (dice.choice(NOISE) if dice.random() < 0.7 else "") + text[at + removed :]
     return text
 
 
 def files(count: int) -> list[str]:
-    """Different files for a parser to judge, the same at each call; about half of them are broken."""
+    """``count`` different files, the same at each call; about half of them are broken."""
     dice = random.Random(SEED)
     fixed = ["", "version: v1\n", "~\n", "[]\n", "x\n", "{}\n", "version: v1\nmig-configs: {}\n"]
     kinds = [composed] * 5 + [written] + [noisy] * 2

@@ -1,4 +1,4 @@
-"""Reports for tests: by hand, and any at all."""
+"""Reports for tests: written by hand, and arbitrary ones from Hypothesis."""
 
 from hypothesis import strategies as st
 

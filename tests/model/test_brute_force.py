@@ -1,4 +1,4 @@
-"""Every proof, its placements and its order, and every list of layouts, against an independent brute force."""
+"""Every proof with its placements and creation order, and every list of layouts, against an independent brute force."""
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations_with_replacement
@@ -8,7 +8,7 @@ import pytest
 from mig_fleet.model import Verdict, gpus, maximal, prove
 from mig_fleet.model.gpus import Geometry, GpuModel
 from mig_fleet.model.placement import feasible
-from tests.model.brute_force import creatable, limits_hold, placeable_sets, stand_properly
+from tests.model.brute_force import are_valid, creatable, limits_hold, placeable_sets
 
 
 def multisets(model: GpuModel, most: int) -> Iterator[tuple[str, ...]]:
@@ -35,9 +35,9 @@ def test_every_proof_of_up_to_seven_instances_agrees_with_brute_force(name: str)
         else:
             assert verdict is (Verdict.UNPROVEN if unnamed else Verdict.FEASIBLE), names
             assert tuple(sorted(place.profile for place in proof.placements)) == names
-            assert tuple(sorted(proof.order)) == names
-            assert stand_properly(model, proof.placements), names
-            assert creatable(model, proof.order), names
+            assert tuple(sorted(proof.creation_order)) == names
+            assert are_valid(model, proof.placements), names
+            assert creatable(model, proof.creation_order), names
 
 
 def instances(layout: Mapping[str, int]) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ def instances(layout: Mapping[str, int]) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("name", [model.name for model in gpus.all_models()])
-def test_no_layout_and_no_maximal_layout_is_missing_or_too_many(name: str) -> None:
+def test_the_feasible_and_the_maximal_layouts_are_exactly_those_of_brute_force(name: str) -> None:
     model = gpus.find(name)
     listed, most = feasible(model), maximal(model)
     if model.geometry is not Geometry.ESTABLISHED:

@@ -1,4 +1,4 @@
-"""A catalog file is refused where a fact cannot be true, with file, table and key."""
+"""A catalog file with an impossible fact is refused with file, table and key."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ FOLDER = Path(mig.__file__).parent / "gpus"
         ("memory_gb = 80", "memory_gb = true", r"key 'memory_gb': must be a whole number, found True"),
         ("memory_gb = 80\n", "", r"key 'memory_gb': is missing"),
         ("memory_gb = 80", "memory_bg = 80", r"memory_gb"),
-        ("memory_gb = 80", "memory_gb = 80\nwatts = 700", r"key 'watts': is not a key here"),
+        ("memory_gb = 80", "memory_gb = 80\nwatts = 700", r"key 'watts': unknown key"),
         ('geometry = "established"', 'geometry = "guessed"', r"key 'geometry': must be one of established, unverified"),
         ("size = 4", "size = 3", r'\[profiles."3g.40gb"\], key \'size\''),
         (
@@ -33,7 +33,7 @@ FOLDER = Path(mig.__file__).parent / "gpus"
         ("starts = [0, 4]", "starts = [4, 0]", r"must ascend"),
         ("max_instances = 7", "max_instances = 0", r"key 'max_instances': must be 7 by placements"),
         ("ofa = 1", "ofa = -1", r"must not be negative"),
-        ('"2g.20gb"]', '"1c.2g.20gb"]', r"canonical name, 2g.20gb"),
+        ('"2g.20gb"]', '"1c.2g.20gb"]', r"the key must be the canonical name, 2g.20gb"),
         ("compute_slices = 2", "compute_slices = 3", r"must be the 2 of the name"),
         ('"lgip-h100-80"', '"hearsay"', r"'hearsay' is not in sources.toml"),
         ("[profiles", "[[profiles", r"is not TOML"),
@@ -46,7 +46,7 @@ FOLDER = Path(mig.__file__).parent / "gpus"
         (
             '"lgipp-output"',
             '"none-published"',
-            r"'placement_confidence': is none-published if and only if there are no",
+            r"'placement_confidence': must be none-published if and only if there are no",
         ),
         (
             'names_confidence = "sourced"',
@@ -59,9 +59,9 @@ FOLDER = Path(mig.__file__).parent / "gpus"
         (
             '"NVIDIA H100 PCIe"',
             '"NVIDIA H100 80GB HBM3"',
-            r"key 'product_names': NVIDIA H100 80GB HBM3 stands there twice",
+            r"key 'product_names': duplicate NVIDIA H100 80GB HBM3",
         ),
-        ('"0x233010DE"', '"0x233110DE"', r"key 'pci_device_ids': 0x233110DE stands there twice"),
+        ('"0x233010DE"', '"0x233110DE"', r"key 'pci_device_ids': duplicate 0x233110DE"),
         ("sources = [", "sources = [] #", r"\[\], key 'sources': must name at least one source"),
         ('sources = ["lgip-h100-80", "ug-profiles-610"]', "sources = []", r"1g.10gb\"\], key 'sources': must name at"),
         ("max_gpu_instances = 7", "max_gpu_instances = 0", r"'max_gpu_instances': must be 1 to the 7 compute slices"),
@@ -79,9 +79,9 @@ FOLDER = Path(mig.__file__).parent / "gpus"
         ("sm_count = 16", "sm_count = 1600", r"1g.10gb\"\], key 'sm_count': must be 1 to 32, .* found 1600"),
         ("sm_count = 132", "sm_count = 1320", r"7g.80gb\"\], key 'sm_count': must be 7 to 256"),
         ("nvml_enum = 0", "nvml_enum = 99", r"1g.10gb\"\], key 'nvml_enum': 1g is 0 or 9 in NVML, found 99"),
-        ("nvml_enum = 0", "nvml_enum = 9", r"1g.20gb\"\], key 'nvml_enum': 9 is the number of 1g.10gb already"),
+        ("nvml_enum = 0", "nvml_enum = 9", r"1g.20gb\"\], key 'nvml_enum': 9 is already the number of 1g.10gb"),
         ("nvml_enum = 7", "nvml_enum = 10", r"10gb\+me\"\], key 'nvml_enum': 1g\+me is 7 in NVML, found 10"),
-        ("nvml_id = 19", "nvml_id = 20", r"10gb\+me\"\], key 'nvml_id': 20 is the number of 1g.10gb already"),
+        ("nvml_id = 19", "nvml_id = 20", r"10gb\+me\"\], key 'nvml_id': 20 is already the number of 1g.10gb"),
         ('{ name = "1g.10gb",', '{ name = "banana",', r"instances\[0\]\], key 'name': must be 1g.10gb, found banana"),
         ("slices = 1, instances", "slices = 9, instances", r"'slices': must be 1 to the profile's 1, found 9"),
         ("slices = 1, instances = 1", "slices = 1, instances = 0", r"'instances': must be 1, as many as fit, found 0"),
@@ -97,7 +97,7 @@ def test_a_malformed_entry_is_refused_with_file_table_and_key(old: str, new: str
     assert "h100-80gb.toml" in str(refused.value)
 
 
-def test_the_proper_file_loads() -> None:
+def test_the_unchanged_file_loads() -> None:
     text = (FOLDER / "h100-80gb.toml").read_text("utf-8")
     assert load("h100-80gb.toml", text, gpus.sources()).profiles == gpus.find("H100-80GB").profiles
 
@@ -106,8 +106,8 @@ def test_the_proper_file_loads() -> None:
     ("old", "new", "place"),
     [
         ('["4g.40gb", "3g.40gb"]', '["4g.80gb", "3g.40gb"]', r"key 'profiles': this model does not have 4g\.80gb"),
-        ('["4g.40gb", "3g.40gb"]', "[]", r"key 'profiles': must name at least two that stand together, found \[\]"),
-        ('["4g.40gb", "3g.40gb"]', '["4g.40gb", "4g.40gb"]', r"key 'profiles': must name at least two that stand"),
+        ('["4g.40gb", "3g.40gb"]', "[]", r"key 'profiles': must name at least two profiles, found \[\]"),
+        ('["4g.40gb", "3g.40gb"]', '["4g.40gb", "4g.40gb"]', r"key 'profiles': must name at least two profiles"),
         ('"R510"', '"the newest"', r"key 'driver_min': must look like R550 \(550.90.07\), .* found 'the newest'"),
         ('source = "ug-concepts"', 'source = "hearsay"', r"key 'source': 'hearsay' is not in sources.toml"),
     ],
@@ -119,7 +119,7 @@ def test_a_malformed_driver_rule_is_refused_with_its_place(old: str, new: str, p
         load("a100-80gb.toml", text.replace(old, new, 1), gpus.sources())
 
 
-def test_a_driver_that_nobody_tabulates_is_told_in_notes_and_not_inside_a_requirement() -> None:
+def test_a_doubt_about_a_driver_version_is_in_the_notes_and_not_in_a_requirement() -> None:
     for name, driver in (("H20-141GB", "R550 (550.90.07)"), ("GB300", "R595 (595.58.03)")):
         model = gpus.find(name)
         assert {row.driver_min for row in model.profiles.values()} == {driver}
@@ -127,7 +127,7 @@ def test_a_driver_that_nobody_tabulates_is_told_in_notes_and_not_inside_a_requir
     assert mig.prove("H20-141GB", {"1g.18gb": 7}).requires == ("driver R550 (550.90.07) or newer for 1g.18gb",)
 
 
-def test_a_maximum_that_no_fact_contradicts_stands() -> None:
+def test_a_published_maximum_is_kept_if_no_fact_contradicts_it() -> None:
     text = (FOLDER / "h20-96gb.toml").read_text("utf-8")
     assert load("h20-96gb.toml", text, gpus.sources()).profile("1g.12gb+me").max_instances == 1
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Creation orders, walked by an independent driver: every layout of every model, under every rule a driver may have."""
+"""Creation orders, run by an independent driver: every layout of every model, under every rule a driver may have."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ import pytest
 from mig_fleet.model import Placement, Verdict, gpus, prove
 from mig_fleet.model.gpus import GpuModel
 from mig_fleet.model.placement import driver_choice, feasible
-from mig_fleet.model.placement.driver import BY_HAND, ONE_RULE, creation
+from mig_fleet.model.placement.creation_order import NEEDS_EXPLICIT_STARTS, NEEDS_HIGHEST_START, find_creation_order
 from mig_fleet.model.placement.grid import grid_of
 
 Rule = Callable[[Sequence[int]], int]
@@ -25,7 +25,7 @@ def instances(layout: Mapping[str, int]) -> tuple[str, ...]:
 def create(
     model: GpuModel, order: Sequence[str], rule: Rule, taken: frozenset[int] = frozenset()
 ) -> list[tuple[int, str]] | None:
-    """Where a driver with this rule puts instances one after the other; None when one finds no room."""
+    """Where a driver with this rule places instances one after the other; None if there is no room for one."""
     made = []
     for name in order:
         row = model.profile(name)
@@ -39,7 +39,7 @@ def create(
 
 
 def works_in_some_order(model: GpuModel, names: tuple[str, ...], rules: Sequence[Rule]) -> bool:
-    """Whether one order completes under all these rules, by trying every order."""
+    """Whether one order works under all these rules, by trying every order."""
 
     @cache
     def go(rest: tuple[str, ...], taken: tuple[frozenset[int], ...]) -> bool:
@@ -60,105 +60,108 @@ def works_in_some_order(model: GpuModel, names: tuple[str, ...], rules: Sequence
     return go(names, (frozenset(),) * len(rules))
 
 
-def test_there_are_layouts_to_walk() -> None:
+def test_there_are_layouts_to_test() -> None:
     assert len(LAYOUTS) > 2000
 
 
 def test_every_order_leads_a_driver_that_takes_the_highest_start_to_the_placements() -> None:
     for model, layout in LAYOUTS:
         proof = prove(model, layout)
-        assert Counter(proof.order) == Counter(instances(layout))
-        found = create(model, proof.order, max)
+        assert Counter(proof.creation_order) == Counter(instances(layout))
+        found = create(model, proof.creation_order, max)
         assert found == [(place.start, place.profile) for place in proof.placements], (model, layout)
 
 
-def test_an_order_fails_a_driver_that_takes_the_lowest_start_only_where_it_says_so_and_none_could_serve_both() -> None:
-    said = 0
+def test_an_order_that_needs_the_highest_start_is_marked_and_used_only_if_none_works_under_both_rules() -> None:
+    marked = 0
     for model, layout in LAYOUTS:
         proof = prove(model, layout)
-        if create(model, proof.order, min) is None:
-            assert ONE_RULE in proof.requires, (model, layout)
+        if create(model, proof.creation_order, min) is None:
+            assert NEEDS_HIGHEST_START in proof.requires, (model, layout)
             assert not works_in_some_order(model, instances(layout), (min, max)), (model, layout)
-            said += 1
+            marked += 1
         else:
-            assert ONE_RULE not in proof.requires, (model, layout)
-    assert 0 < said < len(LAYOUTS) / 8
+            assert NEEDS_HIGHEST_START not in proof.requires, (model, layout)
+    assert 0 < marked < len(LAYOUTS) / 8
 
 
-def test_trying_every_order_succeeds_under_either_rule_as_a_requirement_says_of_mig_parted() -> None:
+def test_mig_parted_which_tries_every_order_succeeds_under_either_rule_as_the_requirement_states() -> None:
     for model, layout in LAYOUTS:
-        if ONE_RULE in prove(model, layout).requires:
+        if NEEDS_HIGHEST_START in prove(model, layout).requires:
             assert works_in_some_order(model, instances(layout), (min,)), (model, layout)
 
 
-def test_an_order_for_both_rules_is_taken_before_the_largest_first() -> None:
+def test_an_order_that_works_under_both_rules_is_preferred_to_largest_first() -> None:
     proof = prove("A100-40GB", {"3g.20gb": 1, "1g.10gb": 1, "1g.5gb": 2})
-    assert proof.order == ("3g.20gb", "1g.5gb", "1g.10gb", "1g.5gb")
+    assert proof.creation_order == ("3g.20gb", "1g.5gb", "1g.10gb", "1g.5gb")
     assert proof.requires == tuple(it for it in proof.requires if it.startswith("driver R"))
 
 
-def test_where_only_one_rule_works_the_proof_says_what_to_do_with_the_other() -> None:
+def test_if_only_one_rule_works_the_proof_states_what_to_do_under_the_other() -> None:
     proof = prove("H100-80GB", {"3g.40gb": 1, "2g.20gb": 2})
     assert proof
-    assert proof.order == ("3g.40gb", "2g.20gb", "2g.20gb")
+    assert proof.creation_order == ("3g.40gb", "2g.20gb", "2g.20gb")
     assert "give each instance its start (nvidia-smi mig -cgi <id>:<start>)" in proof.requires[-1]
 
 
 @pytest.mark.parametrize("gpu", ["H100-80GB", "A30-24GB"])
-def test_around_a_kept_instance_the_order_works_and_the_proof_says_under_which_rules(gpu: str) -> None:
+def test_beside_a_kept_instance_the_order_works_and_the_proof_states_under_which_rules(gpu: str) -> None:
     model = gpus.find(gpu)
     for kept in [Placement(row.name, start, row.size) for row in model.profiles.values() for start in row.starts]:
         taken = frozenset(range(kept.start, kept.start + kept.size))
         for layout in feasible(model):
             if proof := prove(model, layout, keep=[kept]):
-                found = create(model, proof.order, max, taken)
+                found = create(model, proof.creation_order, max, taken)
                 assert found is not None
                 assert sorted([*found, (kept.start, kept.profile)]) == [
                     (it.start, it.profile) for it in proof.placements
                 ]
-                assert (create(model, proof.order, min, taken) is None) is (ONE_RULE in proof.requires)
+                assert (create(model, proof.creation_order, min, taken) is None) is (
+                    NEEDS_HIGHEST_START in proof.requires
+                )
 
 
 @pytest.mark.parametrize("gpu", ["H100-80GB", "A30-24GB", "RTX-PRO-6000", "RTX-PRO-5000"])
-def test_largest_first_completes_wherever_there_is_room_whatever_stands_there_already(gpu: str) -> None:
-    """One model for each grid of the catalog, and of profiles with the same places one."""
+def test_largest_first_always_works_if_the_instances_fit_whatever_is_present_already(gpu: str) -> None:
+    """One model for each grid of the catalog, and one of the profiles with the same placements."""
     grid = grid_of(gpus.find(gpu))
-    alike = {kind.masks: kind.name for kind in grid.kinds}
-    unit = min(kind.size for kind in grid.kinds)
+    distinct = {profile.places: profile.name for profile in grid.profiles}
+    unit = min(profile.size for profile in grid.profiles)
     blocks = [((1 << unit) - 1) << start for start in range(0, grid.memory, unit)]
     occupied = {sum(chosen) for size in range(len(blocks) + 1) for chosen in combinations(blocks, size)}
     for layout in feasible(gpu):
-        if set(layout) <= set(alike.values()):
-            kinds = [kind for kind in grid.kinds for _ in range(layout.get(kind.name, 0))]
+        if set(layout) <= set(distinct.values()):
+            profiles = [profile for profile in grid.profiles for _ in range(layout.get(profile.name, 0))]
             for taken in occupied:
-                found = creation(kinds, taken)
-                assert found is None or BY_HAND not in found.requires, (layout, bin(taken))
+                found = find_creation_order(profiles, taken)
+                assert found is None or NEEDS_EXPLICIT_STARTS not in found.requires, (layout, bin(taken))
 
 
-def test_the_catalog_has_no_grid_but_these() -> None:
-    grids = {frozenset(kind.masks for kind in grid_of(model).kinds) for model in gpus.all_models() if feasible(model)}
+def test_the_catalog_has_only_these_four_grids() -> None:
+    models = [model for model in gpus.all_models() if feasible(model)]
+    grids = {frozenset(profile.places for profile in grid_of(model).profiles) for model in models}
     assert len(grids) == 4
 
 
-def test_what_no_order_reaches_gets_explicit_starts() -> None:
+def test_placements_that_no_order_reaches_need_explicit_starts() -> None:
     grid = grid_of(gpus.find("H100-80GB"))
-    found = creation([grid.by_name[name] for name in ("2g.20gb", "2g.20gb", "3g.40gb")])
+    found = find_creation_order([grid.by_name[name] for name in ("2g.20gb", "2g.20gb", "3g.40gb")])
     assert found is not None
-    assert found.requires == (BY_HAND,), "kinds that do not come largest first"
-    assert [(kind.name, start) for kind, start in found.steps] == [("2g.20gb", 2), ("2g.20gb", 0), ("3g.40gb", 4)]
+    assert found.requires == (NEEDS_EXPLICIT_STARTS,), "these profiles are not given largest first"
+    assert [(profile.name, start) for profile, start in found.steps] == [("2g.20gb", 2), ("2g.20gb", 0), ("3g.40gb", 4)]
 
 
-def test_the_model_of_a_driver_agrees_with_the_walk() -> None:
+def test_the_driver_choice_repeated_gives_the_placements_of_the_proof() -> None:
     for model, layout in LAYOUTS[::7]:
         present: list[Placement] = []
-        for name in prove(model, layout).order:
+        for name in prove(model, layout).creation_order:
             choice = driver_choice(model, present, name)
             assert choice is not None
             present.append(choice)
         assert tuple(sorted(present, key=lambda place: place.start)) == prove(model, layout).placements
 
 
-def test_published_outputs_of_real_drivers_come_out() -> None:
+def test_published_outputs_of_real_drivers_are_reproduced() -> None:
     """User guide: ``-cgi 9,19,14,19`` succeeds, ``19,19,14,9`` does not; lgip of an A100-80GB: 3g first lands at 4."""
     assert create(gpus.find("A100-40GB"), ["3g.20gb", "1g.5gb", "2g.10gb", "1g.5gb"], max)
     assert create(gpus.find("A100-40GB"), ["1g.5gb", "1g.5gb", "2g.10gb", "3g.20gb"], max) is None

@@ -1,4 +1,4 @@
-"""Names that find nothing: the answer says what would have worked."""
+"""Unknown names: the error suggests the one that was probably meant."""
 
 import pickle
 
@@ -15,25 +15,25 @@ from mig_fleet.model.errors import UnknownGpu, UnknownProfile
             "H100-80GB",
             "1g.5gb",
             "1g.10gb",
-            "one of eight memory slices on an A100-40GB too, although 1g.20gb looks alike",
+            "one of eight memory slices on an A100-40GB too, although 1g.20gb is nearer in spelling",
         ),
         ("H100-80GB", "1g.18gb", "1g.10gb", "the plain 1g of an H200"),
         ("H100-80GB", "1g.5gb+me", "1g.10gb+me", "suffixes stay"),
         ("H100-80GB", "2g.10gb", "2g.20gb", "compute slices stay"),
-        ("H100-80GB", "1g.24gb", "1g.20gb", "it means several things, so the nearest in memory"),
+        ("H100-80GB", "1g.24gb", "1g.20gb", "it has several meanings, so the nearest in memory"),
         ("A100-40GB", "1g.20gb", "1g.10gb", "the double-memory 1g, not 4g.20gb"),
-        ("GB200", "1g.25gb", "1g.24gb", "a name of other boards counts"),
+        ("GB200", "1g.25gb", "1g.24gb", "names of other boards count"),
         ("GB200", "1g.22gb", "1g.23gb", "and so does the catalog's own"),
         ("H100-80GB", "1c.3g.20gb", "1c.3g.40gb", "parts of an instance stay parts"),
         ("H100-80GB", "3c.4g.40gb", "4g.40gb", "a 4g has no part of three slices"),
-        ("RTX-PRO-6000", "1g.24gb+foo", "1g.24gb+gfx", "a suffix that is none has the nearest spelling"),
+        ("RTX-PRO-6000", "1g.24gb+foo", "1g.24gb+gfx", "an unknown suffix gets the nearest spelling"),
     ],
 )
-def test_an_unknown_profile_answers_with_the_one_of_the_same_slices(
+def test_an_unknown_profile_is_refused_with_the_one_of_the_same_slices(
     gpu: str, asked: str, near: str, reason: str
 ) -> None:
     with pytest.raises(UnknownProfile) as refused:
-        gpus.find(gpu).profile(asked)
+        gpus.profile_of(gpus.find(gpu), asked)
     assert f"unknown MIG profile '{asked}'; did you mean '{near}'?" in str(refused.value), reason
     assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
 
@@ -59,7 +59,7 @@ def test_an_unknown_profile_answers_with_the_one_of_the_same_slices(
         (0x2330, '"0x233010DE", in quotes'),
     ],
 )
-def test_an_unknown_gpu_answers_with_a_name_that_works(word: object, near: str) -> None:
+def test_an_unknown_gpu_is_refused_with_a_name_that_works(word: object, near: str) -> None:
     with pytest.raises(UnknownGpu) as refused:
         gpus.find(word)  # type: ignore[arg-type]
     assert f"; did you mean {near}? (known: " in str(refused.value)
@@ -67,14 +67,14 @@ def test_an_unknown_gpu_answers_with_a_name_that_works(word: object, near: str) 
 
 
 @pytest.mark.parametrize("word", ["NVIDIA", "L40S", "0x9999", "", None, True, -5, 5, 10**40, ["H100"], "H300"])
-def test_what_resembles_nothing_gets_no_guess(word: object) -> None:
+def test_a_name_without_similar_names_gets_no_suggestion(word: object) -> None:
     with pytest.raises(UnknownGpu) as refused:
         gpus.find(word)  # type: ignore[arg-type]
     assert "did you mean" not in str(refused.value)
-    assert "H100-80GB" in str(refused.value), "the list of all models is there"
+    assert "H100-80GB" in str(refused.value), "the message lists all models"
 
 
-def test_a_part_of_an_instance_is_found_only_where_it_exists() -> None:
+def test_a_part_of_an_instance_is_found_only_if_it_exists() -> None:
     assert gpus.find_profile("1c.2g.12gb").name == "2g.12gb"
     ((meaning, models),) = gpus.meanings("1c.2g.12gb").items()
     assert meaning == (
@@ -88,7 +88,7 @@ def test_a_part_of_an_instance_is_found_only_where_it_exists() -> None:
             gpus.find_profile(impossible)
 
 
-def test_a_name_of_some_boards_only_is_told_with_the_boards() -> None:
+def test_the_meaning_of_a_name_of_some_boards_names_the_boards() -> None:
     ((meaning, models),) = gpus.meanings("3g.95gb").items()
     assert (
         meaning

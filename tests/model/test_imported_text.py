@@ -1,4 +1,4 @@
-"""What is imported is data: no name, however odd, may become syntax of the stack file."""
+"""Imported names are data: no name, however unusual, becomes syntax of the stack file."""
 
 import yaml
 from hypothesis import given
@@ -12,10 +12,10 @@ DENSE = Layout.parse("dense", {"gpu": "H100-80GB", "all": {"1g.10gb": 7}})
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=12)
 
 
-@given(nodes=st.lists(NAMES, min_size=1, max_size=3), left=st.lists(NAMES, max_size=2))
-def test_every_name_is_read_back_as_itself_and_every_remark_stays_a_remark(nodes: list[str], left: list[str]) -> None:
+@given(nodes=st.lists(NAMES, min_size=1, max_size=3), notes=st.lists(NAMES, max_size=2))
+def test_every_name_is_read_back_unchanged_and_every_note_stays_a_comment(nodes: list[str], notes: list[str]) -> None:
     pool = ImportedPool("pool", "H100-80GB", 8, "dense", tuple(nodes))
-    document = yaml.safe_load(stack_file([DENSE], [pool], left))
+    document = yaml.safe_load(stack_file([DENSE], [pool], notes))
     assert document.keys() == {"config"}
     assert document["config"]["mig-fleet:pools"]["pool"]["nodes"] == nodes
 

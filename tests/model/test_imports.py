@@ -1,4 +1,4 @@
-"""Imports: what we wrote comes back equal, what others wrote comes over as far as it has a meaning."""
+"""Imports: our own files come back equal, other files are imported as far as a layout can express them."""
 
 from collections.abc import Iterable
 
@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mig_fleet.documents import parse
-from mig_fleet.model import Cut, Layout, gpus, parted
-from mig_fleet.model.imports import Imported, NodeFacts, carried_by, import_nodes, import_parted, stack_file
+from mig_fleet.model import GpuGroup, Layout, gpus, parted
+from mig_fleet.model.imports import Imported, NodeFacts, import_nodes, import_parted, models_by_config, stack_file
 from mig_fleet.model.imports.pools import stock
 from mig_fleet.model.labels import ALL_DISABLED
 from mig_fleet.model.placement import feasible
@@ -20,11 +20,11 @@ ESTABLISHED = [model for model in gpus.all_models() if feasible(model) and model
 def layouts(draw: st.DrawFn) -> Layout:
     model = draw(st.sampled_from(ESTABLISHED))
     name = draw(st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,4})?", fullmatch=True))
-    cut = st.one_of(st.none(), st.sampled_from([dict(layout) for layout in feasible(model) if layout]))
-    per_gpu = draw(st.lists(cut, min_size=1, max_size=8))
+    profiles = st.one_of(st.none(), st.sampled_from([dict(layout) for layout in feasible(model) if layout]))
+    per_gpu = draw(st.lists(profiles, min_size=1, max_size=8))
     if len(per_gpu) == 1:
-        return Layout(name, model.name, (Cut(None, per_gpu[0]),))
-    return Layout(name, model.name, tuple(Cut((index,), profiles) for index, profiles in enumerate(per_gpu)))
+        return Layout(name, model.name, (GpuGroup(None, per_gpu[0]),))
+    return Layout(name, model.name, tuple(GpuGroup((index,), profiles) for index, profiles in enumerate(per_gpu)))
 
 
 def distinct(chosen: list[Layout]) -> dict[str, Layout]:
@@ -38,19 +38,19 @@ def reread(layouts: Iterable[Layout]) -> parted.PartedFile:
 
 @given(st.lists(layouts(), max_size=4))
 def test_importing_what_was_exported_is_the_identity(chosen: list[Layout]) -> None:
-    wanted = distinct(chosen)
-    imported = import_parted(reread(wanted.values()))
-    assert {layout.name: layout for layout in imported.layouts} == wanted
-    unproven = {layout.name for layout in wanted.values() if not all(proof for _, proof in layout.proofs())}
-    assert bool(imported.left) is bool(unproven)
-    assert all("carried over, but it cannot be proven" in note for note in imported.left)
+    expected = distinct(chosen)
+    imported = import_parted(reread(expected.values()))
+    assert {layout.name: layout for layout in imported.layouts} == expected
+    unproven = {layout.name for layout in expected.values() if not all(proof for _, proof in layout.proofs())}
+    assert bool(imported.not_imported) is bool(unproven)
+    assert all("imported, but unproven" in note for note in imported.not_imported)
 
 
 @given(st.lists(layouts(), max_size=4))
-def test_a_stack_file_says_the_layouts_it_was_written_from(chosen: list[Layout]) -> None:
-    wanted = distinct(chosen)
-    document = parse("stack", stack_file(wanted.values()).encode()).data["config"]["mig-fleet:layouts"] or {}
-    assert {name: Layout.parse(name, data) for name, data in document.items()} == wanted
+def test_a_stack_file_has_the_layouts_that_it_was_written_from(chosen: list[Layout]) -> None:
+    expected = distinct(chosen)
+    document = parse("stack", stack_file(expected.values()).encode()).data["config"]["mig-fleet:layouts"] or {}
+    assert {name: Layout.parse(name, data) for name, data in document.items()} == expected
 
 
 def a_file(*entries: dict[str, object], name: str = "dense") -> parted.PartedFile:
@@ -69,24 +69,26 @@ def test_a_config_for_several_models_becomes_a_layout_for_each() -> None:
         an_entry(device_filter="0x20B710DE", mig_devices={"1g.6gb": 2, "2g.12gb": 1}),
     ]
     imported = import_parted(a_file(*balanced, name="all-balanced"))
-    assert {layout.name: layout.cuts[0].profiles for layout in imported.layouts} == {
+    assert {layout.name: layout.groups[0].profiles for layout in imported.layouts} == {
         "all-balanced-h100-80gb": {"1g.10gb": 2, "2g.20gb": 1, "3g.40gb": 1},
         "all-balanced-a30-24gb": {"1g.6gb": 2, "2g.12gb": 1},
     }
 
 
-def test_an_entry_without_a_filter_needs_to_be_told_its_model() -> None:
+def test_an_entry_without_a_filter_needs_a_gpu_model() -> None:
     file = a_file(an_entry(device_filter=None))
     assert import_parted(file).layouts == ()
-    assert "say which with --gpu" in import_parted(file).left[0]
+    assert "name it with --gpu" in import_parted(file).not_imported[0]
     (layout,) = import_parted(file, gpus.find("A100-80GB")).layouts
     assert layout == Layout.uniform("dense", "A100-80GB", {"1g.10gb": 7})
 
 
-def test_an_entry_without_a_filter_is_meant_for_the_gpus_of_the_nodes_that_carry_it() -> None:
+def test_an_entry_without_a_filter_is_for_the_gpus_of_the_nodes_with_its_config() -> None:
     file = a_file(an_entry(device_filter=None))
     nodes = [NodeFacts("a", "dense", "NVIDIA-A100-SXM4-80GB", 4), NodeFacts("h", "dense", "H100-80GB", 8)]
-    imported = import_parted(file, carried=carried_by([*nodes, NodeFacts("x", None), NodeFacts("y", "dense", "H300")]))
+    imported = import_parted(
+        file, models=models_by_config([*nodes, NodeFacts("x", None), NodeFacts("y", "dense", "H300")])
+    )
     assert {layout.name: layout.gpu for layout in imported.layouts} == {
         "dense-a100-80gb": "A100-80GB",
         "dense-h100-80gb": "H100-80GB",
@@ -95,109 +97,114 @@ def test_an_entry_without_a_filter_is_meant_for_the_gpus_of_the_nodes_that_carry
     assert {pool.nodes: pool.layout for pool in pools} == {("a",): "dense-a100-80gb", ("h",): "dense-h100-80gb"}
 
 
-def test_a_given_model_is_for_entries_without_a_filter_and_takes_no_other_entry_away() -> None:
+def test_a_given_model_applies_only_to_entries_without_a_filter() -> None:
     small = an_entry(device_filter="0x20B510DE", mig_devices={"1g.10gb": 4})
     file = a_file(an_entry(), small, an_entry(device_filter=None, devices=[0], mig_enabled=False, mig_devices=None))
     imported = import_parted(file, gpus.find("H200"), 2)
     assert {layout.gpu for layout in imported.layouts} == {"H100-80GB", "A100-80GB", "H200-141GB"}
-    told = import_parted(file, gpus.find("H200"), 2, {"dense": [gpus.find("A100-80GB")]})
-    assert {layout.gpu for layout in told.layouts} == {"H100-80GB", "A100-80GB"}, "the nodes say it better"
+    imported = import_parted(file, gpus.find("H200"), 2, {"dense": [gpus.find("A100-80GB")]})
+    assert {layout.gpu for layout in imported.layouts} == {"H100-80GB", "A100-80GB"}, "the nodes take precedence"
 
 
-APART = (an_entry(device_filter=None), an_entry(device_filter=None, devices=[0], mig_enabled=False, mig_devices=None))
+DIFFERENT_GPUS = (
+    an_entry(device_filter=None),
+    an_entry(device_filter=None, devices=[0], mig_enabled=False, mig_devices=None),
+)
 
 
 @pytest.mark.parametrize(
     ("name", "entries"),
     [
-        ("all-1g.10gb", APART),
+        ("all-1g.10gb", DIFFERENT_GPUS),
         ("all-balanced", [an_entry(device_filter="0x20B510DE")]),
         ("all-1g.10gb", [an_entry(mig_devices={"1g.5gb": 7})]),
         (ALL_DISABLED, [an_entry()]),
         (ALL_DISABLED, [an_entry(devices=[0], mig_enabled=False, mig_devices=None)]),
     ],
-    ids=["GPUs apart", "another model's filter", "no such profile", "no disabling", "not every GPU"],
+    ids=["different GPUs", "another model's filter", "no such profile", "no disabling", "not every GPU"],
 )
 def test_a_config_of_a_given_file_never_gets_nvidias_meaning_of_its_name(name: str, entries: list[object]) -> None:
     node = NodeFacts("n1", name, "H100-80GB", gpu_count=8)
-    known = import_parted(a_file(*entries, name=name), carried=carried_by([node]))  # type: ignore[arg-type]
+    known = import_parted(a_file(*entries, name=name), models=models_by_config([node]))  # type: ignore[arg-type]
     pools, imported = import_nodes([node], known)
     assert pools == ()
     assert [layout for layout in imported.layouts if layout.gpu == "H100-80GB"] == []
-    said = f"node n1: a given file defines config '{name}', but no layout for H100-80GB came of it"
-    assert imported.left[-1] == said
+    note = f"node n1: config '{name}' of a file could not be imported for H100-80GB"
+    assert imported.not_imported[-1] == note
 
 
 def test_each_model_gets_its_own_entry_also_when_a_model_is_given() -> None:
     entries = [an_entry(), an_entry(device_filter=["0x20B210DE", "0x20B510DE"], mig_devices={"1g.10gb": 6})]
     nodes = [NodeFacts("a", "all-balanced", "A100-80GB", 8), NodeFacts("h", "all-balanced", None, 8)]
     h100 = gpus.find("H100-80GB")
-    known = import_parted(a_file(*entries, name="all-balanced"), h100, carried=carried_by(nodes, h100))
+    known = import_parted(a_file(*entries, name="all-balanced"), h100, models=models_by_config(nodes, h100))
     pools, imported = import_nodes(nodes, known, h100)
-    meant = {layout.name: layout.cuts[0].profiles for layout in imported.layouts}
-    assert {pool.nodes: meant[pool.layout] for pool in pools} == {("a",): {"1g.10gb": 6}, ("h",): {"1g.10gb": 7}}
+    profiles = {layout.name: layout.groups[0].profiles for layout in imported.layouts}
+    assert {pool.nodes: profiles[pool.layout] for pool in pools} == {("a",): {"1g.10gb": 6}, ("h",): {"1g.10gb": 7}}
 
 
-def test_a_model_that_nobody_knows_is_told_when_the_given_one_stands_in_for_it() -> None:
+def test_an_unknown_model_is_reported_if_the_given_model_replaces_it() -> None:
     nodes = [NodeFacts("a", "all-1g.10gb", "H300", 8), NodeFacts("b", "all-1g.10gb", "H100", 8)]
     (pool,), imported = import_nodes(nodes, Imported(), gpus.find("H100-80GB"))
     assert pool.nodes == ("a", "b")
-    (note,) = imported.left
+    (note,) = imported.not_imported
     assert note.startswith("node a: unknown GPU model 'H300'")
-    assert note.endswith("it was taken for H100-80GB, as --gpu says")
+    assert note.endswith("imported as H100-80GB because of --gpu")
 
 
 def test_the_last_entry_wins_gpu_by_gpu() -> None:
     file = a_file(an_entry(), an_entry(devices=[1], mig_enabled=False, mig_devices=None))
-    assert "--gpus-per-node" in import_parted(file).left[0]
+    assert "--gpus-per-node" in import_parted(file).not_imported[0]
     (layout,) = import_parted(file, gpus_per_node=3).layouts
     assert layout.per_gpu(3) == ({"1g.10gb": 7}, None, {"1g.10gb": 7})
 
 
 @pytest.mark.parametrize(
-    ("entry", "says", "survives"),
+    ("entry", "text", "is_imported"),
     [
         (an_entry(device_filter="0x2330"), "selects no GPU of the catalog", False),
-        (an_entry(device_filter="0x233010DE"), "its filter leaves out 0x233110DE", True),
-        (an_entry(mig_devices={"1c.1g.10gb": 7}), "1c.1g.10gb is written 1g.10gb now", True),
-        (an_entry(mig_devices={"1g.10gb": 7, "3g.40gb": 0}), "0 × 3g.40gb says nothing", True),
-        (an_entry(mig_devices={}), "MIG on without any instance", False),
+        (an_entry(device_filter="0x233010DE"), "but the device filter does not select 0x233110DE", True),
+        (an_entry(mig_devices={"1c.1g.10gb": 7}), "1c.1g.10gb was replaced by 1g.10gb", True),
+        (an_entry(mig_devices={"1g.10gb": 7, "3g.40gb": 0}), "0 × 3g.40gb has no effect", True),
+        (an_entry(mig_devices={}), "enables MIG without any instance", False),
         (an_entry(devices=[]), "dense: its lists of devices name no GPU", False),
         (an_entry(mig_devices={"1g.5gb": 7}), "unknown MIG profile '1g.5gb'", False),
         (
             an_entry(device_filter="0x233010DE:0x16C110DE"),
-            "dense: the device filter '0x233010DE:0x16C110DE' wants a certain board, and which one a node has cannot",
+            "dense: the device filter '0x233010DE:0x16C110DE' selects by subsystem ID, which node labels do not",
             False,
         ),
-        (an_entry(mig_devices={"4g.40gb": 2}), "cannot be on H100-80GB", False),
-        (an_entry(device_filter="0x31C210DE", mig_devices={"1g.35gb": 3}), "cannot be proven", True),
+        (an_entry(mig_devices={"4g.40gb": 2}), "impossible on H100-80GB", False),
+        (an_entry(device_filter="0x31C210DE", mig_devices={"1g.35gb": 3}), "imported, but unproven", True),
     ],
 )
-def test_what_is_lost_or_changed_is_told(entry: dict[str, object], says: str, survives: bool) -> None:
+def test_everything_that_is_missing_or_changed_is_reported(
+    entry: dict[str, object], text: str, is_imported: bool
+) -> None:
     imported = import_parted(a_file(entry))
-    assert any(says in note for note in imported.left), imported.left
-    assert bool(imported.layouts) is survives
+    assert any(text in note for note in imported.not_imported), imported.not_imported
+    assert bool(imported.layouts) is is_imported
 
 
-def test_a_board_matters_only_where_no_later_entry_is_for_every_board() -> None:
+def test_a_board_matters_only_if_no_later_entry_is_for_every_board() -> None:
     board = an_entry(device_filter="0x233010DE:0x16C110DE", mig_devices={"3g.40gb": 2})
     assert import_parted(a_file(an_entry(), board)).layouts == (), "on some boards it would be another layout"
     (layout,) = import_parted(a_file(board, an_entry())).layouts
-    assert layout.cuts[0].profiles == {"1g.10gb": 7}
+    assert layout.groups[0].profiles == {"1g.10gb": 7}
     some = an_entry(devices=[0])
     assert import_parted(a_file(board, some)).layouts == (), "the board still decides about the other GPUs"
 
 
-def test_a_name_that_no_layout_may_have_is_changed_and_told() -> None:
+def test_an_invalid_layout_name_is_replaced_and_reported() -> None:
     imported = import_parted(a_file(an_entry(), name="My_Config"))
     assert [layout.name for layout in imported.layouts] == ["my-config"]
-    assert imported.left == ("My_Config: is called my-config now",)
+    assert imported.not_imported == ("My_Config: renamed to my-config",)
 
 
-def test_a_date_behind_a_name_is_not_taken_for_our_hash() -> None:
+def test_a_date_after_a_name_is_not_mistaken_for_our_hash() -> None:
     imported = import_parted(a_file(an_entry(), name="Team_A-20250101"))
     assert [layout.name for layout in imported.layouts] == ["team-a-20250101"]
-    assert imported.left == ("Team_A-20250101: is called team-a-20250101 now",)
+    assert imported.not_imported == ("Team_A-20250101: renamed to team-a-20250101",)
 
 
 @pytest.mark.parametrize(
@@ -211,16 +218,16 @@ def test_a_date_behind_a_name_is_not_taken_for_our_hash() -> None:
 def test_nvidias_own_config_names_are_understood(config: str, profiles: dict[str, int]) -> None:
     layout = stock(config, gpus.find("H100-80GB"))
     assert layout is not None
-    assert layout.cuts[0].profiles == profiles
+    assert layout.groups[0].profiles == profiles
 
 
-def test_a_config_of_a_name_that_only_some_boards_report_is_carried_over_with_the_doubt_told_once() -> None:
+def test_a_config_with_a_name_of_some_boards_is_imported_with_one_note() -> None:
     nodes = [NodeFacts(name, "all-3g.95gb", "GB200", 4) for name in ("a", "b")]
     (pool,), imported = import_nodes(nodes, Imported())
     assert pool.nodes == ("a", "b")
-    assert [layout.cuts[0].profiles for layout in imported.layouts] == [{"3g.95gb": 2}]
-    (note,) = imported.left
-    assert note.startswith("all-3g.95gb: carried over, but it cannot be proven: names differ between boards of GB200")
+    assert [layout.groups[0].profiles for layout in imported.layouts] == [{"3g.95gb": 2}]
+    (note,) = imported.not_imported
+    assert note.startswith("all-3g.95gb: imported, but unproven: names differ between boards of GB200")
 
 
 @pytest.mark.parametrize("config", ["all-1g.5gb", "1g.10gb", "dense", ""])
@@ -229,57 +236,63 @@ def test_other_names_are_not_guessed(config: str) -> None:
 
 
 @pytest.mark.parametrize("gpu_count", [0, 1, 4])
-def test_a_layout_that_names_its_gpus_says_the_size_of_a_node(gpu_count: int) -> None:
-    cuts = (Cut((0, 1), {"3g.40gb": 2}), Cut((2,), {"1g.10gb": 7}), Cut((3,), None))
-    layout = Layout("some", "A100-80GB", cuts)
+def test_a_layout_that_lists_its_gpus_gives_the_size_of_a_node(gpu_count: int) -> None:
+    groups = (GpuGroup((0, 1), {"3g.40gb": 2}), GpuGroup((2,), {"1g.10gb": 7}), GpuGroup((3,), None))
+    layout = Layout("some", "A100-80GB", groups)
     node = NodeFacts("n", layout.config_name, "A100-80GB", slices={"1g.10gb": 7, "3g.40gb": 4}, gpu_count=gpu_count)
     (pool,), _ = import_nodes([node], import_parted(reread([layout])))
     assert pool.gpus_per_node == 4, "whatever this version of GFD counts"
 
 
 @pytest.mark.parametrize(
-    ("cut", "given", "why"),
-    [(Cut((0, 1), {"3g.40gb": 2}), None, "layout some names no more"), (Cut(None, None), 2, "--gpus-per-node says so")],
+    ("group", "given", "why"),
+    [
+        (GpuGroup((0, 1), {"3g.40gb": 2}), None, "because layout some covers only those"),
+        (GpuGroup(None, None), 2, "because of --gpus-per-node"),
+    ],
 )
-def test_a_node_that_has_more_gpus_than_were_taken_is_told(cut: Cut, given: int | None, why: str) -> None:
-    layout = Layout("some", "A100-80GB", (cut,))
+def test_a_node_with_more_gpus_than_imported_is_reported(group: GpuGroup, given: int | None, why: str) -> None:
+    layout = Layout("some", "A100-80GB", (group,))
     node = NodeFacts("n", "some", "A100-80GB", gpu_count=8)
     (pool,), imported = import_nodes([node], Imported(configs={("some", "A100-80GB"): layout}), gpus_per_node=given)
     assert pool.gpus_per_node == 2
-    assert imported.left == (f"node n: its label nvidia.com/gpu.count says 8 GPUs; 2 was taken, because {why}",)
+    assert imported.not_imported == (f"node n: imported with 2 GPUs, {why}, but its label nvidia.com/gpu.count is 8",)
 
 
-def test_a_number_of_gpus_that_is_no_number_is_told_as_it_was_found() -> None:
-    node = NodeFacts("n", "all-1g.10gb", "H100-80GB", unread_size="gpus is '8'")
+def test_an_invalid_number_of_gpus_is_reported_with_the_value() -> None:
+    node = NodeFacts("n", "all-1g.10gb", "H100-80GB", invalid_size="gpus is '8'")
     pools, imported = import_nodes([node], Imported())
-    told = "node n: gpus is '8', which must be a whole number; "
-    assert (pools, imported.left) == ((), (f"{told}write it as in gpus: 8, or give --gpus-per-node",))
+    note = "node n: gpus is '8', which must be a whole number; "
+    assert (pools, imported.not_imported) == ((), (f"{note}write for example gpus: 8, or use --gpus-per-node",))
     (pool,), imported = import_nodes([node], Imported(), gpus_per_node=4)
-    assert (pool.gpus_per_node, imported.left) == (4, (f"{told}4 was taken",))
+    assert (pool.gpus_per_node, imported.not_imported) == (4, (f"{note}imported with 4 GPUs",))
 
 
-def test_a_node_that_lost_a_slice_is_still_as_large_as_its_labels_say() -> None:
+def test_a_lost_slice_does_not_change_the_number_of_gpus_of_a_node() -> None:
     node = NodeFacts("n", "all-1g.10gb", "H100-80GB", slices={"1g.10gb": 55}, gpu_count=8)
     (pool,), _ = import_nodes([node], Imported())
     assert pool.gpus_per_node == 8
 
 
-def test_the_size_of_a_node_follows_from_the_slices_it_counts() -> None:
-    cut = {"1g.10gb+me": 1, "1g.10gb": 6}
-    layout = Layout.uniform("dense", "H100-80GB", cut)
+def test_the_size_of_a_node_follows_from_its_number_of_slices() -> None:
+    profiles = {"1g.10gb+me": 1, "1g.10gb": 6}
+    layout = Layout.uniform("dense", "H100-80GB", profiles)
     known = import_parted(reread([layout]))
     node = NodeFacts("n", layout.config_name, "H100-80GB", slices={"1g.10gb.me": 8, "1g.10gb": 48})
     (pool,), _ = import_nodes([node], known)
     assert pool.gpus_per_node == 8
 
 
-def test_a_node_that_stands_there_twice_is_in_one_pool() -> None:
+def test_a_duplicate_node_is_in_one_pool() -> None:
     nodes = [NodeFacts("n", config, "H100-80GB", 8) for config in ("all-1g.10gb", "all-disabled")]
     (pool,), imported = import_nodes(nodes, Imported())
-    assert (pool.layout, imported.left) == ("all-1g.10gb", ("node n: stands there twice; the first was taken",))
+    assert (pool.layout, imported.not_imported) == (
+        "all-1g.10gb",
+        ("node n: duplicate node; only the first was imported",),
+    )
 
 
-def test_nodes_that_are_alike_become_one_pool_and_models_are_kept_apart() -> None:
+def test_equal_nodes_become_one_pool_per_gpu_model() -> None:
     nodes = [
         NodeFacts("b", "all-1g.10gb", "NVIDIA-H100-80GB-HBM3", slices={"1g.10gb": 56}),
         NodeFacts("a", "all-1g.10gb", "NVIDIA H100 80GB HBM3", 8),
@@ -292,25 +305,25 @@ def test_nodes_that_are_alike_become_one_pool_and_models_are_kept_apart() -> Non
         ("all-1g.10gb-a100-80gb", "A100-80GB", 4, "all-1g.10gb-a100-80gb", ("c",)),
         (ALL_DISABLED, "H100-80GB", 8, ALL_DISABLED, ("d",)),
     ]
-    assert imported.left == ()
+    assert imported.not_imported == ()
     assert {layout.name for layout in imported.layouts} == {pool.layout for pool in pools}
 
 
 @pytest.mark.parametrize(
-    ("node", "says"),
+    ("node", "text"),
     [
-        (NodeFacts("n", None, "H100-80GB", 8), "carries no config"),
-        (NodeFacts("n", "all-1g.10gb", None, 8), "nothing says which GPUs it has; give --gpu"),
+        (NodeFacts("n", None, "H100-80GB", 8), "has no config"),
+        (NodeFacts("n", "all-1g.10gb", None, 8), "its GPU model is unknown; name it with --gpu"),
         (NodeFacts("n", "all-1g.10gb", "H300", 8), "unknown GPU model 'H300'"),
-        (NodeFacts("n", "all-1g.10gb", "H100-80GB"), "give --gpus-per-node"),
-        (NodeFacts("n", "ours", "H100-80GB", 8), "nothing says what config 'ours' means"),
-        (NodeFacts("n", "all-1g.10gb", "H100-80GB", 99), "node n: has 99 GPUs, which must be 1 to 64"),
-        (NodeFacts("n", "all-1g.10gb", "H100-80GB", 0, gpu_count=8), "node n: has 0 GPUs, which must be 1 to 64"),
-        (NodeFacts("a\nb: c", "all-1g.10gb", "H100-80GB", 8), r"node 'a\nb: c': no node can have this name"),
+        (NodeFacts("n", "all-1g.10gb", "H100-80GB"), "set it with --gpus-per-node"),
+        (NodeFacts("n", "ours", "H100-80GB", 8), "no source defines config 'ours'"),
+        (NodeFacts("n", "all-1g.10gb", "H100-80GB", 99), "node n: has 99 GPUs; must be 1 to 64"),
+        (NodeFacts("n", "all-1g.10gb", "H100-80GB", 0, gpu_count=8), "node n: has 0 GPUs; must be 1 to 64"),
+        (NodeFacts("a\nb: c", "all-1g.10gb", "H100-80GB", 8), r"node 'a\nb: c': not a valid node name"),
         (NodeFacts("n", "all-1g.0gb", "Thor", 1), "node n: Thor iGPU (Jetson T5000) has no PCI device id"),
     ],
 )
-def test_a_node_that_says_too_little_is_told(node: NodeFacts, says: str) -> None:
+def test_a_node_without_enough_facts_is_reported(node: NodeFacts, text: str) -> None:
     pools, imported = import_nodes([node], Imported())
     assert pools == ()
-    assert says in imported.left[0]
+    assert text in imported.not_imported[0]

@@ -1,61 +1,59 @@
-"""Instances that stay where they are, and what still fits beside them."""
+"""Instances that are kept, and what fits beside them."""
 
 import pickle
 
 import pytest
 
 from mig_fleet.model import Placement, Verdict, gpus, prove
-from mig_fleet.model.errors import InvalidPlacement, InvalidRequest, MigError, UnknownGpu, UnknownProfile, UnsettledGpu
+from mig_fleet.model.errors import (
+    InvalidPlacement,
+    InvalidRequest,
+    MigError,
+    UnknownGpu,
+    UnknownProfile,
+    UnverifiedGeometry,
+)
 from mig_fleet.model.gpus import Geometry
-from mig_fleet.model.placement import driver_choice, feasible, room
+from mig_fleet.model.placement import driver_choice, feasible
 
-UNSETTLED = [model.short for model in gpus.all_models() if model.geometry is not Geometry.ESTABLISHED]
+UNVERIFIED = [model.short for model in gpus.all_models() if model.geometry is not Geometry.ESTABLISHED]
 
 
-def test_kept_instances_stay_and_the_rest_goes_around_them() -> None:
+def test_kept_instances_are_not_moved_and_the_others_are_placed_beside_them() -> None:
     kept = Placement("3g.40gb", 0, 4)
     assert not prove("H100-80GB", {"2g.20gb": 1, "1g.10gb": 2}, keep=[kept]), "no 1g starts at memory slice 7"
     proof = prove("H100-80GB", {"2g.20gb": 1, "1g.10gb": 1}, keep=[kept])
     assert proof
     assert kept in proof.placements
-    assert set(proof.order) == {"2g.20gb", "1g.10gb"}, "what is kept is not created"
+    assert set(proof.creation_order) == {"2g.20gb", "1g.10gb"}, "what is kept is not created"
     assert prove("H100-80GB", {"4g.40gb": 1}, keep=[kept]).verdict is Verdict.IMPOSSIBLE
 
 
-def test_room_counts_what_still_fits_beside_kept_instances() -> None:
-    assert room("H100-80GB", [Placement("3g.40gb", 0, 4)]) == {
-        "7g.80gb": 0, "4g.40gb": 0, "3g.40gb": 1, "2g.20gb": 1, "1g.20gb": 2, "1g.10gb": 3, "1g.10gb+me": 1,
-    }  # fmt: skip
-    assert room("H100-80GB", [Placement("1g.10gb", 1, 1)])["4g.40gb"] == 0
+def test_what_fits_beside_a_kept_instance_depends_on_its_start() -> None:
+    most = {"7g.80gb": 0, "4g.40gb": 0, "3g.40gb": 1, "2g.20gb": 1, "1g.20gb": 2, "1g.10gb": 3, "1g.10gb+me": 1}
+    for name, count in most.items():
+        assert not count or prove("H100-80GB", {name: count}, keep=[Placement("3g.40gb", 0, 4)])
+        assert not prove("H100-80GB", {name: count + 1}, keep=[Placement("3g.40gb", 0, 4)])
+    assert not prove("H100-80GB", {"4g.40gb": 1}, keep=[Placement("1g.10gb", 1, 1)])
 
 
-@pytest.mark.parametrize("gpu", ["H100-80GB", "A30-24GB", "RTX-PRO-6000"])
-def test_room_says_what_proofs_say(gpu: str) -> None:
-    model = gpus.find(gpu)
-    for layout in feasible(model)[::9]:
-        kept = prove(model, layout).placements
-        for name, more in room(model, kept).items():
-            assert not more or prove(model, {name: more}, keep=kept), (name, layout)
-            assert not prove(model, {name: more + 1}, keep=kept), (name, layout)
-
-
-def test_on_an_empty_gpu_room_is_what_the_catalog_allows_at_most() -> None:
+def test_on_an_empty_gpu_the_most_instances_of_a_profile_are_those_of_the_catalog() -> None:
     for model in gpus.all_models():
-        if model.short not in UNSETTLED:
-            assert room(model, []) == {row.name: row.max_instances for row in model.profiles.values()}
+        for row in model.profiles.values() if model.short not in UNVERIFIED else ():
+            assert prove(model, {row.name: row.max_instances}).fits
+            assert not prove(model, {row.name: row.max_instances + 1}).fits
 
 
-@pytest.mark.parametrize("gpu", UNSETTLED)
-def test_a_model_without_settled_placements_has_no_numbers_that_could_be_relied_on(gpu: str) -> None:
+@pytest.mark.parametrize("gpu", UNVERIFIED)
+def test_a_driver_choice_is_refused_if_no_source_establishes_the_placements(gpu: str) -> None:
     name = next(iter(gpus.find(gpu).profiles))
-    for ask in (lambda: room(gpu, []), lambda: driver_choice(gpu, [], name)):
-        with pytest.raises(UnsettledGpu, match=r"ask a node that has one: nvidia-smi mig -lgipp") as refused:
-            ask()
-        assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
+    with pytest.raises(UnverifiedGeometry, match=r"run on a node that has one: nvidia-smi mig -lgipp") as refused:
+        driver_choice(gpu, [], name)
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
 
 
-def test_thor_and_gb300_are_the_models_without_settled_placements() -> None:
-    assert UNSETTLED == ["GB300-278GB", "Thor"]
+def test_thor_and_gb300_are_the_models_without_established_placements() -> None:
+    assert UNVERIFIED == ["GB300-278GB", "Thor"]
 
 
 @pytest.mark.parametrize(
@@ -78,30 +76,28 @@ def test_thor_and_gb300_are_the_models_without_settled_placements() -> None:
         (7, InvalidRequest, "found 7"),
     ],
 )
-def test_instances_that_cannot_stand_there_cannot_be_kept(kept: object, error: type[MigError], why: str) -> None:
-    for ask in (
+def test_an_instance_with_an_invalid_placement_cannot_be_kept(kept: object, error: type[MigError], why: str) -> None:
+    for call in (
         lambda: prove("H100-80GB", {"1g.10gb": 1}, keep=kept),  # type: ignore[arg-type]
-        lambda: room("H100-80GB", kept),  # type: ignore[arg-type]
         lambda: driver_choice("H100-80GB", kept, "1g.10gb"),  # type: ignore[arg-type]
     ):
         with pytest.raises(error, match=why):
-            ask()
+            call()
 
 
 @pytest.mark.parametrize("gpu", [5, None, ["H100-80GB"], 0x233010DE])
-def test_a_gpu_that_is_no_name_is_an_unknown_gpu(gpu: object) -> None:
-    for ask in (
+def test_a_gpu_that_is_not_a_name_is_an_unknown_gpu(gpu: object) -> None:
+    for call in (
         lambda: prove(gpu, {"1g.10gb": 1}),  # type: ignore[arg-type]
-        lambda: room(gpu, []),  # type: ignore[arg-type]
         lambda: feasible(gpu),  # type: ignore[arg-type]
         lambda: driver_choice(gpu, [], "1g.10gb"),  # type: ignore[arg-type]
     ):
         with pytest.raises(UnknownGpu):
-            ask()
+            call()
 
 
-def test_nothing_is_known_to_stand_on_a_model_without_placements() -> None:
-    with pytest.raises(UnsettledGpu):
+def test_an_instance_on_a_model_without_placements_cannot_be_kept() -> None:
+    with pytest.raises(UnverifiedGeometry):
         prove("Thor", {"1g.0gb": 1}, keep=[Placement("2g.0gb", 0, 2)])
     kept = prove("GB300", {"1g.35gb": 1}, keep=[Placement("1g.35gb", 0, 1)])
-    assert kept.verdict is Verdict.UNPROVEN, "a place that one source gives is not refused, and no yes either"
+    assert kept.verdict is Verdict.UNPROVEN, "a placement of a single source is neither refused nor proven"

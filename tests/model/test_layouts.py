@@ -1,4 +1,4 @@
-"""Layouts: one meaning, one canonical form, one config name."""
+"""Layouts: equal meaning, equal canonical form, equal config name."""
 
 import pickle
 import re
@@ -9,37 +9,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mig_fleet.documents import parse
-from mig_fleet.model import Cut, Layout, Strategy, gpus, parted
+from mig_fleet.model import GpuGroup, Layout, Strategy, gpus, parted
 from mig_fleet.model.errors import AmbiguousGpu, InvalidLayout, UnknownGpu
 from mig_fleet.model.labels import ALL_DISABLED
 from mig_fleet.model.placement import feasible
 
 ESTABLISHED = [model for model in gpus.all_models() if feasible(model)]
-CUTS = {model.name: [dict(layout) for layout in feasible(model) if layout] for model in ESTABLISHED}
+FEASIBLE = {model.name: [dict(layout) for layout in feasible(model) if layout] for model in ESTABLISHED}
 
 
 @st.composite
 def layouts(draw: st.DrawFn) -> Layout:
     """Any feasible layout: per GPU or all, some GPUs without MIG."""
-    gpu = draw(st.sampled_from(list(CUTS)))
+    gpu = draw(st.sampled_from(list(FEASIBLE)))
     name = draw(st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,4})?", fullmatch=True))
-    cut = st.one_of(st.none(), st.sampled_from(CUTS[gpu]))
+    profiles = st.one_of(st.none(), st.sampled_from(FEASIBLE[gpu]))
     if draw(st.booleans()):
-        return Layout(name, gpu, (Cut(None, draw(cut)),))
-    per_gpu = draw(st.lists(cut, min_size=1, max_size=8))
-    return Layout(name, gpu, tuple(Cut((index,), profiles) for index, profiles in enumerate(per_gpu)))
+        return Layout(name, gpu, (GpuGroup(None, draw(profiles)),))
+    per_gpu = draw(st.lists(profiles, min_size=1, max_size=8))
+    return Layout(name, gpu, tuple(GpuGroup((index,), profiles) for index, profiles in enumerate(per_gpu)))
 
 
 @given(layouts(), st.randoms(use_true_random=False))
 def test_spelling_and_order_never_change_a_config_name(layout: Layout, random: object) -> None:
     shuffled = []
-    for cut in layout.cuts:
+    for group in layout.groups:
         profiles = None
-        if cut.profiles is not None:
-            zeros = {name: 0 for name in layout.model.profiles if name not in cut.profiles}
-            profiles = zeros | dict(reversed(list(cut.profiles.items())))
-        for index in [None] if cut.devices is None else list(reversed(cut.devices)):
-            shuffled.append(Cut(None if index is None else (index,), profiles))
+        if group.profiles is not None:
+            zeros = {name: 0 for name in layout.model.profiles if name not in group.profiles}
+            profiles = zeros | dict(reversed(list(group.profiles.items())))
+        for index in [None] if group.devices is None else list(reversed(group.devices)):
+            shuffled.append(GpuGroup(None if index is None else (index,), profiles))
     again = Layout(layout.name, layout.gpu.lower(), tuple(reversed(shuffled)))
     assert again == layout
     assert hash(again) == hash(layout)
@@ -89,7 +89,7 @@ GOLDEN: dict[str, dict[str, Any]] = {
     "dense-d082159f": {"gpu": "RTX-PRO-4500", "all": {"1g.16gb": 2}},
     "dense-65f882d3": {"gpu": "RTX-PRO-5000", "all": {"1g.24gb": 2}},
     "dense-45688ff9": {"gpu": "RTX-PRO-6000", "all": {"1g.24gb": 4}},
-    # Thor has no PCI id, so that no layout of it cuts anything.
+    # Thor has no PCI id, so it cannot have a layout with MIG.
     ALL_DISABLED: {"gpu": "Thor", "disabled": True},
 }
 
@@ -100,22 +100,22 @@ def test_config_names_are_stable_across_releases(config_name: str) -> None:
     assert Layout.parse(name, GOLDEN[config_name]).config_name == config_name
 
 
-def test_a_golden_name_pins_every_model_as_the_models_own_name_is_part_of_the_hash() -> None:
+def test_every_gpu_model_has_a_golden_name() -> None:
     assert {gpus.find(document["gpu"]) for document in GOLDEN.values()} == set(gpus.all_models())
 
 
-def test_nothing_can_change_a_layout_under_its_config_name() -> None:
+def test_a_layout_is_immutable() -> None:
     mine = {"1g.10gb": 7}
     layout = Layout.uniform("dense", "H100-80GB", mine)
     before = layout.config_name
     mine["1g.10gb"] = 3
     with pytest.raises(TypeError):
-        layout.cuts[0].profiles["1g.10gb"] = 3  # type: ignore[index]
-    assert (layout.config_name, layout.cuts[0].profiles) == (before, {"1g.10gb": 7})
+        layout.groups[0].profiles["1g.10gb"] = 3  # type: ignore[index]
+    assert (layout.config_name, layout.groups[0].profiles) == (before, {"1g.10gb": 7})
     assert pickle.loads(pickle.dumps(layout)).config_name == before
 
 
-def test_the_largest_numbers_that_a_layout_takes_come_back_from_its_file() -> None:
+def test_the_largest_numbers_of_a_layout_are_read_back_from_its_file() -> None:
     largest = 2**63 - 1
     document = {"gpu": "H100-80GB", "gpus": [{"devices": [largest], "profiles": {"1g.10gb": largest}}]}
     layout = Layout.parse("huge", document)
@@ -127,7 +127,7 @@ def test_the_largest_numbers_that_a_layout_takes_come_back_from_its_file() -> No
     assert (entry.devices, entry.mig_devices) == ((largest,), {"1g.10gb": largest})
 
 
-def test_another_pci_id_in_the_catalog_renames_nothing() -> None:
+def test_another_pci_id_in_the_catalog_changes_no_config_name() -> None:
     layout = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
     assert not any(pci in layout.canonical for pci in layout.model.pci_device_ids)
 
@@ -148,7 +148,7 @@ def test_every_way_to_disable_mig_is_the_operators_own_config() -> None:
         assert layout == Layout.disabled("off", "H100-80GB")
 
 
-def test_per_gpu_says_what_each_gpu_looks_like() -> None:
+def test_per_gpu_returns_the_profiles_of_each_gpu() -> None:
     layout = Layout.parse(
         "mixed",
         {
@@ -161,7 +161,6 @@ def test_per_gpu_says_what_each_gpu_looks_like() -> None:
         },
     )
     assert layout.per_gpu(4) == ({"3g.40gb": 2}, None, {"1g.10gb": 7}, {"3g.40gb": 2})
-    assert layout.problems(4) == ()
     assert layout.allocatable(4, Strategy.MIXED) == {
         "nvidia.com/gpu": 1,
         "nvidia.com/mig-1g.10gb": 7,
@@ -169,25 +168,17 @@ def test_per_gpu_says_what_each_gpu_looks_like() -> None:
     }
 
 
-def test_a_gpu_that_is_forgotten_or_invented_is_a_problem() -> None:
-    layout = Layout("some", "H100-80GB", (Cut((0, 5), {"1g.10gb": 7}),))
-    assert layout.problems(4) == (
+def test_a_gpu_that_is_not_covered_or_does_not_exist_is_reported() -> None:
+    layout = Layout("some", "H100-80GB", (GpuGroup((0, 5), {"1g.10gb": 7}),))
+    assert layout.coverage(4) == (
         "GPU 5 does not exist on nodes with 4 GPUs, 0 to 3",
         "GPU 1, 2, 3 is not covered; give it profiles or disabled: true",
     )
 
 
-def test_impossible_and_unproven_cuts_are_problems() -> None:
-    assert Layout.uniform("big", "H100-80GB", {"4g.40gb": 2}).problems(8) == (
-        "every GPU: 4g.40gb ×2 need 8 compute slices, H100-80GB has 7",
-    )
-    (problem,) = Layout.uniform("new", "GB300-278GB", {"1g.35gb": 3}).problems(4)
-    assert problem.startswith("every GPU: no proof that this fits")
-
-
 def test_balanced_is_what_nvidia_generates() -> None:
     def profiles(gpu: str) -> object:
-        return Layout.parse("even", {"gpu": gpu, "balanced": True}).cuts[0].profiles
+        return Layout.parse("even", {"gpu": gpu, "balanced": True}).groups[0].profiles
 
     assert profiles("H100-80GB") == {"1g.10gb": 2, "2g.20gb": 1, "3g.40gb": 1}
     assert profiles("A100-40GB") == {"1g.5gb": 2, "2g.10gb": 1, "3g.20gb": 1}, "1g.10gb is the double-memory one here"
@@ -196,7 +187,7 @@ def test_balanced_is_what_nvidia_generates() -> None:
         profiles("RTX-PRO-5000")
 
 
-def test_all_mistakes_are_told_at_once_each_at_its_path() -> None:
+def test_all_mistakes_are_reported_together_each_with_its_path() -> None:
     with pytest.raises(InvalidLayout) as refused:
         Layout.parse(
             "Bad Name",
@@ -228,25 +219,28 @@ def test_all_mistakes_are_told_at_once_each_at_its_path() -> None:
         ({}, "gpu: is missing"),
         ({"gpu": "H100-80GB"}, "exactly one of all, gpus, disabled, balanced, found none of them"),
         ({"gpu": "H100-80GB", "all": {"1g.10gb": 7}, "disabled": True}, "found all and disabled"),
-        ({"gpu": "H100-80GB", "al": {"1g.10gb": 7}}, "al: is not a key here; did you mean 'all'?"),
+        ({"gpu": "H100-80GB", "al": {"1g.10gb": 7}}, "al: unknown key; did you mean 'all'?"),
         ({"gpu": "H100", "all": {"1g.10gb": 7}}, "gpu: 'H100' is the name of several GPU models"),
         ({"gpu": "H1000-80GB", "disabled": True}, "did you mean 'H100-80GB'?"),
         ({"gpu": 5, "disabled": True}, "gpu: unknown GPU model 5"),
         ({"gpu": "H100-80GB", "all": 7}, "all: must map profiles to counts"),
-        ({"gpu": "H100-80GB", "all": {}}, "all: holds no instance"),
+        ({"gpu": "H100-80GB", "all": {}}, "all: has no instance"),
         ({"gpu": "H100-80GB", "all": {7: 1}}, "all: must map profiles to counts"),
         ({"gpu": "H100-80GB", "all": {"1g.10gb": True}}, "must have a whole number from 0 as its count, found True"),
-        ({"gpu": "H100-80GB", "disabled": "yes"}, "disabled: can only be true, found 'yes'"),
-        ({"gpu": "H100-80GB", "disabled": False}, "disabled: can only be true, found False"),
+        ({"gpu": "H100-80GB", "disabled": "yes"}, "disabled: must be true, found 'yes'"),
+        ({"gpu": "H100-80GB", "disabled": False}, "disabled: must be true, found False"),
         ({"gpu": "H100-80GB", "gpus": {}}, "gpus: must be a list"),
-        ({"gpu": "H100-80GB", "gpus": []}, "something about at least one GPU"),
+        ({"gpu": "H100-80GB", "gpus": []}, "a layout must have at least one GPU"),
         ({"gpu": "H100-80GB", "gpus": [5]}, r"gpus[0]: must look like"),
         ({"gpu": "H100-80GB", "gpus": [{"devices": [], "disabled": True}]}, "gpus[0].devices: names no GPU"),
         ({"gpu": "H100-80GB", "gpus": [{"devices": "all", "disabled": True}]}, "gpus[0].devices: must be a list"),
-        ({"gpu": "H100-80GB", "gpus": [{"devices": [0]}]}, "gpus[0]: needs exactly one of profiles and disabled"),
-        ({"gpu": "H100-80GB", "gpus": [{"devices": [0], "disabled": True, "x": 1}]}, "gpus[0].x: is not a key"),
+        ({"gpu": "H100-80GB", "gpus": [{"devices": [0]}]}, "gpus[0]: must have exactly one of profiles and disabled"),
+        ({"gpu": "H100-80GB", "gpus": [{"devices": [0], "disabled": True, "x": 1}]}, "gpus[0].x: unknown key"),
         ({"gpu": "H100-80GB", "gpus": [{"devices": ["0"], "disabled": True}]}, "whole numbers from 0, found '0'"),
-        ({"gpu": "H100-80GB", "gpus": [{"devices": [2**63], "disabled": True}]}, "GPU indexes go up to 92233720368547"),
+        (
+            {"gpu": "H100-80GB", "gpus": [{"devices": [2**63], "disabled": True}]},
+            "GPU indexes must be at most 92233720368547",
+        ),
         (
             {"gpu": "H100-80GB", "all": {"1g.10gb": 2**63}},
             "all.1g.10gb: must be a count up to 9223372036854775807, found",
@@ -254,7 +248,7 @@ def test_all_mistakes_are_told_at_once_each_at_its_path() -> None:
         ({"gpu": "H100-80GB", "all": {"1g.10gb": 2**62, "1c.1g.10gb": 2**62}}, "all.1g.10gb: must be a count up to"),
     ],
 )
-def test_a_form_that_cannot_be_read_is_one_error_with_a_way_out(document: object, found: str) -> None:
+def test_an_invalid_form_is_one_error_with_a_remedy(document: object, found: str) -> None:
     with pytest.raises(InvalidLayout) as refused:
         Layout.parse("layout", document)  # type: ignore[arg-type]
     assert found in str(refused.value)
@@ -268,13 +262,13 @@ def test_a_layout_of_an_unknown_model_cannot_be_made() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "-a", "a-", "a" * 55, "Upper", "a_b", "a b", None, 5])
-def test_a_name_that_is_no_label_value_is_refused(name: str) -> None:
+def test_a_name_that_is_not_a_label_value_is_refused(name: str) -> None:
     with pytest.raises(InvalidLayout, match="1 to 54 lower-case letters"):
         Layout.uniform(name, "H100-80GB", {"1g.10gb": 7})
 
 
-def test_a_model_without_a_pci_id_can_only_be_left_whole() -> None:
+def test_a_model_without_a_pci_id_can_only_be_disabled() -> None:
     assert Layout.disabled("off", "Thor").is_disabled
     (profile, *_) = gpus.find("Thor").profiles
-    with pytest.raises(InvalidLayout, match=r"gpu: Thor .*has no PCI device id, by which a mig-parted file is bound"):
-        Layout.uniform("cut", "Thor", {profile: 1})
+    with pytest.raises(InvalidLayout, match=r"gpu: Thor .*has no PCI device id for the device filter"):
+        Layout.uniform("dense", "Thor", {profile: 1})

@@ -1,17 +1,20 @@
-"""The package as a whole: its errors, its names, its weight."""
+"""The package as a whole: its errors, its exported names, its dependencies."""
 
 import importlib
 import pickle
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
 from mig_fleet import model as mig
 from mig_fleet.model import errors
-from mig_fleet.model.errors import InvalidReport, MigError, Problem, shown
+from mig_fleet.model.errors import InvalidReport, MigError
+from mig_fleet.model.finding import Finding
 from mig_fleet.model.reading import Reader
+from mig_fleet.model.short_repr import format_value
 
 EXAMPLES: dict[type[MigError], tuple[object, ...]] = {
     errors.InvalidProfile: ("1g", "why"),
@@ -22,9 +25,9 @@ EXAMPLES: dict[type[MigError], tuple[object, ...]] = {
     errors.UnknownGpu: ("H300", ("H100-80GB",)),
     errors.AmbiguousGpu: ("H100", ("H100-64GB", "H100-80GB")),
     errors.InvalidPlacement: ("3g.40gb at 2:4", "why"),
-    errors.UnsettledGpu: ("Thor",),
+    errors.UnverifiedGeometry: ("Thor",),
     errors.InvalidCatalog: ("a.toml", "profiles", "size", "why"),
-    errors.InvalidLayout: ("dense", (Problem("all", "why"),)),
+    errors.InvalidLayout: ("dense", (Finding("all", "why"),)),
     errors.InvalidPartedFile: ("mig-configs", "why"),
     errors.UnknownConfig: ("dense", ("denser",)),
     errors.InvalidReport: ("gpus[0]", "why"),
@@ -35,33 +38,38 @@ def test_every_error_is_in_the_tree_of_the_docstring_and_survives_pickling() -> 
     found = {item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, MigError)}
     assert found == {MigError, *EXAMPLES}
     for kind, arguments in EXAMPLES.items():
-        assert kind.__name__ in (errors.__doc__ or ""), f"draw {kind.__name__} in the tree"
+        assert kind.__name__ in (errors.__doc__ or ""), f"add {kind.__name__} to the tree in the docstring"
         error = kind(*arguments)
         again = pickle.loads(pickle.dumps(error))
         assert (type(again), str(again), vars(again)) == (kind, str(error), vars(error))
 
 
 class Leaf:
-    """A value that counts how often somebody writes it."""
+    """A value that counts its calls of ``repr``."""
 
-    written = 0
+    formatted = 0
 
     def __repr__(self) -> str:
-        Leaf.written += 1
+        Leaf.formatted += 1
         return "leaf"
 
 
-def test_of_a_value_that_aliases_multiply_only_a_sentence_is_written() -> None:
+def test_only_a_short_part_of_a_value_with_multiplied_aliases_is_formatted() -> None:
     bomb: object = Leaf()
     for _ in range(5):
         bomb = [bomb] * 10
-    for write in (lambda: shown(bomb), lambda: shown({"a": bomb}), lambda: str(read_as_text(bomb))):
-        Leaf.written = 0
-        assert 0 < len(write()) <= 200
-        assert Leaf.written < 10_000, "of 100,000"
+    formats: tuple[Callable[[], str], ...] = (
+        lambda: format_value(bomb),
+        lambda: format_value({"a": bomb}),
+        lambda: str(error_of_reading(bomb)),
+    )
+    for format_bomb in formats:
+        Leaf.formatted = 0
+        assert 0 < len(format_bomb()) <= 200
+        assert Leaf.formatted < 10_000, "of 100,000"
 
 
-def read_as_text(value: object) -> InvalidReport:
+def error_of_reading(value: object) -> InvalidReport:
     with pytest.raises(InvalidReport) as refused:
         Reader("", {"key": value}, InvalidReport).take("key", str)
     return refused.value
@@ -82,15 +90,15 @@ def read_as_text(value: object) -> InvalidReport:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_value_is_shown_as_python_writes_it_and_cut(value: object, text: str) -> None:
-    assert shown(value) == text
+def test_a_value_is_formatted_as_python_writes_it_and_shortened(value: object, text: str) -> None:
+    assert format_value(value) == text
 
 
-def test_a_value_nested_beyond_pythons_own_depth_is_shown() -> None:
+def test_a_value_nested_beyond_the_recursion_limit_is_formatted() -> None:
     deep: list[object] = []
     for _ in range(100_000):
         deep = [deep]
-    assert shown(deep) == "[[[[...]]]]"
+    assert format_value(deep) == "[[[[...]]]]"
 
 
 def test_every_exported_name_exists_and_every_module_imports() -> None:

@@ -1,6 +1,6 @@
-"""Our reader and writer beside NVIDIA's own parser: thousands of files, valid and broken, and always the same reading.
+"""Our reader and writer against NVIDIA's own parser: the same result for thousands of valid and broken files.
 
-``MIG_FLEET_DIFFERENTIAL=20000 pytest tests/mig/test_parted_differential.py`` runs more of them.
+``MIG_FLEET_DIFFERENTIAL=20000 pytest tests/model/test_parted_differential.py`` runs more of them.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mig_fleet.documents import DocumentError, parse
-from mig_fleet.model import Cut, Layout, gpus, parted
+from mig_fleet.model import GpuGroup, Layout, gpus, parted
 from mig_fleet.model.errors import InvalidPartedFile
 from mig_fleet.model.labels import ALL_DISABLED
 from tests.model.parted_files import SEED, files, layouts
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + FILES)]
 PCI_IDS = [*(pci for model in gpus.all_models() for pci in model.pci_device_ids), "0x000110DE"]
 
 
-def ours(text: str) -> tuple[bool, str]:
+def our_verdict(text: str) -> tuple[bool, str]:
     try:
         parted.read(parse("file", text.encode()).data)
     except (DocumentError, InvalidPartedFile) as error:
@@ -33,28 +33,26 @@ def ours(text: str) -> tuple[bool, str]:
     return True, ""
 
 
-def theirs(binary: str, path: Path) -> tuple[bool, str]:
-    """``assert --valid-config`` also wants a config selected; that it does not find one means that it could read the
-    file.
-    """
+def nvidias_verdict(binary: str, path: Path) -> tuple[bool, str]:
+    """``assert --valid-config`` also selects a config; if it only fails to find the config, it could parse the file."""
     command = [binary, "assert", "--valid-config", "-c", "no-such-config", "-f", str(path)]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stderr
-    assert "parsing config file" in said or "selecting MIG config" in said, said
-    return "parsing config file" not in said, said
+    stderr = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stderr
+    assert "parsing config file" in stderr or "selecting MIG config" in stderr, stderr
+    return "parsing config file" not in stderr, stderr
 
 
-def test_nvidias_parser_and_ours_agree_on_every_file(nvidia_mig_parted: str, tmp_path: Path) -> None:
+def test_nvidias_parser_and_ours_accept_the_same_files(nvidia_mig_parted: str, tmp_path: Path) -> None:
     texts = files(FILES)
     paths = []
     for number, text in enumerate(texts):
         paths.append(tmp_path / f"{number}.yaml")
         paths[-1].write_text(text, "utf-8")
     with ThreadPoolExecutor(2) as pool:
-        verdicts = list(pool.map(lambda path: theirs(nvidia_mig_parted, path), paths))
+        verdicts = list(pool.map(lambda path: nvidias_verdict(nvidia_mig_parted, path), paths))
     differing = [
-        f"--- NVIDIA accepts: {accepted} {said.strip()[-300:]}\n--- we: {mine}\n{text}"
-        for text, (accepted, said) in zip(texts, verdicts, strict=True)
-        if (mine := ours(text))[0] is not accepted
+        f"--- NVIDIA accepts: {accepted} {stderr.strip()[-300:]}\n--- ours: {mine}\n{text}"
+        for text, (accepted, stderr) in zip(texts, verdicts, strict=True)
+        if (mine := our_verdict(text))[0] is not accepted
     ]
     assert not differing, f"{len(differing)} of {len(texts)} files differ:\n" + "\n".join(differing[:5])
     accepted = sum(verdict for verdict, _ in verdicts)
@@ -62,11 +60,11 @@ def test_nvidias_parser_and_ours_agree_on_every_file(nvidia_mig_parted: str, tmp
 
 
 def read_by_nvidia(binary: str, texts: list[str]) -> list[dict[str, Any]]:
-    """What NVIDIA's parser makes of each text: its ``configs``, or its ``error``."""
-    asked = "\n".join(map(json.dumps, texts))
+    """The result of NVIDIA's parser for each text: its ``configs``, or its ``error``."""
+    lines = "\n".join(map(json.dumps, texts))
     command = [binary, "-gpus", ",".join(PCI_IDS)]
-    said = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
-    return [json.loads(line) for line in said.splitlines()]
+    stdout = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
+    return [json.loads(line) for line in stdout.splitlines()]
 
 
 def plain(entry: parted.Entry) -> dict[str, Any]:
@@ -81,7 +79,7 @@ def plain(entry: parted.Entry) -> dict[str, Any]:
 
 
 def normal(entry: dict[str, Any]) -> dict[str, Any]:
-    """NVIDIA's entry; a filter that is one text, an empty one or none at all differ in its Go types only."""
+    """NVIDIA's entry in the same form. A filter of one string, an empty filter and no filter are different Go types."""
     written = entry.get("device-filter")
     words = [written] if isinstance(written, str) and written else written or []
     return {**entry, "device-filter": words, "mig-devices": entry["mig-devices"] or {}}
@@ -92,33 +90,35 @@ def test_what_nvidias_parser_reads_from_an_accepted_file_is_what_ours_reads(mig_
     read = 0
     for text, answer in zip(texts, read_by_nvidia(mig_parted_spec, texts), strict=True):
         if "error" in answer:
-            assert not ours(text)[0], text
+            assert not our_verdict(text)[0], text
             continue
         mine = parted.read(parse("file", text.encode()).data).configs
         theirs = {name: [normal(entry) for entry in entries] for name, entries in answer["configs"].items()}
         assert {name: [plain(entry) for entry in entries] for name, entries in mine.items()} == theirs, text
         read += len(theirs)
-    assert read > FILES // 2, "most comparisons must be about something"
+    assert read > FILES // 2, "most files must be accepted and compared"
 
 
-def test_nvidias_parser_reads_back_exactly_what_our_writer_was_told(mig_parted_spec: str) -> None:
+def test_nvidias_parser_reads_back_exactly_what_our_writer_wrote(mig_parted_spec: str) -> None:
     dice = random.Random(SEED)
-    told = [layouts(dice) for _ in range(FILES // 4)]
-    answers = read_by_nvidia(mig_parted_spec, [parted.dump(some) for some in told])
-    for some, answer in zip(told, answers, strict=True):
+    written = [layouts(dice) for _ in range(FILES // 4)]
+    answers = read_by_nvidia(mig_parted_spec, [parted.dump(some) for some in written])
+    for some, answer in zip(written, answers, strict=True):
         theirs = {name: [normal(entry) for entry in entries] for name, entries in answer["configs"].items()}
-        assert theirs.pop(ALL_DISABLED) == [meant(None, Cut(None, None))]
+        assert theirs.pop(ALL_DISABLED) == [expected_entry(None, GpuGroup(None, None))]
         enabled = [layout for layout in some if not layout.is_disabled]
-        assert theirs == {layout.config_name: [meant(layout, cut) for cut in layout.cuts] for layout in enabled}
+        assert theirs == {
+            layout.config_name: [expected_entry(layout, group) for group in layout.groups] for layout in enabled
+        }
 
 
-def meant(layout: Layout | None, cut: Cut) -> dict[str, Any]:
-    """The entry that NVIDIA's parser must find for a cut, derived from the layout alone."""
+def expected_entry(layout: Layout | None, group: GpuGroup) -> dict[str, Any]:
+    """The entry that NVIDIA's parser must read for a GPU group, derived from the layout alone."""
     own = list(layout.model.pci_device_ids) if layout else []
     return {
         "device-filter": own,
-        "devices": "all" if cut.devices is None else list(cut.devices),
-        "mig-enabled": cut.profiles is not None,
-        "mig-devices": dict(cut.profiles or {}),
+        "devices": "all" if group.devices is None else list(group.devices),
+        "mig-enabled": group.profiles is not None,
+        "mig-devices": dict(group.profiles or {}),
         "selects": [pci for pci in PCI_IDS if pci in own or not own],
     }

@@ -1,4 +1,4 @@
-"""What NVIDIA's parser accepts and NVIDIA's tools then do wrong: found, with the remedy, and nothing else is."""
+"""The linter finds what NVIDIA's parser accepts and NVIDIA's tools then do wrong, with a remedy, and nothing else."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -9,80 +9,104 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mig_fleet.model import parted
+from mig_fleet.model.finding import Level
 from mig_fleet.model.parted import Entry
-from mig_fleet.model.parted.lint import ADVICE, Trap, lint
+from mig_fleet.model.parted.lint import LintRule, lint
 from tests.model.parted_data import OFF, a_file, an_entry
 
 H100, H100_PCIE, A100 = "0x233010DE", "0x233110DE", "0x20B210DE"
 
 
 @pytest.mark.parametrize(
-    ("entry", "trap", "says"),
+    ("entry", "rule", "text"),
     [
-        (an_entry(device_filter="0x2330"), Trap.FILTER, 'write "0x233010DE"'),
-        (an_entry(device_filter="0x10DE2330"), Trap.FILTER, 'write "0x233010DE"'),
-        (an_entry(device_filter="H200"), Trap.FILTER, 'write "0x233510DE", "0x233B10DE"'),
-        (an_entry(device_filter="0x233010DE:board"), Trap.FILTER, 'write "0x233010DE"'),
-        (an_entry(device_filter="Voodoo"), Trap.FILTER, 'ids look like "0x233010DE"'),
-        (an_entry(device_filter="0x123410DE"), Trap.UNPROVEN, "is no GPU that does MIG according to the catalog"),
-        (an_entry(device_filter="0x20B210DE", mig_devices={"1g.5gb": 7}), Trap.PROFILE, "A100-80GB lacks this"),
-        (an_entry(mig_devices={"1g.1gb": 7}), Trap.PROFILE, "no GPU of the catalog has this"),
+        (an_entry(device_filter="0x2330"), LintRule.FILTER_MATCHES_NOTHING, 'write "0x233010DE"'),
+        (an_entry(device_filter="0x10DE2330"), LintRule.FILTER_MATCHES_NOTHING, 'write "0x233010DE"'),
+        (an_entry(device_filter="H200"), LintRule.FILTER_MATCHES_NOTHING, 'write "0x233510DE", "0x233B10DE"'),
+        (an_entry(device_filter="0x233010DE:board"), LintRule.FILTER_MATCHES_NOTHING, 'write "0x233010DE"'),
+        (an_entry(device_filter="Voodoo"), LintRule.FILTER_MATCHES_NOTHING, 'ids look like "0x233010DE"'),
+        (an_entry(device_filter="0x123410DE"), LintRule.UNPROVEN, "is not a MIG-capable GPU of the catalog"),
+        (
+            an_entry(device_filter="0x20B210DE", mig_devices={"1g.5gb": 7}),
+            LintRule.UNKNOWN_PROFILE,
+            "A100-80GB has no 1g.5gb",
+        ),
+        (an_entry(mig_devices={"1g.1gb": 7}), LintRule.UNKNOWN_PROFILE, "no GPU of the catalog has 1g.1gb"),
         (
             an_entry(device_filter=["0x233010DE", "0x20B010DE"], mig_devices={"1g.10gb": 4, "3g.40gb": 0}),
-            Trap.ASSERT,
-            "leave 3g.40gb out",
+            LintRule.NEVER_EQUAL,
+            "remove 3g.40gb",
         ),
         (
             an_entry(device_filter=["0x233010DE", "0x20B010DE"], mig_devices={"3g.40gb": 1}),
-            Trap.PROFILE,
-            "A100-40GB is selected too but has no 3g.40gb",
+            LintRule.UNKNOWN_PROFILE,
+            "A100-40GB is also selected but has no 3g.40gb",
         ),
-        (an_entry(mig_devices={"1c.1g.10gb": 7}), Trap.ASSERT, "write 1g.10gb"),
-        (an_entry(mig_devices={}), Trap.EMPTY, "without any instance"),
+        (an_entry(mig_devices={"1c.1g.10gb": 7}), LintRule.NEVER_EQUAL, "write 1g.10gb"),
+        (an_entry(mig_devices={}), LintRule.NO_INSTANCE, "without any instance"),
         (
             an_entry(device_filter="0x20B210DE", mig_devices={"1c.3g.40gb": 3}),
-            Trap.SPLIT,
-            "one such device takes the device plugin of its node down",
+            LintRule.SPLIT,
+            "1c.3g.40gb is part of a GPU instance",
         ),
         (
             an_entry(device_filter="0x294110DE", mig_devices={"1g.24gb": 7}),
-            Trap.UNPROVEN,
+            LintRule.UNPROVEN,
             "1g.23gb is 1g.24gb on early",
         ),
         (
             an_entry(device_filter="0x294110DE", mig_devices={"1g.23gb": 7}),
-            Trap.UNPROVEN,
+            LintRule.UNPROVEN,
             "1g.23gb is 1g.24gb on early",
         ),
-        (an_entry(mig_devices={"3g.95gb": 2}), Trap.UNPROVEN, "no proof for GB200-186GB: names differ between boards"),
-        (an_entry(devices=[0, 2]), Trap.UNCOVERED, "GPU 1 is in no entry"),
+        (
+            an_entry(mig_devices={"3g.95gb": 2}),
+            LintRule.UNPROVEN,
+            "unproven on GB200-186GB: names differ between boards",
+        ),
+        (an_entry(devices=[0, 2]), LintRule.UNCOVERED, "GPU 1 has no entry"),
         (
             an_entry(device_filter="0x233010DE", devices=[0, 1]),
-            Trap.OPEN,
-            "a GPU of 0x233010DE above 1 would be in no entry",
+            LintRule.DEPENDS_ON_NODE,
+            "a GPU of 0x233010DE above 1 would have no entry",
         ),
-        (an_entry(), Trap.MIXED, "add the ids of the GPUs it is meant for"),
-        (an_entry(devices=[]), Trap.UNCOVERED, "selects no GPU"),
-        (an_entry(devices=[-1]), Trap.UNCOVERED, "selects no GPU"),
-        (an_entry(devices=[2**62]), Trap.UNCOVERED, "14, 15 and more is in no entry"),
-        (an_entry(device_filter="0x233010DE", mig_devices={"4g.40gb": 2}), Trap.IMPOSSIBLE, "need 8 compute slices"),
+        (an_entry(), LintRule.OTHER_GPUS_SELECTED, "add the device ids of the intended GPUs"),
+        (an_entry(devices=[]), LintRule.UNCOVERED, "selects no GPU"),
+        (an_entry(devices=[-1]), LintRule.UNCOVERED, "selects no GPU"),
+        (an_entry(devices=[2**62]), LintRule.UNCOVERED, "14, 15 and more has no entry"),
+        (
+            an_entry(device_filter="0x233010DE", mig_devices={"4g.40gb": 2}),
+            LintRule.IMPOSSIBLE,
+            "need 8 compute slices",
+        ),
         (
             an_entry(device_filter="0x233010DE:0x16C110DE", mig_devices={"9g.999gb": 100}),
-            Trap.PROFILE,
-            "H100-80GB lacks this",
+            LintRule.UNKNOWN_PROFILE,
+            "H100-80GB has no 9g.999gb",
         ),
         (
             an_entry(device_filter="0x233010DE:0x16C110DE", mig_devices={"3g.40gb": 2, "1g.10gb": 1}),
-            Trap.IMPOSSIBLE,
-            "cannot be on H100-80GB",
+            LintRule.IMPOSSIBLE,
+            "impossible on H100-80GB",
         ),
-        (an_entry(mig_devices={"4g.40gb": 2}), Trap.IMPOSSIBLE, "need 8 compute slices"),
-        (an_entry(device_filter="0x31C210DE", mig_devices={"1g.35gb": 3}), Trap.UNPROVEN, "no proof for GB300"),
+        (an_entry(mig_devices={"4g.40gb": 2}), LintRule.IMPOSSIBLE, "need 8 compute slices"),
+        (an_entry(device_filter="0x31C210DE", mig_devices={"1g.35gb": 3}), LintRule.UNPROVEN, "unproven on GB300"),
     ],
 )
-def test_a_trap_is_found_with_its_remedy(entry: dict[str, Any], trap: Trap, says: str) -> None:
+def test_a_mistake_is_found_with_its_remedy(entry: dict[str, Any], rule: LintRule, text: str) -> None:
     found = lint(parted.read(a_file(entry)))
-    assert any(finding.trap is trap and says in finding.text for finding in found), found
+    assert any(finding.rule is rule and text in finding.text for finding in found), found
+
+
+def test_only_rules_about_facts_outside_the_file_are_advice() -> None:
+    assert {rule for rule in LintRule if rule.level is Level.ADVICE} == {
+        LintRule.DEPENDS_ON_NODE,
+        LintRule.OTHER_GPUS_SELECTED,
+        LintRule.NO_INSTANCE,
+        LintRule.SPLIT,
+        LintRule.OVERRIDDEN,
+    }
+    assert [rule for rule in LintRule if rule.level is Level.UNPROVEN] == [LintRule.UNPROVEN]
 
 
 def test_a_sound_file_has_no_finding() -> None:
@@ -92,17 +116,17 @@ def test_a_sound_file_has_no_finding() -> None:
 
 def test_a_file_without_all_disabled_is_found() -> None:
     file = parted.read({"version": "v1", "mig-configs": {"dense": [an_entry(device_filter="0x233010DE")]}})
-    assert [finding.trap for finding in lint(file)] == [Trap.ALL_DISABLED]
+    assert [finding.rule for finding in lint(file)] == [LintRule.ALL_DISABLED_MISSING]
 
 
 def test_the_size_of_a_node_decides_what_is_uncovered() -> None:
     file = parted.read(a_file(an_entry(device_filter="0x233010DE", devices=[0, 1])))
-    assert [f.trap for f in lint(file, gpus_per_node=4)] == [Trap.UNCOVERED]
+    assert [f.rule for f in lint(file, gpus_per_node=4)] == [LintRule.UNCOVERED]
     assert lint(file, gpus_per_node=2) == ()
 
 
-def traps(*entries: dict[str, Any], gpus_per_node: int | None = None) -> list[Trap]:
-    return [finding.trap for finding in lint(parted.read(a_file(*entries)), gpus_per_node)]
+def rules(*entries: dict[str, Any], gpus_per_node: int | None = None) -> list[str]:
+    return [finding.rule for finding in lint(parted.read(a_file(*entries)), gpus_per_node)]
 
 
 @pytest.mark.parametrize(
@@ -122,37 +146,40 @@ def traps(*entries: dict[str, Any], gpus_per_node: int | None = None) -> list[Tr
     ],
     ids=["two spellings", "a decimal", "a list", "all others off", "another one off", "a board", "a mixed node"],
 )
-def test_a_node_of_which_every_gpu_is_in_an_entry_is_covered_however_the_filters_are_spelled(
+def test_a_config_with_an_entry_for_every_gpu_is_covered_however_its_filters_are_spelled(
     entries: list[dict[str, Any]],
 ) -> None:
-    assert set(traps(*entries, gpus_per_node=2)) <= ADVICE
+    found = lint(parted.read(a_file(*entries)), gpus_per_node=2)
+    assert {finding.level for finding in found} <= {Level.ADVICE}
 
 
 @pytest.mark.parametrize(
-    ("entries", "says"),
+    ("entries", "text"),
     [
-        ([an_entry(device_filter=[H100, H100_PCIE], devices=[0])], f"GPU 1 of {H100}, {H100_PCIE} is in no entry"),
+        ([an_entry(device_filter=[H100, H100_PCIE], devices=[0])], f"GPU 1 of {H100}, {H100_PCIE} has no entry"),
         (
             [an_entry(device_filter=[H100, H100_PCIE], devices=[0]), an_entry(device_filter=H100, devices=[1])],
-            f"GPU 1 of {H100_PCIE} is in no entry",
+            f"GPU 1 of {H100_PCIE} has no entry",
         ),
         (
             [an_entry(device_filter=f"{H100}:0x16C110DE", devices=[1])],
-            f"GPU 0 of {H100}:0x16C110DE is in no entry",
+            f"GPU 0 of {H100}:0x16C110DE has no entry",
         ),
-        ([OFF | {"devices": [0]}], "GPU 1 is in no entry"),
+        ([OFF | {"devices": [0]}], "GPU 1 has no entry"),
     ],
 )
-def test_a_gpu_that_is_in_no_entry_is_told_with_its_kind(entries: list[dict[str, Any]], says: str) -> None:
-    told = [f.text for f in lint(parted.read(a_file(*entries)), gpus_per_node=2) if f.trap is Trap.UNCOVERED]
-    assert [text.partition(": assert")[0] for text in told] == [says]
+def test_a_gpu_without_an_entry_is_reported_with_its_kind(entries: list[dict[str, Any]], text: str) -> None:
+    found = [f for f in lint(parted.read(a_file(*entries)), gpus_per_node=2) if f.rule is LintRule.UNCOVERED]
+    assert [finding.text.partition(": assert")[0] for finding in found] == [text]
 
 
-def test_device_ids_that_share_no_index_are_taken_for_one_mixed_node_and_that_is_told() -> None:
+def test_device_ids_that_share_no_index_are_assumed_to_be_one_mixed_node_with_advice() -> None:
     mixed = [an_entry(device_filter=H100, devices=[0]), an_entry(device_filter=A100, devices=[1])]
     (finding,) = lint(parted.read(a_file(*mixed)), gpus_per_node=2)
-    assert finding.text.startswith(f"{H100} has GPU 0, {A100} has GPU 1: on a node that does not mix them so, assert")
-    assert traps(*mixed, gpus_per_node=3) == [Trap.OPEN, Trap.UNCOVERED], "GPU 2 is in no entry on any node"
+    assert finding.text.startswith(f"{H100} has GPU 0, {A100} has GPU 1: on a node without this mix, assert")
+    assert rules(*mixed, gpus_per_node=3) == [LintRule.DEPENDS_ON_NODE, LintRule.UNCOVERED], (
+        "GPU 2 has no entry on any node"
+    )
 
 
 FILTERS = [H100, H100.lower(), H100_PCIE, A100, f"{H100}:0x16C110DE"]
@@ -179,24 +206,24 @@ def winner(entries: Sequence[Entry], pci: str, board: str | None, index: int) ->
 
 
 @given(ENTRIES)
-def test_where_nothing_is_told_every_gpu_of_a_kind_that_is_selected_has_an_entry(written: list[dict[str, Any]]) -> None:
+def test_coverage_has_a_finding_exactly_if_a_gpu_of_a_selected_kind_has_no_entry(written: list[dict[str, Any]]) -> None:
     file = parted.read(a_file(*written))
     entries = file.select("dense")
-    told = {finding.trap for finding in lint(file, gpus_per_node=3)} & {Trap.UNCOVERED, Trap.OPEN}
+    found = {finding.rule for finding in lint(file, gpus_per_node=3)} & {LintRule.UNCOVERED, LintRule.DEPENDS_ON_NODE}
     bare = [
         (pci, board, index)
         for pci, board in product([H100, H100_PCIE, A100, "0x20B510DE"], BOARDS)
         for index in range(3)
         if any(entry.selects(pci, board) for entry in entries) and winner(entries, pci, board, index) is None
     ]
-    assert bool(told) is bool(bare)
+    assert bool(found) is bool(bare)
 
 
 @given(ENTRIES)
-def test_an_entry_that_is_told_as_overridden_can_be_taken_out_and_no_other_can(written: list[dict[str, Any]]) -> None:
+def test_exactly_the_entries_that_can_be_removed_are_overridden(written: list[dict[str, Any]]) -> None:
     file = parted.read(a_file(*written))
     entries = file.select("dense")
-    dead = {finding.path for finding in lint(file) if finding.trap is Trap.OVERRIDDEN}
+    dead = {finding.path for finding in lint(file) if finding.rule is LintRule.OVERRIDDEN}
     wins = {
         id(winner(entries, pci, board, index))
         for pci, board in product([H100, H100_PCIE, A100, "0x20B510DE"], BOARDS)
@@ -219,10 +246,10 @@ def test_an_entry_that_is_told_as_overridden_can_be_taken_out_and_no_other_can(w
         ([an_entry(device_filter=f"{H100}:0x16C110DE"), an_entry(device_filter=H100)], [0]),
     ],
 )
-def test_an_entry_of_which_later_ones_take_every_gpu_is_told_as_advice(
+def test_an_entry_is_overridden_if_later_entries_cover_all_its_gpus(
     entries: list[dict[str, Any]], dead: list[int]
 ) -> None:
-    found = [finding.path for finding in lint(parted.read(a_file(*entries))) if finding.trap is Trap.OVERRIDDEN]
+    found = [finding.path for finding in lint(parted.read(a_file(*entries))) if finding.rule is LintRule.OVERRIDDEN]
     assert found == [f"mig-configs.dense[{position}]" for position in dead]
 
 
@@ -230,17 +257,15 @@ def test_an_entry_of_which_later_ones_take_every_gpu_is_told_as_advice(
     ("entries", "found"),
     [
         ([OFF], []),
-        ([OFF | {"device-filter": H100}, OFF], [Trap.OVERRIDDEN]),
-        ([an_entry(device_filter=H100), an_entry(device_filter=A100)], [Trap.NOT_DISABLED]),
-        ([OFF | {"device-filter": H100}], [Trap.NOT_DISABLED]),
+        ([OFF | {"device-filter": H100}, OFF], [LintRule.OVERRIDDEN]),
+        ([an_entry(device_filter=H100), an_entry(device_filter=A100)], [LintRule.NOT_ALL_DISABLED]),
+        ([OFF | {"device-filter": H100}], [LintRule.NOT_ALL_DISABLED]),
     ],
     ids=["off", "off twice", "on", "off on some"],
 )
-def test_all_disabled_is_mig_off_on_every_gpu_or_else_told_once(
-    entries: list[dict[str, Any]], found: list[Trap]
-) -> None:
+def test_all_disabled_must_be_mig_off_on_every_gpu(entries: list[dict[str, Any]], found: list[LintRule]) -> None:
     file = parted.read({"version": "v1", "mig-configs": {"all-disabled": entries}})
-    assert [finding.trap for finding in lint(file)] == found
+    assert [finding.rule for finding in lint(file)] == found
 
 
 @pytest.mark.parametrize(
@@ -253,8 +278,8 @@ def test_all_disabled_is_mig_off_on_every_gpu_or_else_told_once(
         ("ä", "write letters and digits"),
     ],
 )
-def test_a_name_that_no_label_can_carry_is_found_with_one_that_works(name: str, remedy: str) -> None:
+def test_a_name_that_is_not_a_label_value_is_found_with_a_valid_one(name: str, remedy: str) -> None:
     configs = {"all-disabled": [OFF], name: [an_entry(device_filter=H100)]}
     (finding,) = lint(parted.read({"version": "v1", "mig-configs": configs}))
-    assert (finding.trap, finding.path) == (Trap.NAME, f"mig-configs.{name}")
+    assert (finding.rule, finding.path) == (LintRule.INVALID_NAME, f"mig-configs.{name}")
     assert finding.text.endswith(remedy)

@@ -11,7 +11,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.mark.parametrize(
-    ("cut", "row"),
+    ("profiles", "row"),
     [
         ({"1g.10gb": 7}, "[1g][1g][1g][1g][1g][1g][1g] ·  "),
         ({"3g.40gb": 2}, "[      3g      ][      3g      ]"),
@@ -21,11 +21,11 @@ SVG = "{http://www.w3.org/2000/svg}"
         ({"4g.40gb": 2}, "2 × 4g.40gb (impossible)"),
     ],
 )
-def test_a_gpu_in_the_terminal(cut: dict[str, int] | None, row: str) -> None:
-    assert pictures.row("H100-80GB", cut) == row
+def test_a_gpu_in_the_terminal(profiles: dict[str, int] | None, row: str) -> None:
+    assert pictures.row("H100-80GB", profiles) == row
 
 
-def test_longer_names_widen_every_slice_alike() -> None:
+def test_longer_names_widen_every_slice_equally() -> None:
     assert pictures.row("H100-80GB", {"1g.10gb+me": 1, "3g.40gb": 1}) == (
         "   ·      ·      ·   [1g+me][            3g            ]"
     )
@@ -41,14 +41,14 @@ def test_every_maximal_layout_of_every_model_is_as_wide_as_its_gpu() -> None:
             assert row.count("[") == sum(layout.values())
 
 
-def test_a_proof_around_kept_instances_can_be_drawn() -> None:
+def test_a_proof_with_kept_instances_can_be_drawn() -> None:
     kept = prove("H100-80GB", {"3g.40gb": 1}).placements
     assert pictures.row("H100-80GB", prove("H100-80GB", {"1g.10gb": 1}, keep=kept)) == (
         " ·   ·   ·  [1g][      3g      ]"
     )
 
 
-def test_an_svg_draws_each_instance_where_it_stands() -> None:
+def test_an_svg_draws_each_instance_at_its_start() -> None:
     rows = [("GPU 0-3", {"3g.40gb": 1, "2g.20gb": 1}), ("GPU 4", None), ("GPU 5", {"4g.40gb": 2})]
     text = pictures.svg("H100-80GB", rows)
     assert text == pictures.svg("H100-80GB", rows)
@@ -60,7 +60,7 @@ def test_an_svg_draws_each_instance_where_it_stands() -> None:
     assert float(boxes[1].get("width", 0)) > 2 * float(boxes[0].get("width", 0)) - 5
 
 
-def test_every_row_has_a_title_that_says_what_it_shows() -> None:
+def test_every_row_has_a_title_that_describes_it() -> None:
     rows = [("GPU 0-3", {"3g.40gb": 1, "1g.10gb": 2}), ("GPU 4", None), ("GPU 5", {"4g.40gb": 2})]
     groups = ElementTree.fromstring(pictures.svg("H100-80GB", rows)).findall(f"{SVG}g")
     assert [group.findtext(f"{SVG}title") for group in groups] == [
@@ -71,7 +71,7 @@ def test_every_row_has_a_title_that_says_what_it_shows() -> None:
     assert all(group[0].tag == f"{SVG}title" for group in groups), "a title counts only as the first child"
 
 
-def test_no_name_of_any_layout_of_any_model_runs_out_of_its_box() -> None:
+def test_every_name_of_every_layout_is_within_its_box() -> None:
     for model in gpus.all_models():
         layouts = [(f"a caption of {len(layout)} words and more", layout) for layout in maximal(model)]
         picture = ElementTree.fromstring(pictures.svg(model, layouts))
@@ -85,20 +85,21 @@ def test_no_name_of_any_layout_of_any_model_runs_out_of_its_box() -> None:
 
 
 def letters(text: ElementTree.Element) -> float:
-    """Pixels that a text takes: a letter of a monospace font is 0.6 em wide."""
+    """The width of a text in pixels: a letter of a monospace font is 0.6 em wide."""
     return len(text.text or "") * 0.6 * 13
 
 
-def test_an_svg_escapes_what_people_write() -> None:
+def test_an_svg_escapes_captions() -> None:
     text = pictures.svg("H100-80GB", [("<a & b>", None)])
     assert ElementTree.fromstring(text).findtext(f"{SVG}g/{SVG}text") == "<a & b>"
 
 
 @pytest.mark.parametrize("gpu", [5, None, ["H100-80GB"]])
-def test_no_picture_is_drawn_of_what_is_no_gpu(gpu: object) -> None:
-    for draw in (lambda: pictures.row(gpu, None), lambda: pictures.svg(gpu, [("a", None)])):  # type: ignore[arg-type]
-        with pytest.raises(UnknownGpu):
-            draw()
+def test_a_picture_of_an_unknown_gpu_is_refused(gpu: object) -> None:
+    with pytest.raises(UnknownGpu):
+        pictures.row(gpu, None)  # type: ignore[arg-type]
+    with pytest.raises(UnknownGpu):
+        pictures.svg(gpu, [("a", None)])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -106,13 +107,13 @@ def test_no_picture_is_drawn_of_what_is_no_gpu(gpu: object) -> None:
     [
         ([("a", {"1g.5gb": 7})], UnknownProfile, "did you mean '1g.10gb'"),
         ([("a", 7)], InvalidRequest, "profiles must be counted, .* found 7"),
-        ([(7, None)], InvalidRequest, r"a row must be a caption and a cut, .* found \(7, None\)"),
-        (["a"], InvalidRequest, "a row must be a caption and a cut, .* found 'a'"),
-        ([("a", None, None)], InvalidRequest, "a row must be a caption and a cut"),
+        ([(7, None)], InvalidRequest, r"a row must be a caption and profiles, .* found \(7, None\)"),
+        (["a"], InvalidRequest, "a row must be a caption and profiles, .* found 'a'"),
+        ([("a", None, None)], InvalidRequest, "a row must be a caption and profiles"),
         (None, InvalidRequest, "rows must be a list .* found None"),
         ("ab", InvalidRequest, "rows must be a list .* found 'ab'"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused_in_words(rows: object, error: type[MigError], why: str) -> None:
+def test_malformed_rows_are_refused_with_the_reason(rows: object, error: type[MigError], why: str) -> None:
     with pytest.raises(error, match=why):
         pictures.svg("H100-80GB", rows)  # type: ignore[arg-type]

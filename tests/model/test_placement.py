@@ -1,4 +1,4 @@
-"""Proofs: verdicts, placements, orders, reasons."""
+"""Proofs: verdicts, placements, creation orders, reasons."""
 
 import pickle
 from itertools import combinations_with_replacement
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mig_fleet.model import Placement, Profile, Verdict, gpus, maximal, prove
 from mig_fleet.model.errors import InvalidCount, InvalidProfile, InvalidRequest, UnknownGpu, UnknownProfile
-from mig_fleet.model.placement import feasible
+from mig_fleet.model.placement import explain, feasible, nearest
 from mig_fleet.model.placement.request import instances_of
 
 MODELS = gpus.all_models()
@@ -22,7 +22,7 @@ LAYOUTS = [(model, layout) for model in ESTABLISHED for layout in feasible(model
 
 @st.composite
 def fitting(draw: st.DrawFn) -> tuple[gpus.GpuModel, list[str]]:
-    """Any layout that fits, in any order: among random lists hardly any does."""
+    """Any layout that fits, in any order: few random lists do."""
     model, layout = draw(st.sampled_from(LAYOUTS))
     return model, draw(st.permutations([name for name, count in layout.items() for _ in range(count)]))
 
@@ -44,10 +44,10 @@ def test_a_feasible_layout_is_placed_at_published_starts_without_overlap(
     model, names = request_
     proof = prove(model, names)
     if not proof.fits:
-        assert (proof.placements, proof.order) == ((), ())
-        assert proof.reason
+        assert (proof.placements, proof.creation_order) == ((), ())
+        assert explain(proof)
         return
-    assert sorted(placement.profile for placement in proof.placements) == sorted(names) == sorted(proof.order)
+    assert sorted(placement.profile for placement in proof.placements) == sorted(names) == sorted(proof.creation_order)
     taken = [slice_ for p in proof.placements for slice_ in range(p.start, p.start + p.size)]
     assert len(taken) == len(set(taken)), "two instances overlap"
     assert all(p.start in model.profile(p.profile).starts for p in proof.placements)
@@ -61,7 +61,7 @@ def test_the_order_of_a_request_never_matters(request_: tuple[gpus.GpuModel, lis
 
 
 @given(requests())
-def test_taking_an_instance_away_never_makes_a_layout_impossible(request_: tuple[gpus.GpuModel, list[str]]) -> None:
+def test_removing_an_instance_never_makes_a_layout_impossible(request_: tuple[gpus.GpuModel, list[str]]) -> None:
     model, names = request_
     if prove(model, names).fits:
         assert all(prove(model, names[:i] + names[i + 1 :]).fits for i in range(len(names)))
@@ -100,18 +100,18 @@ def test_taking_an_instance_away_never_makes_a_layout_impossible(request_: tuple
         ),
     ],
 )
-def test_an_impossible_layout_says_why_in_slices(gpu: str, profiles: dict[str, int], reason: str) -> None:
+def test_the_reason_of_an_impossible_layout_counts_slices(gpu: str, profiles: dict[str, int], reason: str) -> None:
     proof = prove(gpu, profiles)
     assert proof.verdict is Verdict.IMPOSSIBLE
-    assert proof.reason == reason
+    assert explain(proof) == reason
     assert not proof
 
 
-def test_starts_decide_even_where_memory_is_free() -> None:
+def test_a_layout_is_impossible_if_no_start_is_free_although_memory_is() -> None:
     kept = [Placement("1g.10gb", 1, 1), Placement("1g.10gb", 3, 1), Placement("1g.10gb", 5, 1)]
     proof = prove("H100-80GB", {"2g.20gb": 1}, keep=kept)
     assert proof.verdict is Verdict.IMPOSSIBLE
-    assert proof.reason == (
+    assert explain(proof) == (
         "1g.10gb ×3 take memory slices 1, 3, 5; 2g.20gb needs 2 in a row from start 0, 2, 4, "
         "and none of these has room although 4 compute slices are free"
     )
@@ -119,9 +119,9 @@ def test_starts_decide_even_where_memory_is_free() -> None:
 
 def test_nearest_layouts_fit_and_differ_little() -> None:
     proof = prove("H100-80GB", {"3g.40gb": 2, "1g.10gb": 1})
-    assert proof.nearest[0] == {"3g.40gb": 2}
-    assert all(prove("H100-80GB", layout) for layout in proof.nearest)
-    assert prove("H100-80GB", {"1g.10gb": 7}).nearest == ()
+    assert nearest(proof)[0] == {"3g.40gb": 2}
+    assert all(prove("H100-80GB", layout) for layout in nearest(proof))
+    assert nearest(prove("H100-80GB", {"1g.10gb": 7})) == ()
 
 
 @given(requests())
@@ -131,16 +131,16 @@ def test_every_impossible_layout_of_an_established_model_has_a_nearest_one_that_
     model, names = request_
     proof = prove(model, names)
     if proof.verdict is Verdict.IMPOSSIBLE and model in ESTABLISHED:
-        assert proof.nearest
-        assert all(prove(model, layout).fits for layout in proof.nearest)
+        assert nearest(proof)
+        assert all(prove(model, layout).fits for layout in nearest(proof))
 
 
 @pytest.mark.parametrize(("gpu", "profile"), [("GB300-278GB", "3g.139gb"), ("Thor", "1g.0gb")])
-def test_a_model_without_settled_placements_is_neither_yes_nor_no(gpu: str, profile: str) -> None:
+def test_a_layout_of_a_model_without_established_placements_is_unproven(gpu: str, profile: str) -> None:
     proof = prove(gpu, {profile: 1})
     assert proof.verdict is Verdict.UNPROVEN
     assert not proof
-    assert "nvidia-smi mig -lgipp" in proof.reason
+    assert "nvidia-smi mig -lgipp" in explain(proof)
     assert maximal(gpu) == ()
 
 
@@ -157,44 +157,44 @@ def test_the_confidence_of_a_proof_is_that_of_its_weakest_placement() -> None:
     assert prove("RTX-PRO-5000", ["1g.24gb"]).confidence == "derived-normalized"
 
 
-def test_splits_share_instances() -> None:
-    assert prove("H100-80GB", {"1c.3g.40gb": 6}).order == ("3g.40gb", "3g.40gb")
-    assert prove("H100-80GB", {"2c.3g.40gb": 1, "1c.3g.40gb": 1}).order == ("3g.40gb",)
+def test_parts_share_instances() -> None:
+    assert prove("H100-80GB", {"1c.3g.40gb": 6}).creation_order == ("3g.40gb", "3g.40gb")
+    assert prove("H100-80GB", {"2c.3g.40gb": 1, "1c.3g.40gb": 1}).creation_order == ("3g.40gb",)
     assert prove("H100-80GB", {"1c.7g.80gb": 8}).verdict is Verdict.IMPOSSIBLE
 
 
 @pytest.mark.parametrize("gpu", ["RTX-PRO-4500", "RTX-PRO-5000", "RTX-PRO-6000", "Thor"])
-def test_parts_of_an_instance_are_never_refused_because_no_source_lists_any(gpu: str) -> None:
+def test_parts_that_no_source_lists_are_unproven(gpu: str) -> None:
     model = gpus.find(gpu)
     for row in (row for row in model.profiles.values() if row.compute_slices > 1):
         for compute in range(1, row.compute_slices):
             proof = prove(model, {f"{compute}c.{row.name}": 1})
-            assert (proof.verdict, proof.fits, proof.order) == (Verdict.UNPROVEN, False, ())
-            assert f"no source says how {row.name} splits on {model.name}; ask a node that has one: " in proof.reason
-            assert proof.reason.endswith("nvidia-smi mig -lcip")
+            assert (proof.verdict, proof.fits, proof.creation_order) == (Verdict.UNPROVEN, False, ())
+            assert f"no source states how {row.name} is split on {model.name}; run on a node" in explain(proof)
+            assert explain(proof).endswith("nvidia-smi mig -lcip")
         for compute in (0, row.compute_slices + 1):
             with pytest.raises(UnknownProfile):
                 prove(model, {f"{compute}c.{row.name}": 1})
 
 
-def test_only_the_parts_are_unproven_and_not_the_instance() -> None:
-    assert prove("RTX-PRO-6000", {"2c.2g.48gb": 2}), "all of its compute slices is the instance itself"
-    assert "splits" not in prove("Thor", {"2g.0gb": 1}).reason
-    two = prove("RTX-PRO-6000", {"1c.2g.48gb": 1, "1c.2g.48gb+gfx": 1}).reason
-    assert two.startswith("no source says how 2g.48gb and 2g.48gb+gfx split on ")
+def test_only_the_parts_are_unproven_but_not_the_instance() -> None:
+    assert prove("RTX-PRO-6000", {"2c.2g.48gb": 2}), "a part with all compute slices is the instance itself"
+    assert "split" not in explain(prove("Thor", {"2g.0gb": 1}))
+    two = explain(prove("RTX-PRO-6000", {"1c.2g.48gb": 1, "1c.2g.48gb+gfx": 1}))
+    assert two.startswith("no source states how 2g.48gb and 2g.48gb+gfx are split on ")
 
 
 def fewest(widths: tuple[int, ...], capacity: int, open_: tuple[int, ...] = ()) -> int:
-    """The fewest instances that hold parts of these widths, by trying every way."""
+    """The fewest instances that hold parts of these widths, by trying every distribution."""
     if not widths:
         return len(open_)
     first, *rest = widths
-    ways = [(*open_[:at], room - first, *open_[at + 1 :]) for at, room in enumerate(open_) if room >= first]
+    ways = [(*open_[:at], free - first, *open_[at + 1 :]) for at, free in enumerate(open_) if free >= first]
     return min(fewest(tuple(rest), capacity, way) for way in [*ways, (*open_, capacity - first)])
 
 
 @pytest.mark.parametrize("whole", ["1g.10gb", "2g.20gb", "3g.40gb", "4g.40gb", "7g.80gb"])
-def test_parts_take_the_fewest_instances_of_which_a_gpu_may_hold_several(whole: str) -> None:
+def test_parts_are_packed_into_the_fewest_instances(whole: str) -> None:
     model = gpus.find("H100-80GB")
     capacity = model.profiles[whole].compute_slices
     for count in range(1, 7):
@@ -204,19 +204,19 @@ def test_parts_take_the_fewest_instances_of_which_a_gpu_may_hold_several(whole: 
             assert found == best if capacity <= 4 else (found == 1) is (best == 1), widths
 
 
-def test_of_instances_with_more_than_four_slices_a_gpu_holds_only_one() -> None:
+def test_no_gpu_holds_two_instances_with_more_than_four_compute_slices() -> None:
     wide = [row for model in MODELS for row in model.profiles.values() if row.compute_slices > 4]
     assert {row.max_instances for row in wide} == {1}
 
 
-def test_maximal_layouts_fit_and_take_no_further_instance() -> None:
+def test_no_instance_can_be_added_to_a_maximal_layout() -> None:
     for model in ESTABLISHED:
         for layout in maximal(model):
             assert prove(model, layout).fits
             assert not any(prove(model, dict(layout) | {name: layout.get(name, 0) + 1}).fits for name in model.profiles)
 
 
-def test_the_classic_maximal_layouts_of_an_h100_are_there() -> None:
+def test_the_documented_layouts_of_an_h100_are_maximal() -> None:
     found = [dict(layout) for layout in maximal("H100-80GB")]
     for layout in (
         {"1g.10gb": 7},
@@ -246,7 +246,7 @@ def test_the_classic_maximal_layouts_of_an_h100_are_there() -> None:
         ("H100-80GB", "1g.10gb", InvalidRequest),
     ],
 )
-def test_bad_input_is_one_error_and_never_a_yes(gpu: str, profiles: Any, error: type[Exception]) -> None:
+def test_invalid_input_is_an_error_and_never_proven(gpu: str, profiles: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         prove(gpu, profiles)
 

@@ -1,4 +1,4 @@
-"""The spelling of profiles: NVIDIA's grammar, and nothing beside it."""
+"""The spelling of profiles: NVIDIA's grammar, and nothing else."""
 
 import pickle
 
@@ -19,12 +19,12 @@ profiles = st.one_of(
 
 
 @given(profiles)
-def test_what_is_printed_reads_back_equal(profile: Profile) -> None:
+def test_a_printed_profile_parses_to_an_equal_one(profile: Profile) -> None:
     assert Profile.parse(str(profile)) == profile
 
 
 @given(st.text(max_size=20))
-def test_any_text_is_either_a_profile_or_one_error(text: str) -> None:
+def test_any_text_is_either_a_profile_or_refused(text: str) -> None:
     try:
         profile = Profile.parse(text)
     except InvalidProfile as error:
@@ -56,7 +56,7 @@ def test_resources_are_spelled_as_the_device_plugin_spells_them(text: str, resou
         ("MIG 1g.10gb", "<slices>g.<GB>gb"),
         ("1g.10gb+me-me", "mixes + and -"),
         ("1g.10gb+", "'' is not an attribute"),
-        ("1g.10gb+me,me", "twice"),
+        ("1g.10gb+me,me", "duplicate attribute"),
         ("1g.10gb+1me", "'1me' is not an attribute"),
         (" 1g.10gb", "spaces"),
         ("1g.10gb\n", "spaces"),
@@ -64,7 +64,7 @@ def test_resources_are_spelled_as_the_device_plugin_spells_them(text: str, resou
         ("9" * 5000 + "g.10gb", "too large"),
     ],
 )
-def test_a_wrong_spelling_says_what_would_work(text: str, remedy: str) -> None:
+def test_a_wrong_spelling_is_refused_with_the_right_one(text: str, remedy: str) -> None:
     with pytest.raises(InvalidProfile, match="profiles look like") as refused:
         Profile.parse(text)
     assert remedy in str(refused.value)
@@ -76,13 +76,13 @@ def test_an_alias_prints_in_the_canonical_spelling() -> None:
     assert str(Profile.parse("2g.20gb+me,gfx")) == "2g.20gb+gfx,me"
 
 
-def test_a_split_knows_the_instance_it_lives_in() -> None:
+def test_a_part_knows_its_instance() -> None:
     split = Profile.parse("1c.3g.40gb+me")
     assert split.is_split
     assert str(split.whole) == "3g.40gb+me"
 
 
-def test_profiles_order_by_size_and_survive_pickling() -> None:
+def test_profiles_sort_by_size_and_survive_pickling() -> None:
     ordered = sorted(map(Profile.parse, ["7g.80gb", "1g.20gb", "1g.10gb+me", "1g.10gb"]))
     assert [str(profile) for profile in ordered] == ["1g.10gb", "1g.10gb+me", "1g.20gb", "7g.80gb"]
     assert pickle.loads(pickle.dumps(ordered)) == ordered

@@ -1,7 +1,8 @@
-"""The report: canonical, strict, and the same shape of counts as a layout."""
+"""The report: canonical, strict, with counts of the same shape as a layout."""
 
 import json
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,11 +23,25 @@ def test_counts_have_the_shape_of_a_layout() -> None:
         },
     )
     gpus = [a_gpu(1, mig=False), a_gpu(0, an_instance(1, "3g.40gb", 0, 4), an_instance(2, "3g.40gb", 4, 4))]
-    assert a_report(*gpus).counts() == layout.per_gpu(2), "by index, whatever the order NVML was read in"
+    assert a_report(*gpus).counts() == layout.per_gpu(2), "by index, in whatever order NVML was read"
 
 
-def test_a_gpu_instance_without_a_compute_instance_counts_for_nothing() -> None:
-    assert a_report(a_gpu(0, an_instance(1, "3g.40gb", 0, 4, ()))).counts() == ({},)
+def test_a_gpu_instance_without_a_compute_instance_is_bare_and_not_counted() -> None:
+    bare = an_instance(1, "3g.40gb", 0, 4, ())
+    gpu = a_gpu(0, bare, an_instance(2, "1g.10gb", 4, 1))
+    assert gpu.bare_instances == (bare,)
+    assert a_report(gpu).counts() == ({"1g.10gb": 1},)
+
+
+@pytest.mark.parametrize(
+    ("current", "pending", "is_pending"),
+    [(True, True, False), (False, False, False), (True, False, True), (False, True, True), (None, None, False)],
+)
+def test_a_gpu_waits_for_a_reset_if_its_pending_mig_mode_is_another(
+    current: bool | None, pending: bool | None, is_pending: bool
+) -> None:
+    gpu = replace(a_gpu(0), mig_mode_current=current, mig_mode_pending=pending)
+    assert gpu.is_reset_pending is is_pending
 
 
 def test_parts_of_an_instance_are_counted_as_mig_parted_counts_them() -> None:
@@ -34,12 +49,12 @@ def test_parts_of_an_instance_are_counted_as_mig_parted_counts_them() -> None:
     assert a_report(a_gpu(0, split)).counts() == ({"1c.3g.40gb": 2},)
 
 
-def test_a_gpu_that_cannot_do_mig_has_no_counts() -> None:
+def test_a_gpu_without_mig_support_has_no_counts() -> None:
     assert a_report(a_gpu(0, mig=None)).counts() == (None,)
 
 
 @given(reports)
-def test_what_is_written_reads_back_equal_and_equal_reports_are_equal_bytes(report: Report) -> None:
+def test_a_report_reads_back_equal_and_equal_reports_are_equal_bytes(report: Report) -> None:
     text = report.to_json()
     assert "\n" not in text
     assert Report.from_json(text) == report
@@ -62,15 +77,15 @@ def broken(**changes: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "why"),
     [
         ("", "it is not JSON"),
         ("[" * 100_000, "it is nested too deeply"),
         ("[]", "must be a mapping"),
-        (broken(version=2), "version: found 2, this release reads 1; is the probe of the same release?"),
+        (broken(version=2), "version: found 2, this release reads 1; does the probe have the same release?"),
         (broken(version=True), "version: must be a whole number, found True"),
         (broken(node=...), "node: is missing"),
-        (broken(surplus=1), "surplus: is not a key here"),
+        (broken(surplus=1), "surplus: unknown key"),
         (broken(gpus={}), "gpus: must be a list"),
         (broken(gpus__0__index="0"), "gpus[0].index: must be a whole number, found '0'"),
         (broken(gpus__0__mig_mode_current=1), "gpus[0].mig_mode_current: must be true or false"),
@@ -80,15 +95,15 @@ def broken(**changes: Any) -> str:
         (broken(errors=...), "errors: is missing; it must be a list"),
     ],
 )
-def test_a_report_that_is_not_ours_is_refused_at_its_place(text: str, says: str) -> None:
+def test_a_malformed_report_is_refused_with_its_path(text: str, why: str) -> None:
     with pytest.raises(InvalidReport) as refused:
         Report.from_json(text)
-    assert says in str(refused.value)
+    assert why in str(refused.value)
     assert pickle.loads(pickle.dumps(refused.value)).path == refused.value.path
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "why"),
     [
         ("[", "it is not JSON"),
         (b"\xff", "it is not JSON"),
@@ -97,10 +112,10 @@ def test_a_report_that_is_not_ours_is_refused_at_its_place(text: str, says: str)
         ("[{}]", "instances[0].gpu_instance_id: is missing"),
     ],
 )
-def test_instances_that_are_not_ours_are_refused_at_their_place(text: str | bytes, says: str) -> None:
+def test_malformed_instances_are_refused_with_their_path(text: str | bytes, why: str) -> None:
     with pytest.raises(InvalidReport) as refused:
         instances_from_json(text)
-    assert says in str(refused.value)
+    assert why in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +131,7 @@ def test_instances_that_are_not_ours_are_refused_at_their_place(text: str | byte
         ("0x233010DE", 19, "gibberish", "1g.10gb"),
     ],
 )
-def test_an_instance_is_named_by_the_driver_else_by_the_catalog(
+def test_the_name_of_an_instance_is_the_drivers_or_else_the_catalogs(
     pci_id: str, nvml_id: int, nvml_name: str | None, name: str
 ) -> None:
     assert profile_name(pci_id, nvml_id, nvml_name) == name

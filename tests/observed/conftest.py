@@ -1,5 +1,5 @@
-"""The in-memory fleet and a node that is as expected."""
+"""The in-memory fleet, and one node that is as expected."""
 
-from tests.memory.fixtures import a_node, expected, fleet, tracebacks_stay
+from tests.memory.fixtures import a_node, expected, fleet, keep_tracebacks
 
-__all__ = ["a_node", "expected", "fleet", "tracebacks_stay"]
+__all__ = ["a_node", "expected", "fleet", "keep_tracebacks"]

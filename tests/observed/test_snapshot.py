@@ -1,75 +1,93 @@
-"""One look for all that ask in one run: shared, dropped by our writes, and nobody else's business."""
+"""The snapshot of one run: shared by its readers, dropped by our writes, one cache entry per cluster."""
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from mig_fleet.observed import snapshot as looking
-from mig_fleet.observed.snapshot import Look, forget, look
+from mig_fleet.cluster.connection import ClusterArgs
+from mig_fleet.cluster.errors import ClusterUnreachable
+from mig_fleet.observed import snapshot
+from mig_fleet.observed.snapshot import Snapshot, invalidate, observe
 
-HERE, THERE = {"kubeconfig": "here"}, {"kubeconfig": "there"}
+FIRST, SECOND = ClusterArgs(kubeconfig="first"), ClusterArgs(kubeconfig="second")
 WITHIN_S = 20
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Which clusters were really looked at."""
+def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The clusters that were really read."""
     found: list[str] = []
 
-    def once(cluster: Any, reports: str) -> Look:
+    def read_once(cluster: ClusterArgs, _reports_namespace: str) -> Snapshot:
         found.append(cluster["kubeconfig"])
-        return Look()
+        return Snapshot()
 
-    monkeypatch.setattr(looking, "_look", once)
-    forget()
+    monkeypatch.setattr(snapshot, "_read", read_once)
+    invalidate()
     yield found
-    forget()
+    invalidate()
 
 
-def test_a_look_serves_all_that_ask_until_something_is_written(asked: list[str]) -> None:
-    assert look(HERE, "r") is look(HERE, "r")
-    assert asked == ["here"]
-    forget()
-    look(HERE, "r")
-    assert asked == ["here", "here"]
+def test_a_snapshot_is_shared_until_we_write(read: list[str]) -> None:
+    assert observe(FIRST, "r") is observe(FIRST, "r")
+    assert read == ["first"]
+    invalidate()
+    observe(FIRST, "r")
+    assert read == ["first", "first"]
 
 
-def test_what_was_seen_while_something_was_written_serves_only_who_asked_for_it(
-    asked: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def overtaken(*_: object) -> Look:
-        forget()
-        return Look()
+def test_a_fresh_snapshot_is_read_again_and_then_shared(read: list[str]) -> None:
+    observe(FIRST, "r")
+    seen = observe(FIRST, "r", fresh=True)
+    assert read == ["first", "first"]
+    assert observe(FIRST, "r") is seen
+
+
+def test_an_unreachable_cluster_costs_one_timeout_per_run(monkeypatch: pytest.MonkeyPatch, read: list[str]) -> None:
+    def fail(cluster: ClusterArgs, _reports_namespace: str) -> Snapshot:
+        read.append(cluster["kubeconfig"])
+        raise ClusterUnreachable("the cluster does not answer")
+
+    monkeypatch.setattr(snapshot, "_read", fail)
+    for _ in range(2):
+        with pytest.raises(ClusterUnreachable, match="the cluster does not answer"):
+            observe(FIRST, "r")
+    assert read == ["first"]
+
+
+def test_a_snapshot_during_which_we_wrote_is_not_cached(read: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_during_a_write(*_: object) -> Snapshot:
+        invalidate()
+        return Snapshot()
 
     with monkeypatch.context() as patch:
-        patch.setattr(looking, "_look", overtaken)
-        seen = look(HERE, "r")
-    assert look(HERE, "r") is not seen
-    assert asked == ["here"]
+        patch.setattr(snapshot, "_read", read_during_a_write)
+        seen = observe(FIRST, "r")
+    assert observe(FIRST, "r") is not seen
+    assert read == ["first"]
 
 
-def test_a_cluster_that_does_not_answer_holds_up_no_look_at_another(
-    asked: list[str], monkeypatch: pytest.MonkeyPatch
+def test_a_cluster_that_does_not_answer_does_not_delay_the_snapshot_of_another(
+    read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers, begun = threading.Event(), threading.Event()
+    started, release = threading.Event(), threading.Event()
 
-    def slow(cluster: Any, _: str) -> Look:
-        if cluster["kubeconfig"] == "here":
-            begun.set()
-            assert answers.wait(WITHIN_S)
-        return Look()
+    def slow(cluster: ClusterArgs, _reports_namespace: str) -> Snapshot:
+        if cluster == FIRST:
+            started.set()
+            assert release.wait(WITHIN_S)
+        return Snapshot()
 
-    monkeypatch.setattr(looking, "_look", slow)
-    waiting = threading.Thread(target=look, args=(HERE, "r"))
+    monkeypatch.setattr(snapshot, "_read", slow)
+    waiting = threading.Thread(target=observe, args=(FIRST, "r"))
     waiting.start()
     try:
-        assert begun.wait(WITHIN_S)
-        other = threading.Thread(target=look, args=(THERE, "r"))
+        assert started.wait(WITHIN_S)
+        other = threading.Thread(target=observe, args=(SECOND, "r"))
         other.start()
         other.join(WITHIN_S)
         assert not other.is_alive() and waiting.is_alive()
     finally:
-        answers.set()
+        release.set()
         waiting.join(WITHIN_S)

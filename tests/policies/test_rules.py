@@ -1,25 +1,30 @@
-"""The rules that components, policy pack and command line share."""
+"""The rules that the components, the policy pack and the command line share."""
 
 import pytest
 
 from mig_fleet.model import Layout, Strategy
+from mig_fleet.model.finding import Level
 from mig_fleet.model.labels import OPERATOR_OWNED_CONFIG_MAP
-from mig_fleet.policies.rules import PoolFacts, Rule, conflicts, explain
+from mig_fleet.policies.pool_facts import PoolFacts
+from mig_fleet.policies.rule import Rule
+from mig_fleet.policies.rules import explain, rule_conflicts
 
 DENSE = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
 
 
-def a_pool(layout: Layout = DENSE, gpu: str = "H100-80GB", gpus_per_node: int = 8) -> PoolFacts:
-    return PoolFacts("inference", gpu, gpus_per_node, layout)
+def a_pool(
+    layout: Layout = DENSE, gpu: str = "H100-80GB", gpus_per_node: int = 8, strategy: Strategy = Strategy.MIXED
+) -> PoolFacts:
+    return PoolFacts("inference", gpu, gpus_per_node, layout, strategy)
 
 
 def test_a_compliant_pool_has_no_conflict() -> None:
-    assert conflicts([a_pool()]) == ()
+    assert rule_conflicts([a_pool()]) == ()
     assert explain(()) == ""
 
 
 @pytest.mark.parametrize(
-    ("pool", "rule", "says"),
+    ("pool", "rule", "text"),
     [
         (
             a_pool(Layout.uniform("big", "H100-80GB", {"3g.40gb": 2, "1g.10gb": 1})),
@@ -50,25 +55,26 @@ def test_a_compliant_pool_has_no_conflict() -> None:
         (
             a_pool(Layout.uniform("split", "H100-80GB", {"1c.3g.40gb": 6})),
             Rule.STRATEGY,
-            "must be served by MIG strategy mixed: 1c.3g.40gb is part of a GPU instance",
+            "must use a layout that MIG strategy mixed can serve: 1c.3g.40gb is part of a GPU instance",
         ),
     ],
 )
-def test_a_broken_rule_is_one_conflict_with_its_sentence(pool: PoolFacts, rule: Rule, says: str) -> None:
-    (conflict,) = conflicts([pool])
+def test_a_broken_rule_is_one_conflict_with_its_sentence(pool: PoolFacts, rule: Rule, text: str) -> None:
+    (conflict,) = rule_conflicts([pool])
     assert conflict.rule is rule
-    assert conflict.subject == "inference"
-    assert says in conflict.text
+    assert conflict.path == "inference"
+    assert conflict.level is (Level.UNPROVEN if "proven to fit" in text else Level.WRONG)
+    assert text in conflict.text
     assert explain([conflict]) == f"{rule}: {conflict.text}"
 
 
-def test_a_strategy_that_a_user_asks_for_is_checked() -> None:
+def test_the_strategy_of_the_cluster_is_checked() -> None:
     mixed = Layout.uniform("mixed", "H100-80GB", {"3g.40gb": 1, "1g.10gb": 1})
-    (conflict,) = conflicts([a_pool(), a_pool(mixed)], Strategy.SINGLE)
+    (conflict,) = rule_conflicts([a_pool(layout, strategy=Strategy.SINGLE) for layout in (DENSE, mixed)])
     assert "one profile per node, found 1g.10gb, 3g.40gb" in conflict.text
 
 
-def test_the_operators_own_config_map_is_not_for_us() -> None:
-    (conflict,) = conflicts([a_pool()], config_map=OPERATOR_OWNED_CONFIG_MAP)
+def test_the_operators_own_config_map_is_refused() -> None:
+    (conflict,) = rule_conflicts([a_pool()], config_map=OPERATOR_OWNED_CONFIG_MAP)
     assert conflict.rule is Rule.CONFIG_MAP
     assert "which the GPU operator overwrites" in conflict.text

@@ -1,4 +1,4 @@
-"""Each policy is a sentence, and each says it about the right resource."""
+"""Each policy reports one sentence, and only about its own kind of resource."""
 
 import importlib
 import pkgutil
@@ -11,7 +11,6 @@ from pulumi_policy import EnforcementLevel
 from mig_fleet import policy
 from mig_fleet.policy.config_map_is_ours import CLUSTER_POLICY, RELEASE
 from mig_fleet.policy.waves import VERIFICATION
-from tests.hostile import BOMB, HOSTILE
 
 POLICIES = {
     "mig-config-map-is-ours": EnforcementLevel.MANDATORY,
@@ -19,12 +18,12 @@ POLICIES = {
     "mig-layout-fits-gpu": EnforcementLevel.MANDATORY,
     "mig-strategy-serves-pools": EnforcementLevel.MANDATORY,
 }
-"""A new policy belongs here; names and levels are what users override."""
+"""Add every new policy here: users override policies by name and level."""
 
 
 def every_policy() -> dict[str, Any]:
     modules = (importlib.import_module(f"mig_fleet.policy.{m.name}") for m in pkgutil.iter_modules(policy.__path__)
-               if m.name not in ("__main__", "reading", "waves"))  # fmt: skip
+               if m.name not in ("__main__", "waves"))  # fmt: skip
     return {module.policy.name: module.policy for module in modules}
 
 
@@ -46,30 +45,30 @@ def test_every_policy_is_pinned_by_name_and_level() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))
-def test_a_wave_that_keeps_the_rules_is_let_through(name: str) -> None:
+def test_a_wave_that_keeps_the_rules_is_accepted(name: str) -> None:
     assert violations(name, VERIFICATION, a_wave()) == []
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))
-def test_resources_of_other_kinds_are_let_through(name: str) -> None:
+def test_resources_of_other_kinds_are_ignored(name: str) -> None:
     assert violations(name, "kubernetes:core/v1:Secret", {}) == []
 
 
 def test_a_layout_that_cannot_be_placed_is_denied_in_one_sentence() -> None:
-    (said,) = violations("mig-layout-fits-gpu", VERIFICATION, a_wave(gpus=[{"3g.40gb": 2.0, "1g.10gb": 1.0}]))
-    assert said.startswith("Pool 'inference-wave-0' must use a layout that fits an H100-80GB: ")
-    assert said.endswith(".")
+    (violation,) = violations("mig-layout-fits-gpu", VERIFICATION, a_wave(gpus=[{"3g.40gb": 2.0, "1g.10gb": 1.0}]))
+    assert violation.startswith("Pool 'inference-wave-0' must use a layout that fits an H100-80GB: ")
+    assert violation.endswith(".")
 
 
 def test_a_profile_the_gpu_does_not_have_is_denied() -> None:
-    (said,) = violations("mig-layout-fits-gpu", VERIFICATION, a_wave(gpus=[{"1g.5gb": 1.0}]))
-    assert "1g.5gb" in said
+    (violation,) = violations("mig-layout-fits-gpu", VERIFICATION, a_wave(gpus=[{"1g.5gb": 1.0}]))
+    assert "1g.5gb" in violation
 
 
 def test_two_profiles_under_strategy_single_are_denied() -> None:
     wave = a_wave(gpus=[{"1g.10gb": 7.0}, {"2g.20gb": 3.0}], strategy="single")
-    (said,) = violations("mig-strategy-serves-pools", VERIFICATION, wave)
-    assert "strategy single needs one profile per node" in said
+    (violation,) = violations("mig-strategy-serves-pools", VERIFICATION, wave)
+    assert "strategy single needs one profile per node" in violation
 
 
 @pytest.mark.parametrize(
@@ -77,8 +76,8 @@ def test_two_profiles_under_strategy_single_are_denied() -> None:
 )
 def test_the_operators_own_config_map_is_denied(kind: str, where: str, who: str) -> None:
     values = {"migManager": {"config": {"name": "default-mig-parted-config"}}}
-    (said,) = violations("mig-config-map-is-ours", kind, {where: values})
-    assert f"{who} 'x' must name a ConfigMap of its own" in said
+    (violation,) = violations("mig-config-map-is-ours", kind, {where: values})
+    assert f"{who} 'x' must name a ConfigMap of its own" in violation
 
 
 FILE = """
@@ -90,81 +89,45 @@ mig-configs:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         (
             FILE.format(profiles='"3g.40gb": 2, "1g.10gb": 1'),
-            "cannot be on H100-80GB: 3g.40gb ×2",
+            "impossible on H100-80GB: 3g.40gb ×2",
         ),
         (FILE.format(profiles='"1g.5gb": 7'), "mig-configs.dense[0]"),
         (FILE.format(profiles='"1g.10gb": 7').replace("all-disabled", "off"), "no config all-disabled"),
-        ("version: v2\nmig-configs: {}\n", "not a mig-parted file: version: must be v1, found 'v2'"),
-        ("mig-configs: [\n", "while parsing a flow"),
+        ("version: v2\nmig-configs: {}\n", "version: mig-parted refuses it: must be v1, found 'v2'"),
+        ("mig-configs: [\n", "config.yaml:2: is not YAML: "),
     ],
 )
-def test_a_layout_file_by_hand_that_would_be_misread_is_denied(text: str, says: str) -> None:
-    (said,) = violations("mig-layout-file-is-sound", "kubernetes:core/v1:ConfigMap", {"data": {"config.yaml": text}})
-    assert said.startswith("ConfigMap 'x' must hold a layout file that does what it says: config.yaml: ")
-    assert says in said
+def test_a_hand_written_layout_file_that_would_be_misread_is_denied(text: str, expected: str) -> None:
+    (violation,) = violations(
+        "mig-layout-file-is-sound", "kubernetes:core/v1:ConfigMap", {"data": {"config.yaml": text}}
+    )
+    assert violation.startswith("ConfigMap 'x' must hold a sound layout file: config.yaml:")
+    assert expected in violation
 
 
 @pytest.mark.parametrize(
     "data", [{"config.yaml": FILE.format(profiles='"1g.10gb": 7')}, {"a": "mig-configs"}, {}, None]
 )
-def test_a_sound_layout_file_and_any_other_config_map_are_let_through(data: dict[str, str] | None) -> None:
+def test_a_sound_layout_file_and_any_other_config_map_are_accepted(data: dict[str, str] | None) -> None:
     assert violations("mig-layout-file-is-sound", "kubernetes:core/v1:ConfigMap", {"data": data}) == []
 
 
-def said_of(text: str) -> list[str]:
+def violations_of_file(text: str) -> list[str]:
     return violations("mig-layout-file-is-sound", "kubernetes:core/v1:ConfigMap", {"data": {"config.yaml": text}})
 
 
-MERGED = "".join(f"- &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 10)}], k{n}: 1}}\n" for n in range(1, 9))
-"""Merge keys multiply while they are built."""
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("mig-configs: " + "[" * 5000, "config.yaml: line 1: is nested more than 64 levels deep."),
-        (f"{BOMB}mig-configs: *i\n", "line 5: holds more than 100000 values once its aliases are written out."),
-        (f"mig-configs:\n- &m0 {{a: 1}}\n{MERGED}", "holds more than 100000 values once its aliases"),
-        ("mig-configs: &a [*a]\n", "line 1: *a refers to nothing that ends before it."),
-        (f"mig-configs: 1{':1' * 500_000}\n", "line 1: holds a number of 1000001 digits."),
-        (
-            f"mig-configs: 1{':1' * 190}.5\n",
-            "holds a value that is not what its tag (!!int, !!bool and the like) says.",
-        ),
-        ("mig-configs: !!bool foo\n", "holds a value that is not what its tag"),
-        (f"mig-configs: {'x' * (1 << 20)}", "config.yaml: is larger than 1 MiB, more than a ConfigMap can hold."),
-        ("version: v1\nmig-configs: {a: 1, b: 2}\n---\nmore: 1\n", "is not YAML: expected a single document"),
-    ],
-    ids=["deep", "bomb", "merged bomb", "in itself", "by sixties", "no float", "no bool", "large", "two documents"],
-)
-def test_a_layout_file_that_would_blow_up_is_denied_in_one_sentence(text: str, says: str) -> None:
-    (said,) = said_of(text)
-    assert said.startswith("ConfigMap 'x' must hold a layout file that does what it says: config.yaml: ")
-    assert says in said
-    assert len(said) < 400
-
-
-@pytest.mark.parametrize(("content", "says"), HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_text_that_speaks_of_layouts_is_one_sentence_at_most_and_no_traceback(
-    content: bytes, says: str
-) -> None:
-    said = said_of(content.decode(errors="replace") + "\n# mig-configs")
-    would_blow_up = "larger" in says or "more than" in says or "is not YAML" in says
-    assert (len(said) == 1) if would_blow_up else (len(said) <= 1)
-
-
-def test_a_key_that_stands_twice_is_denied_at_its_line() -> None:
+def test_a_duplicate_key_is_denied_with_its_line() -> None:
     text = FILE.format(profiles='"1g.10gb": 6, "1g.10gb": 7')
-    (said,) = said_of(text)
-    assert said.endswith("config.yaml: line 5: 1g.10gb stands there twice.")
-    assert said_of("a: 1\na: 2\n# mig-configs\n") == [], "this is no layout file"
+    (violation,) = violations_of_file(text)
+    assert violation.endswith("config.yaml:5: duplicate key '1g.10gb'.")
+    assert violations_of_file("a: 1\na: 2\n# mig-configs\n") == [], "this is no layout file"
 
 
-def test_aliases_that_do_not_grow_are_let_through() -> None:
+def test_aliases_with_little_content_are_accepted() -> None:
     file = FILE.format(profiles='"1g.10gb": 7').replace("dense: [", "dense: &dense [")
-    assert said_of(f"{file}  also: *dense\n") == []
-    assert said_of(f"{file}  merged: [{{<<: {{devices: all}}, <<: {{mig-enabled: false}}}}]\n") == []
+    assert violations_of_file(f"{file}  also: *dense\n") == []
+    assert violations_of_file(f"{file}  merged: [{{<<: {{devices: all}}, <<: {{mig-enabled: false}}}}]\n") == []

@@ -1,4 +1,4 @@
-"""Python to read drivers with: NVML is found when a process starts, so each reading has its own."""
+"""Runs Python on simulated drivers. A process loads NVML once, so each reading has a process of its own."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run(nvml_folder: Path, tmp_path: Path) -> Run:
-    """Runs Python on a driver's state, with arguments and an input; nothing of it is checked."""
+    """Runs Python on a driver's state with arguments and an input, and does not check the exit status."""
 
     def start(driver: Driver, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
         file = DriverFile(tmp_path / "driver")

@@ -1,35 +1,37 @@
-"""`mig-probe` as people and DaemonSets call it."""
+"""`mig-probe` as users and DaemonSets call it."""
 
 import socket
 import sys
 
 import pytest
 
-from mig_fleet.probe import __main__ as command
+from mig_fleet.cli import mig_probe
+from mig_fleet.probe import __main__ as packed_probe
 from mig_fleet.probe import watch
 
 
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float, float]]:
-    """What `watch` was told, which here returns at once."""
-    told: list[tuple[str, float, float]] = []
+    """The arguments of each call of `watch`, which here returns at once."""
+    calls: list[tuple[str, float, float]] = []
 
-    def note(node: str, interval_s: float, heartbeat_s: float) -> None:
-        told.append((node, interval_s, heartbeat_s))
+    def record(node: str, interval_s: float, heartbeat_s: float) -> None:
+        calls.append((node, interval_s, heartbeat_s))
         raise SystemExit(0)
 
-    monkeypatch.setattr(watch, "watch", note)
-    return told
+    monkeypatch.setattr(watch, "watch", record)
+    return calls
 
 
-def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str, packed: bool = True) -> object:
+    """The exit status of the packed probe, or of the installed command."""
     monkeypatch.setattr(sys, "argv", ["mig-probe", *arguments])
     with pytest.raises(SystemExit) as ended:
-        command.main()
+        (packed_probe if packed else mig_probe).main()
     return ended.value.code
 
 
-def test_the_node_is_the_one_its_pod_was_told(
+def test_the_node_is_that_of_the_argument_or_of_the_pod(
     monkeypatch: pytest.MonkeyPatch, watched: list[tuple[str, float, float]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NODE_NAME", "n1")
@@ -39,7 +41,7 @@ def test_the_node_is_the_one_its_pod_was_told(
     assert capsys.readouterr().err == ""
 
 
-def test_without_a_name_the_machines_has_to_do_and_that_is_said(
+def test_without_a_name_the_machines_name_is_used_and_a_message_says_so(
     monkeypatch: pytest.MonkeyPatch, watched: list[tuple[str, float, float]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("NODE_NAME", raising=False)
@@ -48,25 +50,27 @@ def test_without_a_name_the_machines_has_to_do_and_that_is_said(
     assert "NODE_NAME is not set" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("arguments", [[], ["blink"], ["watch", "--interval", "0"], ["watch", "--heartbeat", "soon"]])
-def test_bad_usage_is_exit_status_2_and_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+def test_bad_usage_is_exit_status_2_and_a_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], packed: bool
 ) -> None:
-    assert call(monkeypatch, *arguments) == 2
+    assert call(monkeypatch, *arguments, packed=packed) == 2
     assert "mig-probe" in capsys.readouterr().err
 
 
-def test_seconds_that_are_none_are_told_as_such(
+def test_a_text_without_a_number_of_seconds_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call(monkeypatch, "watch", "--interval", "abc")
-    assert "argument --interval: should be a number of seconds, found 'abc'" in capsys.readouterr().err
+    assert "argument --interval: must be a number of seconds, found 'abc'" in capsys.readouterr().err
 
 
-def test_help_names_every_command_and_what_it_never_does(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("packed", "commands"), [(True, {"read", "watch"}), (False, {"read", "watch", "assert"})])
+def test_the_help_names_the_commands_and_promises_to_write_to_no_gpu(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], packed: bool, commands: set[str]
 ) -> None:
-    assert call(monkeypatch, "--help") == 0
-    said = capsys.readouterr().out
-    assert all(f"mig-probe {name}" in said for name in ("read", "assert", "watch"))
-    assert "Nothing is ever written to a GPU." in said
+    assert call(monkeypatch, "--help", packed=packed) == 0
+    output = capsys.readouterr().out
+    assert {name for name in ("read", "assert", "watch") if f"mig-probe {name}" in output} == commands
+    assert "Nothing is ever written to a GPU." in output

@@ -1,4 +1,4 @@
-"""A probe's sign of life, stamped by the real API server and read back as verification reads it."""
+"""A probe's heartbeat, stamped by the real API server and read as verification reads it."""
 
 import contextlib
 import time
@@ -12,7 +12,7 @@ from mig_fleet.cluster.client import Cluster
 from mig_fleet.model import labels
 from mig_fleet.model.report import Report
 from mig_fleet.observed.objects import Metadata
-from mig_fleet.observed.reports import heard, written_at
+from mig_fleet.observed.reports import read_reports, written_at
 from mig_fleet.probe.watch import config_map
 from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.api import Json
@@ -25,12 +25,12 @@ COLLECTION = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 NODE = "gpu-node-1"
 REPORT = Report(NODE, "580.126.09", config="dense-1c0ffee2", state="success", gpus=())
 A_SECOND = 1.1
-"""The API server's stamps have no fractions."""
+"""The API server's stamps have no fractions of a second."""
 
 
 @pytest.fixture(scope="module")
 def body(fleet: Fleet) -> Iterator[Json]:
-    """What the probe sends; the object exists, made by the probe."""
+    """The ConfigMap that the probe publishes; it exists."""
     fleet.call("create", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
     node = fleet.call("get", f"/api/v1/nodes/{NODE}")
     body = config_map(node, REPORT)
@@ -49,31 +49,35 @@ def _cluster(fleet: Fleet) -> Cluster:
     return Cluster({"kubeconfig": str(fleet.kubeconfig)})
 
 
-def stamp(fleet: Fleet) -> datetime | None:
+def stamp(fleet: Fleet) -> datetime:
     report = fleet.call("get", f"{COLLECTION}/{labels.REPORT_PREFIX}{NODE}")
-    return written_at(msgspec.convert(report["metadata"], Metadata))
+    found = written_at(msgspec.convert(report["metadata"], Metadata))
+    assert found is not None, "the probe wrote it"
+    return found
 
 
-def test_a_heartbeat_is_stamped_although_nothing_changed_and_a_strangers_write_is_not(fleet: Fleet, body: Json) -> None:
+def test_a_heartbeat_is_stamped_although_nothing_changed_and_the_write_of_another_user_is_not(
+    fleet: Fleet, body: Json
+) -> None:
     path = f"{COLLECTION}/{labels.REPORT_PREFIX}{NODE}"
-    born = stamp(fleet)
+    created = stamp(fleet)
     time.sleep(A_SECOND)
     _write(fleet, "PATCH", path, {"metadata": {"annotations": {"team": "a"}}}, manager="kubectl-annotate")
-    assert stamp(fleet) == born, "somebody else wrote"
+    assert stamp(fleet) == created, "another user wrote"
     _write(fleet, "PATCH", path, body)
-    assert stamp(fleet) == born, "the same once more is no write at all"
+    assert stamp(fleet) == created, "the same content again is not a write"
     node = fleet.call("get", f"/api/v1/nodes/{NODE}")
     _write(fleet, "PATCH", path, config_map(node, REPORT))
-    assert stamp(fleet) > born, "another heartbeat with the same report"
+    assert stamp(fleet) > created, "another heartbeat with the same report"
 
 
-def test_silence_is_measured_by_the_servers_clock_alone(
+def test_the_age_of_a_report_is_measured_by_the_servers_clock_only(
     fleet: Fleet, body: Json, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.time
-    monkeypatch.setattr(time, "time", lambda: now() - 30 * 24 * 3600)  # this machine is a month behind
+    monkeypatch.setattr(time, "time", lambda: now() - 30 * 24 * 3600)  # the clock of this machine is a month behind
     cluster = _cluster(fleet)
-    said = heard(cluster, NAMESPACE)[NODE]
-    assert said.report == REPORT
-    assert cluster.server_time is not None and said.silent_s is not None
-    assert said.silent_s == max((cluster.server_time - stamp(fleet)).total_seconds(), 0)
+    received = read_reports(cluster, NAMESPACE)[NODE]
+    assert received.report == REPORT
+    assert cluster.server_time is not None and received.age_s is not None
+    assert received.age_s == max((cluster.server_time - stamp(fleet)).total_seconds(), 0)

@@ -1,4 +1,4 @@
-"""What the probe says to an API server, and what it makes of strange answers."""
+"""The probe's requests to an API server, and its errors for strange answers."""
 
 import json
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ REPORT: dict[str, Any] = {"metadata": {"name": "mig-report-n1"}, "data": {}}
 
 
 class Server(ThreadingHTTPServer):
-    """Gives the answers it was told to, the last one for ever; ``None`` closes the connection without one."""
+    """Sends the given answers, the last one again and again; ``None`` closes the connection without an answer."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers: list[tuple[int, bytes] | None] = [(200, b"{}")]
-        self.asked: list[tuple[str, str, str]] = []
+        self.requests: list[tuple[str, str, str]] = []
         self.connections = 0
         self.headers: list[dict[str, str]] = []
 
@@ -39,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         server = self.server
-        server.asked.append((self.command, self.path, body.decode()))
+        server.requests.append((self.command, self.path, body.decode()))
         server.headers.append(dict(self.headers))
         answer = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
         if answer is None:
@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_PATCH = do_POST = _answer
 
     def log_message(self, *_: object) -> None:
-        """Nothing: the tests look at what was asked."""
+        """Prints nothing: the tests read ``requests``."""
 
 
 @pytest.fixture
@@ -65,16 +65,20 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def api(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Api:
-    """An API without TLS; the real one is met by the tests on the simulated fleet."""
+def api(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """A client without TLS; the tests on the simulated fleet use TLS."""
     (tmp_path / "token").write_text("first\n")
     (tmp_path / "namespace").write_text("mig-fleet")
     monkeypatch.setenv("MIG_PROBE_CREDENTIALS", str(tmp_path))
-    monkeypatch.setattr(Api, "_open", lambda _: HTTPConnection("127.0.0.1", server.server_port, timeout=5))
-    return Api()
+    monkeypatch.setattr(Api, "_connect", lambda _: HTTPConnection("127.0.0.1", server.server_port, timeout=5))
+    api = Api()
+    yield api
+    api._disconnect()
 
 
-def test_one_connection_serves_every_call_and_the_token_is_read_anew(api: Api, server: Server, tmp_path: Path) -> None:
+def test_one_connection_serves_every_request_and_the_token_is_read_again(
+    api: Api, server: Server, tmp_path: Path
+) -> None:
     api.node("n1")
     (tmp_path / "token").write_text("second")
     api.publish(REPORT)
@@ -83,15 +87,15 @@ def test_one_connection_serves_every_call_and_the_token_is_read_anew(api: Api, s
     assert server.headers[0]["Accept"] == METADATA_ONLY, "a whole node is ten times the bytes"
 
 
-def test_a_report_is_patched_and_made_only_where_there_is_none(api: Api, server: Server) -> None:
+def test_a_report_is_patched_and_created_only_if_there_is_none(api: Api, server: Server) -> None:
     server.answers = [(404, b"{}"), (201, b"{}")]
     api.publish(REPORT)
-    path = "/api/v1/namespaces/mig-fleet/configmaps"
-    assert [(method, where) for method, where, _ in server.asked] == [
-        ("PATCH", f"{path}/mig-report-n1?fieldManager=mig-probe"),
-        ("POST", f"{path}?fieldManager=mig-probe"),
+    collection = "/api/v1/namespaces/mig-fleet/configmaps"
+    assert [(method, path) for method, path, _ in server.requests] == [
+        ("PATCH", f"{collection}/mig-report-n1?fieldManager=mig-probe"),
+        ("POST", f"{collection}?fieldManager=mig-probe"),
     ]
-    assert {json.dumps(json.loads(body)) for _, _, body in server.asked} == {json.dumps(REPORT)}
+    assert {json.dumps(json.loads(body)) for _, _, body in server.requests} == {json.dumps(REPORT)}
 
 
 def test_a_connection_that_the_server_closed_is_opened_again(api: Api, server: Server) -> None:
@@ -102,22 +106,22 @@ def test_a_connection_that_the_server_closed_is_opened_again(api: Api, server: S
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         ((403, b'{"message": "nodes \\"n1\\" is forbidden"}'), 'answered 403: nodes "n1" is forbidden'),
         ((502, b"<html>bad gateway"), "answered 502: <html>bad gateway"),
         (None, "Remote end closed connection without response"),
     ],
-    ids=["no rights", "a proxy without a server", "nobody"],
+    ids=["no rights", "a proxy without a server", "no answer"],
 )
-def test_a_refusal_keeps_the_servers_words(api: Api, server: Server, answer: Any, said: str) -> None:
+def test_a_refusal_keeps_the_servers_message(api: Api, server: Server, answer: Any, message: str) -> None:
     server.answers = [answer]
     with pytest.raises(ApiError) as refused:
         api.node("n1")
-    assert str(refused.value) == f"GET /api/v1/nodes/n1: {said}"
+    assert str(refused.value) == f"GET /api/v1/nodes/n1: {message}"
 
 
-def test_an_api_server_that_is_away_is_an_error_like_any_other(api: Api, server: Server) -> None:
+def test_an_unreachable_api_server_is_an_api_error(api: Api, server: Server) -> None:
     api.node("n1")
     server.answers = [None]  # to the thread that still holds the kept connection
     server.shutdown()

@@ -1,4 +1,4 @@
-"""What becomes of each answer of NVML: everything the driver knows, and each of its errors, ends in the report."""
+"""The report has all that the driver knows, and each of its errors."""
 
 import ast
 import ctypes
@@ -22,59 +22,59 @@ CODES = sorted(
     for name, value in vars(pynvml).items()
     if name.startswith("NVML_ERROR_") and isinstance(value, int) and name != "NVML_ERROR_LIBRARY_NOT_FOUND"
 )
-"""Every code NVML has, but for the one that its bindings make up where there is no library."""
+"""Every code of NVML, except the one that the bindings define for a missing library."""
 
 SINCE_R510 = ("nvmlDeviceGetGpuInstanceProfileInfoV", "nvmlGpuInstanceGetComputeInstanceProfileInfoV")
 
-LEFT_OUT = {
+ANSWERS = {
     ("nvmlDeviceGetMigMode", pynvml.NVML_ERROR_NOT_SUPPORTED): "a GPU that cannot do MIG",
     ("nvmlDeviceGetMemoryInfo", pynvml.NVML_ERROR_NOT_SUPPORTED): "a GPU without memory of its own",
     **{
-        (call, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND): "a driver before R510, which is asked again"
+        (call, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND): "a driver before R510: the older call follows"
         for call in SINCE_R510
     },
-    **{("nvmlShutdown", code): "what was read before stays true" for code in CODES},
+    **{("nvmlShutdown", code): "the reading is complete and true" for code in CODES},
 }
-"""The only errors that are answers."""
+"""The only errors that are answers, with their reasons."""
 
 EVERY_ERROR = """
 import json, os, sys
 from pathlib import Path
 from mig_fleet.probe import nvml
 from mig_fleet.simulator.driver import text as driver_text
-from mig_fleet.probe.apart import Apart
+from mig_fleet.probe.nvml_subprocess import NvmlSubprocess
 
 path = Path(os.environ["MIG_SIMULATOR_DRIVER"])
 healthy = path.read_text()
 for call, code in json.load(sys.stdin):
     path.write_text(f"{healthy}error\\tcall={call}\\tcode={code}\\n")
-    # A library that cannot be closed must go with its process.
-    read = Apart().read if call == "nvmlShutdown" else nvml.read
+    # A library that cannot be shut down must end with its process.
+    read = NvmlSubprocess().read if call == "nvmlShutdown" else nvml.read
     print(read("n1").to_json())
 """
 
 
-def called() -> Iterator[str]:
+def called_functions() -> Iterator[str]:
     """NVML's own names of the functions that the probe calls through the bindings."""
     tree = ast.parse(inspect.getsource(nvml))
     names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr.startswith("nvml")}
     assert len(names) >= 14, "the scan no longer finds the probe's calls"
     for name in sorted(names):
-        yield from symbols(name)
+        yield from c_functions(name)
 
 
-def symbols(binding: str) -> Iterator[str]:
-    """The C functions behind one of the bindings, newest version first; bindings call one another."""
+def c_functions(binding: str) -> Iterator[str]:
+    """The C functions that a binding calls, the newest version first; a binding may call another binding."""
     source = inspect.getsource(getattr(pynvml, binding))
     found = re.findall(r'_nvmlGetFunctionPointer\("(\w+)"\)', source)
     if found:
         yield found[0]
     else:
         (inner,) = set(re.findall(r"\b(nvml\w+)\(", source)) - {binding}
-        yield from symbols(inner)
+        yield from c_functions(inner)
 
 
-CALLED = tuple(called())
+CALLED = tuple(called_functions())
 
 
 def test_the_simulated_library_has_every_function_that_the_probe_calls(nvml_folder: Path) -> None:
@@ -82,7 +82,7 @@ def test_the_simulated_library_has_every_function_that_the_probe_calls(nvml_fold
     assert [name for name in CALLED if not hasattr(library, name)] == []
 
 
-def test_whatever_nvml_knows_is_in_the_report(a_driver: ADriver, run: Run) -> None:
+def test_all_that_nvml_knows_is_in_the_report(a_driver: ADriver, run: Run) -> None:
     driver = a_driver("1g.10gb", "1g.10gb+me", gpus=2)
     split = driver.gpus[0].create("3g.40gb", 1)
     driver.gpus[0].split(split.id, 2)
@@ -115,7 +115,7 @@ def test_a_gpu_full_of_its_smallest_slices_is_counted_on_every_generation(
     assert report.counts() == ({smallest.name: smallest.max_instances},)
 
 
-def test_a_kind_of_instance_that_the_bindings_have_never_heard_of_is_counted(
+def test_an_instance_profile_that_the_bindings_do_not_know_is_counted(
     a_driver: ADriver, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = driver_text._facts
@@ -125,7 +125,7 @@ def test_a_kind_of_instance_that_the_bindings_have_never_heard_of_is_counted(
     assert (report.errors, report.counts()) == ((), ({"1g.10gb": 1, "3g.40gb": 1},))
 
 
-def test_a_gpu_that_fell_off_the_bus_is_named_and_the_others_are_still_read(a_driver: ADriver, run: Run) -> None:
+def test_a_gpu_that_fell_off_the_bus_is_reported_and_the_others_are_still_read(a_driver: ADriver, run: Run) -> None:
     driver = a_driver("7g.80gb", gpus=3)
     driver.gpus[1].lost = True
     done = run(driver, "-m", "mig_fleet.probe", "read")
@@ -137,27 +137,27 @@ def test_a_gpu_that_fell_off_the_bus_is_named_and_the_others_are_still_read(a_dr
     )
 
 
-def test_every_error_at_every_call_ends_in_the_report(a_driver: ADriver, run: Run) -> None:
+def test_every_error_of_every_call_is_in_the_report(a_driver: ADriver, run: Run) -> None:
     cases = [(call, code) for call in CALLED for code in CODES]
     done = run(a_driver("3g.40gb", "1g.10gb"), "-c", EVERY_ERROR, stdin=json.dumps(cases))
     assert done.returncode == 0, done.stderr
     reports = [Report.from_json(line) for line in done.stdout.splitlines()]
-    silent = {
+    unreported = {
         case: report
         for case, report in zip(cases, reports, strict=True)
         if not any(error_names(case[0], error) for error in report.errors)
     }
-    assert silent.keys() == LEFT_OUT.keys(), "an error that the report does not tell, or one that is an answer"
-    assert {report.errors for report in silent.values()} == {()}
-    incapable = silent["nvmlDeviceGetMigMode", pynvml.NVML_ERROR_NOT_SUPPORTED]
+    assert unreported.keys() == ANSWERS.keys(), "an error that is not in the report, or an answer that is"
+    assert {report.errors for report in unreported.values()} == {()}
+    incapable = unreported["nvmlDeviceGetMigMode", pynvml.NVML_ERROR_NOT_SUPPORTED]
     assert (incapable.gpus[0].mig_mode_current, incapable.counts()) == (None, (None,))
-    assert silent["nvmlDeviceGetMemoryInfo", pynvml.NVML_ERROR_NOT_SUPPORTED].gpus[0].memory_mib is None
+    assert unreported["nvmlDeviceGetMemoryInfo", pynvml.NVML_ERROR_NOT_SUPPORTED].gpus[0].memory_mib is None
     for call in SINCE_R510:
-        assert silent[call, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND].counts() == ({"1g.10gb": 1, "3g.40gb": 1},)
-    assert silent["nvmlShutdown", pynvml.NVML_ERROR_UNKNOWN].counts() == ({"1g.10gb": 1, "3g.40gb": 1},)
+        assert unreported[call, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND].counts() == ({"1g.10gb": 1, "3g.40gb": 1},)
+    assert unreported["nvmlShutdown", pynvml.NVML_ERROR_UNKNOWN].counts() == ({"1g.10gb": 1, "3g.40gb": 1},)
 
 
-def test_a_driver_that_tells_no_profile_names_is_read_as_whole_as_one_that_does(a_driver: ADriver, run: Run) -> None:
+def test_a_driver_without_profile_names_is_read_as_completely_as_a_newer_one(a_driver: ADriver, run: Run) -> None:
     driver = a_driver("1g.5gb", "1g.5gb+me", gpu="A100-40GB")
     split = driver.gpus[0].create("3g.20gb", 1)
     driver.gpus[0].split(split.id, 2)
@@ -168,12 +168,12 @@ def test_a_driver_that_tells_no_profile_names_is_read_as_whole_as_one_that_does(
 
 
 def error_names(call: str, error: str) -> bool:
-    """Whether an error tells of a call; the bindings' names lack NVML's suffixes."""
+    """Whether an error names a call; the bindings' names lack NVML's suffixes."""
     stem = re.sub(r"(WithFlags|V|_v\d)$", "", call)
     return re.search(rf"\b{stem}(_v\d)?: ", error) is not None
 
 
-def test_a_likely_cause_stands_beside_nvmls_words(a_driver: ADriver, run: Run) -> None:
+def test_nvmls_message_is_followed_by_the_likely_cause(a_driver: ADriver, run: Run) -> None:
     driver = a_driver()
     driver.errors["nvmlInitWithFlags"] = pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH
     (error,) = Report.from_json(run(driver, "-m", "mig_fleet.probe", "read").stdout).errors

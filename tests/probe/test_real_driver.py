@@ -1,4 +1,4 @@
-"""NVIDIA's own library, where this machine has one; read-only, like every reading of the probe."""
+"""NVIDIA's own library, if this machine has it; read-only, like every reading of the probe."""
 
 import os
 import subprocess
@@ -14,12 +14,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def has_a_library() -> bool:
-    """In a process of its own: other tests load the simulated library of that name into this one."""
+    """Tried in another process: other tests load the simulated library of that name into this one."""
     load = "import ctypes; ctypes.CDLL('libnvidia-ml.so.1')"
     return subprocess.run([sys.executable, "-c", load], capture_output=True, check=False).returncode == 0
 
 
-def test_this_machines_driver_is_read_whole_or_its_absence_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_this_machines_driver_is_read_completely_or_its_absence_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "MIG_SIMULATOR_DRIVER"}
     command = [sys.executable, "-m", "mig_fleet.probe", "read", "--node", "here"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)

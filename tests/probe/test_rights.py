@@ -1,4 +1,4 @@
-"""What a probe may do, asked of the real API server with the token that the kubelet gives to a probe's pod."""
+"""The rights of a probe in the real API server, with a token as the kubelet gives it to a probe's pod."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import pulumi
 import pytest
 
-from mig_fleet.components.probe import MigProbe
+from mig_fleet.components.probe import MigProbe, MigProbeArgs
 from mig_fleet.model import labels
 from mig_fleet.model.errors import InvalidReport
 from mig_fleet.model.report import Report
@@ -46,18 +46,18 @@ PATHS = {
     "ValidatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
     "ValidatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
 }
-"""Everything of the probe's that is about rights; neither the program nor the pods that run it."""
+"""Kind → collection of each object that defines the probe's rights; not its program and its pods."""
 
 
 class Probe:
-    """The API as a pod of the probe's service account sees it."""
+    """A client with the token of the probe's service account."""
 
     def __init__(self, fleet: Fleet, token: str) -> None:
         self._server = fleet.status().server
         self._tls = ssl.create_default_context(cafile=str(fleet.directory / "pki" / "ca.crt"))
         self._token = token
 
-    def asks(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
+    def request(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
         """Status and message of the answer."""
         request = urllib.request.Request(f"{self._server}{path}", json.dumps(body).encode(), method=method)
         request.add_header("Authorization", f"Bearer {self._token}")
@@ -69,10 +69,10 @@ class Probe:
         except urllib.error.HTTPError as exc:
             return exc.code, str(json.load(exc)["message"])
 
-    def beats(self, node: str) -> tuple[int, str]:
-        """A change of a node's report."""
+    def publish(self, node: str) -> tuple[int, str]:
+        """Changes the heartbeat of a node's report."""
         annotations = {labels.HEARTBEAT: str(time.monotonic_ns())}
-        return self.asks("PATCH", report_of(node), {"metadata": {"annotations": annotations}})
+        return self.request("PATCH", report_of(node), {"metadata": {"annotations": annotations}})
 
 
 def report_of(node: str) -> str:
@@ -84,7 +84,7 @@ def a_report(**metadata: str) -> dict[str, Any]:
 
 
 def declared() -> list[dict[str, Any]]:
-    """The objects as the component registers them, in that order."""
+    """The objects that the component registers, in the order of PATHS."""
     found: list[dict[str, Any]] = []
 
     class Recorder(pulumi.runtime.Mocks):
@@ -93,14 +93,14 @@ def declared() -> list[dict[str, Any]]:
                 found.append(args.inputs)
             return args.name, dict(args.inputs)
 
-        def call(self, _args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
-            return {}
+        def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], None]:  # noqa: ARG002
+            return {}, None
 
     loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)  # the mocks want one at once
+    asyncio.set_event_loop(loop)  # the mocks need one
     pulumi.runtime.set_mocks(Recorder(), preview=False)
-    settings = {"namespace": NAMESPACE, "image": "python", "interval_s": 15.0}
-    pulumi.runtime.test(lambda: MigProbe("probe", settings))()  # type: ignore[arg-type]
+    probe: MigProbeArgs = {"namespace": NAMESPACE, "image": "python", "interval_s": 15.0}
+    pulumi.runtime.test(lambda: MigProbe("probe", probe))()  # type: ignore[no-untyped-call]
     asyncio.set_event_loop(None)
     loop.close()
     return sorted(found, key=lambda item: list(PATHS).index(item["kind"]))
@@ -115,18 +115,18 @@ def token_of(fleet: Fleet, bound: dict[str, str] | None) -> str:
 
 @pytest.fixture(scope="module")
 def rights(fleet: Fleet) -> Iterator[Fleet]:
-    """The fleet with all that a probe is allowed and forbidden, a report of each of two nodes, and the policy live."""
+    """The fleet with the probe's rights, the reports of two nodes, and the admission policy in force."""
     objects = declared()
-    assert {item["kind"] for item in objects} == set(PATHS), "a kind that the component no longer makes"
+    assert {item["kind"] for item in objects} == set(PATHS), "a kind that the component no longer registers"
     try:
         for item in objects:
             fleet.call("create", PATHS[item["kind"]], item)
         for node in (NODE, OTHER):
             fleet.call("create", REPORTS, a_report(name=f"{labels.REPORT_PREFIX}{node}"))
-        anybody = Probe(fleet, token_of(fleet, None))
+        unbound = Probe(fleet, token_of(fleet, None))
         deadline = time.monotonic() + 30
-        # The API server learns of a new policy by watching, a moment after it was made.
-        while anybody.beats(NODE)[0] != 403:
+        # The API server enforces a new policy a moment after it was created.
+        while unbound.publish(NODE)[0] != 403:
             assert time.monotonic() < deadline, "the policy is not enforced"
             time.sleep(0.05)
         yield fleet
@@ -138,7 +138,7 @@ def rights(fleet: Fleet) -> Iterator[Fleet]:
 
 @pytest.fixture(scope="module")
 def token(rights: Fleet) -> str:
-    """What the kubelet gives to a probe's pod on the first node."""
+    """The token of a probe's pod on the first node."""
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -160,31 +160,31 @@ def probe(rights: Fleet, token: str) -> Probe:
 
 
 def test_a_probe_writes_the_report_of_its_own_node(probe: Probe) -> None:
-    assert probe.beats(NODE) == (200, "")
+    assert probe.publish(NODE) == (200, "")
 
 
-def test_a_probe_cannot_touch_the_report_of_another_node(probe: Probe) -> None:
-    status, said = probe.beats(OTHER)
-    assert status == 403 and OWN_NODE in said
+def test_a_probe_cannot_change_the_report_of_another_node(probe: Probe) -> None:
+    status, message = probe.publish(OTHER)
+    assert status == 403 and OWN_NODE in message
 
 
 @pytest.mark.parametrize(
     "metadata",
     [{"name": f"{labels.REPORT_PREFIX}gpu-node-3"}, {"name": "anything"}, {"generateName": labels.REPORT_PREFIX}],
-    ids=["a report of another node", "no report", "a name that the API server makes up"],
+    ids=["a report of another node", "no report", "a name from the API server"],
 )
-def test_a_probe_cannot_make_any_other_config_map(probe: Probe, metadata: dict[str, str]) -> None:
-    status, said = probe.asks("POST", REPORTS, a_report(**metadata))
-    assert status == 403 and OWN_NODE in said
+def test_a_probe_cannot_create_another_config_map(probe: Probe, metadata: dict[str, str]) -> None:
+    status, message = probe.request("POST", REPORTS, a_report(**metadata))
+    assert status == 403 and OWN_NODE in message
 
 
-def test_a_token_that_is_bound_to_no_pod_writes_nothing(rights: Fleet) -> None:
-    status, said = Probe(rights, token_of(rights, None)).beats(NODE)
-    assert status == 403 and OWN_NODE in said, "as one of `kubectl create token`: it names no node"
+def test_a_token_that_is_not_bound_to_a_pod_can_write_nothing(rights: Fleet) -> None:
+    status, message = Probe(rights, token_of(rights, None)).publish(NODE)
+    assert status == 403 and OWN_NODE in message, "such as that of `kubectl create token`: it has no node"
 
 
 def test_a_probe_may_read_a_node_by_name(probe: Probe) -> None:
-    assert probe.asks("GET", f"/api/v1/nodes/{NODE}") == (200, "")
+    assert probe.request("GET", f"/api/v1/nodes/{NODE}") == (200, "")
 
 
 @pytest.mark.parametrize(
@@ -202,11 +202,11 @@ def test_a_probe_may_read_a_node_by_name(probe: Probe) -> None:
     ],
 )
 def test_everything_else_is_forbidden(probe: Probe, method: str, path: str) -> None:
-    status, _ = probe.asks(method, path, a_report(name=f"{labels.REPORT_PREFIX}{NODE}"))
+    status, _ = probe.request(method, path, a_report(name=f"{labels.REPORT_PREFIX}{NODE}"))
     assert status == 403
 
 
-def test_the_probe_lives_with_these_rights_and_brings_a_deleted_report_back(
+def test_the_probe_needs_no_other_rights_and_restores_a_deleted_report(
     rights: Fleet, token: str, a_driver: ADriver, nvml_folder: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text(token)
@@ -234,21 +234,21 @@ def test_the_probe_lives_with_these_rights_and_brings_a_deleted_report_back(
         "--heartbeat",
         "1",
     ]
-    with (tmp_path / "log").open("w") as log, subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log) as life:
+    with (tmp_path / "log").open("w") as log, subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log) as probe:
         try:
-            assert published(rights, life).counts() == ({"1g.10gb": 1, "3g.40gb": 1},)
+            assert published(rights, probe).counts() == ({"1g.10gb": 1, "3g.40gb": 1},)
             rights.call("delete", report_of(NODE))
-            assert published(rights, life).node == NODE
+            assert published(rights, probe).node == NODE
         finally:
-            life.terminate()
-        assert life.wait(10) == 0, (tmp_path / "log").read_text()
+            probe.terminate()
+        assert probe.wait(10) == 0, (tmp_path / "log").read_text()
 
 
-def published(fleet: Fleet, life: "subprocess.Popen[bytes]") -> Report:
-    """The node's report once the probe has written it."""
+def published(fleet: Fleet, probe: "subprocess.Popen[bytes]") -> Report:
+    """The node's report after the probe has written it."""
     deadline = time.monotonic() + 30
     while True:
         with contextlib.suppress(ApiError, InvalidReport):
             return Report.from_json(fleet.call("get", report_of(NODE))["data"][labels.REPORT_KEY])
-        assert life.poll() is None and time.monotonic() < deadline, "no report"
+        assert probe.poll() is None and time.monotonic() < deadline, "no report"
         time.sleep(0.1)

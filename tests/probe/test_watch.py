@@ -1,5 +1,6 @@
-"""When the probe opens NVML, when it publishes, and what it survives."""
+"""When the probe opens NVML, when it publishes, and which failures it survives."""
 
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,19 +10,19 @@ from mig_fleet.model import labels
 from mig_fleet.model.report import Report
 from mig_fleet.probe import watch
 from mig_fleet.probe.kubernetes import ApiError
-from mig_fleet.probe.watch import Watch, pause
+from mig_fleet.probe.watch import Watch, next_interval_s
 
 
 class Server:
-    """An API server that remembers; each look at the node takes the next of its label sets, the last one stays."""
+    """An API server that records; each read of the node takes the next of the label sets, the last one stays."""
 
     def __init__(self) -> None:
-        self.looks: list[dict[str, str]] = [SETTLED]
+        self.label_sets: list[dict[str, str]] = [DONE]
         self.published: list[dict[str, Any]] = []
         self.refusal: Exception | None = None
 
     def node(self, name: str) -> dict[str, Any]:
-        found = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        found = self.label_sets.pop(0) if len(self.label_sets) > 1 else self.label_sets[0]
         return {"metadata": {"name": name, "uid": "u1", "labels": found, "annotations": {labels.ATTEMPT: "4"}}}
 
     def publish(self, config_map: dict[str, Any]) -> None:
@@ -37,7 +38,7 @@ class Server:
 
 
 class Nvml:
-    """A driver that notes for which nodes it was opened."""
+    """A driver that records for which nodes it was opened."""
 
     def __init__(self) -> None:
         self.opened: list[str] = []
@@ -49,7 +50,7 @@ class Nvml:
 
 
 class Clock:
-    """Time that passes only by sleeping; ends the endless loop under test after so many sleeps."""
+    """Time that passes only in `sleep`; it ends the endless loop under test after ``last`` sleeps."""
 
     def __init__(self) -> None:
         self.now, self.slept, self.last = 1000.0, list[float](), 10**6
@@ -61,15 +62,15 @@ class Clock:
         self.slept.append(seconds)
         self.now += seconds
         if len(self.slept) == self.last:
-            raise Enough
+            raise Ended
 
 
-class Enough(BaseException):
-    """Nothing in the loop may catch it."""
+class Ended(BaseException):
+    """The loop does not catch it."""
 
 
-SETTLED = {labels.CONFIG: "dense-1c0ffee2", labels.STATE: "success"}
-PENDING = {**SETTLED, labels.STATE: "pending"}
+DONE = {labels.CONFIG: "dense-1c0ffee2", labels.STATE: "success"}
+PENDING = {**DONE, labels.STATE: "pending"}
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 @pytest.fixture
 def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
     nvml = Nvml()
-    monkeypatch.setattr(watch, "Apart", lambda: nvml)
+    monkeypatch.setattr(watch, "NvmlSubprocess", lambda: nvml)
     return nvml
 
 
@@ -90,38 +91,40 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(watch, "time", clock)
-    monkeypatch.setattr(watch.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     return clock
 
 
 @pytest.fixture
-def life(server: Server, nvml: Nvml, clock: Clock) -> Watch:
+def node_watch(server: Server, nvml: Nvml, clock: Clock) -> Watch:
     return Watch("n1", heartbeat_s=100)
 
 
 @pytest.mark.parametrize("state", ["pending", "rebooting"])
-def test_nvml_stays_closed_while_mig_manager_works(life: Watch, server: Server, nvml: Nvml, state: str) -> None:
-    server.looks = [{**SETTLED, labels.STATE: state}]
-    life.round()
+def test_nvml_stays_closed_while_mig_manager_works(node_watch: Watch, server: Server, nvml: Nvml, state: str) -> None:
+    server.label_sets = [{**DONE, labels.STATE: state}]
+    node_watch.check()
     assert (nvml.opened, server.published) == ([], [])
 
 
-def test_a_report_names_the_config_state_and_attempt_it_saw(life: Watch, server: Server) -> None:
-    life.round()
+def test_a_report_has_the_config_state_and_attempt_of_its_reading(node_watch: Watch, server: Server) -> None:
+    node_watch.check()
     (report,) = server.reports()
     assert (report.config, report.state, report.attempt) == ("dense-1c0ffee2", "success", "4")
 
 
-def test_a_reading_during_which_the_labels_moved_is_thrown_away(life: Watch, server: Server, nvml: Nvml) -> None:
-    server.looks = [SETTLED, PENDING]
-    life.round()
+def test_a_reading_during_which_the_labels_changed_is_discarded(node_watch: Watch, server: Server, nvml: Nvml) -> None:
+    server.label_sets = [DONE, PENDING]
+    node_watch.check()
     assert nvml.opened == ["n1"]
     assert server.published == [], "it would belong to no config"
 
 
-def test_what_did_not_change_is_published_again_only_as_a_heartbeat(life: Watch, server: Server, clock: Clock) -> None:
+def test_an_unchanged_report_is_published_again_only_as_a_heartbeat(
+    node_watch: Watch, server: Server, clock: Clock
+) -> None:
     for _ in range(8):
-        life.round()
+        node_watch.check()
         clock.sleep(15)
     assert len(server.published) == 2, "at once, and after 100 s"
     first, second = server.reports()
@@ -129,35 +132,35 @@ def test_what_did_not_change_is_published_again_only_as_a_heartbeat(life: Watch,
     assert len(set(server.heartbeats())) == 2, "an unchanged object would not be stamped by the API server"
 
 
-def test_a_change_does_not_wait_for_the_heartbeat(life: Watch, server: Server, nvml: Nvml) -> None:
-    life.round()
+def test_a_change_does_not_wait_for_the_heartbeat(node_watch: Watch, server: Server, nvml: Nvml) -> None:
+    node_watch.check()
     nvml.errors = ("nvmlInit: Driver Not Loaded",)
-    life.round()
+    node_watch.check()
     assert [report.errors for report in server.reports()] == [(), ("nvmlInit: Driver Not Loaded",)]
 
 
-def test_the_heart_beats_while_mig_manager_works_and_says_what_was_true_before(
-    life: Watch, server: Server, nvml: Nvml, clock: Clock
+def test_heartbeats_repeat_the_last_report_while_mig_manager_works(
+    node_watch: Watch, server: Server, nvml: Nvml, clock: Clock
 ) -> None:
-    life.round()
-    server.looks = [PENDING]
+    node_watch.check()
+    server.label_sets = [PENDING]
     clock.sleep(300)
-    life.round()
+    node_watch.check()
     assert len(nvml.opened) == 1
     assert [report.state for report in server.reports()] == ["success", "success"]
 
 
-def test_a_report_that_could_not_be_published_is_published_the_next_time(life: Watch, server: Server) -> None:
+def test_a_report_that_could_not_be_published_is_published_at_the_next_check(node_watch: Watch, server: Server) -> None:
     server.refusal = ApiError("PATCH", 403, "forbidden")
     with pytest.raises(ApiError):
-        life.round()
+        node_watch.check()
     server.refusal = None
-    life.round()
+    node_watch.check()
     assert len(server.published) == 1
 
 
-def test_a_report_goes_when_its_node_goes(life: Watch, server: Server) -> None:
-    life.round()
+def test_the_node_owns_its_report_so_both_are_deleted_together(node_watch: Watch, server: Server) -> None:
+    node_watch.check()
     (config_map,) = server.published
     assert config_map["metadata"]["name"] == "mig-report-n1"
     assert config_map["metadata"]["ownerReferences"] == [
@@ -166,65 +169,65 @@ def test_a_report_goes_when_its_node_goes(life: Watch, server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("misfortune", "said"),
+    ("failure", "message"),
     [
         (ApiError("GET /api/v1/nodes/n1", 0, "connection refused"), "GET /api/v1/nodes/n1: connection refused"),
         (ApiError("GET /api/v1/nodes/n1", 403, "forbidden"), "GET /api/v1/nodes/n1: answered 403: forbidden"),
         (KeyError("metadata"), "KeyError: 'metadata'; this is a bug in mig-fleet"),
         (MemoryError(), "MemoryError: ; this is a bug in mig-fleet"),
     ],
-    ids=["the API server is away", "no rights", "an answer nobody expected", "no memory"],
+    ids=["no API server", "no rights", "an unexpected answer", "no memory"],
 )
-def test_whatever_goes_wrong_the_probe_says_so_and_goes_on_at_growing_intervals(
+def test_a_failure_is_logged_and_the_probe_continues_at_growing_intervals(
     server: Server,
     nvml: Nvml,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    misfortune: Exception,
-    said: str,
+    failure: Exception,
+    message: str,
 ) -> None:
     def fail(*_: object) -> None:
-        raise misfortune
+        raise failure
 
     monkeypatch.setattr(server, "node", fail)
     clock.last = 5
-    with pytest.raises(Enough):
+    with pytest.raises(Ended):
         watch.watch("n1", 15, 300)
-    assert capsys.readouterr().err.count(said) == 5
+    assert capsys.readouterr().err.count(message) == 5
     assert clock.slept == [30, 60, 60, 60, 60]
 
 
-def test_after_a_failure_the_pace_is_the_usual_one_again(
+def test_after_a_success_the_interval_is_the_usual_one_again(
     server: Server, nvml: Nvml, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers: list[Callable[[], bool]] = [lambda: False, refuse, refuse, lambda: False]
-    monkeypatch.setattr(Watch, "round", lambda _: answers.pop(0)())
+    monkeypatch.setattr(Watch, "check", lambda _: answers.pop(0)())
     clock.last = 4
-    with pytest.raises(Enough):
+    with pytest.raises(Ended):
         watch.watch("n1", 15, 300)
     assert clock.slept == [15, 30, 60, 15]
 
 
 def refuse() -> bool:
-    raise ApiError("GET /api/v1/nodes/n1", 500, "etcd is away")
+    raise ApiError("GET /api/v1/nodes/n1", 500, "etcd is down")
 
 
-def test_a_node_that_is_being_cut_is_looked_at_every_two_seconds_until_it_is_done(
+def test_a_node_that_mig_manager_works_on_is_checked_every_two_seconds(
     server: Server, nvml: Nvml, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     states = iter(["success", "pending", "rebooting", "success"])
     monkeypatch.setattr(server, "node", lambda _: {"metadata": {"name": "n1", "uid": "1", "labels": a_state(states)}})
-    monkeypatch.setattr(Watch, "_look", lambda *_: None)
+    monkeypatch.setattr(Watch, "_read", lambda *_: None)
     clock.last = 4
-    with pytest.raises(Enough):
+    with pytest.raises(Ended):
         watch.watch("n1", 15, 300)
     assert clock.slept == [15, 2, 2, 15]
 
 
 def a_state(states: Iterator[str]) -> dict[str, str]:
-    return {**SETTLED, labels.STATE: next(states)}
+    return {**DONE, labels.STATE: next(states)}
 
 
-def test_an_interval_longer_than_a_minute_is_never_shortened_by_failures() -> None:
-    assert [pause(300, failures) for failures in (0, 1, 5, 10**6)] == [300] * 4
+def test_failures_never_shorten_an_interval_of_more_than_a_minute() -> None:
+    assert [next_interval_s(300, failures) for failures in (0, 1, 5, 10**6)] == [300] * 4

@@ -1,20 +1,26 @@
-"""Waves that wait for a later update keep what they have: nothing is cut, and nobody else takes their nodes."""
+"""Waves that wait for a later update, because they are held back or blocked by a failed wave, keep what they have.
+
+They take ownership of their nodes, so that no other wave changes them, and reconfigure nothing.
+"""
 
 import pytest
 
-from mig_fleet.components.pool import held_back
 from mig_fleet.model import labels
-from mig_fleet.observed.snapshot import forget
+from mig_fleet.observed.snapshot import invalidate
+from mig_fleet.rollout.batching import held_back
+from mig_fleet.rollout.wave import stored
 from tests.memory.fleet import DENSE, WIDE, Fleet
-from tests.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out
+from tests.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, outputs, roll_out
 
 MEMBERS = {"canary": ("a",), "wave-00": ("b", "c"), "wave-01": ("d",), "wave-1": ("e",)}
 
 
 def held_update(old: Props, new: Props) -> Props:
-    """One update of a wave that is held back: what Pulumi calls, in its order; the inputs that the state keeps."""
-    forget()
-    inputs = {}
+    """One update of a wave that is held back, in the order of Pulumi's calls; returns the inputs that the state has
+    afterwards.
+    """
+    invalidate()
+    inputs: Props = {}
     for provider in (ASSIGNMENT, VERIFICATION):
         checked = provider.check(old, {**new, "held": True})
         assert checked.failures == []
@@ -24,8 +30,11 @@ def held_update(old: Props, new: Props) -> Props:
     return inputs
 
 
+# Which waves are held back
+
+
 @pytest.mark.parametrize(
-    ("ready", "most", "held"),
+    ("verified", "most", "held"),
     [
         ([], None, []),
         ([], 1, ["wave-00", "wave-01", "wave-1"]),
@@ -36,90 +45,93 @@ def held_update(old: Props, new: Props) -> Props:
         (["a", "b", "c", "d", "e"], 1, []),
     ],
     ids=[
-        "no bound",
-        "a first wave",
-        "three at once",
-        "the canary is done",
-        "half a wave",
-        "only the canary",
-        "all done",
+        "no limit",
+        "the first wave",
+        "three waves",
+        "the canary is verified",
+        "half a wave is verified",
+        "only the canary is not verified",
+        "all are verified",
     ],
 )
-def test_those_beyond_the_bound_wait_and_done_ones_do_not_count(
-    ready: list[str], most: int | None, held: list[str]
+def test_waves_beyond_the_limit_are_held_back_and_verified_waves_do_not_count(
+    verified: list[str], most: int | None, held: list[str]
 ) -> None:
-    assert held_back(MEMBERS, ready, most) == held
+    assert held_back(MEMBERS, verified, most) == held
 
 
-def test_a_new_wave_that_is_held_takes_its_nodes_over_and_cuts_nothing(fleet: Fleet) -> None:
-    outs = roll_out(a_wave("n1", "n2", held=True, counted=None))
-    assert fleet.labelled() == []
-    assert fleet.closed() == []
-    assert fleet.marks("n1") == {"wave": "pool-wave-0", "previous-config": "all-disabled"}
-    assert outs["counted"] is None
+# Held back
 
 
-def test_a_held_wave_says_nothing_of_its_nodes(fleet: Fleet) -> None:
-    wave = a_wave("n1", "n9", held=True)
-    fleet.label("n1", "nvidia.com/mig.capable", None)
+def test_a_new_wave_that_is_held_back_takes_ownership_of_its_nodes_and_reconfigures_none(fleet: Fleet) -> None:
+    outs = roll_out(a_wave("n1", "n2", held=True))
+    assert fleet.written_configs() == []
+    assert fleet.isolated() == []
+    assert fleet.ownership_annotations("n1") == {"wave": "pool-wave-0", "previous-config": "all-disabled"}
+    assert outs["slices"] is None
+
+
+def test_the_nodes_of_a_wave_that_is_held_back_are_not_checked(fleet: Fleet) -> None:
+    wave = stored(a_wave("n1", "n9", held=True))
+    fleet.label("n1", labels.CAPABLE, None)
     for provider in (ASSIGNMENT, VERIFICATION):
         assert provider.check({}, wave).inputs == wave
     roll_out(wave)
 
 
-def test_a_wave_that_is_held_keeps_its_old_layout_and_has_no_diff(fleet: Fleet) -> None:
+def test_a_wave_that_is_held_back_keeps_its_old_layout_and_has_no_diff(fleet: Fleet) -> None:
     old = a_wave("n1", "n2")
     roll_out(old)
-    fleet.forget_requests()
+    fleet.clear_requests()
     kept = held_update(old, a_wave("n1", "n2", layout=WIDE))
-    assert kept["config"] == DENSE.config_name
-    assert fleet.written() == []
+    assert kept["expected"]["config"] == DENSE.config_name
+    assert fleet.writes() == []
 
 
-def test_drift_of_a_held_wave_is_healed_to_its_old_layout(fleet: Fleet) -> None:
+def test_drift_of_a_wave_that_is_held_back_is_repaired_to_its_old_layout(fleet: Fleet) -> None:
     old = a_wave("n1", "n2")
     roll_out(old)
-    fleet.cut("n1", [{}, {}])
+    fleet.partition("n1", [{}, {}])
     held_update(old, a_wave("n1", "n2", layout=WIDE))
-    assert fleet.cuts["n1"] == fleet.declared(DENSE.config_name)
+    assert fleet.per_gpu["n1"] == fleet.declared(DENSE.config_name)
 
 
-def test_a_held_wave_is_changed_once_its_turn_comes(fleet: Fleet) -> None:
+def test_a_wave_that_was_held_back_gets_its_new_layout_in_a_later_update(fleet: Fleet) -> None:
     old = a_wave("n1", "n2")
     roll_out(old)
     new = a_wave("n1", "n2", layout=WIDE)
     kept = held_update(old, new)
-    forget()
-    turn = ASSIGNMENT.check(kept, new).inputs
-    assert turn["changes"] == ["n1, n2: GPU 0-1: 7x 1g.10gb → GPU 0-1: 2x 3g.40gb"]
-    ASSIGNMENT.update("id", kept, turn)
+    invalidate()
+    inputs = ASSIGNMENT.check(kept, new).inputs
+    assert inputs["plannedChanges"] == ["n1, n2: GPU 0-1: 7x 1g.10gb → GPU 0-1: 2x 3g.40gb"]
+    ASSIGNMENT.update("id", kept, inputs)
     VERIFICATION.update("id", kept, new)
-    assert fleet.cuts["n1"] == fleet.declared(WIDE.config_name)
+    assert fleet.per_gpu["n1"] == fleet.declared(WIDE.config_name)
 
 
-def test_a_new_wave_that_was_held_is_cut_once_its_turn_comes(fleet: Fleet) -> None:
-    waiting = a_wave("n1", held=True)
-    roll_out(waiting)
-    forget()
-    turn = ASSIGNMENT.check(waiting, a_wave("n1")).inputs
-    assert ASSIGNMENT.diff("id", waiting, turn).changes is True
-    ASSIGNMENT.update("id", waiting, turn)
-    assert VERIFICATION.update("id", waiting, a_wave("n1")).outs["counted"] == {"n1": "GPU 0-1: 7x 1g.10gb"}
+def test_a_new_wave_that_was_held_back_is_partitioned_in_a_later_update(fleet: Fleet) -> None:
+    held = a_wave("n1", held=True)
+    roll_out(held)
+    invalidate()
+    inputs = ASSIGNMENT.check(held, a_wave("n1")).inputs
+    assert ASSIGNMENT.diff("id", held, inputs).changes is True
+    ASSIGNMENT.update("id", held, inputs)
+    assert outputs(VERIFICATION.update("id", held, a_wave("n1")))["slices"] == {"n1": "GPU 0-1: 7x 1g.10gb"}
 
 
-def test_a_wave_that_splits_while_its_halves_wait_leaves_every_node_as_it_was(fleet: Fleet) -> None:
+def test_a_wave_that_splits_into_two_held_waves_leaves_its_nodes_unchanged(fleet: Fleet) -> None:
     old = a_wave("n1", "n2", on_delete="disable")
     roll_out(old)
-    fleet.forget_requests()
+    fleet.clear_requests()
     roll_out(a_wave("n1", wave="pool-wave-00", layout=WIDE, on_delete="disable", held=True))
     roll_out(a_wave("n2", wave="pool-wave-01", layout=WIDE, on_delete="disable", held=True))
     ASSIGNMENT.delete("pool-wave-0", old)
-    assert fleet.labelled() == []
-    assert fleet.marks("n2")["wave"] == "pool-wave-01"
-    assert fleet.marks("n2")["verified-config"] == DENSE.config_name
+    assert fleet.written_configs() == []
+    assert fleet.ownership_annotations("n2")["wave"] == "pool-wave-01"
+    assert fleet.ownership_annotations("n2")["verified-config"] == DENSE.config_name
 
 
-def test_a_node_that_left_the_cluster_does_not_stop_a_wave_that_waits(fleet: Fleet) -> None:
+def test_a_node_that_left_the_cluster_is_removed_from_a_wave_that_is_held_back(fleet: Fleet) -> None:
     old = a_wave("n1", "n2")
     roll_out(old)
     fleet.remove("n2")
@@ -128,102 +140,105 @@ def test_a_node_that_left_the_cluster_does_not_stop_a_wave_that_waits(fleet: Fle
     assert "drift" not in kept
 
 
-def test_a_node_that_another_pool_took_is_not_taken_back_by_a_wave_that_waits(fleet: Fleet) -> None:
+def test_a_wave_that_is_held_back_does_not_take_back_a_node_that_moved_to_another_pool(fleet: Fleet) -> None:
     old = a_wave("n1", "n2")
     roll_out(old)
     roll_out(a_wave("n2", wave="other-wave-0", layout=WIDE))
-    fleet.forget_requests()
+    fleet.clear_requests()
     held_update(old, a_wave("n1", layout=WIDE))
-    assert fleet.labelled() == []
-    assert fleet.marks("n2")["wave"] == "other-wave-0"
+    assert fleet.written_configs() == []
+    assert fleet.ownership_annotations("n2")["wave"] == "other-wave-0"
 
 
-def test_a_node_that_joins_a_wave_that_waits_waits_with_it(fleet: Fleet) -> None:
+def test_a_node_that_joins_a_wave_that_is_held_back_waits_with_it(fleet: Fleet) -> None:
     old = a_wave("n1")
     roll_out(old)
-    fleet.forget_requests()
+    fleet.clear_requests()
     kept = held_update(old, a_wave("n1", "n2", layout=WIDE))
     assert (kept["nodes"], kept["joining"]) == (["n1"], ["n2"])
-    assert fleet.labelled() == []
-    fleet.forget_requests()
+    assert fleet.written_configs() == []
+    fleet.clear_requests()
     again = held_update(kept, a_wave("n1", "n2", layout=WIDE))
     assert again["nodes"] == ["n1"]
-    assert fleet.written() == []
+    assert fleet.writes() == []
 
 
-def test_a_canary_that_is_one_no_longer_is_not_released_while_its_new_wave_waits(fleet: Fleet) -> None:
+def test_a_node_that_is_no_longer_the_canary_is_not_released_while_its_new_wave_is_held_back(fleet: Fleet) -> None:
     canary, rest = a_wave("n1", wave="pool-canary", on_delete="disable"), a_wave("n2", on_delete="disable")
     roll_out(canary)
     roll_out(rest)
     fleet.add("n3")
-    fleet.forget_requests()
+    fleet.clear_requests()
     new_canary = a_wave("n3", wave="pool-canary", layout=WIDE, on_delete="disable")
     ASSIGNMENT.update("pool-canary", canary, new_canary)
     VERIFICATION.update("pool-canary", canary, new_canary)
     kept = held_update(rest, a_wave("n1", "n2", layout=WIDE, on_delete="disable"))
-    assert fleet.marks("n1")["wave"] == "pool-wave-0"
-    forget()
-    seen = ASSIGNMENT.check(new_canary, new_canary).inputs
-    assert "drift" not in seen
-    turn = a_wave("n1", "n2", layout=WIDE, on_delete="disable")
-    ASSIGNMENT.update("pool-wave-0", kept, turn)
-    VERIFICATION.update("pool-wave-0", kept, turn)
-    assert fleet.labelled() == [(node, WIDE.config_name) for node in ("n3", "n1", "n2")], "once each"
+    assert fleet.ownership_annotations("n1")["wave"] == "pool-wave-0"
+    invalidate()
+    assert "drift" not in ASSIGNMENT.check(new_canary, new_canary).inputs
+    new_rest = a_wave("n1", "n2", layout=WIDE, on_delete="disable")
+    ASSIGNMENT.update("pool-wave-0", kept, new_rest)
+    VERIFICATION.update("pool-wave-0", kept, new_rest)
+    assert fleet.written_configs() == [(node, WIDE.config_name) for node in ("n3", "n1", "n2")], "once per node"
 
 
-def test_a_wave_that_waited_and_then_leaves_lets_its_nodes_go(fleet: Fleet) -> None:
-    waiting = a_wave("n1", held=True, on_delete="disable")
-    roll_out(waiting)
-    fleet.forget_requests()
-    ASSIGNMENT.delete("pool-wave-0", waiting)
-    assert fleet.marks("n1") == {}
-    assert fleet.labelled() == []
+def test_a_held_wave_that_is_deleted_releases_its_nodes(fleet: Fleet) -> None:
+    held = a_wave("n1", held=True, on_delete="disable")
+    roll_out(held)
+    fleet.clear_requests()
+    ASSIGNMENT.delete("pool-wave-0", held)
+    assert fleet.ownership_annotations("n1") == {}
+    assert fleet.written_configs() == []
 
 
-def test_a_wave_behind_a_failed_one_keeps_what_it_has_and_says_nothing(fleet: Fleet) -> None:
-    old = a_wave("n1", "n2")
+# Blocked by a failed wave
+
+
+def test_a_blocked_wave_keeps_its_inputs_and_reports_no_drift(fleet: Fleet) -> None:
+    old = stored(a_wave("n1", "n2"))
     for provider in (ASSIGNMENT, VERIFICATION):
-        found = provider.check(old, {**a_wave("n1", "n2"), "config": "other", "blocked": True})
+        found = provider.check(old, {**a_wave("n1", "n2", layout=WIDE), "blocked": True})
         assert (found.inputs, found.failures) == (old, [])
         created = provider.check({}, {**old, "blocked": True})
-        assert created.inputs == {**old, "held": True}, "what was never done is left for the next update"
+        assert created.inputs == {**old, "held": True}, "a new wave is left to the next update"
 
 
 @pytest.mark.parametrize("held_before", [False, True])
-def test_a_wave_behind_a_failed_one_takes_over_who_joins_it_and_does_nothing_else(
+def test_a_blocked_wave_takes_ownership_of_nodes_that_join_it_and_does_nothing_else(
     fleet: Fleet, held_before: bool
 ) -> None:
-    """The wave that they come from is deleted in the same update, if that goes on behind errors."""
-    old, gone = (
-        a_wave("n1", on_delete="disable", held=held_before),
-        a_wave("n2", wave="pool-wave-1", on_delete="disable"),
-    )
+    """Under `--continue-on-error` the wave that the nodes leave is deleted in the same update."""
+    old = stored(a_wave("n1", on_delete="disable", held=held_before))
+    left = a_wave("n2", wave="pool-wave-1", on_delete="disable")
     roll_out(old)
-    roll_out(gone)
+    roll_out(left)
     fleet.label("n1", labels.CONFIG, "their-own")
     fleet.clock.sleep(10)
-    fleet.forget_requests()
+    fleet.clear_requests()
     grown = a_wave("n1", "n2", layout=WIDE, on_delete="disable")
+
     kept = ASSIGNMENT.check(old, {**grown, "blocked": True}).inputs
     assert ASSIGNMENT.diff("id", old, kept).changes is True
-    outs = ASSIGNMENT.update("id", old, kept).outs
-    assert {key: outs[key] for key in old} == old, "what it has is what it had"
-    ASSIGNMENT.delete("pool-wave-1", gone)
-    assert fleet.written() == ["PATCH /api/v1/nodes/n2"], "its mark"
-    assert fleet.marks("n2")["wave"] == "pool-wave-0"
+    outs = outputs(ASSIGNMENT.update("id", old, kept))
+    assert {key: outs[key] for key in old} == old, "its old inputs are kept"
+    ASSIGNMENT.delete("pool-wave-1", left)
+    assert fleet.writes() == ["PATCH /api/v1/nodes/n2"], "its ownership annotations"
+    assert fleet.ownership_annotations("n2")["wave"] == "pool-wave-0"
+
     again = ASSIGNMENT.check(kept, {**grown, "blocked": True}).inputs
-    assert ASSIGNMENT.diff("id", kept, again).changes is False, "while it stays behind"
-    alone = ASSIGNMENT.check(kept, {**old, "held": False, "blocked": True}).inputs
-    ASSIGNMENT.update("id", kept, alone)
-    assert fleet.labelled() == [], "nor when they leave again"
-    forget()
-    turn = ASSIGNMENT.check(again, grown).inputs
-    assert ASSIGNMENT.diff("id", again, turn).changes is True
-    ASSIGNMENT.update("id", again, turn)
-    assert fleet.configs() == {"n1": WIDE.config_name, "n2": WIDE.config_name}
+    assert ASSIGNMENT.diff("id", kept, again).changes is False, "nothing to do while it stays blocked"
+    shrunk = ASSIGNMENT.check(kept, {**old, "held": False, "blocked": True}).inputs
+    ASSIGNMENT.update("id", kept, shrunk)
+    assert fleet.written_configs() == [], "nor when the nodes leave it again"
+
+    invalidate()
+    inputs = ASSIGNMENT.check(again, grown).inputs
+    assert ASSIGNMENT.diff("id", again, inputs).changes is True
+    ASSIGNMENT.update("id", again, inputs)
+    assert fleet.configs() == {"n1": WIDE.config_name, "n2": WIDE.config_name}, "once it is no longer blocked"
 
 
-def test_the_verification_behind_a_failed_assignment_has_nothing_to_do_with_who_joins(fleet: Fleet) -> None:
+def test_nodes_that_join_a_blocked_wave_do_not_change_its_verification(fleet: Fleet) -> None:
     old = a_wave("n1")
     roll_out(old)
     kept = VERIFICATION.check(old, {**a_wave("n1", "n2"), "blocked": True}).inputs
@@ -231,33 +246,31 @@ def test_the_verification_behind_a_failed_assignment_has_nothing_to_do_with_who_
     assert VERIFICATION.diff("id", kept, VERIFICATION.check(kept, a_wave("n1", "n2")).inputs).changes is True
 
 
-@pytest.mark.parametrize(
-    "waits", [{"blocked": True}, {"held": True}], ids=["behind a failed one", "held since it began"]
-)
-def test_a_wave_that_waits_takes_back_what_a_reverted_update_took_and_does_nothing_else(
-    fleet: Fleet, waits: Props
+@pytest.mark.parametrize("waits", ["blocked", "held"])
+def test_a_waiting_wave_takes_back_a_node_that_a_reverted_update_took_over_and_does_nothing_else(
+    fleet: Fleet, waits: str
 ) -> None:
-    old = a_wave("n1", "n2", on_delete="disable", held="held" in waits)
+    old = stored(a_wave("n1", "n2", on_delete="disable", held=waits == "held"))
     roll_out({**old, "held": False})
     half = a_wave("n1", wave="pool-wave-00", on_delete="disable")
     ASSIGNMENT.create(half)
     fleet.label("n2", labels.CONFIG, "their-own")
     fleet.clock.sleep(10)
-    fleet.forget_requests()
-    forget()
-    kept = ASSIGNMENT.check(old, {**old, **waits}).inputs
-    assert kept["drift"] == ["node taken over: n1: carries the mark of pool-wave-00, expected that of pool-wave-0"]
+    fleet.clear_requests()
+    invalidate()
+    kept = ASSIGNMENT.check(old, {**old, waits: True}).inputs
+    assert kept["drift"] == ["node taken over: n1: is owned by wave pool-wave-00, expected pool-wave-0"]
     assert ASSIGNMENT.diff("id", old, kept).changes is True
     assert ASSIGNMENT.update("id", old, kept).outs == old
     ASSIGNMENT.delete("pool-wave-00", half)
-    assert fleet.written() == ["PATCH /api/v1/nodes/n1"], "its mark"
-    forget()
-    assert ASSIGNMENT.check(kept, {**old, **waits}).inputs == old
+    assert fleet.writes() == ["PATCH /api/v1/nodes/n1"], "its ownership annotations"
+    invalidate()
+    assert ASSIGNMENT.check(kept, {**old, waits: True}).inputs == old
 
 
-def test_a_wave_behind_a_failed_one_leaves_it_a_node_that_moved_there(fleet: Fleet) -> None:
-    old = a_wave("n1", "n2")
+def test_a_blocked_wave_does_not_take_back_a_node_that_the_stack_declares_elsewhere(fleet: Fleet) -> None:
+    old = stored(a_wave("n1", "n2"))
     roll_out(old)
     roll_out(a_wave("n1", wave="pool-canary"))
-    forget()
+    invalidate()
     assert ASSIGNMENT.check(old, {**a_wave("n2"), "blocked": True}).inputs == old

@@ -1,177 +1,101 @@
-"""Whose a node is: a wave that goes touches only nodes still its own, and leaves them as its policy says."""
+"""A wave changes only nodes that it owns: what happens to nodes that leave it, move, or are taken over."""
+
+from collections.abc import Callable
 
 import pytest
 
 from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable
 from mig_fleet.model import labels
-from mig_fleet.observed.snapshot import forget
+from mig_fleet.observed.snapshot import invalidate
 from mig_fleet.rollout.assign import AssignmentFailed
 from mig_fleet.rollout.verify import VerificationFailed
+from mig_fleet.rollout.wave import stored
 from tests.memory.fleet import DENSE, FAILS, SUCCEEDS, WIDE, Fleet
-from tests.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, roll_out
+from tests.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, outputs, roll_out
+
+UNAVAILABLE = ClusterError("the API server is unavailable")
+EACH_POLICY = pytest.mark.parametrize("policy", ["retain", "disable", "restore"])
 
 
 @pytest.fixture
 def used(fleet: Fleet) -> Fleet:
-    """One node came with a layout that somebody chose by hand."""
+    """Node n1 had the wide layout before our first write."""
     fleet.add("n1", WIDE.config_name)
     return fleet
 
 
 def rolled_out(fleet: Fleet, wave: Props) -> Props:
-    """The wave as it stands in the state; what was written for it is of no interest."""
+    """The wave, rolled out; the record of requests is empty afterwards."""
     roll_out(wave)
-    fleet.forget_requests()
+    fleet.clear_requests()
     return wave
 
 
+def update_if_changed(wave: Props) -> None:
+    """What Pulumi does with an assignment whose inputs are the state's: an update only if `check` finds drift."""
+    invalidate()
+    inputs = ASSIGNMENT.check(wave, wave).inputs
+    if ASSIGNMENT.diff("id", wave, inputs).changes:
+        ASSIGNMENT.update("id", wave, inputs)
+
+
+def owner(fleet: Fleet, name: str) -> str | None:
+    """The wave in a node's ownership annotation."""
+    return fleet.ownership_annotations(name).get("wave")
+
+
+# A wave that is deleted
+
+
 @pytest.mark.parametrize(
-    ("policy", "left"),
+    ("policy", "configs"),
     [
         ("retain", {"n1": DENSE.config_name, "n2": DENSE.config_name}),
         ("disable", {"n1": "all-disabled", "n2": "all-disabled"}),
         ("restore", {"n1": WIDE.config_name, "n2": "all-disabled"}),
     ],
 )
-def test_a_wave_that_goes_leaves_its_nodes_as_its_policy_says(used: Fleet, policy: str, left: dict[str, str]) -> None:
+def test_the_delete_policy_decides_which_config_the_nodes_of_a_deleted_wave_get(
+    used: Fleet, policy: str, configs: dict[str, str]
+) -> None:
     wave = rolled_out(used, a_wave("n1", "n2", on_delete=policy))
     ASSIGNMENT.delete("pool-wave-0", wave)
-    assert used.configs() == left
-    assert used.cuts["n1"] == used.declared(left["n1"]), "the GPUs were waited for"
-    assert used.marks("n1") == used.marks("n2") == {}
-    assert used.closed() == []
+    assert used.configs() == configs
+    assert used.per_gpu["n1"] == used.declared(configs["n1"]), "the release waits for MIG Manager"
+    assert used.ownership_annotations("n1") == used.ownership_annotations("n2") == {}
+    assert used.isolated() == []
 
 
-def test_a_wave_that_retains_writes_no_config_and_closes_nothing(used: Fleet) -> None:
+def test_retain_only_removes_the_annotations(used: Fleet) -> None:
     wave = rolled_out(used, a_wave("n1", "n2"))
     ASSIGNMENT.delete("pool-wave-0", wave)
-    assert used.written() == ["PATCH /api/v1/nodes/n1", "PATCH /api/v1/nodes/n2"], "the marks, and nothing else"
-    assert used.labelled() == []
+    assert used.writes() == ["PATCH /api/v1/nodes/n1", "PATCH /api/v1/nodes/n2"]
+    assert used.written_configs() == []
 
 
-def test_a_renamed_pool_takes_its_nodes_over_before_the_old_name_goes(used: Fleet) -> None:
-    old = rolled_out(used, a_wave("n1", "n2", on_delete="disable"))
-    roll_out(a_wave("n1", "n2", wave="new-wave-0", on_delete="disable"))
-    ASSIGNMENT.delete("pool-wave-0", old)
-    assert used.labelled() == [], "nothing about the nodes changed but the pool's name"
-    assert used.marks("n1")["wave"] == "new-wave-0"
-    assert used.marks("n1")["previous-config"] == WIDE.config_name, "what it carried before any of us"
-    assert used.marks("n1")["verified-config"] == DENSE.config_name
-
-
-def test_a_pool_that_grew_renames_its_wave_without_a_write_to_the_gpus(fleet: Fleet) -> None:
-    old = rolled_out(fleet, a_wave("n1", "n2", wave="pool-wave-0", on_delete="disable"))
-    fleet.add("n3")
-    roll_out(a_wave("n1", wave="pool-wave-00", on_delete="disable"))
-    roll_out(a_wave("n2", "n3", wave="pool-wave-01", on_delete="disable"))
-    ASSIGNMENT.delete("pool-wave-0", old)
-    assert fleet.labelled() == [("n3", DENSE.config_name)], "only the node that joined"
-    assert {name: fleet.marks(name)["wave"] for name in fleet.nodes} == {
-        "n1": "pool-wave-00",
-        "n2": "pool-wave-01",
-        "n3": "pool-wave-01",
-    }
-
-
-@pytest.mark.parametrize("first", ["the pool that it left", "the pool that it joined"])
-@pytest.mark.parametrize("policy", ["retain", "disable", "restore"])
-def test_a_node_that_moves_to_another_pool_is_cut_once_whoever_comes_first(
-    fleet: Fleet, policy: str, first: str
-) -> None:
-    old = rolled_out(fleet, a_wave("n1", "n2", wave="a-wave-0", on_delete=policy))
-    steps = [
-        lambda: ASSIGNMENT.update("a-wave-0", old, a_wave("n2", wave="a-wave-0", on_delete=policy)),
-        lambda: roll_out(a_wave("n1", wave="b-wave-0", layout=WIDE, on_delete=policy)),
-    ]
-    for step in steps if first == "the pool that it left" else reversed(steps):
-        step()
-    assert fleet.labelled() == [("n1", WIDE.config_name)]
-    assert fleet.marks("n1")["wave"] == "b-wave-0"
-    assert fleet.marks("n1")["attempt"] == "2", "counted on, or a report of before would be taken for one of now"
-    staying = a_wave("n2", wave="a-wave-0", on_delete=policy)
-    assert "drift" not in ASSIGNMENT.check(staying, staying).inputs, "nothing is left to do for the pool that it left"
-
-
-def test_a_wave_that_a_node_leaves_does_not_open_what_another_one_has_just_closed(fleet: Fleet) -> None:
-    old = rolled_out(fleet, a_wave("n1", "n2", wave="a-wave-0"))
-    meanwhile = []
-
-    def the_other_wave_goes() -> None:
-        ASSIGNMENT.update("a-wave-0", old, a_wave("n2", wave="a-wave-0"))
-        meanwhile.append(fleet.closed())
-
-    fleet.meanwhile("GET", "/pods$", the_other_wave_goes, skip=1)
-    ASSIGNMENT.create(a_wave("n1", wave="b-wave-0", layout=WIDE))
-    assert meanwhile == [["n1"]]
-    assert fleet.marks("n1")["wave"] == "b-wave-0"
-
-
-def test_a_node_taken_out_of_a_pool_is_released_by_the_update_after(used: Fleet) -> None:
-    old = rolled_out(used, a_wave("n1", "n2", on_delete="restore"))
-    new = a_wave("n2", on_delete="restore")
-    ASSIGNMENT.update("pool-wave-0", old, new)
-    assert used.labelled() == [], "another pool might have taken it over in the same update"
-    seen = ASSIGNMENT.check(new, new).inputs
-    assert seen["drift"] == ["node left: n1: was taken out of the pool and waits for `onDelete: restore`"]
-    ASSIGNMENT.update("pool-wave-0", new, seen)
-    assert used.configs() == {"n1": WIDE.config_name, "n2": DENSE.config_name}
-    assert used.marks("n1") == {}
-    assert "drift" not in ASSIGNMENT.check(new, new).inputs
-
-
-def test_a_node_taken_out_of_a_pool_that_retains_needs_nothing_and_loses_its_marks_with_the_wave(fleet: Fleet) -> None:
-    old, new = rolled_out(fleet, a_wave("n1", "n2")), a_wave("n2")
-    ASSIGNMENT.update("pool-wave-0", old, new)
-    assert "drift" not in ASSIGNMENT.check(new, new).inputs
-    assert fleet.written() == []
-    ASSIGNMENT.delete("pool-wave-0", new)
-    assert fleet.labelled() == []
-    assert fleet.marks("n1") == fleet.marks("n2") == {}
-
-
-def test_a_broken_node_that_is_taken_out_closed_is_opened_by_the_update_after(fleet: Fleet) -> None:
-    old, new = rolled_out(fleet, a_wave("n1", "n2")), a_wave("n2")
-    fleet.taint("n1", labels.TAINT)
-    ASSIGNMENT.update("pool-wave-0", old, new)
-    seen = ASSIGNMENT.check(new, new).inputs
-    assert seen["drift"] == ["node left: n1: was taken out of the pool and is still closed to new pods"]
-    ASSIGNMENT.update("pool-wave-0", new, seen)
-    assert fleet.closed() == []
-    assert "drift" not in ASSIGNMENT.check(new, new).inputs
-
-
-def test_a_node_that_was_taken_out_together_with_a_new_layout_is_still_known_as_ours(fleet: Fleet) -> None:
-    old = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
-    new = a_wave("n2", on_delete="disable", layout=WIDE)
-    ASSIGNMENT.update("pool-wave-0", old, new)
-    VERIFICATION.update("pool-wave-0", old, new)
-    ASSIGNMENT.update("pool-wave-0", new, ASSIGNMENT.check(new, new).inputs)
-    assert fleet.configs() == {"n1": "all-disabled", "n2": WIDE.config_name}
-
-
-def test_a_config_that_somebody_else_wrote_is_not_ours_to_undo(fleet: Fleet) -> None:
+def test_a_config_that_another_client_wrote_is_kept(fleet: Fleet) -> None:
     wave = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
     fleet.label("n1", labels.CONFIG, "their-own")
     ASSIGNMENT.delete("pool-wave-0", wave)
     assert fleet.configs() == {"n1": "their-own", "n2": "all-disabled"}
-    assert fleet.marks("n1") == {}
+    assert fleet.ownership_annotations("n1") == {}
 
 
-def test_a_node_that_is_gone_needs_no_release(fleet: Fleet) -> None:
+def test_a_node_that_left_the_cluster_is_skipped(fleet: Fleet) -> None:
     wave = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
     fleet.remove("n1")
     ASSIGNMENT.delete("pool-wave-0", wave)
     assert fleet.configs() == {"n2": "all-disabled"}
 
 
-def test_a_node_that_goes_while_it_is_released_stops_nobody(fleet: Fleet) -> None:
+def test_a_node_that_leaves_the_cluster_during_its_release_is_skipped(fleet: Fleet) -> None:
     wave = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
     fleet.clock.after(3, lambda: fleet.remove("n1"))
     ASSIGNMENT.delete("pool-wave-0", wave)
     assert fleet.configs() == {"n2": "all-disabled"}
 
 
-def test_a_node_in_use_is_not_taken_from_its_pods_by_a_release(fleet: Fleet) -> None:
+def test_the_release_of_a_node_in_use_is_refused(fleet: Fleet) -> None:
     wave = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
     fleet.pod("web", "n2")
     with pytest.raises(AssignmentFailed) as refused:
@@ -180,10 +104,10 @@ def test_a_node_in_use_is_not_taken_from_its_pods_by_a_release(fleet: Fleet) -> 
         "nothing was changed:\n  node 'n2' is in use: team/web (Deployment web) holds 1x mig-1g.10gb; move them away, "
         "or choose onUserPods: wait or evict"
     )
-    assert fleet.written() == []
+    assert fleet.writes() == []
 
 
-def test_a_node_that_was_left_closed_is_opened_when_its_wave_goes(fleet: Fleet) -> None:
+def test_scheduling_of_an_isolated_node_is_restored_when_its_wave_is_deleted(fleet: Fleet) -> None:
     wave = rolled_out(fleet, a_wave("n1", "n2"))
     fleet.taint("n1", labels.TAINT)
     fleet.taint("n1", "someone.else/maintenance")
@@ -191,192 +115,310 @@ def test_a_node_that_was_left_closed_is_opened_when_its_wave_goes(fleet: Fleet) 
     assert fleet.taints("n1") == ["someone.else/maintenance"]
 
 
-def away_once_it_is_relabelled(fleet: Fleet, times: int) -> None:
-    """No look is answered so often after n1 was closed and given another config."""
-    away = ClusterUnreachable("no answer")
-    fleet.meanwhile("PATCH", "/nodes/n1$", lambda: fleet.answer("GET", "/nodes$", away, times=times), skip=1)
-
-
-def test_a_release_waits_for_an_api_server_that_is_away_for_a_while(fleet: Fleet) -> None:
-    wave = rolled_out(fleet, a_wave("n1", on_delete="disable"))
-    away_once_it_is_relabelled(fleet, times=60)
-    ASSIGNMENT.delete("pool-wave-0", wave)
-    assert fleet.cuts["n1"] == [None, None]
-    assert fleet.closed() == []
-
-
-def test_a_release_whose_api_server_stays_away_says_that_nodes_may_be_closed(fleet: Fleet) -> None:
-    wave = rolled_out(fleet, a_wave("n1", on_delete="disable"))
-    away_once_it_is_relabelled(fleet, times=10_000)
-    with pytest.raises(AssignmentFailed) as failed:
-        ASSIGNMENT.delete("pool-wave-0", wave)
-    assert str(failed.value) == "no answer\nn1 may still be closed; run the update again once the cluster answers"
-
-
-def test_a_release_that_failed_says_what_is_still_closed_and_is_not_forgotten(fleet: Fleet) -> None:
+def test_a_release_that_fails_reports_the_isolated_nodes_and_can_be_repeated(fleet: Fleet) -> None:
     wave = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
-    fleet.manager["n1"] = [FAILS]
+    fleet.manager_outcomes["n1"] = [FAILS]
     for _ in range(2):
         with pytest.raises(AssignmentFailed) as failed:
             ASSIGNMENT.delete("pool-wave-0", wave)
         assert str(failed.value) == (
-            "MIG Manager did not bring n1 to 'all-disabled'; look at its log there: kubectl -n gpu-operator logs -l "
-            "app=nvidia-mig-manager\nstill closed: n1, n2; open with "
+            "MIG Manager did not reconfigure n1 to 'all-disabled'; see its log: kubectl -n gpu-operator logs -l "
+            "app=nvidia-mig-manager\nstill isolated: n1, n2; restore scheduling with "
             "`kubectl taint nodes n1 n2 mig-fleet.dev/reconfiguring-`"
         )
-    assert fleet.marks("n1")["wave"] == "pool-wave-0"
+    assert owner(fleet, "n1") == "pool-wave-0"
     fleet.label("n1", labels.STATE, "success")
     ASSIGNMENT.delete("pool-wave-0", wave)
-    assert fleet.closed() == []
+    assert fleet.isolated() == []
 
 
-@pytest.fixture
-def half_done(fleet: Fleet) -> tuple[Props, Props]:
-    """A node joined, so the wave split; its half was assigned and failed; now the stack is as it was before."""
-    old = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
-    fleet.add("n3")
-    fleet.manager["n3"] = [FAILS]
-    half = a_wave("n1", "n3", wave="pool-wave-00", on_delete="disable")
-    ASSIGNMENT.create(half)
-    with pytest.raises(VerificationFailed):
-        VERIFICATION.create(half)
-    fleet.manager["n3"] = [SUCCEEDS]
-    fleet.forget_requests()
-    return old, half
+# A release while the API server is unreachable
 
 
-def updated(wave: Props) -> None:
-    """What Pulumi does with a wave whose wish is the one in the state: nothing, unless `check` sees drift."""
-    forget()
-    seen = ASSIGNMENT.check(wave, wave).inputs
-    if ASSIGNMENT.diff("id", wave, seen).changes:
-        ASSIGNMENT.update("id", wave, seen)
+def unreachable_after_the_label_of_n1(fleet: Fleet, times: int) -> None:
+    """The next ``times`` lists of the nodes fail after n1 was isolated and got another config."""
+    error = ClusterUnreachable("no answer")
+    fleet.before_request(
+        "PATCH", "/nodes/n1$", lambda: fleet.fail_requests("GET", "/nodes$", error, times=times), skip=1
+    )
 
 
-def test_a_node_that_another_wave_took_over_is_drift_of_the_wave_that_declares_it(
-    fleet: Fleet, half_done: tuple[Props, Props]
-) -> None:
-    old, _ = half_done
-    forget()
-    assert ASSIGNMENT.check(old, old).inputs["drift"] == [
-        "node taken over: n1: carries the mark of pool-wave-00, expected that of pool-wave-0"
+def test_a_release_waits_for_an_api_server_that_is_unreachable_for_a_while(fleet: Fleet) -> None:
+    wave = rolled_out(fleet, a_wave("n1", on_delete="disable"))
+    unreachable_after_the_label_of_n1(fleet, times=60)
+    ASSIGNMENT.delete("pool-wave-0", wave)
+    assert fleet.per_gpu["n1"] == [None, None]
+    assert fleet.isolated() == []
+
+
+def test_a_release_whose_api_server_stays_unreachable_reports_that_nodes_may_be_isolated(fleet: Fleet) -> None:
+    wave = rolled_out(fleet, a_wave("n1", on_delete="disable"))
+    unreachable_after_the_label_of_n1(fleet, times=10_000)
+    with pytest.raises(AssignmentFailed) as failed:
+        ASSIGNMENT.delete("pool-wave-0", wave)
+    assert str(failed.value) == "no answer\nn1 may still be isolated; run the update again once the cluster answers"
+
+
+# Nodes that are removed from the stack
+
+
+def test_a_node_that_is_removed_from_a_pool_is_released_by_the_next_update(used: Fleet) -> None:
+    old = rolled_out(used, a_wave("n1", "n2", on_delete="restore"))
+    new = a_wave("n2", on_delete="restore")
+    ASSIGNMENT.update("pool-wave-0", old, new)
+    assert used.written_configs() == [], "another pool could have taken it over in the same update"
+    inputs = ASSIGNMENT.check(new, new).inputs
+    assert inputs["drift"] == [
+        "node removed from pool: n1: was removed from the pool and waits for `onDelete: restore`"
     ]
-    updated(old)
-    assert fleet.written() == ["PATCH /api/v1/nodes/n1"], "its mark, and nothing else"
-    forget()
-    assert "drift" not in ASSIGNMENT.check(old, old).inputs
+    ASSIGNMENT.update("pool-wave-0", new, inputs)
+    assert used.configs() == {"n1": WIDE.config_name, "n2": DENSE.config_name}
+    assert used.ownership_annotations("n1") == {}
+    assert "drift" not in ASSIGNMENT.check(new, new).inputs
 
 
-@pytest.mark.parametrize("policy", ["retain", "disable", "restore"])
-def test_taking_back_a_half_done_update_cuts_no_node_that_the_stack_declares(
-    fleet: Fleet, half_done: tuple[Props, Props], policy: str
-) -> None:
-    old, half = half_done
-    updated({**old, "on_delete": policy})
-    ASSIGNMENT.delete("pool-wave-00", {**half, "on_delete": policy})
-    assert {node for node, _ in fleet.labelled()} <= {"n3"}
-    assert fleet.marks("n1")["wave"] == fleet.marks("n2")["wave"] == "pool-wave-0"
-    assert fleet.marks("n3") == {}
+def test_under_retain_a_node_that_is_removed_keeps_its_annotations_until_its_wave_is_deleted(fleet: Fleet) -> None:
+    old, new = rolled_out(fleet, a_wave("n1", "n2")), a_wave("n2")
+    ASSIGNMENT.update("pool-wave-0", old, new)
+    assert "drift" not in ASSIGNMENT.check(new, new).inputs
+    assert fleet.writes() == []
+    ASSIGNMENT.delete("pool-wave-0", new)
+    assert fleet.written_configs() == []
+    assert fleet.ownership_annotations("n1") == fleet.ownership_annotations("n2") == {}
 
 
-def test_a_pool_whose_new_name_is_taken_back_keeps_its_nodes(fleet: Fleet) -> None:
+def test_scheduling_of_an_isolated_node_that_is_removed_is_restored_by_the_next_update(fleet: Fleet) -> None:
+    old, new = rolled_out(fleet, a_wave("n1", "n2")), a_wave("n2")
+    fleet.taint("n1", labels.TAINT)
+    ASSIGNMENT.update("pool-wave-0", old, new)
+    inputs = ASSIGNMENT.check(new, new).inputs
+    assert inputs["drift"] == ["node removed from pool: n1: was removed from the pool and is still isolated"]
+    ASSIGNMENT.update("pool-wave-0", new, inputs)
+    assert fleet.isolated() == []
+    assert "drift" not in ASSIGNMENT.check(new, new).inputs
+
+
+def test_a_node_that_is_removed_together_with_a_change_of_the_layout_is_released(fleet: Fleet) -> None:
     old = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
-    renamed = a_wave("n1", "n2", wave="new-wave-0", on_delete="disable")
-    ASSIGNMENT.create(renamed)
-    updated(old)
-    ASSIGNMENT.delete("new-wave-0", renamed)
-    assert fleet.labelled() == []
-    assert fleet.marks("n1")["wave"] == fleet.marks("n2")["wave"] == "pool-wave-0"
+    new = a_wave("n2", on_delete="disable", layout=WIDE)
+    ASSIGNMENT.update("pool-wave-0", old, new)
+    VERIFICATION.update("pool-wave-0", old, new)
+    ASSIGNMENT.update("pool-wave-0", new, ASSIGNMENT.check(new, new).inputs)
+    assert fleet.configs() == {"n1": "all-disabled", "n2": WIDE.config_name}
 
 
-@pytest.mark.parametrize("bad", ["not Ready", "in use"])
-def test_a_wave_that_is_refused_has_taken_its_nodes_over_before_the_old_one_goes(fleet: Fleet, bad: str) -> None:
+# Nodes that another wave of the stack takes over
+
+
+def test_a_renamed_pool_takes_over_its_nodes_before_the_old_pool_is_deleted(used: Fleet) -> None:
+    old = rolled_out(used, a_wave("n1", "n2", on_delete="disable"))
+    roll_out(a_wave("n1", "n2", wave="new-wave-0", on_delete="disable"))
+    ASSIGNMENT.delete("pool-wave-0", old)
+    assert used.written_configs() == [], "only the pool's name changed"
+    assert used.ownership_annotations("n1") == {
+        "wave": "new-wave-0",
+        "previous-config": WIDE.config_name,
+        "attempt": "1",
+        "verified-config": DENSE.config_name,
+    }, "the previous config is still the one from before our first write"
+
+
+def test_a_pool_that_grows_renames_its_waves_and_reconfigures_only_the_new_node(fleet: Fleet) -> None:
+    old = rolled_out(fleet, a_wave("n1", "n2", wave="pool-wave-0", on_delete="disable"))
+    fleet.add("n3")
+    roll_out(a_wave("n1", wave="pool-wave-00", on_delete="disable"))
+    roll_out(a_wave("n2", "n3", wave="pool-wave-01", on_delete="disable"))
+    ASSIGNMENT.delete("pool-wave-0", old)
+    assert fleet.written_configs() == [("n3", DENSE.config_name)]
+    assert {name: owner(fleet, name) for name in fleet.nodes} == {
+        "n1": "pool-wave-00",
+        "n2": "pool-wave-01",
+        "n3": "pool-wave-01",
+    }
+
+
+@pytest.mark.parametrize("first", ["the pool that it leaves", "the pool that it joins"])
+@EACH_POLICY
+def test_a_node_that_moves_to_another_pool_is_reconfigured_once_in_either_order(
+    fleet: Fleet, policy: str, first: str
+) -> None:
+    old = rolled_out(fleet, a_wave("n1", "n2", wave="a-wave-0", on_delete=policy))
+    staying = a_wave("n2", wave="a-wave-0", on_delete=policy)
+    steps: list[Callable[[], object]] = [
+        lambda: ASSIGNMENT.update("a-wave-0", old, staying),
+        lambda: roll_out(a_wave("n1", wave="b-wave-0", layout=WIDE, on_delete=policy)),
+    ]
+    for step in steps if first == "the pool that it leaves" else reversed(steps):
+        step()
+    assert fleet.written_configs() == [("n1", WIDE.config_name)]
+    assert owner(fleet, "n1") == "b-wave-0"
+    assert fleet.ownership_annotations("n1")["attempt"] == "2", "counted on, so that an earlier report is stale"
+    assert "drift" not in ASSIGNMENT.check(staying, staying).inputs, "the pool that it left has nothing to do"
+
+
+def test_a_wave_that_a_node_leaves_does_not_restore_scheduling_that_another_wave_has_just_removed(
+    fleet: Fleet,
+) -> None:
+    old = rolled_out(fleet, a_wave("n1", "n2", wave="a-wave-0"))
+    isolated: list[list[str]] = []
+
+    def update_the_wave_that_it_leaves() -> None:
+        ASSIGNMENT.update("a-wave-0", old, a_wave("n2", wave="a-wave-0"))
+        isolated.append(fleet.isolated())
+
+    fleet.before_request("GET", "/pods$", update_the_wave_that_it_leaves, skip=1)
+    ASSIGNMENT.create(a_wave("n1", wave="b-wave-0", layout=WIDE))
+    assert isolated == [["n1"]]
+    assert owner(fleet, "n1") == "b-wave-0"
+
+
+def test_a_node_that_is_taken_over_and_reconfigured_is_written_to_three_times(fleet: Fleet) -> None:
+    rolled_out(fleet, a_wave("n1", "n2"))
+    ASSIGNMENT.create(a_wave("n1", wave="b-wave-0", layout=WIDE))
+    assert fleet.writes() == ["PATCH /api/v1/nodes/n1"] * 3, "annotations, taint, label"
+
+
+def test_a_node_that_cannot_be_taken_over_is_named_and_no_node_is_reconfigured(fleet: Fleet) -> None:
+    rolled_out(fleet, a_wave("n1", "n2"))
+    fleet.fail_requests("PATCH", "nodes/n2", UNAVAILABLE)
+    with pytest.raises(AssignmentFailed) as failed:
+        ASSIGNMENT.create(a_wave("n1", "n2", wave="b-wave-0", layout=WIDE))
+    assert str(failed.value) == (
+        "n2 could not be annotated: the API server is unavailable\nno node was relabelled\n"
+        "Run the update again to continue"
+    )
+    assert (fleet.written_configs(), fleet.isolated()) == ([], [])
+
+
+@pytest.mark.parametrize("reason", ["not Ready", "in use"])
+def test_a_wave_that_is_refused_has_taken_over_its_nodes_before_their_old_wave_is_deleted(
+    fleet: Fleet, reason: str
+) -> None:
     """`pulumi up --continue-on-error` deletes the old wave although the new one was refused."""
     old = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
     fleet.add("n3")
-    if bad == "in use":
+    if reason == "in use":
         fleet.pod("web", "n3")
     else:
         fleet.patch("n3", {"status": {"conditions": [{"type": "Ready", "status": "False"}]}})
     with pytest.raises(AssignmentFailed, match=r"^nothing was changed:\n  node 'n3' is "):
         ASSIGNMENT.create(a_wave("n1", "n2", "n3", wave="pool-wave-00", on_delete="disable"))
-    assert fleet.written() == ["PATCH /api/v1/nodes/n1", "PATCH /api/v1/nodes/n2"], "one mark each"
+    assert fleet.writes() == ["PATCH /api/v1/nodes/n1", "PATCH /api/v1/nodes/n2"], "their annotations"
     ASSIGNMENT.delete("pool-wave-0", old)
-    assert fleet.labelled() == []
-    assert fleet.marks("n1")["wave"] == fleet.marks("n2")["wave"] == "pool-wave-00"
-    assert fleet.marks("n3") == {}, "nobody could cut it, and nothing was done about it"
+    assert fleet.written_configs() == []
+    assert owner(fleet, "n1") == owner(fleet, "n2") == "pool-wave-00"
+    assert fleet.ownership_annotations("n3") == {}, "it belongs to no wave, so no wave can change it"
 
 
-def test_a_wave_takes_nodes_over_even_where_it_cannot_release_another(fleet: Fleet) -> None:
+def test_a_wave_takes_over_nodes_even_if_the_release_of_another_node_is_refused(fleet: Fleet) -> None:
     old = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
     fleet.add("n3")
-    leaving = rolled_out(fleet, a_wave("n3", wave="pool-wave-1", on_delete="disable"))
+    deleted = rolled_out(fleet, a_wave("n3", wave="pool-wave-1", on_delete="disable"))
     shrunk = a_wave("n1", on_delete="disable")
     ASSIGNMENT.update("pool-wave-0", old, shrunk)
     fleet.pod("web", "n2")
     with pytest.raises(AssignmentFailed, match=r"^nothing was changed:\n  node 'n2' is in use"):
         ASSIGNMENT.update("pool-wave-0", shrunk, a_wave("n1", "n3", on_delete="disable"))
-    ASSIGNMENT.delete("pool-wave-1", leaving)
-    assert fleet.labelled() == []
-    assert fleet.marks("n3")["wave"] == "pool-wave-0"
+    ASSIGNMENT.delete("pool-wave-1", deleted)
+    assert fleet.written_configs() == []
+    assert owner(fleet, "n3") == "pool-wave-0"
 
 
-def test_a_node_that_is_taken_over_and_cut_is_marked_once(fleet: Fleet) -> None:
-    rolled_out(fleet, a_wave("n1", "n2"))
-    ASSIGNMENT.create(a_wave("n1", wave="b-wave-0", layout=WIDE))
-    assert fleet.written() == ["PATCH /api/v1/nodes/n1"] * 3, "mark, close, label"
+# A stack that is reverted after a half-done update
 
 
-def test_a_node_that_cannot_be_taken_over_is_named_and_no_node_is_cut(fleet: Fleet) -> None:
-    rolled_out(fleet, a_wave("n1", "n2"))
-    fleet.answer("PATCH", "nodes/n2", ClusterError("the server has a bad day"))
-    with pytest.raises(AssignmentFailed) as failed:
-        ASSIGNMENT.create(a_wave("n1", "n2", wave="b-wave-0", layout=WIDE))
-    assert str(failed.value) == (
-        "n2 could not be marked: the server has a bad day\nno node was relabelled\nRun the update again to go on"
-    )
-    assert (fleet.labelled(), fleet.closed()) == ([], [])
+@pytest.fixture
+def half_done(fleet: Fleet) -> tuple[Props, Props]:
+    """The waves of before and of a half-done update: n3 joined, so wave-0 was split, and wave-00 failed."""
+    old = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
+    fleet.add("n3")
+    fleet.manager_outcomes["n3"] = [FAILS]
+    half = a_wave("n1", "n3", wave="pool-wave-00", on_delete="disable")
+    ASSIGNMENT.create(half)
+    with pytest.raises(VerificationFailed):
+        VERIFICATION.create(half)
+    fleet.manager_outcomes["n3"] = [SUCCEEDS]
+    fleet.clear_requests()
+    return old, half
 
 
-def test_a_move_that_was_refused_and_taken_back_leaves_the_node_where_it_is_declared(fleet: Fleet) -> None:
-    """The wave that marked it comes first, so it has to know that the node is another one's, not nobody's."""
+def test_a_node_that_another_wave_owns_is_drift_of_the_wave_that_declares_it(
+    fleet: Fleet, half_done: tuple[Props, Props]
+) -> None:
+    old, _ = half_done
+    invalidate()
+    assert ASSIGNMENT.check(old, old).inputs["drift"] == [
+        "node taken over: n1: is owned by wave pool-wave-00, expected pool-wave-0"
+    ]
+    update_if_changed(old)
+    assert fleet.writes() == ["PATCH /api/v1/nodes/n1"], "its annotations, and nothing else"
+    invalidate()
+    assert "drift" not in ASSIGNMENT.check(old, old).inputs
+
+
+@EACH_POLICY
+def test_reverting_a_half_done_update_reconfigures_no_node_that_the_stack_declares(
+    fleet: Fleet, half_done: tuple[Props, Props], policy: str
+) -> None:
+    old, half = half_done
+    update_if_changed({**old, "onDelete": policy})
+    ASSIGNMENT.delete("pool-wave-00", {**half, "onDelete": policy})
+    assert {node for node, _ in fleet.written_configs()} <= {"n3"}
+    assert owner(fleet, "n1") == owner(fleet, "n2") == "pool-wave-0"
+    assert fleet.ownership_annotations("n3") == {}
+
+
+def test_a_pool_whose_new_name_is_reverted_keeps_its_nodes(fleet: Fleet) -> None:
+    old = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
+    renamed = a_wave("n1", "n2", wave="new-wave-0", on_delete="disable")
+    ASSIGNMENT.create(renamed)
+    update_if_changed(old)
+    ASSIGNMENT.delete("new-wave-0", renamed)
+    assert fleet.written_configs() == []
+    assert owner(fleet, "n1") == owner(fleet, "n2") == "pool-wave-0"
+
+
+def test_after_a_refused_move_that_is_reverted_each_node_belongs_to_the_wave_that_declares_it(fleet: Fleet) -> None:
+    """The wave that took the node over is updated first and must not release it."""
     canary = rolled_out(fleet, a_wave("n1", wave="pool-canary", on_delete="disable"))
     rest = rolled_out(fleet, a_wave("n2", on_delete="disable"))
     fleet.pod("web", "n2")
     with pytest.raises(AssignmentFailed):
         ASSIGNMENT.update("pool-canary", canary, a_wave("n2", wave="pool-canary", layout=WIDE, on_delete="disable"))
     fleet.pods.pop(("team", "web"))
-    fleet.forget_requests()
+    fleet.clear_requests()
     for wave in (canary, rest):
-        updated({**wave, "declared": "n1 n2"})
-    assert fleet.labelled() == []
-    assert (fleet.marks("n1")["wave"], fleet.marks("n2")["wave"]) == ("pool-canary", "pool-wave-0")
+        update_if_changed({**wave, "declaredNodes": "n1 n2"})
+    assert fleet.written_configs() == []
+    assert (owner(fleet, "n1"), owner(fleet, "n2")) == ("pool-canary", "pool-wave-0")
 
 
-def test_a_wave_that_changes_otherwise_does_not_release_what_another_one_declares(fleet: Fleet) -> None:
+# Nodes that this wave owns and another one declares
+
+
+def test_a_wave_that_changes_does_not_release_a_node_that_another_wave_declares(fleet: Fleet) -> None:
     wave = rolled_out(fleet, a_wave("n1", "n2", on_delete="disable"))
     shrunk = a_wave("n1", on_delete="disable")
     ASSIGNMENT.update("pool-wave-0", wave, shrunk)
-    forget()
-    planned = ASSIGNMENT.check(shrunk, a_wave("n1", on_delete="disable", layout=WIDE, declared="n1 n2")).inputs
-    assert planned["spared"] == ["n2"]
-    outs = ASSIGNMENT.update("pool-wave-0", shrunk, planned).outs
-    assert {node for node, _ in fleet.labelled()} == {"n1"}
-    assert not {"spared", "declared"} & outs.keys(), "the state keeps neither"
+    invalidate()
+    inputs = ASSIGNMENT.check(shrunk, a_wave("n1", on_delete="disable", layout=WIDE, declared="n1 n2")).inputs
+    assert inputs["ownedElsewhere"] == ["n2"]
+    outs = outputs(ASSIGNMENT.update("pool-wave-0", shrunk, inputs))
+    assert {node for node, _ in fleet.written_configs()} == {"n1"}
+    assert not {"ownedElsewhere", "declaredNodes"} & outs.keys(), "neither is stored"
 
 
-def test_a_node_that_another_pool_declares_by_now_is_not_released_by_the_pool_that_it_left(fleet: Fleet) -> None:
-    """It left in an earlier update; both pools change in this one, and either may come first."""
+def test_a_node_that_left_a_pool_earlier_is_released_only_while_no_other_pool_declares_it(fleet: Fleet) -> None:
     wave = rolled_out(fleet, a_wave("n1", "n2", wave="a-wave-0", on_delete="disable"))
     shrunk = a_wave("n1", wave="a-wave-0", on_delete="disable")
     ASSIGNMENT.update("a-wave-0", wave, shrunk)
-    updated({**shrunk, "declared": "n1 n2"})
-    assert fleet.labelled() == []
-    updated({**shrunk, "declared": "n1"})
-    assert fleet.labelled() == [("n2", "all-disabled")], "nobody declares it any more"
+    update_if_changed({**shrunk, "declaredNodes": "n1 n2"})
+    assert fleet.written_configs() == [], "either of the two pools may be updated first"
+    update_if_changed({**shrunk, "declaredNodes": "n1"})
+    assert fleet.written_configs() == [("n2", "all-disabled")]
 
 
-def test_what_the_stack_declares_is_no_input_of_a_wave_that_is_as_declared(fleet: Fleet) -> None:
-    wave = rolled_out(fleet, a_wave("n1", "n2"))
-    forget()
-    assert ASSIGNMENT.check(wave, {**wave, "declared": "n1 n2 n3"}).inputs == wave
+def test_the_declared_nodes_of_the_stack_are_not_among_the_checked_inputs(fleet: Fleet) -> None:
+    wave = rolled_out(fleet, stored(a_wave("n1", "n2")))
+    invalidate()
+    assert ASSIGNMENT.check(wave, {**wave, "declaredNodes": "n1 n2 n3"}).inputs == wave

@@ -1,4 +1,4 @@
-"""Nodes to start from; each test changes the one thing it is about."""
+"""Fixtures of the simulator's tests: NVIDIA's Python bindings on a driver, and a small fleet without faults."""
 
 import os
 import subprocess
@@ -18,14 +18,14 @@ Pynvml = Callable[[Driver, str], str]
 
 @pytest.fixture
 def pynvml(nvml_folder: Path, tmp_path: Path) -> Pynvml:
-    """Runs Python code with the unmodified nvidia-ml-py on a driver's state; returns what it printed."""
+    """Run Python code with the unmodified nvidia-ml-py on a driver's state; returns its output."""
 
     def run(driver: Driver, code: str) -> str:
         file = DriverFile(tmp_path / "driver")
         file.write(driver)
         environment = {**os.environ, "LD_LIBRARY_PATH": str(nvml_folder), STATE_VARIABLE: str(file.path)}
         program = f"from pynvml import *\n{code}"
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-I", "-c", program],
             env=environment,
             capture_output=True,
@@ -33,8 +33,8 @@ def pynvml(nvml_folder: Path, tmp_path: Path) -> Pynvml:
             timeout=30,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        assert result.returncode == 0, result.stderr
+        return result.stdout.strip()
 
     return run
 
@@ -50,7 +50,7 @@ timing: {configMapPropagation: 0.2, gfdInterval: 0.3, apply: 0.3, restartBackoff
 
 @pytest.fixture(scope="session")
 def small_fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Three nodes of their own, with the operands running: what is played here disturbs no other test."""
+    """A fleet of three nodes with the operands; its faults do not affect the tests with the default fleet."""
     folder = tmp_path_factory.mktemp("small-fleet")
     file = folder / "fleet-file.yaml"
     file.write_text(SMALL_FLEET)
@@ -64,8 +64,8 @@ def small_fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def site(small_fleet: Site) -> Site:
-    """The small fleet in good health: no faults, every node without MIG."""
+    """The small fleet without faults and with MIG disabled on every node."""
     for node in small_fleet.fleet.node_names():
-        small_fleet.fleet.heal(node)
+        small_fleet.fleet.clear_faults(node)
     small_fleet.reset()
     return small_fleet

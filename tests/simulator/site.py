@@ -1,7 +1,7 @@
-"""A running fleet with the operands on it, and what tests ask of it. The objects are the chart's, without Helm."""
+"""A running fleet with the operands installed, and what tests do with it. The objects are the chart's, without Helm."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,18 +25,18 @@ OPERANDS = {
     "nvidia-mig-manager": "mig-manager",
     "nvidia-operator-validator": "operator-validator",
 }
-PATIENCE_S = 30
+TIMEOUT_S = 30
 T = TypeVar("T")
 
 
 @dataclass
 class Site:
-    """The fleet, and short words for long requests."""
+    """The fleet, with short methods for its most frequent requests."""
 
     fleet: Fleet
 
     def install(self) -> None:
-        """Namespace, CRD, layouts, operator, operands, as a release leaves them; returns when all nodes have GPUs."""
+        """Create namespace, CRD, layouts, operator and operands like a release; returns when all nodes offer GPUs."""
         crd = yaml.safe_load((CHARTS / "gpu-operator" / "crds" / "clusterpolicies.yaml").read_text())
         self.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
         self.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
@@ -52,10 +52,10 @@ class Site:
         for app, deploy in OPERANDS.items():
             self.create(f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets", daemon_set(app, deploy))
         for node in self.fleet.node_names():
-            self.settled(node, labels.ALL_DISABLED)
+            self.wait_for_success(node, labels.ALL_DISABLED)
 
     def reset(self) -> None:
-        """Every node without MIG and with its operands back; a manager that is stuck gets a new pod."""
+        """Disable MIG and restore the operands on every node; MIG Manager gets a new pod on a node that differs."""
         for node in self.fleet.node_names():
             with self.fleet.driver_file(node).change() as driver:
                 healthy = not any(gpu.mode for gpu in driver.gpus)
@@ -64,14 +64,14 @@ class Site:
                 self.patch_labels(node, operands)
                 self.delete_pods(node, "nvidia-mig-manager")
                 self.assign(node, labels.ALL_DISABLED)
-                self.settled(node, labels.ALL_DISABLED)
+                self.wait_for_success(node, labels.ALL_DISABLED)
 
     def assign(self, node: str, config: str) -> None:
-        """As the product does it: the state label goes in the same patch."""
+        """Write the config label; the same patch removes the state label, as in the product."""
         self.patch_labels(node, {labels.CONFIG: config, labels.STATE: None})
 
-    def settled(self, node: str, config: str) -> None:
-        """Waits for success of ``config`` with the node's resources back."""
+    def wait_for_success(self, node: str, config: str) -> None:
+        """Wait until ``config`` is applied and the node offers NVIDIA resources."""
         self.eventually(
             lambda: self.label(node, labels.CONFIG) == config and self.state(node) == "success" and self.offered(node),
             f"{node} has {config} and offers GPUs",
@@ -88,12 +88,12 @@ class Site:
         return self.label(node, labels.STATE)
 
     def offered(self, node: str) -> dict[str, int]:
-        """NVIDIA resources that are not zero."""
+        """The allocatable NVIDIA resources that are not zero."""
         allocatable = self.node(node)["status"]["allocatable"]
         return {name: int(n) for name, n in allocatable.items() if name.startswith("nvidia.com/") and n != "0"}
 
-    def patch_labels(self, node: str, changed: dict[str, str | None] | dict[str, str]) -> None:
-        self.fleet.call("patch", f"/api/v1/nodes/{node}", {"metadata": {"labels": changed}})
+    def patch_labels(self, node: str, changed: Mapping[str, str | None]) -> None:
+        self.fleet.call("patch", f"/api/v1/nodes/{node}", {"metadata": {"labels": dict(changed)}})
 
     def create(self, path: str, body: Json) -> Json:
         return self.fleet.call("create", path, body)
@@ -113,11 +113,11 @@ class Site:
         folder = self.fleet.directory / "nodes" / node / "logs"
         return "".join(log.read_text() for log in sorted(folder.glob("nvidia-mig-manager-*.log")))
 
-    def eventually(self, look: Callable[[], T], what: str) -> T:
-        """The first truthy answer; fails after ``PATIENCE_S`` seconds, which nothing here should ever need."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not (found := look()):
-            assert time.monotonic() < deadline, f"still not so: {what}"
+    def eventually(self, condition: Callable[[], T], what: str) -> T:
+        """Return the first truthy result of ``condition``; fails after ``TIMEOUT_S`` seconds."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while not (found := condition()):
+            assert time.monotonic() < deadline, f"timeout: {what}"
             time.sleep(0.05)
         return found
 
@@ -145,7 +145,7 @@ def deployment(app: str, replicas: int = 1) -> Json:
 
 
 def daemon_set(app: str, deploy: str) -> Json:
-    """An operand, switched per node by its deploy label."""
+    """An operand; its deploy label enables it per node."""
     pod = template(app)
     container = pod["spec"]["containers"][0]
     container["env"] = [{"name": "MIG_STRATEGY", "value": "mixed"}]

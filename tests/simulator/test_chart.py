@@ -1,4 +1,4 @@
-"""The stand-in chart has the genuine chart's interface, as far as the product uses it."""
+"""The simulator's chart has the part of the interface of NVIDIA's chart that the product uses."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import yaml
 
 from mig_fleet.policies.chart_values import derived_values
 from mig_fleet.simulator import CHARTS
-from mig_fleet.simulator.node.containers import BY_APP
+from mig_fleet.simulator.behaviours import BY_APP
 
 CHART = CHARTS / "gpu-operator"
 
@@ -19,13 +19,13 @@ def paths(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield from paths(value, f"{prefix}{key}.")
 
 
-def test_every_value_that_the_product_sets_is_one_the_chart_knows():
+def test_every_value_that_the_product_sets_is_one_the_chart_knows() -> None:
     known = set(paths(yaml.safe_load((CHART / "values.yaml").read_text())))
     unknown = set(paths(derived_values("mixed", "metrics"))) - known
-    assert not unknown, "the genuine chart has these too; add them to values.yaml and to the templates that read them"
+    assert not unknown, "NVIDIA's chart has these too; add them to values.yaml and to the templates that read them"
 
 
-def test_the_defaults_are_those_of_the_genuine_chart():
+def test_the_defaults_are_those_of_nvidias_chart() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     assert values["mig"]["strategy"] == "single"
     assert values["migManager"]["config"]["default"] == "all-disabled"
@@ -34,7 +34,7 @@ def test_the_defaults_are_those_of_the_genuine_chart():
     ]
 
 
-def test_every_operand_that_the_simulator_plays_has_a_workload_in_the_chart():
+def test_every_operand_with_a_behaviour_has_a_workload_in_the_chart() -> None:
     templates = "".join(path.read_text() for path in (CHART / "templates").iterdir())
     missing = [app for app in BY_APP if f'"{app}"' not in templates and f"app: {app}" not in templates]
-    assert not missing, "a behaviour that no pod of the chart would ever have"
+    assert not missing, "no pod of the chart has this behaviour"

@@ -1,4 +1,4 @@
-"""Creating and destroying instances the way a driver does it."""
+"""Creating and destroying instances as a driver does."""
 
 import pytest
 from hypothesis import given
@@ -8,6 +8,7 @@ from mig_fleet.model.placement import Verdict, prove
 from mig_fleet.simulator.driver import Client, Driver
 from mig_fleet.simulator.driver.gpu import new_gpu
 from mig_fleet.simulator.errors import DriverError, InsufficientResources, InUse, NotFound, NotSupported
+from tests.conftest import ADriver
 
 H100_PROFILES = ("1g.10gb", "1g.10gb+me", "1g.20gb", "2g.20gb", "3g.40gb", "4g.40gb", "7g.80gb")
 
@@ -19,49 +20,49 @@ def starts(driver: Driver) -> dict[str, list[int]]:
     return {profile: sorted(places) for profile, places in found.items()}
 
 
-def test_a_new_gpu_has_mig_off_and_offers_no_instance(a_driver):
+def test_a_new_gpu_has_mig_off_and_creates_no_instance(a_driver: ADriver) -> None:
     gpu = a_driver(mig=False).gpus[0]
     with pytest.raises(NotSupported, match="MIG mode off"):
         gpu.create("1g.10gb")
     assert not gpu.instances
 
 
-def test_seven_of_the_smallest_slice_fill_a_gpu_and_the_eighth_is_refused(a_driver):
+def test_seven_of_the_smallest_slice_fill_a_gpu_and_the_eighth_is_refused(a_driver: ADriver) -> None:
     driver = a_driver(*["1g.10gb"] * 7)
     assert starts(driver) == {"1g.10gb": [0, 1, 2, 3, 4, 5, 6]}
     with pytest.raises(InsufficientResources):
         driver.gpus[0].create("1g.10gb")
 
 
-def test_a_3g_then_a_4g_fit_although_the_lowest_place_would_have_stood_in_the_way(a_driver):
+def test_a_3g_then_a_4g_fit_because_the_3g_is_not_at_the_lowest_start(a_driver: ADriver) -> None:
     driver = a_driver("3g.40gb", "4g.40gb", gpu="A100-80GB")
     assert starts(driver) == {"3g.40gb": [4], "4g.40gb": [0]}, "as in published output of driver 550.54.14"
 
 
-def test_the_order_of_creation_decides_as_in_the_user_guide(a_driver):
+def test_the_order_of_creation_matters_as_in_the_user_guide(a_driver: ADriver) -> None:
     assert a_driver("3g.40gb", "1g.10gb", "2g.20gb", "1g.10gb").gpus[0].counts().total() == 4
     with pytest.raises(InsufficientResources, match=r"3g\.40gb"):
         a_driver("1g.10gb", "1g.10gb", "2g.20gb", "3g.40gb")
 
 
-def test_a_second_media_extension_slice_is_refused_because_there_is_one_engine(a_driver):
+def test_a_second_media_extension_slice_is_refused_because_there_is_one_engine(a_driver: ADriver) -> None:
     with pytest.raises(InsufficientResources):
         a_driver("1g.10gb+me", "1g.10gb+me")
 
 
-def test_a_profile_of_another_gpu_is_not_supported(a_driver):
+def test_a_profile_of_another_gpu_is_not_supported(a_driver: ADriver) -> None:
     with pytest.raises(NotSupported, match=r"1g\.5gb"):
         a_driver("1g.5gb")
 
 
-def test_instance_ids_are_those_of_published_logs(a_driver):
+def test_instance_ids_are_those_of_published_logs(a_driver: ADriver) -> None:
     assert [each.id for each in a_driver("7g.80gb").gpus[0].instances] == [0]
     assert [each.id for each in a_driver("3g.40gb", "3g.40gb").gpus[0].instances] == [1, 2]
     assert [each.id for each in a_driver("2g.20gb", "2g.20gb", "2g.20gb").gpus[0].instances] == [3, 4, 5]
     assert [each.id for each in a_driver(*["1g.10gb"] * 7).gpus[0].instances] == [7, 8, 9, 10, 11, 12, 13]
 
 
-def test_compute_instances_share_one_gpu_instance_until_its_slices_are_used_up(a_driver):
+def test_compute_instances_share_one_gpu_instance_until_all_its_slices_are_used(a_driver: ADriver) -> None:
     gpu = a_driver().gpus[0]
     instance = gpu.create("3g.40gb", 1)
     gpu.split(instance.id, 2)
@@ -70,17 +71,17 @@ def test_compute_instances_share_one_gpu_instance_until_its_slices_are_used_up(a
         gpu.split(instance.id, 1)
 
 
-def test_a_client_keeps_its_instance_from_being_destroyed_and_the_others_do_not_mind(a_driver):
+def test_an_instance_with_a_client_is_not_destroyed_and_others_are(a_driver: ADriver) -> None:
     gpu = a_driver("1g.10gb", "1g.10gb").gpus[0]
-    held, free = gpu.instances
-    gpu.clients.append(Client("team-a/training", held.id))
+    used, free = gpu.instances
+    gpu.clients.append(Client("team-a/training", used.id))
     gpu.destroy(free.id)
     with pytest.raises(InUse, match="team-a/training"):
-        gpu.destroy(held.id)
-    assert gpu.instances == [held]
+        gpu.destroy(used.id)
+    assert gpu.instances == [used]
 
 
-def test_a_client_keeps_the_mode_of_an_ampere_pending_and_that_of_a_hopper_as_it_was(a_driver):
+def test_with_a_client_a_new_mode_is_pending_on_ampere_and_refused_on_hopper(a_driver: ADriver) -> None:
     ampere, hopper = (a_driver(gpu=model, mig=False).gpus[0] for model in ("A100-80GB", "H100-80GB"))
     for gpu in (ampere, hopper):
         gpu.clients.append(Client("default/notebook", None))
@@ -90,7 +91,7 @@ def test_a_client_keeps_the_mode_of_an_ampere_pending_and_that_of_a_hopper_as_it
     assert (hopper.mode, hopper.pending) == (False, False)
 
 
-def test_destroying_what_is_not_there_is_an_answer_and_not_a_crash(a_driver):
+def test_destroying_a_missing_instance_is_refused(a_driver: ADriver) -> None:
     gpu = a_driver("1g.10gb").gpus[0]
     with pytest.raises(NotFound):
         gpu.destroy(99)
@@ -98,7 +99,7 @@ def test_destroying_what_is_not_there_is_an_answer_and_not_a_crash(a_driver):
         gpu.instance_at(0)
 
 
-def test_the_state_file_says_everything_about_a_driver(a_driver):
+def test_the_state_file_has_the_complete_state_of_a_driver(a_driver: ADriver) -> None:
     driver = a_driver("3g.40gb", "2g.20gb", "1g.10gb", gpus=2)
     driver.gpus[1].create("1g.10gb+me")
     driver.gpus[0].clients.append(Client("team-a/training", driver.gpus[0].instances[0].id))
@@ -107,36 +108,36 @@ def test_the_state_file_says_everything_about_a_driver(a_driver):
     assert Driver.parse(driver.dump()) == driver
 
 
-def test_two_machines_of_one_name_have_the_same_gpus():
+def test_gpu_uuids_depend_on_the_nodes_name_and_the_index() -> None:
     assert new_gpu("gpu-node-1", 3, "H100-80GB").uuid == new_gpu("gpu-node-1", 3, "H100-80GB").uuid
     assert new_gpu("gpu-node-1", 3, "H100-80GB").uuid != new_gpu("gpu-node-2", 3, "H100-80GB").uuid
 
 
 @given(st.lists(st.sampled_from(H100_PROFILES), max_size=8))
-def test_the_driver_never_accepts_what_the_model_calls_impossible(profiles):
+def test_the_driver_never_accepts_what_the_model_calls_impossible(profiles: list[str]) -> None:
     gpu = new_gpu("a-node", 0, "H100-80GB")
     gpu.set_mode(True)
-    made: list[str] = []
+    created: list[str] = []
     for profile in profiles:
         try:
             gpu.create(profile)
         except DriverError:
             continue
-        made.append(profile)
-    assert prove("H100-80GB", made).verdict is Verdict.FEASIBLE, made
+        created.append(profile)
+    assert prove("H100-80GB", created).verdict is Verdict.FEASIBLE, created
 
 
 @given(st.lists(st.sampled_from(H100_PROFILES), min_size=1, max_size=8), st.data())
-def test_creating_and_destroying_a_slice_leaves_the_gpu_as_it_was(profiles, data):
+def test_creating_and_destroying_a_slice_leaves_the_gpu_as_it_was(profiles: list[str], data: st.DataObject) -> None:
     gpu = new_gpu("a-node", 0, "H100-80GB")
     gpu.set_mode(True)
     for profile in profiles:
         before = list(gpu.instances)
         try:
-            made = gpu.create(profile)
+            created = gpu.create(profile)
         except DriverError:
-            assert gpu.instances == before, "a refusal changes nothing"
+            assert gpu.instances == before, "a refused operation changes nothing"
             continue
         if data.draw(st.booleans()):
-            gpu.destroy(made.id)
+            gpu.destroy(created.id)
             assert gpu.instances == before

@@ -1,4 +1,4 @@
-"""What the user of an update needs on pods/exec, asked of the real API server with a token that has nothing else."""
+"""The verbs on pods/exec that an update needs, tested on the real API server with a token that has no other rights."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ COMMAND = ["nvidia-mig-parted", "assert", "--valid-config", "-f", "/mig-parted-c
 
 
 def user(site: Site, name: str, verbs: list[str], folder: Path) -> Cluster:
-    """The cluster as somebody sees it who may do this on pods/exec, and nothing else."""
+    """The cluster for a user with these verbs on pods/exec and no other rights."""
     accounts = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts"
     rule = {"apiGroups": [""], "resources": ["pods/exec"], "verbs": verbs}
     site.create(accounts, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})
@@ -45,23 +45,23 @@ def manager(site: Site) -> str:
 
 
 def refusal(cluster: Cluster, site: Site) -> str:
-    """What is said where the command may not be run; nothing where it was."""
+    """The error when the command is refused; empty when it runs."""
     try:
-        said = cluster.execute(NAMESPACE, manager(site), COMMAND)
+        result = cluster.execute(NAMESPACE, manager(site), COMMAND)
     except ClusterError as exc:
         return str(exc)
-    assert said == (0, "Selected MIG configuration is valid")
+    assert result == (0, "Selected MIG configuration is valid")
     return ""
 
 
-def test_a_command_needs_get_and_create_and_neither_alone_is_enough(site: Site, tmp_path: Path) -> None:
+def test_a_command_needs_both_get_and_create(site: Site, tmp_path: Path) -> None:
     cluster = user(site, "updates", ["get", "create"], tmp_path)
-    site.eventually(lambda: not refusal(cluster, site), "both let it run")
+    site.eventually(lambda: not refusal(cluster, site), "it runs with both")
     for verb in ("get", "create"):
         allow(site, "updates", [verb])
-        site.eventually(lambda: "is forbidden" in refusal(cluster, site), f"{verb} alone does not")
+        site.eventually(lambda: "is forbidden" in refusal(cluster, site), f"it does not run with {verb} alone")
         allow(site, "updates", ["get", "create"])
-        site.eventually(lambda: not refusal(cluster, site), "both let it run again")
+        site.eventually(lambda: not refusal(cluster, site), "it runs with both again")
 
 
 def allow(site: Site, name: str, verbs: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""`mig-fleet import --cluster` on a cluster that others cut: their config names, no device filters."""
+"""`mig-fleet import --cluster` on a cluster with config names that are not ours and no device filters."""
 
 from pathlib import Path
 
@@ -13,22 +13,22 @@ from tests.simulator.site import Site
 pytestmark = pytest.mark.engine
 
 
-def test_a_live_cluster_becomes_a_stack_file_with_its_nodes_as_they_are_cut(site: Site, tmp_path: Path) -> None:
+def test_the_stack_file_has_the_nodes_and_partitionings_of_the_cluster(site: Site, tmp_path: Path) -> None:
     site.assign("hopper-1", "dense")
     site.assign("ampere-1", "halves")
     for node, config in {"hopper-1": "dense", "ampere-1": "halves"}.items():
-        site.settled(node, config)
+        site.wait_for_success(node, config)
 
     environment = {"KUBECONFIG": str(site.fleet.kubeconfig)}
     result = CliRunner().invoke(main, ["import", "--cluster"], env=environment)
     assert result.exit_code == 0, result.output
-    assert "impossible: has no device filter" in result.stderr, "a config that no node carries could mean any GPU"
+    assert "impossible: has no device filter" in result.stderr, "a config that no node has can be for any GPU model"
 
     path = tmp_path / "Pulumi.imported.yaml"
     path.write_text(result.stdout)
     imported = fleet.from_file(path)
     assert {
-        pool.nodes: (pool.layout.gpu, pool.settings.gpus_per_node, pool.layout.cuts[0].profiles)
+        pool.nodes: (pool.layout.gpu, pool.settings.gpus_per_node, pool.layout.groups[0].profiles)
         for pool in imported.pools
     } == {
         ("hopper-1",): ("H100-80GB", 2, {"1g.10gb": 7}),
@@ -38,15 +38,15 @@ def test_a_live_cluster_becomes_a_stack_file_with_its_nodes_as_they_are_cut(site
 
 
 @pytest.mark.parametrize(
-    ("section", "changed", "says"),
+    ("section", "changed", "message"),
     [
         ("clusters", {"cluster": {"server": "https://127.0.0.1:1"}}, "at https://127.0.0.1:1 does not answer"),
         ("users", {"user": {}}, "the cluster refuses GET /api/v1/nodes: "),
     ],
-    ids=["nobody is there", "not allowed to ask"],
+    ids=["no server", "no rights"],
 )
-def test_a_cluster_that_cannot_be_read_is_one_error(
-    site: Site, tmp_path: Path, section: str, changed: dict[str, object], says: str
+def test_a_cluster_that_cannot_be_read_is_reported_as_one_error(
+    site: Site, tmp_path: Path, section: str, changed: dict[str, object], message: str
 ) -> None:
     config = yaml.safe_load(site.fleet.kubeconfig.read_text())
     config[section][0] |= changed
@@ -54,5 +54,5 @@ def test_a_cluster_that_cannot_be_read_is_one_error(
     path.write_text(yaml.safe_dump(config))
     result = CliRunner().invoke(main, ["import", "--cluster"], env={"KUBECONFIG": str(path)})
     assert result.exit_code == 2, result.output
-    assert says in result.output
+    assert message in result.output
     assert isinstance(result.exception, SystemExit), "no traceback"

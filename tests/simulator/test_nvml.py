@@ -1,16 +1,19 @@
-"""The library as NVIDIA's own Python bindings see it, each case in a process of its own."""
+"""The library under NVIDIA's own Python bindings, each case in its own process."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from mig_fleet.simulator.driver import Client
 from mig_fleet.simulator.driver.library import library
 from mig_fleet.simulator.errors import NoCompiler
+from tests.conftest import ADriver
+from tests.simulator.conftest import Pynvml
 
 
-def test_the_system_and_a_whole_gpu_are_described_as_by_a_real_driver(a_driver, pynvml):
-    said = pynvml(
+def test_the_system_and_a_whole_gpu_are_described_as_by_a_real_driver(a_driver: ADriver, pynvml: Pynvml) -> None:
+    output = pynvml(
         a_driver(gpus=2, mig=False),
         """
 nvmlInit()
@@ -24,7 +27,7 @@ same = nvmlDeviceGetHandleByUUID(nvmlDeviceGetUUID(h))
 print(nvmlDeviceGetIndex(same), nvmlSystemGetNVMLVersion())
 """,
     )
-    assert said.splitlines() == [
+    assert output.splitlines() == [
         "580.126.09 13000 2 1",
         "NVIDIA H100 80GB HBM3 0x233010DE 00000000:2D:00.0 1",
         "81559 81559",
@@ -33,8 +36,8 @@ print(nvmlDeviceGetIndex(same), nvmlSystemGetNVMLVersion())
     ]
 
 
-def test_every_instance_is_listed_with_its_placement_and_its_compute_instance(a_driver, pynvml):
-    said = pynvml(
+def test_every_instance_is_listed_with_placement_and_compute_instance(a_driver: ADriver, pynvml: Pynvml) -> None:
+    output = pynvml(
         a_driver("3g.40gb", "2g.20gb", "1g.10gb"),
         """
 nvmlInit()
@@ -53,11 +56,11 @@ for enum in range(NVML_GPU_INSTANCE_PROFILE_COUNT):
         print(profile.name, info.profileId, info.placement.start, info.placement.size, detail.placement.size)
 """,
     )
-    assert said.splitlines() == ["MIG 1g.10gb 19 1 1 1", "MIG 2g.20gb 14 2 2 2", "MIG 3g.40gb 9 4 4 3"]
+    assert output.splitlines() == ["MIG 1g.10gb 19 1 1 1", "MIG 2g.20gb 14 2 2 2", "MIG 3g.40gb 9 4 4 3"]
 
 
-def test_mig_devices_have_gaps_in_their_indices_and_lead_back_to_their_gpu(a_driver, pynvml):
-    said = pynvml(
+def test_mig_devices_have_gaps_in_their_indices_and_return_their_gpu(a_driver: ADriver, pynvml: Pynvml) -> None:
+    output = pynvml(
         a_driver("3g.40gb", "2g.20gb", "1g.10gb"),
         """
 nvmlInit()
@@ -77,7 +80,7 @@ for i in range(nvmlDeviceGetMaxMigDeviceCount(h)):
           a.multiprocessorCount, a.gpuInstanceSliceCount, a.memorySizeMB)
 """,
     )
-    assert said.splitlines() == [
+    assert output.splitlines() == [
         "0 -",
         "1 NVIDIA H100 80GB HBM3 MIG 1g.10gb 7 0 16 1 9984",
         "2 NVIDIA H100 80GB HBM3 MIG 2g.20gb 3 0 32 2 20096",
@@ -88,8 +91,8 @@ for i in range(nvmlDeviceGetMaxMigDeviceCount(h)):
     ]
 
 
-def test_the_catalog_is_served_with_placements_and_what_is_left(a_driver, pynvml):
-    said = pynvml(
+def test_profiles_are_listed_with_placements_and_remaining_capacity(a_driver: ADriver, pynvml: Pynvml) -> None:
+    output = pynvml(
         a_driver("3g.40gb"),
         """
 nvmlInit()
@@ -103,7 +106,7 @@ for enum in (NVML_GPU_INSTANCE_PROFILE_1_SLICE, NVML_GPU_INSTANCE_PROFILE_2_SLIC
     print(p.id, p.instanceCount, starts, places[0].size, nvmlDeviceGetGpuInstanceRemainingCapacity(h, p.id))
 """,
     )
-    assert said.splitlines() == [
+    assert output.splitlines() == [
         "19 7 [0, 1, 2, 3, 4, 5, 6] 1 4",
         "14 3 [0, 2, 4] 2 2",
         "9 2 [0, 4] 4 1",
@@ -113,21 +116,21 @@ for enum in (NVML_GPU_INSTANCE_PROFILE_1_SLICE, NVML_GPU_INSTANCE_PROFILE_2_SLIC
 @pytest.mark.parametrize(
     ("call", "error", "reason"),
     [
-        ("nvmlDeviceGetCount()", "Uninitialized", "nobody called nvmlInit"),
+        ("nvmlDeviceGetCount()", "Uninitialized", "nvmlInit was not called"),
         ("nvmlInit(); nvmlDeviceGetHandleByIndex(9)", "InvalidArgument", "there is one GPU"),
         ("nvmlInit(); nvmlDeviceGetGpuInstanceProfileInfoV(H(), 5)", "NotSupported", "no GPU has eight slices"),
         ("nvmlInit(); nvmlDeviceGetGpuInstanceProfileInfoV(H(), 99)", "InvalidArgument", "no such enum"),
-        ("nvmlInit(); nvmlDeviceGetMigDeviceHandleByIndex(H(), 0)", "NotFound", "nothing is there"),
+        ("nvmlInit(); nvmlDeviceGetMigDeviceHandleByIndex(H(), 0)", "NotFound", "the GPU has no instance"),
         ("nvmlInit(); nvmlDeviceGetAttributes(H())", "NotSupported", "a whole GPU has no attributes"),
         ("nvmlInit(); nvmlDeviceGetGpuInstanceById(H(), 0)", "NotFound", "no instance"),
-        ("nvmlInit(); nvmlDeviceGetMemoryInfo(H(), 7)", "ArgumentVersionMismatch", "a version word that is none"),
-        ("nvmlInit(); nvmlShutdown(); nvmlDeviceGetCount()", "Uninitialized", "closed"),
-        ("nvmlInit(); nvmlDeviceGetFanSpeed(H())", "FunctionNotFound", "nothing here needs a fan"),
+        ("nvmlInit(); nvmlDeviceGetMemoryInfo(H(), 7)", "ArgumentVersionMismatch", "the version word is wrong"),
+        ("nvmlInit(); nvmlShutdown(); nvmlDeviceGetCount()", "Uninitialized", "after nvmlShutdown"),
+        ("nvmlInit(); nvmlDeviceGetFanSpeed(H())", "FunctionNotFound", "the library lacks the function"),
     ],
     ids=lambda value: value if " " in str(value) and "(" not in str(value) else "",
 )
-def test_errors_are_those_of_nvml(a_driver, pynvml, call, error, reason):
-    said = pynvml(
+def test_errors_are_those_of_nvml(a_driver: ADriver, pynvml: Pynvml, call: str, error: str, reason: str) -> None:
+    output = pynvml(
         a_driver(),
         f"""
 H = lambda: nvmlDeviceGetHandleByIndex(0)
@@ -137,13 +140,13 @@ except NVMLError as exc:
     print(type(exc).__name__)
 """,
     )
-    assert said == f"NVMLError_{error}", reason
+    assert output == f"NVMLError_{error}", reason
 
 
-def test_a_call_can_be_made_to_fail_on_purpose(a_driver, pynvml):
+def test_an_injected_error_is_returned(a_driver: ADriver, pynvml: Pynvml) -> None:
     driver = a_driver()
     driver.errors["nvmlDeviceGetMigMode"] = 15
-    said = pynvml(
+    output = pynvml(
         driver,
         """
 nvmlInit()
@@ -153,11 +156,11 @@ except NVMLError_GpuIsLost as exc:
     print(exc)
 """,
     )
-    assert said == "GPU is lost"
+    assert output == "GPU is lost"
 
 
-def test_without_a_driver_state_the_driver_is_not_loaded(a_driver, pynvml):
-    said = pynvml(
+def test_without_a_driver_state_the_driver_is_not_loaded(a_driver: ADriver, pynvml: Pynvml) -> None:
+    output = pynvml(
         a_driver(),
         """
 import os
@@ -168,12 +171,12 @@ except NVMLError_DriverNotLoaded as exc:
     print(exc)
 """,
     )
-    assert said == "Driver Not Loaded"
+    assert output == "Driver Not Loaded"
 
 
-def test_an_open_library_keeps_its_view_and_a_reopened_one_sees_the_change(a_driver, pynvml):
+def test_a_change_is_visible_after_the_next_initialization(a_driver: ADriver, pynvml: Pynvml) -> None:
     later = json.dumps(a_driver(gpus=3).dump())
-    said = pynvml(
+    output = pynvml(
         a_driver(),
         f"""
 import os
@@ -185,14 +188,14 @@ nvmlInit()
 print(before, nvmlDeviceGetCount())
 """,
     )
-    assert said == "1 3"
+    assert output == "1 3"
 
 
-def test_a_compute_split_is_two_devices_in_one_instance(a_driver, pynvml):
+def test_two_compute_instances_are_two_devices_of_one_gpu_instance(a_driver: ADriver, pynvml: Pynvml) -> None:
     driver = a_driver()
-    made = driver.gpus[0].create("3g.40gb", 1)
-    driver.gpus[0].split(made.id, 2)
-    said = pynvml(
+    created = driver.gpus[0].create("3g.40gb", 1)
+    driver.gpus[0].split(created.id, 2)
+    output = pynvml(
         driver,
         """
 nvmlInit()
@@ -203,16 +206,18 @@ for i in (4, 5):
     print(nvmlDeviceGetGpuInstanceId(m), nvmlDeviceGetComputeInstanceId(m), slices)
 """,
     )
-    assert said.splitlines() == ["1 0 1", "1 1 2"]
+    assert output.splitlines() == ["1 0 1", "1 1 2"]
 
 
-def test_clients_are_the_business_of_the_driver_and_not_of_its_readers(a_driver, pynvml):
+def test_the_library_ignores_clients(a_driver: ADriver, pynvml: Pynvml) -> None:
     driver = a_driver("1g.10gb")
     driver.gpus[0].clients.append(Client("team-a/training", None))
     assert pynvml(driver, "nvmlInit(); print(nvmlDeviceGetCount())") == "1"
 
 
-def test_a_machine_without_a_compiler_is_told_which_package_it_needs(tmp_path, monkeypatch):
+def test_without_a_compiler_the_error_names_the_package_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NoCompiler, match="apt-get install gcc"):
         library(tmp_path)

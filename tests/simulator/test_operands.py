@@ -1,10 +1,12 @@
-"""What GPU Feature Discovery and the device plugin make of a driver, against the captured labels of real nodes."""
+"""The labels of GPU Feature Discovery and the resources of the device plugin, compared with labels of real nodes."""
 
 import pytest
 
-from mig_fleet.simulator.node import device_plugin, feature_discovery
-from mig_fleet.simulator.node.device_plugin import PluginError
-from mig_fleet.simulator.operator import wanted_labels
+from mig_fleet.simulator.driver import Driver
+from mig_fleet.simulator.operands import device_plugin, feature_discovery
+from mig_fleet.simulator.operands.device_plugin import PluginError
+from mig_fleet.simulator.operands.operator import missing_labels
+from tests.conftest import ADriver
 
 DENSE = ["1g.10gb"] * 7
 SLICE = {
@@ -26,14 +28,14 @@ POLICY = {"spec": {"migManager": {"config": {"default": "all-disabled"}}}}
 NFD = {"feature.node.kubernetes.io/pci-10de.present": "true"}
 
 
-def discovered(driver, strategy):
-    """Without the prefix, as people read them."""
+def discovered(driver: Driver, strategy: str) -> dict[str, str]:
+    """GFD's labels without their prefix."""
     found = feature_discovery.discovered(driver, "NVIDIA-DGX-H100", strategy)
-    assert all(feature_discovery.owns(name) for name in found), "what GFD sets it also takes away"
+    assert all(feature_discovery.owns(name) for name in found), "GFD must remove every label that it sets"
     return {name.removeprefix("nvidia.com/"): value for name, value in found.items()}
 
 
-def test_eight_h100_in_smallest_slices_under_mixed_are_labelled_as_the_captured_node(a_driver):
+def test_eight_h100_in_smallest_slices_under_mixed_have_the_labels_of_a_real_node(a_driver: ADriver) -> None:
     found = discovered(a_driver(*DENSE, gpus=8), "mixed")
     assert {key.removeprefix("mig-1g.10gb."): v for key, v in found.items() if key.startswith("mig-1g")} == SLICE
     expected = {
@@ -56,7 +58,7 @@ def test_eight_h100_in_smallest_slices_under_mixed_are_labelled_as_the_captured_
     assert expected.items() <= found.items()
 
 
-def test_four_a100_with_mig_off_are_labelled_as_whole_gpus(a_driver):
+def test_four_a100_with_mig_off_are_labelled_as_whole_gpus(a_driver: ADriver) -> None:
     found = discovered(a_driver(gpu="A100-80GB", gpus=4, mig=False), "single")
     assert not [name for name in found if name.startswith("mig-")]
     expected = {
@@ -73,14 +75,16 @@ def test_four_a100_with_mig_off_are_labelled_as_whole_gpus(a_driver):
     assert expected.items() <= found.items()
 
 
-def test_under_single_the_slice_takes_the_place_of_the_gpu(a_driver):
+def test_under_single_the_labels_describe_the_slice_instead_of_the_gpu(a_driver: ADriver) -> None:
     found = discovered(a_driver(*DENSE, gpus=8), "single")
     assert {f"gpu.{key}": value for key, value in SLICE.items()}.items() <= found.items()
     assert not [name for name in found if name.startswith("mig-")]
 
 
 @pytest.mark.parametrize("profiles", [[], ["3g.40gb", "1g.10gb"]], ids=["no slices", "two profiles"])
-def test_what_single_cannot_serve_is_called_invalid_and_breaks_the_plugin(a_driver, profiles):
+def test_slices_that_single_cannot_serve_are_labelled_invalid_and_end_the_plugin(
+    a_driver: ADriver, profiles: list[str]
+) -> None:
     driver = a_driver(*profiles, gpus=2)
     found = discovered(driver, "single")
     assert found["gpu.product"] == "NVIDIA-H100-80GB-HBM3-MIG-INVALID"
@@ -89,13 +93,13 @@ def test_what_single_cannot_serve_is_called_invalid_and_breaks_the_plugin(a_driv
         device_plugin.resources(driver, "single")
 
 
-def test_a_strategy_of_none_is_not_labelled_and_offers_whole_gpus(a_driver):
+def test_a_strategy_of_none_is_not_labelled_and_offers_whole_gpus(a_driver: ADriver) -> None:
     driver = a_driver(*DENSE, gpus=2)
     assert "mig.strategy" not in discovered(driver, "none")
     assert device_plugin.resources(driver, "none") == {"nvidia.com/gpu": 2}
 
 
-def test_mixed_offers_each_profile_under_its_own_name_and_single_all_as_gpus(a_driver):
+def test_mixed_offers_each_profile_under_its_own_name_and_single_all_as_gpus(a_driver: ADriver) -> None:
     driver = a_driver("3g.40gb", "1g.10gb", "1g.10gb+me", gpus=2)
     assert device_plugin.resources(driver, "mixed") == {
         "nvidia.com/gpu": 0,
@@ -106,31 +110,31 @@ def test_mixed_offers_each_profile_under_its_own_name_and_single_all_as_gpus(a_d
     assert device_plugin.resources(a_driver(*DENSE, gpus=8), "single") == {"nvidia.com/gpu": 56}
 
 
-def test_one_compute_split_takes_the_whole_plugin_down_under_mixed(a_driver):
+def test_one_partial_gpu_instance_ends_the_whole_plugin_under_mixed(a_driver: ADriver) -> None:
     driver = a_driver("1g.10gb")
     driver.gpus[0].create("3g.40gb", 1)
     with pytest.raises(PluginError, match=r"'1c\.3g\.40gb' does not match any resource patterns"):
         device_plugin.resources(driver, "mixed")
 
 
-def test_the_operator_labels_gpu_nodes_and_gives_a_config_only_to_those_without_one():
-    assert wanted_labels({}, POLICY) == {}, "a node without a GPU is none of its business"
-    assert "nvidia.com/mig.config" not in wanted_labels(NFD, POLICY), "before GFD says mig.capable"
+def test_the_operator_labels_gpu_nodes_and_sets_a_config_only_where_there_is_none() -> None:
+    assert missing_labels({}, POLICY) == {}, "it ignores nodes without a GPU"
+    assert "nvidia.com/mig.config" not in missing_labels(NFD, POLICY), "GFD has not set mig.capable yet"
     capable = {**NFD, "nvidia.com/mig.capable": "true"}
-    assert wanted_labels(capable, POLICY)["nvidia.com/mig.config"] == "all-disabled"
-    assert wanted_labels(capable, POLICY)["nvidia.com/gpu.deploy.mig-manager"] == "true"
-    assert "nvidia.com/mig.config" not in wanted_labels({**capable, "nvidia.com/mig.config": "mine"}, POLICY)
+    assert missing_labels(capable, POLICY)["nvidia.com/mig.config"] == "all-disabled"
+    assert missing_labels(capable, POLICY)["nvidia.com/gpu.deploy.mig-manager"] == "true"
+    assert "nvidia.com/mig.config" not in missing_labels({**capable, "nvidia.com/mig.config": "mine"}, POLICY)
     other = {"spec": {"migManager": {"config": {"default": "all-1g.10gb"}}}}
-    assert "nvidia.com/mig.config" not in wanted_labels(capable, other), "any other default is ignored upstream too"
+    assert "nvidia.com/mig.config" not in missing_labels(capable, other), "upstream ignores any other default too"
 
 
-def test_the_operator_leaves_paused_and_switched_off_operands_as_they_are():
+def test_the_operator_does_not_change_paused_and_disabled_operands() -> None:
     current = {
         **NFD,
         "nvidia.com/gpu.deploy.device-plugin": "paused-for-mig-change",
         "nvidia.com/gpu.deploy.dcgm": "false",
         "nvidia.com/gpu.deploy.driver": "",
     }
-    wanted = wanted_labels(current, POLICY)
-    assert "nvidia.com/gpu.deploy.device-plugin" not in wanted and "nvidia.com/gpu.deploy.dcgm" not in wanted
-    assert wanted["nvidia.com/gpu.deploy.driver"] == "true", "empty is as good as absent"
+    added = missing_labels(current, POLICY)
+    assert "nvidia.com/gpu.deploy.device-plugin" not in added and "nvidia.com/gpu.deploy.dcgm" not in added
+    assert added["nvidia.com/gpu.deploy.driver"] == "true", "an empty value counts as missing"

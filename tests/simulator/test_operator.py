@@ -1,4 +1,4 @@
-"""What the operator takes for its own, whoever wrote it."""
+"""The operator overwrites its own ConfigMap and follows its ClusterPolicy."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 
 from mig_fleet.model import labels
 from mig_fleet.simulator.errors import ApiError
-from mig_fleet.simulator.operator import LAYOUTS
+from mig_fleet.simulator.operands.operator import LAYOUTS
 from tests.simulator.site import NAMESPACE, Site
 
 pytestmark = pytest.mark.engine
@@ -34,30 +34,38 @@ def own_layouts(site: Site) -> dict[str, str] | None:
     return found
 
 
-def test_its_own_file_of_layouts_is_written_anew_whoever_changes_it(policy):
-    policy.eventually(lambda: own_layouts(policy) == {labels.LAYOUTS_KEY: LAYOUTS}, "it is there")
+def test_the_operator_restores_its_own_layout_file_after_any_change(policy: Site) -> None:
+    policy.eventually(lambda: own_layouts(policy) == {labels.LAYOUTS_KEY: LAYOUTS}, "the ConfigMap exists")
     policy.fleet.call("patch", OWN, {"data": {labels.LAYOUTS_KEY: "version: v1", "notes": "ours"}})
-    policy.eventually(lambda: own_layouts(policy) == {labels.LAYOUTS_KEY: LAYOUTS}, "it is the operator's again")
+    policy.eventually(lambda: own_layouts(policy) == {labels.LAYOUTS_KEY: LAYOUTS}, "the operator has overwritten it")
     policy.fleet.call("delete", OWN)
-    policy.eventually(lambda: own_layouts(policy) == {labels.LAYOUTS_KEY: LAYOUTS}, "it is back")
+    policy.eventually(lambda: own_layouts(policy) == {labels.LAYOUTS_KEY: LAYOUTS}, "the operator has created it again")
 
 
-def test_with_a_file_of_the_administrators_it_leaves_that_name_alone(policy):
+def test_with_another_layout_file_the_operator_does_not_create_its_own(policy: Site) -> None:
     configure(policy, name=labels.LAYOUTS_CONFIG_MAP)
-    # It may hear of the deletion before it hears of the new policy.
-    policy.eventually(lambda: own_layouts(policy) is None or policy.fleet.call("delete", OWN) is None, "it is gone")
+    # The operator may see the deletion before the new policy, and create the ConfigMap once more.
+    policy.eventually(
+        lambda: own_layouts(policy) is None or policy.fleet.call("delete", OWN) is None, "the ConfigMap is deleted"
+    )
     policy.patch_labels("hopper-1", {labels.DEPLOY_PREFIX + "dcgm": ""})
-    policy.eventually(lambda: policy.label("hopper-1", labels.DEPLOY_PREFIX + "dcgm") == "true", "it is at work")
+    policy.eventually(
+        lambda: policy.label("hopper-1", labels.DEPLOY_PREFIX + "dcgm") == "true",
+        "the operator works",
+    )
     assert own_layouts(policy) is None
 
 
-def test_a_changed_policy_is_followed_at_once(policy):
-    """Any other default than all-disabled is ignored, so that a node without a config stays as it is."""
+def test_the_operator_applies_a_changed_policy_at_once(policy: Site) -> None:
+    """It ignores any default except all-disabled, so a node without a config does not change."""
     configure(policy, default="all-1g.10gb")
     policy.assign("hopper-1", "dense")
-    policy.settled("hopper-1", "dense")
+    policy.wait_for_success("hopper-1", "dense")
     policy.patch_labels("hopper-1", {labels.CONFIG: None, labels.DEPLOY_PREFIX + "dcgm": ""})
-    policy.eventually(lambda: policy.label("hopper-1", labels.DEPLOY_PREFIX + "dcgm") == "true", "it is at work")
+    policy.eventually(
+        lambda: policy.label("hopper-1", labels.DEPLOY_PREFIX + "dcgm") == "true",
+        "the operator works",
+    )
     assert policy.label("hopper-1", labels.CONFIG) is None
     configure(policy, default="all-disabled")
-    policy.settled("hopper-1", labels.ALL_DISABLED)
+    policy.wait_for_success("hopper-1", labels.ALL_DISABLED)

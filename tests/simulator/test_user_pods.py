@@ -1,4 +1,4 @@
-"""Pods of users: who owns them, what they hold, and how hard it is to make them leave."""
+"""Pods of users: their owners, their GPUs, and how they terminate."""
 
 import time
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from mig_fleet.simulator.errors import ApiError
+from mig_fleet.simulator.user_pods import Owner
 from tests.simulator.site import Site
 
 pytestmark = pytest.mark.engine
@@ -21,7 +22,7 @@ def users(site: Site) -> Iterator[Site]:
 
 
 def evict(site: Site, pod: str, namespace: str = "default") -> int:
-    """The Eviction API's answer, as a status."""
+    """The HTTP status of the Eviction API."""
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
     try:
         site.create(f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction", body)
@@ -31,69 +32,69 @@ def evict(site: Site, pod: str, namespace: str = "default") -> int:
 
 
 def owners(site: Site, name: str, namespace: str = "default") -> list[str]:
-    pods = site.fleet.user_pods.named(name, namespace)
+    pods = site.fleet.user_pods.pods_of(name, namespace)
     return [owner["kind"] for pod in pods for owner in pod["metadata"].get("ownerReferences", [])]
 
 
-def holders(site: Site, node: str) -> list[str]:
+def clients(site: Site, node: str) -> list[str]:
     return [client.name for gpu in site.fleet.driver(node).gpus for client in gpu.clients]
 
 
-def test_a_naked_pod_holds_what_it_asked_for_until_it_is_evicted(users):
+def test_a_pod_without_owner_keeps_its_gpu_until_it_is_evicted(users: Site) -> None:
     assert users.fleet.run_pod("hopper-1", GPU) == "training"
-    assert holders(users, "hopper-1") == ["default/training"]
+    assert clients(users, "hopper-1") == ["default/training"]
     assert owners(users, "training") == []
     assert evict(users, "training") == 201
-    users.eventually(lambda: not users.fleet.user_pods.named("training"), "it left for good")
-    assert holders(users, "hopper-1") == []
+    users.eventually(lambda: not users.fleet.user_pods.pods_of("training"), "it is deleted and not replaced")
+    assert clients(users, "hopper-1") == []
 
 
 @pytest.mark.parametrize(("owner", "kind"), [("Deployment", "ReplicaSet"), ("DaemonSet", "DaemonSet")])
-def test_a_pod_with_an_owner_is_replaced(users, owner, kind):
+def test_a_pod_with_an_owner_is_replaced(users: Site, owner: Owner, kind: str) -> None:
     pod = users.fleet.run_pod("hopper-1", GPU, name="serving", namespace="team-a", owner=owner, labels={"tier": "one"})
     assert owners(users, "serving", "team-a") == [kind]
     assert evict(users, pod, "team-a") == 201
 
     def replaced() -> bool:
-        pods = users.fleet.user_pods.named("serving", "team-a")
+        pods = users.fleet.user_pods.pods_of("serving", "team-a")
         return [p["status"]["phase"] for p in pods] == ["Running"] and pods[0]["metadata"]["name"] != pod
 
-    users.eventually(replaced, "another one runs in its place")
+    users.eventually(replaced, "another pod replaces it")
 
 
-def test_a_budget_makes_the_eviction_api_refuse(users):
+def test_a_budget_makes_the_eviction_api_refuse(users: Site) -> None:
     pod = users.fleet.run_pod("hopper-1", GPU, name="serving", owner="Deployment")
     users.fleet.user_pods.protect({"app.kubernetes.io/name": "serving"})
     assert evict(users, pod) == 429
-    assert holders(users, "hopper-1") == [f"default/{pod}"]
+    assert clients(users, "hopper-1") == [f"default/{pod}"]
 
 
-def test_a_pod_that_finds_no_room_stays_pending(users):
+def test_a_pod_that_cannot_be_scheduled_stays_pending(users: Site) -> None:
     users.fleet.run_pod("hopper-1", {"nvidia.com/gpu": 2}, name="large")
     users.fleet.run_pod(None, {"nvidia.com/mig-1g.10gb": 1}, name="sliced", wait=False)
-    assert [pod["status"]["phase"] for pod in users.fleet.user_pods.named("sliced")] == ["Pending"]
+    assert [pod["status"]["phase"] for pod in users.fleet.user_pods.pods_of("sliced")] == ["Pending"]
 
 
-def test_a_slow_pod_holds_its_gpu_until_it_has_left(users):
+def test_a_slow_pod_keeps_its_gpu_until_it_has_terminated(users: Site) -> None:
     users.fleet.run_pod("hopper-1", GPU, stops_after_s=1)
-    began = time.monotonic()
+    start = time.monotonic()
     assert evict(users, "training") == 201
-    users.eventually(lambda: not users.fleet.user_pods.named("training"), "it left")
-    assert time.monotonic() - began >= 1
-    assert holders(users, "hopper-1") == []
+    users.eventually(lambda: not users.fleet.user_pods.pods_of("training"), "it is deleted")
+    assert time.monotonic() - start >= 1
+    assert clients(users, "hopper-1") == []
 
 
-@pytest.mark.parametrize("stubborn", ["never_stops", "held"])
-def test_a_stubborn_pod_stays_terminating_until_it_is_cleared(users, stubborn):
-    users.fleet.run_pod("hopper-1", GPU, **{stubborn: True})
+@pytest.mark.parametrize("option", ["never_stops", "finalizer"])
+def test_a_pod_that_does_not_terminate_stays_terminating_until_it_is_cleared(users: Site, option: str) -> None:
+    users.fleet.run_pod("hopper-1", GPU, **{option: True})
     assert evict(users, "training") == 201
-    pod = users.fleet.user_pods.named("training")[0]
+    pod = users.fleet.user_pods.pods_of("training")[0]
     assert "deletionTimestamp" in pod["metadata"]
     time.sleep(0.5)
-    assert users.fleet.user_pods.named("training"), "half a second is five times what others need"
-    assert (holders(users, "hopper-1") == ["default/training"]) == (stubborn == "never_stops")
-    began = time.monotonic()
+    assert users.fleet.user_pods.pods_of("training"), "other pods need a tenth of a second"
+    assert (clients(users, "hopper-1") == ["default/training"]) == (option == "never_stops")
+    start = time.monotonic()
     users.fleet.user_pods.clear()
-    assert not users.fleet.user_pods.named("training")
-    assert time.monotonic() - began < 5, "nobody waits for a grace period"
-    users.eventually(lambda: not holders(users, "hopper-1"), "its GPU is free")
+    assert not users.fleet.user_pods.pods_of("training")
+    assert time.monotonic() - start < 5, "it does not wait for the grace period"
+    users.eventually(lambda: not clients(users, "hopper-1"), "its GPU is free")

@@ -1,4 +1,4 @@
-"""Settings as Pulumi hands them over: all is text, and some of it is secret."""
+"""Settings as Pulumi passes them: every value is text, and some values are secret."""
 
 import asyncio
 import json
@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pulumi
+import pulumi_kubernetes as k8s
 import pytest
 from pulumi.runtime.config import set_all_config
 
-from mig_fleet.components.gpu_operator import component as gpu_operator
 from mig_fleet.stack_file import fleet
 from mig_fleet.stack_file.problems import InvalidSettings
 from mig_fleet.stacks import program
@@ -21,7 +21,7 @@ Configured = Callable[..., None]
 
 @pytest.fixture
 def configured() -> Iterator[Configured]:
-    """Sets the running program's config; ``secret`` are sections in which something was set with ``--secret``."""
+    """Sets the running program's config; ``secret`` names the sections with a value that was set with ``--secret``."""
 
     def use(*secret: str, **sections: Any) -> None:
         texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in sections.items()}
@@ -41,18 +41,18 @@ def problems() -> list[str]:
 def test_a_key_in_the_wrong_place_is_one_sentence(configured: Configured) -> None:
     configured(**STACK, onUnreachable="warn")
     (found,) = problems()
-    assert found.startswith("onUnreachable: unknown key; there is cluster, layouts,")
+    assert found.startswith("onUnreachable: unknown key; known: cluster, layouts,")
 
 
-def test_a_text_where_a_section_belongs_is_one_sentence(configured: Configured) -> None:
+def test_text_instead_of_a_section_is_one_sentence(configured: Configured) -> None:
     configured(**STACK, cluster="~/.kube/config")
     (found,) = problems()
     assert found.startswith("cluster: ") and found.endswith("(found '~/.kube/config')")
 
 
-def test_a_secret_that_would_be_stored_as_it_is_is_refused_and_not_repeated(configured: Configured) -> None:
+def test_a_secret_that_would_be_stored_in_plain_text_is_refused_and_not_printed(configured: Configured) -> None:
     configured("cluster", "odd", **STACK, cluster={"context": "s3cret"}, odd="s3cret")
-    text = "holds something set with --secret, but is stored and shown as it is; only operator may hold secrets"
+    text = "has a value set with --secret, but is stored and printed in plain text; only operator may have secrets"
     assert problems() == [f"cluster: {text}", f"odd: {text}"]
 
 
@@ -62,32 +62,32 @@ def test_secret_chart_values_stay_secret_in_the_release(
 ) -> None:
     operator = {"values": {"driver": {"token": "s3cret"}}, "repository": "https://me:s3cret@charts.example.com"}
     configured(*(["operator"] if secret else []), **STACK, operator=operator)
-    declared, wrapped, looks = fleet.from_pulumi(), dict[str, bool](), list[asyncio.Future[None]]()
-    release = gpu_operator.k8s.helm.v3.Release
+    declared, is_secret, checks = fleet.from_pulumi(), dict[str, bool](), list[asyncio.Future[None]]()
+    release = k8s.helm.v3.Release
 
-    async def look(values: Any, repository: Any) -> None:
+    async def check(values: Any, repository: Any) -> None:
         for name, value in (("values", values), ("repository", repository)):
-            wrapped[name] = isinstance(value, pulumi.Output) and await value.is_secret()
+            is_secret[name] = isinstance(value, pulumi.Output) and await value.is_secret()
 
     def registered(*args: Any, **kwargs: Any) -> Any:
-        looks.append(asyncio.ensure_future(look(kwargs["values"], kwargs["repository_opts"].repo)))
+        checks.append(asyncio.ensure_future(check(kwargs["values"], kwargs["repository_opts"].repo)))
         return release(*args, **kwargs)
 
-    monkeypatch.setattr(gpu_operator.k8s.helm.v3, "Release", registered)
+    monkeypatch.setattr(k8s.helm.v3, "Release", registered)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     pulumi.runtime.set_mocks(Echo(), preview=False)
-    pulumi.runtime.test(lambda: program.deploy(declared))()
+    pulumi.runtime.test(lambda: program.deploy(declared))()  # type: ignore[no-untyped-call]  # not annotated in the SDK
     asyncio.set_event_loop(None)
     loop.close()
-    assert wrapped == {"values": secret, "repository": secret}
+    assert is_secret == {"values": secret, "repository": secret}
 
 
 class Echo(pulumi.runtime.Mocks):
-    """An engine that registers everything as it is asked for."""
+    """An engine that registers every resource with its inputs."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
         return f"{args.name}-id", dict(args.inputs)
 
-    def call(self, _args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
-        return {}
+    def call(self, _args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        return {}, None

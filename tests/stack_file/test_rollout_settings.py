@@ -1,4 +1,4 @@
-"""How a stack file says how nodes are changed: each bad value is one clear sentence at its place."""
+"""The rollout settings: each invalid value is one clear sentence with its path."""
 
 from typing import Any
 
@@ -25,15 +25,15 @@ def problems(raw: dict[str, Any]) -> list[str]:
     return [str(problem) for problem in refused.value.problems]
 
 
-NUMBER_OR_SHARE = "should be a number of nodes from 1 such as 2, or a share of the pool from 1% to 100%"
+NUMBER_OR_SHARE = "must be a number of nodes from 1, such as 2, or a share of the pool from 1% to 100%"
 
 
 @pytest.mark.parametrize(
     ("rollout", "problem"),
     [
-        ({"canary": -1}, "canary: input should be greater than or equal to 0 (found -1)"),
-        ({"canary": "1"}, "canary: input should be a valid integer (found '1')"),
-        ({"canary": True}, "canary: input should be a valid integer (found True)"),
+        ({"canary": -1}, "canary: must be greater than or equal to 0 (found -1)"),
+        ({"canary": "1"}, "canary: must be a valid integer (found '1')"),
+        ({"canary": True}, "canary: must be a valid integer (found True)"),
         ({"maxUnavailable": 0}, f"maxUnavailable: {NUMBER_OR_SHARE} (found 0)"),
         ({"maxUnavailable": "0%"}, f"maxUnavailable: {NUMBER_OR_SHARE} (found '0%')"),
         ({"maxUnavailable": "101%"}, f"maxUnavailable: {NUMBER_OR_SHARE} (found '101%')"),
@@ -41,30 +41,30 @@ NUMBER_OR_SHARE = "should be a number of nodes from 1 such as 2, or a share of t
         ({"maxUnavailable": "2"}, f"maxUnavailable: {NUMBER_OR_SHARE} (found '2')"),
         (
             {"maxUnavailable": 2.5},
-            "maxUnavailable: should be a number of nodes such as 2, or a share of the pool such as 25% (found 2.5)",
+            "maxUnavailable: must be a number of nodes such as 2, or a share of the pool such as 25% (found 2.5)",
         ),
         (
             {"maxUnavailable": True},
-            "maxUnavailable: should be a number of nodes such as 2, or a share of the pool such as 25% (found True)",
+            "maxUnavailable: must be a number of nodes such as 2, or a share of the pool such as 25% (found True)",
         ),
-        ({"maxWavesPerUpdate": 0}, "maxWavesPerUpdate: input should be greater than or equal to 1 (found 0)"),
-        ({"soak": 30}, "soak: should be a duration such as 90s, 45m or 2h (found 30)"),
-        ({"soak": "-5m"}, "soak: should be a duration such as 90s, 45m or 2h (found '-5m')"),
-        ({"onUserPods": "kill"}, "onUserPods: input should be 'refuse', 'wait' or 'evict' (found 'kill')"),
-        ({"onFailure": "panic"}, "onFailure: input should be 'halt' or 'rollback' (found 'panic')"),
-        ({"onDelete": "wipe"}, "onDelete: input should be 'retain', 'disable' or 'restore' (found 'wipe')"),
-        ({"recovery": "no"}, "recovery: input should be a valid boolean (found 'no')"),
-        ({"wedgedAfter": "0s"}, "wedgedAfter: should be longer than nothing (found '0s')"),
+        ({"maxWavesPerUpdate": 0}, "maxWavesPerUpdate: must be greater than or equal to 1 (found 0)"),
+        ({"soak": 30}, "soak: must be a duration such as 90s, 45m or 2h (found 30)"),
+        ({"soak": "-5m"}, "soak: must be a duration such as 90s, 45m or 2h (found '-5m')"),
+        ({"onUserPods": "kill"}, "onUserPods: must be 'refuse', 'wait' or 'evict' (found 'kill')"),
+        ({"onFailure": "panic"}, "onFailure: must be 'halt' or 'rollback' (found 'panic')"),
+        ({"onDelete": "wipe"}, "onDelete: must be 'retain', 'disable' or 'restore' (found 'wipe')"),
+        ({"recovery": "no"}, "recovery: must be a valid boolean (found 'no')"),
+        ({"wedgedAfter": "0s"}, "wedgedAfter: must be greater than 0s (found '0s')"),
         (
             {"wedgedAfter": "20m"},
-            "wedgedAfter: should be at least 25m: so long MIG Manager may wait for operands before it cuts "
-            "(found '20m')",
+            "wedgedAfter: must be at least 25m: MIG Manager may wait that long for operands before it reconfigures the "
+            "GPUs (found '20m')",
         ),
-        ({"timeout": "0m"}, "timeout: should be longer than nothing (found '0m')"),
+        ({"timeout": "0m"}, "timeout: must be greater than 0s (found '0m')"),
         ({"maxUnavailble": 2}, "maxUnavailble: unknown key; did you mean 'maxUnavailable'?"),
     ],
 )
-def test_a_bad_word_about_the_rollout_is_one_sentence(rollout: dict[str, Any], problem: str) -> None:
+def test_an_invalid_rollout_setting_is_one_sentence(rollout: dict[str, Any], problem: str) -> None:
     assert problems(a_pool(rollout=rollout)) == [f"pools.p.rollout.{problem}"]
 
 
@@ -86,7 +86,9 @@ def test_a_bad_word_about_the_rollout_is_one_sentence(rollout: dict[str, Any], p
         ({}, "canary", 0),
     ],
 )
-def test_a_good_word_and_silence_have_a_meaning(rollout: dict[str, Any], attribute: str, value: object) -> None:
+def test_a_valid_setting_is_parsed_and_a_missing_one_has_a_default(
+    rollout: dict[str, Any], attribute: str, value: object
+) -> None:
     (pool,) = fleet.parse(a_pool(rollout=rollout), "x").pools
     assert getattr(pool.settings.rollout, attribute) == value
 
@@ -94,25 +96,25 @@ def test_a_good_word_and_silence_have_a_meaning(rollout: dict[str, Any], attribu
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"nodes": None}, "pools.p: should have either nodes or selector"),
-        ({"selector": {"matchLabels": {"zone": "a"}}}, "pools.p: should have either nodes or selector"),
+        ({"nodes": None}, "pools.p: must have either nodes or selector"),
+        ({"selector": {"matchLabels": {"zone": "a"}}}, "pools.p: must have either nodes or selector"),
         ({"nodes": None, "selector": {}}, "pools.p.selector.matchLabels: is missing"),
         (
             {"nodes": None, "selector": {"matchLabels": {}}},
-            "pools.p.selector.matchLabels: should name at least one label",
+            "pools.p.selector.matchLabels: must name at least one label",
         ),
         (
             {"nodes": None, "selector": {"matchLabels": {"zone": 1}}},
-            "pools.p.selector.matchLabels.zone: input should be a valid string (found 1)",
+            "pools.p.selector.matchLabels.zone: must be a valid string (found 1)",
         ),
         (
             {"nodes": None, "selector": {"matchExpressions": []}},
-            "pools.p.selector.matchExpressions: unknown key; there is matchLabels",
+            "pools.p.selector.matchExpressions: unknown key; known: matchLabels",
         ),
     ],
     ids=["neither", "both", "no labels", "empty labels", "a number", "expressions"],
 )
-def test_a_pool_says_in_one_way_which_nodes_it_means(changes: dict[str, Any], problem: str) -> None:
+def test_a_pool_has_either_nodes_or_a_selector(changes: dict[str, Any], problem: str) -> None:
     assert problem in problems(a_pool(**changes))
 
 
@@ -121,10 +123,10 @@ def test_a_pool_says_in_one_way_which_nodes_it_means(changes: dict[str, Any], pr
     [
         (
             {"cluster": {"onUnreachable": "ignore"}},
-            "cluster.onUnreachable: input should be 'fail' or 'warn' (found 'ignore')",
+            "cluster.onUnreachable: must be 'fail' or 'warn' (found 'ignore')",
         ),
-        ({"operator": {"managed": "no"}}, "operator.managed: input should be a valid boolean (found 'no')"),
+        ({"operator": {"managed": "no"}}, "operator.managed: must be a valid boolean (found 'no')"),
     ],
 )
-def test_a_bad_word_about_the_cluster_is_one_sentence(section: dict[str, Any], problem: str) -> None:
+def test_an_invalid_cluster_setting_is_one_sentence(section: dict[str, Any], problem: str) -> None:
     assert problems(a_stack(**section)) == [problem]

@@ -1,12 +1,11 @@
-"""A stack file: every mistake at once, each at its path, with what was found and what would work."""
+"""A stack file: all mistakes are reported together, each with its path, what was found and what would work."""
 
-import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mig_fleet.documents import DocumentError, parse
+from mig_fleet.documents import DocumentError
 from mig_fleet.stack_file import fleet, summary
 from mig_fleet.stack_file.problems import InvalidSettings
 
@@ -29,14 +28,14 @@ def problems(raw: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("path", sorted(STACKS.glob("Pulumi.*.yaml")), ids=lambda p: p.name)
-def test_every_stack_file_of_the_project_can_be_realized(path: Path) -> None:
+def test_every_stack_file_of_the_project_is_valid(path: Path) -> None:
     assert fleet.from_file(path).pools
 
 
-def test_the_local_stack_cuts_its_four_nodes_as_announced() -> None:
+def test_the_local_stack_has_four_nodes_with_these_layouts() -> None:
     local = fleet.from_file(STACKS / "Pulumi.local.yaml")
-    cuts = {node: pool.layout.name for pool in local.pools for node in pool.settings.nodes}
-    assert cuts == {
+    layouts = {node: pool.layout.name for pool in local.pools for node in pool.settings.nodes or ()}
+    assert layouts == {
         "gpu-node-1": "inference-dense",
         "gpu-node-2": "mixed-strategy",
         "gpu-node-3": "all-disabled",
@@ -45,7 +44,7 @@ def test_the_local_stack_cuts_its_four_nodes_as_announced() -> None:
     assert local.strategy == "mixed"
 
 
-def test_all_mistakes_are_told_together_whatever_their_kind() -> None:
+def test_mistakes_of_every_kind_are_reported_together() -> None:
     raw = a_stack(
         layouts={
             "dense": {"gpu": "H100-80GB", "all": {"1g.1gb": 7}},
@@ -62,10 +61,10 @@ def test_all_mistakes_are_told_together_whatever_their_kind() -> None:
     text = "\n".join(found)
     assert "layouts.dense.all.1g.1gb: " in text
     assert "did you mean '1g.10gb'" in text
-    assert "pools.a.gpusPerNode: input should be greater than or equal to 1 (found 0)" in found
+    assert "pools.a.gpusPerNode: must be greater than or equal to 1 (found 0)" in found
     assert "pools.a.layuot: unknown key; did you mean 'layout'?" in found
     assert "pools.b.layout: there is no layout 'gready'; did you mean 'greedy'?" in found
-    assert "operator.timeout: should be a duration such as 90s, 45m or 2h (found 'soon')" in found
+    assert "operator.timeout: must be a duration such as 90s, 45m or 2h (found 'soon')" in found
     assert any(problem.startswith("pools.c") and "3g.40gb" in problem for problem in found), text
 
 
@@ -87,7 +86,7 @@ def test_the_message_counts_and_names_the_file() -> None:
     ],
     ids=["a number as text", "no nodes", "not a node name", "no such GPU", "a layout of another GPU", "no layout"],
 )
-def test_a_pool_with_one_mistake_is_told_exactly_that_one(changes: dict[str, Any], problem: str) -> None:
+def test_a_pool_with_one_mistake_has_exactly_one_problem(changes: dict[str, Any], problem: str) -> None:
     (found,) = problems(a_stack(**changes))
     assert found.startswith(f"pools.p.{problem}: " if problem else "pools.p: "), found
 
@@ -95,7 +94,7 @@ def test_a_pool_with_one_mistake_is_told_exactly_that_one(changes: dict[str, Any
 def test_a_node_belongs_to_one_pool() -> None:
     pool = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": ["n1"], "layout": "dense"}
     (found,) = problems(a_stack(pools={"a": pool, "b": pool}))
-    assert found == "pools.b.nodes: node 'n1' is in pool 'a' already"
+    assert found == "pools.b.nodes: node 'n1' is already in pool 'a'"
 
 
 def test_a_file_without_settings_says_where_to_look(tmp_path: Path) -> None:
@@ -114,59 +113,44 @@ def test_a_file_that_is_not_yaml_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("section", ["layouts", "pools"])
 @pytest.mark.parametrize("key", [1, True, None])
-def test_a_key_that_yaml_reads_as_no_text_is_a_mistake_and_no_endless_loop(section: str, key: object) -> None:
+def test_a_key_that_yaml_does_not_read_as_text_is_a_mistake_and_not_an_endless_loop(section: str, key: object) -> None:
     raw = a_stack()
     raw[section] = {**raw[section], key: {}}
     assert any(problem.startswith(f"{section}.{key}") for problem in problems(raw))
 
 
-def test_a_layout_that_no_pool_uses_yet_must_be_possible_too() -> None:
+def test_a_layout_that_no_pool_uses_must_be_possible_too() -> None:
     layouts = {**a_stack()["layouts"], "greedy": {"gpu": "H100-80GB", "all": {"3g.40gb": 2, "1g.10gb": 1}}}
     (found,) = problems(a_stack(layouts=layouts))
     assert found.startswith("layouts.greedy: impossible on H100-80GB: 3g.40gb")
 
 
-def test_a_layout_that_no_device_filter_could_bind_to_its_gpus_is_refused() -> None:
+def test_a_layout_of_a_model_that_no_device_filter_can_select_is_refused() -> None:
     (found,) = problems(a_stack(layouts={**a_stack()["layouts"], "thor": {"gpu": "Thor", "all": {"1g.0gb": 1}}}))
     assert found.startswith("layouts.thor.gpu: Thor iGPU (Jetson T5000) has no PCI device id")
 
 
-def test_the_last_layout_that_goes_takes_no_strategy_with_it_from_nodes_that_are_still_cut() -> None:
+def test_the_strategy_stays_the_same_when_the_last_layout_with_mig_is_removed() -> None:
     whole = fleet.parse(a_stack(layouts={"dense": {"gpu": "H100-80GB", "disabled": True}}), "x")
     assert whole.strategy == fleet.parse(a_stack(), "x").strategy == "mixed"
 
 
-def test_probes_do_not_write_where_mig_managers_layout_file_lies() -> None:
+def test_probes_do_not_write_to_the_namespace_of_the_layout_file() -> None:
     (found,) = problems(a_stack(probe={"namespace": "gpu-operator"}))
     assert found == (
         "probe.namespace: 'gpu-operator' holds MIG Manager's layout file; give the probes a namespace of their own"
     )
 
 
-def test_a_duration_of_nothing_is_refused() -> None:
+def test_a_duration_of_zero_is_refused() -> None:
     (found,) = problems(a_stack(probe={"interval": "0s"}))
-    assert found == "probe.interval: should be longer than nothing (found '0s')"
+    assert found == "probe.interval: must be greater than 0s (found '0s')"
 
 
-ALIAS_BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"{new}: &{new} [{', '.join(f'*{old}' for _ in range(10))}]\n" for old, new in itertools.pairwise("abcdefg")
-)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("config:\n  mig-fleet:prices: {}\n  mig-fleet:prices: {}\n", ":3: mig-fleet:prices stands there twice"),
-        ("[" * 5000, ":1: is nested more than 64 levels deep"),
-        (ALIAS_BOMB, "more than 100000 values once its aliases are written out"),
-        ("#" * (1024 * 1024 + 1), "is larger than 1 MiB"),
-    ],
-    ids=["a key twice", "deep nesting", "an alias bomb", "a megabyte"],
-)
-def test_a_file_made_to_hurt_is_refused_in_one_sentence(tmp_path: Path, text: str, reason: str) -> None:
-    path = tmp_path / "Pulumi.hostile.yaml"
-    path.write_text(text)
-    with pytest.raises(DocumentError, match=reason):
+def test_a_duplicate_key_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "Pulumi.duplicate.yaml"
+    path.write_text("config:\n  mig-fleet:prices: {}\n  mig-fleet:prices: {}\n")
+    with pytest.raises(DocumentError, match=":3: duplicate key 'mig-fleet:prices'"):
         fleet.from_file(path)
 
 
@@ -182,7 +166,7 @@ def test_a_price_finds_its_pools_however_the_gpu_is_spelled(spelling: str) -> No
 @pytest.mark.parametrize("price", [float("inf"), float("nan"), 0, -1, "2.50", True, None, [2.5]])
 def test_a_price_is_a_number_above_zero(price: object) -> None:
     (found,) = problems(a_stack(prices={"H100-80GB": price}))
-    assert found.startswith("prices.H100-80GB: input should be ")
+    assert found.startswith("prices.H100-80GB: must be ")
 
 
 def test_two_prices_for_one_gpu_are_a_mistake() -> None:
@@ -190,16 +174,7 @@ def test_two_prices_for_one_gpu_are_a_mistake() -> None:
     assert found.startswith("prices.0x233010DE: is another name of H100-80GB")
 
 
-def test_a_stack_file_is_read_as_pulumi_reads_it_and_a_mig_parted_file_as_mig_parted_does() -> None:
-    text = b"base: &base {a: 1, b: 1}\nconfig: {word: on, number: 08, yes: {a: 2, <<: *base}}\n"
-    document = parse("x", text)
-    assert document.data["config"] == {"word": "on", "number": 8, "yes": {"a": 2, "b": 1}}
-    assert document.overlooked == [], "to override what is merged in is no mistake"
-    text = text.replace(b"config", b"mig-configs")
-    assert parse("x", text).data["mig-configs"] == {"word": True, "number": 8, "true": {"a": 1, "b": 1}}
-
-
-def test_slices_that_cost_differently_are_told_with_their_mean() -> None:
+def test_slices_of_one_profile_with_different_costs_are_reported_with_their_mean() -> None:
     groups = [{"devices": [0], "profiles": {"3g.40gb": 2}}, {"devices": [1], "profiles": {"4g.40gb": 1, "3g.40gb": 1}}]
     pools = {"p": {"gpu": "H100-80GB", "gpusPerNode": 2, "nodes": ["n"], "layout": "mixed"}}
     layouts = {"mixed": {"gpu": "H100-80GB", "gpus": groups}}

@@ -1,4 +1,4 @@
-"""The program under a recording engine: what it registers for the local stack, by type and name."""
+"""What the program registers for the local stack, by type and name; the engine is replaced by a recorder."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,27 +15,29 @@ from mig_fleet.stacks import program
 
 
 class RecordingEngine(pulumi.runtime.Mocks):
-    """Remembers registrations; echoes inputs as outputs."""
+    """Records registrations; returns inputs as outputs."""
 
     def __init__(self) -> None:
         self.created: dict[str, tuple[str, dict[str, Any]]] = {}
+        self.outputs: dict[str, Any] = {}
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
         self.created[args.name] = (args.typ, args.inputs)
         return f"{args.name}-id", dict(args.inputs)
 
-    def call(self, _args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
-        return {}
+    def call(self, _args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        return {}, None
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[RecordingEngine]:
-    """The engine after the whole program ran; only then is absence a fact."""
+    """The recorder after the whole program ran: before that, a missing resource proves nothing."""
     loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)  # the mocks want one at once; other tests may have closed theirs
+    asyncio.set_event_loop(loop)  # the mocks need one; other tests may have closed theirs
     recording = RecordingEngine()
     pulumi.runtime.set_mocks(recording, preview=False)
-    pulumi.runtime.test(lambda: program.deploy(fleet.from_file(Path("stacks/Pulumi.local.yaml"))))()
+    declared = fleet.from_file(Path("stacks/Pulumi.local.yaml"))
+    pulumi.runtime.test(lambda: recording.outputs.update(program.deploy(declared)))()  # type: ignore[no-untyped-call]  # not annotated in the SDK
     yield recording
     asyncio.set_event_loop(None)
     loop.close()
@@ -73,17 +75,23 @@ def test_names_and_types_are_contract(engine: RecordingEngine) -> None:
                 ("-wave-0-verified", "pulumi-python:dynamic/mig:Verification"),
             )
         },
-    }, "a renamed resource is destroyed and made anew in every stack: leave an alias, then change this list"
+    }, "a renamed resource is destroyed and created again in every stack: add an alias, then change this list"
 
 
-def test_mig_manager_reads_the_layouts_we_write(engine: RecordingEngine) -> None:
+def test_the_names_of_the_stack_outputs_are_contract(engine: RecordingEngine) -> None:
+    assert engine.outputs.keys() == {"strategy", "configs", "capacity", "cost", "slices"}
+
+
+def test_mig_manager_reads_the_layout_file_that_we_write(engine: RecordingEngine) -> None:
     values = engine.created["gpu-operator-release"][1]["values"]
     assert values["migManager"]["config"]["name"] == labels.LAYOUTS_CONFIG_MAP
 
 
-def test_every_config_a_node_is_given_stands_in_the_file(engine: RecordingEngine) -> None:
+def test_every_config_that_is_assigned_is_in_the_layout_file(engine: RecordingEngine) -> None:
     text = engine.created["layouts-file"][1]["file"]
-    configs = {inputs["config"] for typ, inputs in engine.created.values() if typ.endswith("mig:Assignment")}
+    configs = {
+        inputs["expected"]["config"] for typ, inputs in engine.created.values() if typ.endswith("mig:Assignment")
+    }
     assert len(configs) == 4
     assert configs <= yaml.safe_load(text)["mig-configs"].keys()
 
@@ -96,7 +104,7 @@ def test_the_probe_runs_with_a_read_only_root_and_one_capability(engine: Recordi
     }
 
 
-def test_the_probe_sees_every_mig_device_of_every_gpu_node_whatever_else_may_run_there(engine: RecordingEngine) -> None:
+def test_the_probe_sees_every_mig_device_of_every_gpu_node_whatever_taints_it_has(engine: RecordingEngine) -> None:
     pod = engine.created["probe-daemons"][1]["spec"]["template"]["spec"]
     assert pod["runtimeClassName"] == "nvidia"
     assert pod["nodeSelector"] == {"nvidia.com/mig.capable": "true"}

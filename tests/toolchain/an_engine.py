@@ -1,9 +1,10 @@
-"""As much of an engine as a program without providers needs: it takes registrations, outputs and log lines."""
-# ruff: noqa: ARG002 (names and arguments are the protocol's)
+"""The part of an engine that a program without providers needs: registrations, outputs and log lines."""
+# ruff: noqa: ARG002 (the protocol defines names and arguments)
 
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
+from typing import NoReturn
 
 import grpc
 from google.protobuf import empty_pb2, json_format
@@ -11,7 +12,7 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, resource_pb2, reso
 
 
 class Engine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonitorServicer):
-    """Remembers what a user would see."""
+    """Records what a user would see."""
 
     def __init__(self) -> None:
         self.address = ""
@@ -19,33 +20,44 @@ class Engine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonitorSe
         self.outputs: dict[str, object] = {}
         self._root = ""
 
-    def Log(self, request, context):
+    def Log(self, request: engine_pb2.LogRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         if request.severity != engine_pb2.DEBUG:
             self.logged.append(request.message)
         return empty_pb2.Empty()
 
-    def SetRootResource(self, request, context):
+    def SetRootResource(
+        self, request: engine_pb2.SetRootResourceRequest, context: grpc.ServicerContext
+    ) -> engine_pb2.SetRootResourceResponse:
         self._root = request.urn
         return engine_pb2.SetRootResourceResponse()
 
-    def GetRootResource(self, request, context):
+    def GetRootResource(
+        self, request: engine_pb2.GetRootResourceRequest, context: grpc.ServicerContext
+    ) -> engine_pb2.GetRootResourceResponse:
         return engine_pb2.GetRootResourceResponse(urn=self._root)
 
-    def GetDeploymentInfo(self, request, context):
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "an engine from before this question")
+    def GetDeploymentInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> NoReturn:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "an engine that does not have this method yet")
+        raise AssertionError("abort raises")
 
-    def SupportsFeature(self, request, context):
+    def SupportsFeature(
+        self, request: resource_pb2.SupportsFeatureRequest, context: grpc.ServicerContext
+    ) -> resource_pb2.SupportsFeatureResponse:
         return resource_pb2.SupportsFeatureResponse(hasSupport=request.id in ("secrets", "outputValues"))
 
-    def RegisterResource(self, request, context):
+    def RegisterResource(
+        self, request: resource_pb2.RegisterResourceRequest, context: grpc.ServicerContext
+    ) -> resource_pb2.RegisterResourceResponse:
         urn = f"urn:pulumi:dev::demo::{request.type}::{request.name}"
         return resource_pb2.RegisterResourceResponse(urn=urn, object=request.object)
 
-    def RegisterResourceOutputs(self, request, context):
+    def RegisterResourceOutputs(
+        self, request: resource_pb2.RegisterResourceOutputsRequest, context: grpc.ServicerContext
+    ) -> empty_pb2.Empty:
         self.outputs = json_format.MessageToDict(request.outputs)
         return empty_pb2.Empty()
 
-    def SignalAndWaitForShutdown(self, request, context):
+    def SignalAndWaitForShutdown(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
         return empty_pb2.Empty()
 
 

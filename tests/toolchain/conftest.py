@@ -1,4 +1,4 @@
-"""A machine without any tool, a publisher on loopback, a Go that builds in no time."""
+"""A machine without tools, a publisher on loopback, and a ``go`` that builds at once."""
 
 import contextlib
 import hashlib
@@ -16,10 +16,10 @@ import pytest
 
 from mig_fleet import toolchain
 from mig_fleet.toolchain import connection
+from mig_fleet.toolchain.environment import override_variable
 from mig_fleet.toolchain.pins import Machine
-from mig_fleet.toolchain.surroundings import override_variable
 
-SAYS = {
+VERSION_OUTPUT = {
     "pulumi": "v3.259.0",
     "kube-apiserver": "Kubernetes v1.37.2",
     "kube-controller-manager": "Kubernetes v1.37.2",
@@ -33,56 +33,56 @@ FOR_TESTS = ("nvidia-mig-parted", "mig-parted-spec")
 """The tools that the product itself does not need."""
 
 
-def script(says: str) -> bytes:
-    return f"#!/bin/sh\necho '{says}'\n".encode()
+def script(output: str) -> bytes:
+    return f"#!/bin/sh\necho '{output}'\n".encode()
 
 
 def processes() -> str:
-    """The command lines of everything that runs."""
+    """The command lines of all running processes."""
     lines = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):  # it may end while we look
+        with contextlib.suppress(OSError):  # the process may end meanwhile
             lines.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
     return "\n".join(lines)
 
 
 def until(condition: Callable[[], object], what: str) -> None:
-    """Waits for something that happens in another process."""
+    """Waits up to a minute for a condition that another process fulfils; ``what`` describes it."""
     deadline = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        assert time.monotonic() < deadline, f"timeout: {what}"
         time.sleep(0.02)
 
 
 @dataclass
 class Computer:
-    """What a search sees of a machine; everything lies under one temporary folder."""
+    """The environment of a search; all its files are in one temporary folder."""
 
     root: Path
     variables: dict[str, str] = field(default_factory=dict)
 
     @property
-    def around(self) -> toolchain.Surroundings:
-        return toolchain.Surroundings(dict(self.variables))
+    def environment(self) -> toolchain.Environment:
+        return toolchain.Environment(dict(self.variables))
 
     @property
     def cache(self) -> Path:
         return self.root / "cache" / "mig-fleet"
 
-    def has(self, folder: str, tool: str, says: str | None = None) -> Path:
+    def has(self, folder: str, tool: str, output: str | None = None) -> Path:
         """Puts a tool into a folder (``path`` is on PATH) and returns its file."""
         file = self.root / folder / tool
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(script(SAYS[tool] if says is None else says))
+        file.write_bytes(script(VERSION_OUTPUT[tool] if output is None else output))
         file.chmod(0o755)
         return file
 
-    def wants(self, tool: str, file: Path) -> None:
+    def override(self, tool: str, file: Path) -> None:
         self.variables[override_variable(tool)] = str(file)
 
     def has_go(self, version: str = "go1.26.8", slow: float = 0, fails: str = "") -> Path:
-        """A ``go`` that answers ``go env`` and "builds" by writing scripts; each build is a line in ``builds``."""
-        says = "\n".join(f'  {tool}|*/{tool}) echo "{text}";;' for tool, text in SAYS.items())
+        """A ``go`` that answers ``go env``, and builds by writing scripts; each build is a line in ``builds``."""
+        cases = "\n".join(f'  {tool}|*/{tool}) echo "{text}";;' for tool, text in VERSION_OUTPUT.items())
         file = self.root / "path" / "go"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(
@@ -92,7 +92,7 @@ echo "$GOFLAGS|$GOTOOLCHAIN|$CGO_ENABLED|$PWD|$*" >> {self.root}/builds
 [ -n "{fails}" ] && echo "{fails}" && exit 1
 while [ "$1" != -o ]; do shift; done
 target=$2; shift 2
-put() {{ printf '#!/bin/sh\\ncase "$0" in\\n{says}\\nesac\\n' > "$1"; chmod +x "$1"; }}
+put() {{ printf '#!/bin/sh\\ncase "$0" in\\n{cases}\\nesac\\n' > "$1"; chmod +x "$1"; }}
 case "$target" in
   */) for package in "$@"; do put "$target$(basename "$package")"; done;;
   *) put "$target";;
@@ -114,7 +114,7 @@ sleep {slow}
 
 @pytest.fixture
 def computer(tmp_path: Path) -> Computer:
-    """Nothing on PATH but the system's own programs, nothing in the cache, no network."""
+    """Only the system's own programs on PATH, an empty cache, downloads disabled."""
     return Computer(
         tmp_path,
         {
@@ -128,23 +128,23 @@ def computer(tmp_path: Path) -> Computer:
 
 @dataclass
 class Publisher:
-    """An HTTP server on loopback in the place of github.com and dl.k8s.io."""
+    """An HTTP server on loopback instead of github.com and dl.k8s.io."""
 
     url: str
     files: dict[str, bytes] = field(default_factory=dict)
-    cut: set[str] = field(default_factory=set)
-    """Addresses whose connection breaks in the middle."""
+    interrupted: set[str] = field(default_factory=set)
+    """Paths whose connection is closed in the middle of the file."""
     hanging: set[str] = field(default_factory=set)
-    """Addresses that never answer."""
-    asked: list[str] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
+    """Paths that are never answered."""
+    requests: list[str] = field(default_factory=list)
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     def publishes(self, family: toolchain.Family, extra: tuple[str, ...] = ()) -> None:
-        """Everything the family's pins ask for, with right checksums."""
+        """Serves all files that the family's pins name, with their checksums."""
         for artifact in family.artifacts:
             name = artifact.url.rpartition("/")[2]
             bare = not name.endswith(".tar.gz")
-            content = script(SAYS[artifact.brings[0]]) if bare else archive(*artifact.brings, *extra)
+            content = script(VERSION_OUTPUT[artifact.files[0]]) if bare else archive(*artifact.files, *extra)
             self.files[address(artifact.url)] = content
             digest = hashlib.sha256(content).hexdigest()
             listed = digest if bare else f"{'0' * 64}  other.tar.gz\n{digest}  {name}\n"
@@ -162,7 +162,7 @@ def archive(*names: str) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name in (*names, "README.md"):
-            content = script(SAYS.get(name, name))
+            content = script(VERSION_OUTPUT.get(name, name))
             member = tarfile.TarInfo(f"release-{Machine.this()}/{name}")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
@@ -171,47 +171,47 @@ def archive(*names: str) -> bytes:
 
 @pytest.fixture
 def publisher(computer: Computer) -> Iterator[Publisher]:
-    """Downloads are on, and go to loopback."""
+    """Downloads are enabled, and go to loopback."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            shop.asked.append(self.path)
-            if self.path in shop.hanging:
-                shop.over.wait()
+            served.requests.append(self.path)
+            if self.path in served.hanging:
+                served.stopping.wait()
                 return
-            content = shop.files.get(self.path)
+            content = served.files.get(self.path)
             if content is None:
                 self.send_error(404)
                 return
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content[: len(content) // 2] if self.path in shop.cut else content)
+            self.wfile.write(content[: len(content) // 2] if self.path in served.interrupted else content)
 
         def log_message(self, format: str, *args: object) -> None:
-            """The test's output is the test's."""
+            """Prints nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    shop = Publisher(f"http://127.0.0.1:{server.server_port}")
+    served = Publisher(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
-    computer.variables["MIG_FLEET_MIRROR"] = shop.url
+    computer.variables["MIG_FLEET_MIRROR"] = served.url
     computer.variables["MIG_FLEET_DOWNLOAD"] = "on"
-    yield shop
-    shop.over.set()
+    yield served
+    served.stopping.set()
     server.shutdown()
     server.server_close()
     thread.join()
 
 
 @pytest.fixture
-def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Patience in tenths of seconds."""
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timeouts of 0.3 seconds."""
     monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.3)
     monkeypatch.setattr(connection, "STALLED_SECONDS", 0.3)
 
 
 @pytest.fixture
 def etcd() -> toolchain.Family:
-    """The family with one tool and an archive: the smallest that passes every place."""
+    """A family with one tool and an archive: the smallest one that every place can provide."""
     return toolchain.family("etcd")

@@ -1,4 +1,4 @@
-"""The real engine through our workspace: a dynamic resource, a second look, Ctrl-C, a policy pack, a failing update."""
+"""The real engine in our workspace: a dynamic resource, a second preview, Ctrl-C, a policy pack, a failing update."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ from thing import Thing
 
 config = pulumi.Config()
 thing = Thing("thing", config.get("say") or "hello")
-pulumi.export("said", thing.said)
+pulumi.export("text", thing.text)
 """
 THING = """
 import time
@@ -36,10 +36,10 @@ class Provider(ResourceProvider):
         if props["say"] == "slowly":
             Path("creating").touch()
             time.sleep(3)
-        return CreateResult("thing", {"said": props["say"]})
+        return CreateResult("thing", {"text": props["say"]})
 
     def diff(self, id_, olds, news):
-        return DiffResult(changes=olds["said"] != news["say"])
+        return DiffResult(changes=olds["text"] != news["say"])
 
     def update(self, id_, olds, news):
         raise ValueError("will not change")
@@ -47,7 +47,7 @@ class Provider(ResourceProvider):
 
 class Thing(Resource, module="demo", name="Thing"):
     def __init__(self, name, say):
-        super().__init__(Provider(), name, {"say": say, "said": None})
+        super().__init__(Provider(), name, {"say": say, "text": None})
 """
 PACK = """
 from pulumi_policy import EnforcementLevel, PolicyPack, ResourceValidationPolicy
@@ -100,17 +100,17 @@ def project(tmp_path: Path) -> Iterator[Project]:
     made.pulumi("destroy", "--yes", "--skip-preview")
 
 
-def test_up_creates_and_a_second_look_finds_nothing_to_do(project: Project):
+def test_up_creates_and_a_preview_after_it_finds_no_changes(project: Project) -> None:
     up = project.pulumi("up", "--yes", "--skip-preview")
     assert up.returncode == 0, up.stdout
     outputs = project.pulumi("stack", "output", "--json")
-    assert json.loads(outputs.stdout) == {"said": "hello"}
-    look = project.pulumi("preview", "--expect-no-changes")
-    assert look.returncode == 0, look.stdout
-    assert "warning" not in up.stdout + look.stdout, "no word about plugins found in odd places"
+    assert json.loads(outputs.stdout) == {"text": "hello"}
+    preview = project.pulumi("preview", "--expect-no-changes")
+    assert preview.returncode == 0, preview.stdout
+    assert "warning" not in up.stdout + preview.stdout, "no warning about plugins on PATH"
 
 
-def test_a_failing_update_is_one_failure_without_the_programs_traceback(project: Project):
+def test_a_failing_update_is_one_failure_without_the_programs_traceback(project: Project) -> None:
     project.pulumi("up", "--yes", "--skip-preview")
     project.pulumi("config", "set", "say", "something else")
     up = project.pulumi("up", "--yes", "--skip-preview")
@@ -119,7 +119,7 @@ def test_a_failing_update_is_one_failure_without_the_programs_traceback(project:
     assert "KeyboardInterrupt" not in up.stdout and "program.py" not in up.stdout
 
 
-def test_an_interrupted_up_ends_quietly_and_leaves_no_process(project: Project):
+def test_an_interrupted_up_ends_without_a_traceback_and_leaves_no_process(project: Project) -> None:
     project.pulumi("config", "set", "say", "slowly")
     running = subprocess.Popen(
         [project.work.pulumi, "up", "--yes", "--skip-preview", "--non-interactive", "--color=never"],
@@ -131,38 +131,38 @@ def test_an_interrupted_up_ends_quietly_and_leaves_no_process(project: Project):
     )
     until((project.folder / "creating").exists, "the resource is being created")
     running.send_signal(signal.SIGINT)
-    said, _ = running.communicate(timeout=60)
+    output, _ = running.communicate(timeout=60)
     assert running.returncode != 0
-    assert "update canceled" in said
-    assert "Traceback" not in said and "KeyboardInterrupt" not in said
-    until(lambda: str(project.folder) not in processes(), "the last process of this run is gone")
+    assert "update canceled" in output
+    assert "Traceback" not in output and "KeyboardInterrupt" not in output
+    until(lambda: str(project.folder) not in processes(), "the last process of this run ends")
 
 
-def test_a_policy_pack_denies_a_preview(project: Project):
+def test_a_policy_pack_denies_a_preview(project: Project) -> None:
     preview = project.pulumi("preview", "--policy-pack", "pack")
     assert preview.returncode == 1
     assert "Thing must be quiet; it says hello." in preview.stdout
 
 
-def test_the_engine_knows_our_plugin_and_our_host(project: Project):
+def test_the_engine_finds_our_plugin_and_our_host(project: Project) -> None:
     plugins = json.loads(project.pulumi("plugin", "ls", "--json").stdout)
     assert [(each["name"], each["version"]) for each in plugins] == [("kubernetes", "4.25.0")]
     about = project.pulumi("about").stdout
     assert "kubernetes  4.25.0" in about and f"file://{project.folder}/.mig-fleet/state" in about
 
 
-def test_the_api_server_reports_the_pinned_version(project: Project):
+def test_the_api_server_reports_the_pinned_version(project: Project) -> None:
     answer = subprocess.run(
         [project.work.bin / "kube-apiserver", "--version"], capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == f"Kubernetes v{toolchain.family('kube').version}"
 
 
-def test_the_provider_says_over_its_protocol_what_it_is():
+def test_the_provider_reports_its_version_over_grpc() -> None:
     found = toolchain.ensure([toolchain.family("provider")])
-    around = toolchain.Surroundings.here()
-    asked = toolchain.Surroundings(
-        {**around.variables, "MIG_FLEET_PULUMI_RESOURCE_KUBERNETES": str(found.path("pulumi-resource-kubernetes"))}
+    environment = toolchain.Environment.current()
+    named = toolchain.Environment(
+        {**environment.variables, "MIG_FLEET_PULUMI_RESOURCE_KUBERNETES": str(found.path("pulumi-resource-kubernetes"))}
     )
-    (tool,) = toolchain.look([toolchain.family("provider")], around=asked)
+    (tool,) = toolchain.locate([toolchain.family("provider")], environment=named)
     assert (tool.version, tool.place) == ("4.25.0", toolchain.Place.ENVIRONMENT)

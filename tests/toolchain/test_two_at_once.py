@@ -1,8 +1,9 @@
-"""Two processes that ask at once, and processes that are interrupted: one build, nothing half-written."""
+"""Two processes at once, and processes that are interrupted: one build, no incomplete files."""
 
 import signal
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -21,56 +22,58 @@ def start(computer: Computer) -> "subprocess.Popen[str]":
     )
 
 
-def test_two_processes_build_once_and_the_second_says_for_whom_it_waits(computer: Computer):
+def test_two_processes_build_once_and_the_second_names_the_process_it_waits_for(computer: Computer) -> None:
     computer.has_go(slow=3)
     first = start(computer)
     until(lambda: computer.builds, "the first process builds")
     second = start(computer)
-    told, complaint = second.communicate(timeout=60)
+    output, errors = second.communicate(timeout=60)
     first.communicate(timeout=60)
-    assert (first.returncode, second.returncode) == (0, 0), complaint
+    assert (first.returncode, second.returncode) == (0, 0), errors
     assert len(computer.builds) == 1
-    assert f"waiting for process {first.pid}, which is getting etcd 3.7.3" in complaint
-    assert "cache (built here)" in told
+    assert f"waiting for process {first.pid}, which installs etcd 3.7.3" in errors
+    assert "cache (built here)" in output
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_process_that_is_stopped_leaves_no_half_made_tool_and_no_running_go(computer: Computer, etcd, how):
+def test_a_process_that_is_stopped_leaves_no_incomplete_tool_and_no_running_go(
+    computer: Computer, etcd: toolchain.Family, how: signal.Signals
+) -> None:
     computer.has_go(slow=30)
     builder = start(computer)
     until(lambda: [file for folder in computer.unfinished() for file in folder.iterdir()], "etcd is half built")
     builder.send_signal(how)
-    _, complaint = builder.communicate(timeout=30)
+    _, errors = builder.communicate(timeout=30)
     assert builder.returncode != 0
-    assert "Traceback" not in complaint
-    until(lambda: str(computer.root) not in processes(), "Go has ended with its master")
-    assert toolchain.look([etcd], around=computer.around).missing
+    assert "Traceback" not in errors
+    until(lambda: str(computer.root) not in processes(), "Go ends with its parent")
+    assert toolchain.locate([etcd], environment=computer.environment).missing
 
     computer.has_go()
-    toolchain.ensure([etcd], around=computer.around)
-    assert computer.unfinished() == [], "the next one sweeps up"
+    toolchain.ensure([etcd], environment=computer.environment)
+    assert computer.unfinished() == [], "the next run deletes them"
 
 
-def test_an_interrupt_cleans_up_before_it_ends(computer: Computer):
+def test_an_interrupt_cleans_up_before_it_ends(computer: Computer) -> None:
     computer.has_go(slow=30)
     builder = start(computer)
     until(lambda: computer.builds, "the build runs")
     builder.send_signal(signal.SIGINT)
-    _, complaint = builder.communicate(timeout=30)
+    _, errors = builder.communicate(timeout=30)
     assert builder.returncode == 130
-    assert "nothing half-made was left in the cache" in complaint
+    assert "the cache has no incomplete files" in errors
     assert computer.unfinished() == []
 
 
-def test_a_step_says_what_comes_next(computer: Computer):
+def test_a_step_has_the_tools_that_follow(computer: Computer) -> None:
     computer.has_go()
     steps: list[Step] = []
 
-    def remember(step: Step):
+    def record(step: Step) -> AbstractContextManager[object]:
         steps.append(step)
-        return toolchain.silent(step)
+        return toolchain.no_progress(step)
 
-    toolchain.ensure(progress=remember, around=computer.around)
+    toolchain.ensure(progress=record, environment=computer.environment)
     assert [step.what for step in steps][:2] == ["Pulumi engine 3.259.0", "Kubernetes control plane 1.37.2"]
     assert steps[0].next == ("Kubernetes control plane 1.37.2", "etcd 3.7.3", "Pulumi's Kubernetes provider 4.25.0")
     assert {step.doing for step in steps} == {"building"}

@@ -1,4 +1,4 @@
-"""The project's own corner: an engine with its host beside it, and an environment without the user's Pulumi."""
+"""The project's own folder: an engine with its host beside it, and an environment without the user's settings."""
 
 import os
 import subprocess
@@ -13,27 +13,27 @@ from tests.toolchain.conftest import Computer
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "a project"  # a space, as on many a desktop
+    folder = tmp_path / "a project"  # a space, as in many home folders
     folder.mkdir()
     return folder
 
 
 @pytest.fixture
-def built(computer: Computer) -> toolchain.Found:
+def built(computer: Computer) -> toolchain.SearchResult:
     computer.has_go()
-    return toolchain.ensure(around=computer.around)
+    return toolchain.ensure(environment=computer.environment)
 
 
-def official(computer: Computer) -> toolchain.Found:
-    """An engine of the release archive: the Python host lies beside it."""
+def official(computer: Computer) -> toolchain.SearchResult:
+    """An engine of the release archive, with the Python host beside it."""
     computer.has_go()
-    computer.wants("pulumi", computer.has("official", "pulumi"))
+    computer.override("pulumi", computer.has("official", "pulumi"))
     for name in ("pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-pulumi-python"):
         (computer.root / "official" / name).write_text("official")
-    return toolchain.ensure(around=computer.around)
+    return toolchain.ensure(environment=computer.environment)
 
 
-def test_bin_has_every_binary_and_the_engine_is_a_file_of_its_own(project, built):
+def test_bin_has_every_binary_and_the_engine_is_a_file_of_its_own(project: Path, built: toolchain.SearchResult) -> None:
     work = toolchain.workspace(project, built)
     names = {file.name for file in work.bin.iterdir()}
     assert {"pulumi", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"} <= names
@@ -41,19 +41,21 @@ def test_bin_has_every_binary_and_the_engine_is_a_file_of_its_own(project, built
     assert all(os.access(work.bin / name, os.X_OK) for name in names)
 
 
-def test_a_built_engine_gets_our_host_run_by_this_python(project, built):
+def test_a_built_engine_gets_our_host_run_by_this_python(project: Path, built: toolchain.SearchResult) -> None:
     work = toolchain.workspace(project, built)
     host = (work.bin / "pulumi-language-python").read_text()
     assert sys.executable in host and "-m mig_fleet.toolchain.language_host" in host
 
 
-def test_an_official_engine_keeps_its_official_host(project, computer):
+def test_an_official_engine_keeps_its_official_host(project: Path, computer: Computer) -> None:
     work = toolchain.workspace(project, official(computer))
     for name in ("pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-pulumi-python"):
         assert (work.bin / name).read_text() == "official"
 
 
-def test_going_back_from_an_official_engine_to_a_built_one_leaves_none_of_its_files(project, computer, built):
+def test_going_back_from_an_official_engine_to_a_built_one_leaves_none_of_its_files(
+    project: Path, computer: Computer, built: toolchain.SearchResult
+) -> None:
     toolchain.workspace(project, official(computer))
     work = toolchain.workspace(project, built)
     assert not (work.bin / "pulumi-language-python-exec").exists()
@@ -61,7 +63,7 @@ def test_going_back_from_an_official_engine_to_a_built_one_leaves_none_of_its_fi
     assert (computer.root / "official" / "pulumi-language-python").read_text() == "official", "the source is untouched"
 
 
-def test_the_dynamic_providers_host_takes_the_programs_python(project, built):
+def test_the_dynamic_provider_runs_on_the_programs_python(project: Path, built: toolchain.SearchResult) -> None:
     work = toolchain.workspace(project, built)
     python = project / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
@@ -78,13 +80,13 @@ def test_the_dynamic_providers_host_takes_the_programs_python(project, built):
     assert answer.stdout.strip() == "-u -m pulumi.dynamic 127.0.0.1:1"
 
 
-def test_the_plugin_lies_where_the_engine_looks(project, built):
+def test_the_plugin_is_where_the_engine_searches(project: Path, built: toolchain.SearchResult) -> None:
     work = toolchain.workspace(project, built)
     plugin = work.pulumi_home / "plugins" / "resource-kubernetes-v4.25.0" / "pulumi-resource-kubernetes"
     assert os.access(plugin, os.X_OK)
 
 
-def test_preparing_again_changes_nothing(project, built):
+def test_preparing_again_changes_nothing(project: Path, built: toolchain.SearchResult) -> None:
     def files() -> dict[Path, int]:
         return {file: file.lstat().st_ctime_ns for file in work.folder.rglob("*") if not file.is_dir()}
 
@@ -94,24 +96,26 @@ def test_preparing_again_changes_nothing(project, built):
     assert files() == before
 
 
-def test_another_engine_replaces_the_one_that_was_there(project, computer, built):
+def test_another_engine_replaces_the_previous_one(
+    project: Path, computer: Computer, built: toolchain.SearchResult
+) -> None:
     toolchain.workspace(project, built)
-    computer.wants("pulumi", computer.has("newer", "pulumi", "v3.300.0"))
-    work = toolchain.workspace(project, toolchain.ensure(around=computer.around))
+    computer.override("pulumi", computer.has("newer", "pulumi", "v3.300.0"))
+    work = toolchain.workspace(project, toolchain.ensure(environment=computer.environment))
     assert "v3.300.0" in work.pulumi.read_text()
 
 
-def test_nothing_of_the_users_pulumi_reaches_ours(project, built):
+def test_the_users_pulumi_settings_are_not_used(project: Path, built: toolchain.SearchResult) -> None:
     users = {
         "PATH": "/usr/bin",
-        "HOME": "/home/somebody",
-        "KUBECONFIG": "/home/somebody/.kube/config",
+        "HOME": "/home/user",
+        "KUBECONFIG": "/home/user/.kube/config",
         "PULUMI_ACCESS_TOKEN": "pul-0123",
         "PULUMI_STACK": "prod",
         "PULUMI_BACKEND_URL": "https://api.pulumi.com",
-        "PULUMI_HOME": "/home/somebody/.pulumi",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": "/home/somebody/passphrase",
-        "PULUMI_CREDENTIALS_PATH": "/home/somebody/.pulumi",
+        "PULUMI_HOME": "/home/user/.pulumi",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": "/home/user/passphrase",
+        "PULUMI_CREDENTIALS_PATH": "/home/user/.pulumi",
     }
     work = toolchain.workspace(project, built)
     ours = work.environment(users)
@@ -130,12 +134,14 @@ def test_nothing_of_the_users_pulumi_reaches_ours(project, built):
     assert ours["KUBECONFIG"] == users["KUBECONFIG"], "what is not Pulumi's is left alone"
 
 
-def test_our_host_in_another_projects_bin_is_not_taken_for_the_official_one(project, computer, built, tmp_path):
+def test_our_host_in_another_projects_bin_is_not_used_as_the_official_one(
+    project: Path, computer: Computer, built: toolchain.SearchResult, tmp_path: Path
+) -> None:
     """A shell may have a workspace's bin on its PATH; the Python in that host is the other project's."""
     other = toolchain.workspace(tmp_path / "other", built)
     (other.bin / "pulumi-language-python").write_text(
         "#!/bin/sh\nexec /gone/python -m mig_fleet.toolchain.language_host\n"
     )
-    computer.wants("pulumi", other.pulumi)
-    work = toolchain.workspace(project, toolchain.ensure(around=computer.around))
+    computer.override("pulumi", other.pulumi)
+    work = toolchain.workspace(project, toolchain.ensure(environment=computer.environment))
     assert sys.executable in (work.bin / "pulumi-language-python").read_text()

@@ -1,12 +1,15 @@
-"""The catalog of GPU models that do MIG: facts as data, one TOML file per model, each fact with its source.
+"""The catalog of GPU models that support MIG: facts as data, one TOML file per model, each fact with its source.
 
-``sources.toml`` names what the source keys stand for. Nothing in the catalog was verified by us on a GPU:
-``confidence`` and ``placement_confidence`` say where a row comes from, ``disagreements`` what its sources do not agree
-on, ``alternate_names`` what other boards or drivers call a profile.
+``sources.toml`` resolves the keys of the sources. We verified nothing in the catalog on a GPU: ``confidence`` and
+``placement_confidence`` state the source of a row, ``disagreements`` where its sources contradict each other,
+``alternate_names`` the names that other boards or drivers report for a profile.
+
+Data flows one way: values (model, evidence) → suggestions for wrong names (hints) and files (checks, loader) →
+look-ups (lookup, meanings).
 """
 
 from mig_fleet.model.gpus.evidence import Evidence, Geometry, Naming, Places
-from mig_fleet.model.gpus.lookup import all_models, by_pci, find, names, sources
+from mig_fleet.model.gpus.lookup import all_models, by_pci, find, names, profile_of, sources
 from mig_fleet.model.gpus.meanings import find_profile, meanings
 from mig_fleet.model.gpus.model import AlternateName, ComputeInstance, Engines, GpuModel, GpuProfile
 
@@ -26,5 +29,6 @@ __all__ = [
     "find_profile",
     "meanings",
     "names",
+    "profile_of",
     "sources",
 ]

@@ -1,22 +1,22 @@
-"""What a catalog entry must be beyond its types: inside the GPU's limits, at one with itself and with NVML's numbers.
+"""Checks of a catalog entry beyond its types: within the GPU's limits, consistent with itself and with NVML's numbers.
 
-A mistyped digit would otherwise become a proof. What is only unlikely is not refused: where a source gives no engine
-counts, its maximum of instances cannot be derived, and stands.
+Without them a mistyped digit would become a proof. An unlikely value is accepted: if a source gives no engine counts,
+the maximum of instances cannot be derived, and the published one is used.
 """
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
 
-from mig_fleet.model.errors import shown
 from mig_fleet.model.gpus.evidence import Places
 from mig_fleet.model.gpus.model import GpuModel, GpuProfile
+from mig_fleet.model.short_repr import format_value
 
 Fail = Callable[[str, str], Exception]
-"""Makes the error about a key, given by its path."""
+"""Makes the error for a path of the file and a reason."""
 
 MOST_SMS = 256
-"""More than any chip has; the largest of the catalog, GB202, has 188 in MIG mode."""
+"""A limit above every chip; the largest of the catalog, GB202, has 188 SMs in MIG mode."""
 
 GPU_INSTANCES = {
     0: (1, ""), 1: (2, ""), 2: (3, ""), 3: (4, ""), 4: (7, ""), 5: (8, ""), 6: (6, ""),
@@ -29,13 +29,13 @@ COMPUTE_INSTANCES = {0: 1, 1: 2, 2: 3, 3: 4, 4: 7, 7: 1}
 """Compute-instance profile ids: compute slices; 7 is the one of Hopper's double-memory 1g."""
 
 DRIVER = re.compile(r"R(\d{3})(?: \((?:\1(?:\.\d+){1,2}|JetPack \d+\.\d+)\))?")
-"""A driver's branch and its first version or, for Thor, the JetPack that brings it. It becomes "driver … or newer", so
-a doubt about it belongs to the notes.
+"""A driver's branch and its first version or, for Thor, the JetPack release with it. Messages print it as "driver … or
+newer", so doubts about it belong to the notes.
 """
 
 
 def check(gpu: GpuModel, fail: Fail) -> None:
-    """Raises the first thing that is wrong."""
+    """Raises the error for the first mistake."""
     _check_model(gpu, fail)
     for name, row in gpu.profiles.items():
         table = f'profiles."{name}"'
@@ -73,21 +73,21 @@ def _check_model(gpu: GpuModel, fail: Fail) -> None:
         if unknown := sorted(set(rule.profiles) - set(gpu.profiles)):
             raise fail(key, f"this model does not have {', '.join(unknown)}")
         if len(set(rule.profiles)) < 2:
-            raise fail(key, f"must name at least two that stand together, found {list(rule.profiles)}")
+            raise fail(key, f"must name at least two profiles, found {list(rule.profiles)}")
         _check_driver(f"driver_rules[{position}].driver_min", rule.driver_min, fail)
 
 
 def _check_identity(row: GpuProfile, table: str, fail: Fail) -> None:
     profile = row.profile
     if str(profile) != row.name or profile.is_split:
-        raise fail(table, f"a profile stands under its canonical name, {profile.whole}")
+        raise fail(table, f"the key must be the canonical name, {profile.whole}")
     if row.compute_slices != profile.slices:
         raise fail(f"{table}.compute_slices", f"must be the {profile.slices} of the name, found {row.compute_slices}")
     suffix = str(profile).partition("gb")[2]
     if GPU_INSTANCES.get(row.nvml_enum) != (profile.slices, suffix):
         known = [str(number) for number, what in GPU_INSTANCES.items() if what == (profile.slices, suffix)]
-        wanted = f"{profile.slices}g{suffix} is {' or '.join(known) or 'none'} in NVML"
-        raise fail(f"{table}.nvml_enum", f"{wanted}, found {row.nvml_enum}")
+        in_nvml = f"{profile.slices}g{suffix} is {' or '.join(known) or 'none'} in NVML"
+        raise fail(f"{table}.nvml_enum", f"{in_nvml}, found {row.nvml_enum}")
     if not row.sources:
         raise fail(f"{table}.sources", "must name at least one source")
     _check_driver(f"{table}.driver_min", row.driver_min, fail)
@@ -101,10 +101,10 @@ def _check_places(gpu: GpuModel, row: GpuProfile, table: str, fail: Fail) -> Non
         raise fail(f"{table}.size", f"must be the profile's {row.memory_slices} memory slices and come with starts")
     starts = list(row.starts)
     if starts != sorted(set(starts)) or any(start + row.size > gpu.memory_slices for start in starts):
-        wanted = f"must ascend and keep instances within {gpu.memory_slices} memory slices"
-        raise fail(f"{table}.starts", f"{wanted}, found {starts}")
+        rule = f"must ascend and keep instances within {gpu.memory_slices} memory slices"
+        raise fail(f"{table}.starts", f"{rule}, found {starts}")
     if bool(starts) == (row.placement_confidence is Places.NONE):
-        raise fail(f"{table}.placement_confidence", f"is {Places.NONE} if and only if there are no starts")
+        raise fail(f"{table}.placement_confidence", f"must be {Places.NONE} if and only if there are no starts")
 
 
 def _check_amounts(gpu: GpuModel, row: GpuProfile, table: str, fail: Fail) -> None:
@@ -117,18 +117,16 @@ def _check_amounts(gpu: GpuModel, row: GpuProfile, table: str, fail: Fail) -> No
     larger = [other.sm_count for other in gpu.profiles.values() if other.compute_slices > row.compute_slices]
     most = min((sms for sms in larger if sms is not None), default=MOST_SMS)
     if row.sm_count is not None and not row.compute_slices <= row.sm_count <= most:
-        wanted = f"must be {row.compute_slices} to {most}, what profiles with more compute slices have"
-        raise fail(f"{table}.sm_count", f"{wanted}, found {row.sm_count}")
+        rule = f"must be {row.compute_slices} to {most}, the least of the profiles with more compute slices"
+        raise fail(f"{table}.sm_count", f"{rule}, found {row.sm_count}")
     limit, exact = most_instances(gpu, row)
     if not 1 <= row.max_instances <= limit or (exact and row.max_instances != limit):
-        wanted = f"must be {limit}" if exact else f"must be 1 to {limit}"
-        raise fail(f"{table}.max_instances", f"{wanted} by placements, slices and engines, found {row.max_instances}")
+        rule = f"must be {limit}" if exact else f"must be 1 to {limit}"
+        raise fail(f"{table}.max_instances", f"{rule} by placements, slices and engines, found {row.max_instances}")
 
 
 def most_instances(gpu: GpuModel, row: GpuProfile) -> tuple[int, bool]:
-    """How many instances of one profile the placements, slices and engines allow, and whether every one of these facts
-    is known.
-    """
+    """The most instances of one profile by placements, slices and engines, and whether all of these facts are known."""
     disjoint = 0
     end = 0
     for start in row.starts:
@@ -153,8 +151,8 @@ def _check_parts(row: GpuProfile, table: str, fail: Fail) -> None:
             known = [str(number) for number, slices in COMPUTE_INSTANCES.items() if slices == part.slices]
             raise fail(f"{where}.ci_profile_id", f"must be {' or '.join(known)}, found {part.ci_profile_id}")
         if part.instances != row.compute_slices // part.slices:
-            wanted = row.compute_slices // part.slices
-            raise fail(f"{where}.instances", f"must be {wanted}, as many as fit, found {part.instances}")
+            most = row.compute_slices // part.slices
+            raise fail(f"{where}.instances", f"must be {most}, as many as fit, found {part.instances}")
         if part.sm_count is not None and not 1 <= part.sm_count <= (row.sm_count or MOST_SMS):
             most = row.sm_count or MOST_SMS
             raise fail(f"{where}.sm_count", f"must be 1 to the profile's {most}, found {part.sm_count}")
@@ -165,19 +163,19 @@ def _check_numbers(key: str, numbers: Mapping[str, int | None], fail: Fail) -> N
     owners: dict[int, str] = {}
     for name, number in numbers.items():
         if number in owners:
-            raise fail(f'profiles."{name}".{key}', f"{number} is the number of {owners[number]} already")
+            raise fail(f'profiles."{name}".{key}', f"{number} is already the number of {owners[number]}")
         if number is not None:
             owners[number] = name
 
 
 def _check_driver(key: str, driver: str | None, fail: Fail) -> None:
     if driver is not None and not DRIVER.fullmatch(driver):
-        raise fail(key, f"must look like R550 (550.90.07), doubts go to notes, found {shown(driver)}")
+        raise fail(key, f"must look like R550 (550.90.07), doubts belong to notes, found {format_value(driver)}")
 
 
 def _check_distinct(path: str, values: Iterable[Hashable], fail: Fail) -> None:
     seen = set()
     for value in values:
         if value in seen:
-            raise fail(path, f"{value} stands there twice")
+            raise fail(path, f"duplicate {value}")
         seen.add(value)

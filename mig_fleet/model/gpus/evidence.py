@@ -1,18 +1,18 @@
-"""How well the facts of the catalog are known: closed sets of words, strongest first."""
+"""How reliable the facts of the catalog are: closed sets of words, strongest first."""
 
 from enum import StrEnum
 
 
 class Geometry(StrEnum):
-    """Whether the placements of a model are known well enough to call a layout feasible."""
+    """Whether the sources of a model's placements are good enough to call a layout feasible."""
 
     ESTABLISHED = "established"
     UNVERIFIED = "unverified"
 
 
 class Evidence(StrEnum):
-    """Where a model or a profile comes from: a real board's ``nvidia-smi mig -lgip``, NVIDIA's documents and default
-    configs, or boards alike.
+    """The source of a model or a profile: a real board's ``nvidia-smi mig -lgip``, NVIDIA's documents and default
+    configs, or similar boards.
     """
 
     OUTPUT = "lgip-output"
@@ -21,8 +21,8 @@ class Evidence(StrEnum):
 
 
 class Places(StrEnum):
-    """Where placements come from: a real board's ``nvidia-smi mig -lgipp``, boards of the same generation, the
-    fractions in NVIDIA's documents (how many units a real board counts is not published), or nowhere.
+    """The source of placements: a real board's ``nvidia-smi mig -lgipp``, boards of the same generation, the
+    fractions in NVIDIA's documents (the number of units on a real board is not published), or none.
     """
 
     OUTPUT = "lgipp-output"
@@ -32,7 +32,7 @@ class Places(StrEnum):
 
 
 class Naming(StrEnum):
-    """Where product names come from."""
+    """The source of product names."""
 
     SOURCED = "sourced"
     PCI_IDS = "pci.ids-derived"

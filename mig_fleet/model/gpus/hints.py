@@ -1,41 +1,41 @@
-"""What would work in place of a name that finds nothing."""
+"""The name that was probably meant by an unknown one: what this package knows of GPUs and profiles, beside spelling."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 
 from mig_fleet.model.gpus.model import GpuModel, GpuProfile
 from mig_fleet.model.profiles import Profile
+from mig_fleet.model.suggestions import nearest_word
 
 _DEVICE = re.compile(r"(?:0x)?(?:10de:?(?:0x)?)?([0-9a-f]{4})(?::?(?:0x)?10de)?")
-"""A PCI device in the orders people write it: ``0x2330``, ``10de:2330``, ``0x10DE2330``, ``233010DE``."""
+"""A PCI device in the spellings that users write: ``0x2330``, ``10de:2330``, ``0x10DE2330``, ``233010DE``."""
 
 
-def profile_like(gpu: GpuModel, asked: Profile, models: Iterable[GpuModel]) -> str:
-    """The profile of a model that has the compute slices and suffixes of one that it lacks; empty when none has.
+def nearest_profile(gpu: GpuModel, unknown: Profile, models: Iterable[GpuModel]) -> str:
+    """The profile of ``gpu`` with the compute slices and suffixes of an unknown one; empty if there is none.
 
-    Where the name is one slice on all models that know it, the same slice here: ``1g.5gb`` is ``1g.10gb`` on an
-    H100-80GB. Otherwise the nearest in memory.
+    If the unknown name is the same slice on all ``models`` that have it, that slice: ``1g.5gb`` of an A100-40GB is
+    ``1g.10gb`` on an H100-80GB. Otherwise the nearest in memory.
     """
-    alike = [
+    similar = [
         row.profile if name == row.name else Profile.parse(name)
         for row in gpu.profiles.values()
         for name in gpu.names_of(row.name)
-        if replace(row.profile, memory_gb=asked.memory_gb) == asked.whole
+        if replace(row.profile, memory_gb=unknown.memory_gb) == unknown.whole
     ]
-    if not alike:
+    if not similar:
         return ""
-    meant = {_memory(model, model.profile(asked.whole)) for model in models if model.knows(asked.whole)}
-    same = [profile for profile in alike if meant == {_memory(gpu, gpu.profile(profile))}]
-    near = min(same or alike, key=lambda profile: abs(profile.memory_gb - asked.memory_gb))
-    split = replace(near, compute=asked.compute)
+    meant = {_memory(model, model.profile(unknown.whole)) for model in models if model.knows(unknown.whole)}
+    same = [profile for profile in similar if meant == {_memory(gpu, gpu.profile(profile))}]
+    near = min(same or similar, key=lambda profile: abs(profile.memory_gb - unknown.memory_gb))
+    split = replace(near, compute=unknown.compute)
     return str(split if gpu.knows(split) else near)
 
 
-def model_like(name: object, models: Iterable[GpuModel]) -> str:
-    """A name that finds a model, in words: a PCI id in the form that works, a name that is nearly the one given. Empty
-    when none is near.
+def nearest_model(name: object, models: Iterable[GpuModel]) -> str:
+    """The text after "did you mean": a PCI id in the accepted form, or the known name with the most similar spelling.
+    Empty if there is none.
     """
     known = tuple(models)
     if isinstance(name, int):  # 0x233010DE without quotes is a number in YAML.
@@ -43,28 +43,28 @@ def model_like(name: object, models: Iterable[GpuModel]) -> str:
         return f'"{pci_id}", in quotes' if pci_id else ""
     if not isinstance(name, str):
         return ""
-    wanted = name.strip().casefold()
-    pci_id, board = _device(wanted, known)
-    return f"'{pci_id}' ({board})" if pci_id else _misspelt(wanted, known)
+    word = name.strip().casefold()
+    pci_id, board = _device(word, known)
+    return f"'{pci_id}' ({board})" if pci_id else _similar_name(word, known)
 
 
 def _device(text: str, models: Iterable[GpuModel]) -> tuple[str, str]:
     match = _DEVICE.fullmatch(text)
-    wanted = f"0x{match[1].upper()}10DE" if match else ""
-    return next(((wanted, model.short) for model in models if wanted in model.pci_device_ids), ("", ""))
+    pci_id = f"0x{match[1].upper()}10DE" if match else ""
+    return next(((pci_id, model.short) for model in models if pci_id in model.pci_device_ids), ("", ""))
 
 
-def _misspelt(wanted: str, models: Sequence[GpuModel]) -> str:
-    told = set(re.split(r"[^a-z0-9]+", wanted))
-    # Boards of all chips share words such as 80GB and PCIe: where a chip is named, only its own names are near.
-    alike = [model for model in models if _chip(model) in told]
-    words = {word.casefold(): (repr(word), "") for model in alike or models for word in (model.name, model.short)}
-    for model in alike:
+def _similar_name(unknown: str, models: Sequence[GpuModel]) -> str:
+    words = set(re.split(r"[^a-z0-9]+", unknown))
+    # Boards of all chips share words such as 80GB and PCIe: a name with a chip is compared with that chip's names only.
+    same_chip = [model for model in models if _chip(model) in words]
+    boards = {name: "" for model in same_chip or models for name in (model.name, model.short)}
+    for model in same_chip:
         for product in model.product_names:
-            for word in (product, product.removeprefix("NVIDIA ")):
-                words.setdefault(word.casefold(), (repr(word), f" ({model.short})"))
-    near = get_close_matches(wanted, words, n=1, cutoff=0.6)
-    return "".join(words[near[0]]) if near else ""
+            for name in (product, product.removeprefix("NVIDIA ")):
+                boards.setdefault(name, f" ({model.short})")
+    near = nearest_word(unknown, boards)
+    return f"{near!r}{boards[near]}" if near else ""
 
 
 def _chip(gpu: GpuModel) -> str:

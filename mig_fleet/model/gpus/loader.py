@@ -1,7 +1,7 @@
 """From the text of a catalog file to a :class:`GpuModel`; a malformed entry is refused with file, table and key.
 
-Read here: types, no unknown keys, words of closed sets, PCI ids in mig-parted's exact form, every source key known.
-Whether the numbers can be true is for :mod:`mig_fleet.model.gpus.checks`.
+Checked here: types, no unknown keys, words of closed sets, PCI ids in mig-parted's exact form, known source keys.
+:mod:`mig_fleet.model.gpus.checks` checks the numbers.
 """
 
 import re
@@ -12,20 +12,21 @@ from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
-from mig_fleet.model.errors import InvalidCatalog, InvalidProfile, shown
+from mig_fleet.model.errors import InvalidCatalog, InvalidProfile
 from mig_fleet.model.gpus.checks import check
 from mig_fleet.model.gpus.evidence import Evidence, Geometry, Naming, Places
 from mig_fleet.model.gpus.model import AlternateName, ComputeInstance, DriverRule, Engines, GpuModel, GpuProfile
 from mig_fleet.model.profiles import Profile
 from mig_fleet.model.reading import Reader
+from mig_fleet.model.short_repr import format_value
 
 _PCI_ID = re.compile(r"0x[0-9A-F]{4}10DE")
 W = TypeVar("W", bound=StrEnum)
 
 
 def load(file: str, text: str, known_sources: Collection[str]) -> GpuModel:
-    """Raises InvalidCatalog at the first key that is wrong."""
-    import tomllib  # 7 ms that only those pay who look something up
+    """Raises InvalidCatalog for the first mistake."""
+    import tomllib  # takes 7 ms, so only a look-up loads it
 
     try:
         document = tomllib.loads(text)
@@ -124,7 +125,7 @@ def _alternate_name(row: Reader, profile: Profile, known_sources: Collection[str
     except InvalidProfile as error:
         raise row.error("name", str(error)) from None
     if str(replace(other, memory_gb=profile.memory_gb)) != str(profile) or str(other) != result.name:
-        raise row.error("name", f"must be {profile} with another memory, found {shown(result.name)}")
+        raise row.error("name", f"must be {profile} with another memory, found {format_value(result.name)}")
     return row.close(result)
 
 
@@ -136,13 +137,13 @@ def _driver_rule(row: Reader, known_sources: Collection[str]) -> DriverRule:
 
 def _check_source(row: Reader, source: str, known_sources: Collection[str]) -> None:
     if source not in known_sources:
-        raise row.error("source", f"{shown(source)} is not in sources.toml")
+        raise row.error("source", f"{format_value(source)} is not in sources.toml")
 
 
 def _word(table: Reader, key: str, words: type[W]) -> W:
     word = table.take(key, str)
     if word not in set(words):
-        raise table.error(key, f"must be one of {', '.join(words)}, found {shown(word)}")
+        raise table.error(key, f"must be one of {', '.join(words)}, found {format_value(word)}")
     return words(word)
 
 
@@ -150,7 +151,7 @@ def _each(table: Reader, key: str, is_good: Callable[[str], object], why: str) -
     values = table.take_list(key, str)
     for value in values:
         if not is_good(value):
-            raise table.error(key, f"{shown(value)} {why}")
+            raise table.error(key, f"{format_value(value)} {why}")
     return values
 
 

@@ -1,22 +1,25 @@
-"""Find a GPU model by any name people have for it.
+"""Look-ups: a GPU model by any of its names, and a profile of a model, with a suggestion for a wrong name.
 
-The catalog is read at the first look-up, only the files that are needed, straight from the package (which may lie in a
-zip archive).
+The catalog is read at the first look-up, only the files that are needed, directly from the package, which may be in a
+zip archive.
 """
 
-from collections.abc import Mapping
+import copyreg
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mig_fleet.model.errors import AmbiguousGpu, UnknownGpu
-from mig_fleet.model.gpus.hints import model_like
+from mig_fleet.model.errors import AmbiguousGpu, UnknownGpu, UnknownProfile
+from mig_fleet.model.gfd import gpu_product
+from mig_fleet.model.gpus.hints import nearest_model, nearest_profile
 from mig_fleet.model.gpus.loader import load
-from mig_fleet.model.gpus.model import GpuModel
+from mig_fleet.model.gpus.model import GpuModel, GpuProfile
+from mig_fleet.model.profiles import Profile
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-# Sorted by generation, then size: the order in which lists of models read well.
+# By generation, then by memory: the order of all lists of models.
 _FILES = (
     "a30-24gb",
     "a100-40gb",
@@ -46,11 +49,14 @@ _FILES = (
 )
 
 
-def find(name: str) -> GpuModel:
-    """The model with this catalog name, short form, product name (NVML's or a label's spelling) or PCI id, in any case.
+def find(name: GpuModel | str) -> GpuModel:
+    """The model with this catalog name, short form, product name (NVML's or a label's spelling) or PCI id, in upper or
+    lower case; a model is returned as it is.
 
-    Raises UnknownGpu, or AmbiguousGpu when several answer to it: ``H100`` is four models.
+    Raises UnknownGpu, or AmbiguousGpu for a name of several models: there are four of ``H100``.
     """
+    if isinstance(name, GpuModel):
+        return name
     if not isinstance(name, str):
         raise _unknown(name)
     word = _fold(name)
@@ -63,6 +69,18 @@ def find(name: str) -> GpuModel:
         if found:
             raise AmbiguousGpu(name, [model.short for model in found])
     raise _unknown(name)
+
+
+def profile_of(gpu: GpuModel, name: str | Profile) -> GpuProfile:
+    """As :meth:`GpuModel.profile`, for names that users write: UnknownProfile suggests one with the same slices.
+
+    Raises UnknownProfile, InvalidProfile.
+    """
+    try:
+        return gpu.profile(name)
+    except UnknownProfile as error:
+        near = nearest_profile(gpu, Profile.parse(error.profile), all_models())
+        raise UnknownProfile(error.profile, error.gpu, error.known, near) from None
 
 
 def by_pci(pci_device_id: str) -> GpuModel | None:
@@ -85,7 +103,7 @@ def all_models() -> tuple[GpuModel, ...]:
 
 @cache
 def sources() -> Mapping[str, str]:
-    """What the source keys of the catalog stand for."""
+    """The sources of the catalog by their keys: title and address."""
     import tomllib
 
     return {
@@ -100,19 +118,25 @@ def _model(stem: str) -> GpuModel:
 
 
 def _folder() -> "Traversable":
-    from importlib.resources import files  # 10 ms that only those pay who look something up
+    from importlib.resources import files  # takes 10 ms, so only a look-up loads it
 
     return files("mig_fleet.model.gpus")
 
 
+def _pickled(model: GpuModel) -> tuple[Callable[[str], GpuModel], tuple[str]]:
+    """A model is pickled as its name and read back as the catalog's own object: models are equal by identity."""
+    return find, (model.name,)
+
+
+copyreg.pickle(GpuModel, _pickled)
+
+
 def _unknown(name: object) -> UnknownGpu:
-    return UnknownGpu(name, [model.short for model in all_models()], model_like(name, all_models()))
+    return UnknownGpu(name, [model.short for model in all_models()], nearest_model(name, all_models()))
 
 
 def _fold(name: str) -> str:
-    # GFD adds -MIG-1g.10gb under strategy single and -SHARED under time-slicing to the product.
-    folded = "-".join(name.casefold().replace("-", " ").split())
-    return folded.removesuffix("-shared").partition("-mig-")[0]
+    return gpu_product("-".join(name.replace("-", " ").split()))
 
 
 @cache
@@ -127,7 +151,7 @@ def _by_name() -> Mapping[str, tuple[GpuModel, ...]]:
 
 @cache
 def _by_stem() -> Mapping[str, tuple[GpuModel, ...]]:
-    """The chip without its memory, ``h100``, for the answer that lists the candidates."""
+    """The models by chip without memory, ``h100``: several of them make the name ambiguous."""
     table: dict[str, tuple[GpuModel, ...]] = {}
     for model in all_models():
         stem = _fold(model.short).rpartition("-")[0]

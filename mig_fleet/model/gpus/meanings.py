@@ -1,4 +1,4 @@
-"""What the name of a profile stands for where no GPU model is named."""
+"""What a profile name means if no GPU model is given."""
 
 from collections.abc import Mapping
 
@@ -11,8 +11,8 @@ from mig_fleet.model.profiles import Profile
 def find_profile(name: str) -> GpuProfile:
     """The profile with this name, if it is the same slice on every model that has it.
 
-    A part of a GPU instance, ``1c.2g.12gb``, is found by the instance it lives in. Raises AmbiguousProfile, which lists
-    what it means where (``1g.10gb`` is three different things), UnknownProfile, InvalidProfile.
+    For a part of a GPU instance, ``1c.2g.12gb``, the profile of that instance. Raises AmbiguousProfile, which lists the
+    meanings with their models (``1g.10gb`` has three), UnknownProfile, InvalidProfile.
     """
     found = meanings(name)
     if len(found) > 1:
@@ -23,7 +23,7 @@ def find_profile(name: str) -> GpuProfile:
 
 
 def meanings(profile: str) -> Mapping[str, tuple[GpuModel, ...]]:
-    """What a profile is, in words, and on which models it is that. Raises UnknownProfile, InvalidProfile."""
+    """The models by what the profile is on them, as text. Raises UnknownProfile, InvalidProfile."""
     parsed = Profile.parse(profile)
     found: dict[str, tuple[GpuModel, ...]] = {}
     names: dict[str, list[str]] = {}
@@ -41,10 +41,10 @@ def meanings(profile: str) -> Mapping[str, tuple[GpuModel, ...]]:
 def _meaning(gpu: GpuModel, profile: Profile) -> str:
     row = gpu.profile(profile)
     slices = f"{row.compute_slices} of {gpu.compute_slices} compute and {row.memory_slices} of {gpu.memory_slices}"
-    told = [f"{slices} memory slices{_sms(row.sm_count)}, at most {row.max_instances}"]
+    parts = [f"{slices} memory slices{_sms(row.sm_count)}, at most {row.max_instances}"]
     if profile.is_split:
-        told.append(f"{profile} is {_share(row, profile)}")
-    return "; ".join(told)
+        parts.append(f"{profile} is {_share(row, profile)}")
+    return "; ".join(parts)
 
 
 def _share(row: GpuProfile, profile: Profile) -> str:
@@ -52,7 +52,7 @@ def _share(row: GpuProfile, profile: Profile) -> str:
     for part in row.compute_instances:
         if part.slices == profile.compute:
             return f"{slices}{_sms(part.sm_count)}, at most {part.instances} in one instance"
-    return f"{slices}, if it splits so, which no source says"
+    return f"{slices}; no source states that it can be split like this"
 
 
 def _names(gpu: GpuModel, profile: Profile) -> list[str]:

@@ -1,7 +1,7 @@
 """A GPU model and its profiles, as values.
 
-``None`` always means "no source says", never zero. Units: memory in MiB (nominal sizes in GB), placements in memory
-slices as ``nvidia-smi mig -lgipp`` prints them.
+``None`` always means that no source gives the value, never zero. Units: memory in MiB (nominal sizes in GB), placements
+in memory slices as ``nvidia-smi mig -lgipp`` prints them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ class Engines:
 
 
 ENGINE_NAMES = ("copy engines", "NVDEC", "NVENC", "JPEG engines", "OFA")
-"""The words for :class:`Engines`, in its order."""
+"""The names of :class:`Engines` in messages, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class ComputeInstance:
 
 @dataclass(frozen=True, slots=True)
 class AlternateName:
-    """What some boards or drivers call a profile instead; ``where`` says which, as ``on early boards`` does."""
+    """Another name that some boards or drivers report for a profile; ``where`` names them: ``on early boards``."""
 
     name: str
     where: str
@@ -58,8 +58,8 @@ class GpuProfile:
     """A profile of one GPU model.
 
     ``nvml_enum`` is NVML's ``GPU_INSTANCE_PROFILE_*`` constant, ``nvml_id`` the number that ``nvidia-smi mig -lgip``
-    prints and that NVML reports for an existing instance: two different numberings. ``memory_mib`` moves with driver
-    and ECC: show it, never compare.
+    prints and that NVML reports for an existing instance: two different numberings. ``memory_mib`` depends on the
+    driver and on ECC: show it, never compare it.
     """
 
     name: str
@@ -85,19 +85,17 @@ class GpuProfile:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The catalog's name first, then those that other boards or drivers have for it."""
+        """The catalog's name first, then those that other boards or drivers report."""
         return (self.name, *(alternate.name for alternate in self.alternate_names))
 
     @property
     def parts_unsourced(self) -> bool:
-        """Whether it has compute slices to share out and no source says how; with a single one there is nothing to
-        say.
-        """
+        """Whether it has several compute slices and no source states how they can be split."""
         return self.compute_slices > 1 and not self.compute_instances
 
     def splits_into(self, compute: int) -> bool:
-        """Whether compute instances of this many slices may be in it; its own number always may. Where no source says
-        how it splits, fewer may too: :func:`mig_fleet.model.placement.prove` has no yes for them.
+        """Whether it may hold compute instances of this many slices; its own number is always allowed. If no source
+        states how it splits, fewer are allowed too, but :func:`mig_fleet.model.placement.prove` calls them unproven.
         """
         if self.parts_unsourced:
             return 0 < compute <= self.compute_slices
@@ -106,7 +104,7 @@ class GpuProfile:
 
 @dataclass(frozen=True, slots=True)
 class DriverRule:
-    """Profiles that need a newer driver when they stand on one GPU together."""
+    """Profiles that need a newer driver if they are on one GPU together."""
 
     profiles: tuple[str, ...]
     driver_min: str
@@ -115,7 +113,7 @@ class DriverRule:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class GpuModel:
-    """A GPU that does MIG. Two models are the same only if they are the same catalog entry."""
+    """A GPU that supports MIG. Two models are equal only if they are the same catalog entry."""
 
     name: str
     short: str
@@ -147,11 +145,6 @@ class GpuModel:
         object.__setattr__(self, "_by_name", names)
         object.__setattr__(self, "_by_id", {p.nvml_id: p for p in self.profiles.values() if p.nvml_id is not None})
 
-    def __reduce__(self) -> tuple[object, ...]:
-        from mig_fleet.model.gpus.lookup import find
-
-        return find, (self.name,)
-
     def __repr__(self) -> str:
         return f"GpuModel({self.name!r})"
 
@@ -159,19 +152,17 @@ class GpuModel:
         return self.name
 
     def profile(self, name: str | Profile) -> GpuProfile:
-        """The GPU instance profile behind a name that some board of this model reports; a split name finds the
-        instance it lives in. Raises UnknownProfile, InvalidProfile.
+        """The GPU instance profile with a name that some board of this model reports; for the name of a part,
+        ``1c.3g.40gb``, the instance that holds it. Raises UnknownProfile, InvalidProfile.
+
+        For a name that a user wrote call :func:`mig_fleet.model.gpus.profile_of`, which suggests the right one.
         """
         found = self._by_name.get(name) if isinstance(name, str) else None
         if found is None:
             parsed = name if isinstance(name, Profile) else Profile.parse(name)
             found = self._row(parsed)
             if found is None:
-                from mig_fleet.model.gpus.hints import profile_like
-                from mig_fleet.model.gpus.lookup import all_models
-
-                near = profile_like(self, parsed, all_models())
-                raise UnknownProfile(str(parsed), self.name, tuple(self._by_name), near)
+                raise UnknownProfile(str(parsed), self.name, tuple(self._by_name))
         return found
 
     def _row(self, profile: Profile) -> GpuProfile | None:
@@ -179,9 +170,7 @@ class GpuModel:
         return row if row and row.splits_into(profile.compute) else None
 
     def knows(self, name: str | Profile) -> bool:
-        """Whether some board of this model reports a profile by this name. That all do is another question:
-        :meth:`names_of`.
-        """
+        """Whether some board of this model reports a profile with this name. :meth:`names_of` shows if all do."""
         try:
             return self._row(name if isinstance(name, Profile) else Profile.parse(name)) is not None
         except InvalidProfile:
@@ -193,13 +182,13 @@ class GpuModel:
         return len(self._by_name) > len(self.profiles)
 
     def names_of(self, name: str | Profile) -> tuple[str, ...]:
-        """Every name under which boards of this model report the profile behind this one, the catalog's own first.
+        """Every name that boards of this model report for this profile, the catalog's name first.
 
-        With more than one, mig-parted finds nothing under this name on some boards, wipes the GPU and reports success.
+        If there are several, mig-parted does not find this one on some boards: it wipes the GPU and reports success.
         Raises UnknownProfile, InvalidProfile.
         """
         return self.profile(name).names
 
     def by_nvml_id(self, nvml_id: int) -> GpuProfile | None:
-        """The profile behind the number that NVML reports for a GPU instance."""
+        """The profile with this id, the one that NVML reports for a GPU instance; None for an unknown id."""
         return self._by_id.get(nvml_id)

@@ -1,95 +1,96 @@
-"""Layouts out of a mig-parted file: one per config and GPU model that its filters select.
+"""Layouts from a mig-parted file: one for each config and each GPU model that its filters select.
 
-What our writer writes comes back as the layouts it was written from. What has no meaning as a layout is left behind,
-with the reason.
+A file that `parted.dump` wrote is imported as the layouts that it was written from. A config that cannot be a layout is
+not imported, and a note gives the reason.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mig_fleet.model.errors import InvalidLayout, shown
+from mig_fleet.model.errors import InvalidLayout
 from mig_fleet.model.gpus import GpuModel
 from mig_fleet.model.labels import ALL_DISABLED
-from mig_fleet.model.layouts import NAME, Cut, Layout
+from mig_fleet.model.layouts import NAME, GpuGroup, Layout
 from mig_fleet.model.parted import Entry, PartedFile
-from mig_fleet.model.parted.selection import models_concerned
-from mig_fleet.model.placement import Verdict
+from mig_fleet.model.parted.selection import selected_models
+from mig_fleet.model.placement import Verdict, explain
 from mig_fleet.model.profiles import Profile
+from mig_fleet.model.short_repr import format_value
 
 _HASHED = re.compile(r"(.+)-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """``configs`` says which layout a config became for a GPU model; ``defined`` names the configs that a file gives a
-    meaning, those without a layout among them; ``left`` tells, in sentences, what is lost or changed.
+    """``configs`` maps a config and a GPU model to their layout. ``defined`` names the configs that a file defines,
+    including those that could not be imported. ``not_imported`` lists what is missing or changed, as sentences.
     """
 
     layouts: tuple[Layout, ...] = ()
     configs: Mapping[tuple[str, str], Layout] = field(default_factory=dict)
     defined: frozenset[str] = frozenset()
-    left: tuple[str, ...] = ()
+    not_imported: tuple[str, ...] = ()
 
 
 def import_parted(
     file: PartedFile,
     gpu: GpuModel | None = None,
     gpus_per_node: int | None = None,
-    carried: Mapping[str, Sequence[GpuModel]] | None = None,
+    models: Mapping[str, Sequence[GpuModel]] | None = None,
 ) -> Imported:
-    """``carried`` says, by config, which models the nodes with it have, for entries without a device filter; where no
-    node says it, ``gpu`` does. ``gpus_per_node`` resolves "all, but GPU 3 otherwise".
+    """``models`` maps a config to the GPU models of its nodes, for entries without a device filter; ``gpu`` is for
+    configs without nodes. ``gpus_per_node`` is needed for a config that treats some GPUs differently from all others.
     """
     configs: dict[tuple[str, str], Layout] = {}
     defined: set[str] = set()
-    left: list[str] = []
+    notes: list[str] = []
     for name, entries in file.configs.items():
         if name == ALL_DISABLED:
             if not _switches_off(entries):
                 defined.add(name)
-                left.append(f"{name}: is not MIG off on every GPU, and no other layout can have this name")
+                notes.append(f"{name}: must be MIG off on every GPU, because no other layout can have this name")
             continue
         defined.add(name)
-        models = _models(name, entries, gpu, (carried or {}).get(name, ()), left)
-        for model in models:
-            where = f"{name} ({model.short})" if len(models) > 1 else name
-            if entry := _undecided(entries, model):
-                board = f"the device filter {_words(entry)} wants a certain board"
-                left.append(f"{where}: {board}, and which one a node has cannot be told; write this layout by hand")
+        selected = _models(name, entries, gpu, (models or {}).get(name, ()), notes)
+        for model in selected:
+            where = f"{name} ({model.short})" if len(selected) > 1 else name
+            if entry := _board_specific_entry(entries, model):
+                why = f"the device filter {_words(entry)} selects by subsystem ID, which node labels do not include"
+                notes.append(f"{where}: {why}; write this layout by hand")
                 continue
-            layout = _layout(name, model, entries, len(models) > 1, gpus_per_node, left)
+            layout = _layout(name, model, entries, len(selected) > 1, gpus_per_node, notes)
             if layout is not None:
                 configs[name, model.name] = layout
-    return Imported(tuple(configs.values()), configs, frozenset(defined), tuple(left))
+    return Imported(tuple(configs.values()), configs, frozenset(defined), tuple(notes))
 
 
 def _switches_off(entries: Sequence[Entry]) -> bool:
-    """Whether this is the one meaning that ``all-disabled`` has with us, and in NVIDIA's file."""
-    everyone = any(entry.devices is None and not entry.device_filter for entry in entries)
-    return everyone and not any(entry.mig_enabled for entry in entries)
+    """Whether the config disables MIG on every GPU, as ``all-disabled`` does here and in NVIDIA's file."""
+    every_gpu = any(entry.devices is None and not entry.device_filter for entry in entries)
+    return every_gpu and not any(entry.mig_enabled for entry in entries)
 
 
 def _models(
-    name: str, entries: Sequence[Entry], gpu: GpuModel | None, carriers: Sequence[GpuModel], left: list[str]
+    name: str, entries: Sequence[Entry], gpu: GpuModel | None, of_nodes: Sequence[GpuModel], notes: list[str]
 ) -> list[GpuModel]:
-    """The models that a config is meant for."""
+    """The GPU models that a config applies to."""
     found: dict[str, GpuModel] = {}
     for entry in entries:
         if entry.device_filter:
-            selected = models_concerned(entry)
+            selected = selected_models(entry)
             found |= {model.name: model for model in selected}
             if not selected:
-                left.append(f"{name}: the device filter {_words(entry)} selects no GPU of the catalog")
+                notes.append(f"{name}: the device filter {_words(entry)} selects no GPU of the catalog")
     if any(not entry.device_filter for entry in entries):
-        found |= {model.name: model for model in carriers or filter(None, [gpu])}
+        found |= {model.name: model for model in of_nodes or filter(None, [gpu])}
         if not found:
-            left.append(f"{name}: has no device filter, so any GPU could be meant; say which with --gpu")
+            notes.append(f"{name}: has no device filter, so its GPU model is unknown; name it with --gpu")
     return list(found.values())
 
 
-def _undecided(entries: Sequence[Entry], model: GpuModel) -> Entry | None:
-    """The entry, the last one that counts, of which a node's board decides whether it is meant for the model."""
+def _board_specific_entry(entries: Sequence[Entry], model: GpuModel) -> Entry | None:
+    """The last entry that applies to the model only on some boards; None if the result is the same on all boards."""
     for entry in reversed(entries):
         if any(entry.may_select(pci) and not entry.selects(pci) for pci in model.pci_device_ids):
             return entry
@@ -99,7 +100,7 @@ def _undecided(entries: Sequence[Entry], model: GpuModel) -> Entry | None:
 
 
 def _words(entry: Entry) -> str:
-    return ", ".join(map(shown, entry.device_filter))
+    return ", ".join(map(format_value, entry.device_filter))
 
 
 def _reaches(entry: Entry, model: GpuModel) -> bool:
@@ -107,76 +108,80 @@ def _reaches(entry: Entry, model: GpuModel) -> bool:
 
 
 def _layout(
-    config: str, model: GpuModel, entries: Sequence[Entry], many: bool, gpus_per_node: int | None, left: list[str]
+    config: str, model: GpuModel, entries: Sequence[Entry], many: bool, gpus_per_node: int | None, notes: list[str]
 ) -> Layout | None:
     where = f"{config} ({model.short})" if many else config
     mine = [entry for entry in entries if _reaches(entry, model)]
     missed = [pci for pci in model.pci_device_ids if not any(entry.selects(pci) for entry in mine)]
     if missed:
-        left.append(f"{where}: its filter leaves out {', '.join(missed)}; the layout is for every {model.short}")
-    cuts = _cuts(where, mine, gpus_per_node, left)
-    if not cuts:
+        notes.append(
+            f"{where}: the layout is for every {model.short}, but the device filter does not select {', '.join(missed)}"
+        )
+    groups = _groups(where, mine, gpus_per_node, notes)
+    if not groups:
         return None
     name = _name(config, model, many)
     try:
-        layout = Layout(name, model.name, tuple(cuts))
+        layout = Layout(name, model.name, tuple(groups))
         match = _HASHED.fullmatch(config)
-        if match and NAME.fullmatch(match[1]):  # else these eight digits are a date, say, and not our hash
-            original = Layout(match[1], model.name, tuple(cuts))
+        if match and NAME.fullmatch(match[1]):  # otherwise the eight digits are not our hash but, for example, a date
+            original = Layout(match[1], model.name, tuple(groups))
             layout = original if original.config_name == config else layout
     except InvalidLayout as error:
-        left += [f"{where}: {problem.text}" for problem in error.problems]
+        notes += [f"{where}: {problem.text}" for problem in error.problems]
         return None
     for _, proof in layout.proofs():
         if proof.verdict is Verdict.IMPOSSIBLE:
-            left.append(f"{where}: cannot be on {model.short}: {proof.reason}")
+            notes.append(f"{where}: impossible on {model.short}: {explain(proof)}")
             return None
         if proof.verdict is Verdict.UNPROVEN:
-            left.append(f"{where}: carried over, but it cannot be proven: {proof.reason}")
+            notes.append(f"{where}: imported, but unproven: {explain(proof)}")
     if layout.name != config and layout.config_name != config:
-        left.append(f"{where}: is called {layout.name} now")
+        notes.append(f"{where}: renamed to {layout.name}")
     return layout
 
 
-def _cuts(where: str, entries: Sequence[Entry], gpus_per_node: int | None, left: list[str]) -> list[Cut]:
-    """Entries apply in order and the last one wins, which a layout says GPU by GPU."""
-    everyone: Mapping[str, int] | None = None
-    has_everyone = False
+def _groups(where: str, entries: Sequence[Entry], gpus_per_node: int | None, notes: list[str]) -> list[GpuGroup]:
+    """Entries apply in order and the last one wins; a layout states the result for each GPU."""
+    every_gpu: Mapping[str, int] | None = None
+    has_every_gpu = False
     single: dict[int, Mapping[str, int] | None] = {}
     for entry in entries:
-        profiles = _profiles(where, entry, left)
+        profiles = _profiles(where, entry, notes)
         if entry.mig_enabled and not profiles:
-            left.append(f"{where}: switches MIG on without any instance, which no layout can say")
+            notes.append(f"{where}: enables MIG without any instance, which a layout cannot express")
             return []
         if entry.devices is None:
-            everyone, has_everyone = profiles, True
+            every_gpu, has_every_gpu = profiles, True
             single.clear()
         else:
             single |= dict.fromkeys(entry.devices, profiles)
-    if not has_everyone and not single:
-        left.append(f"{where}: its lists of devices name no GPU")
+    if not has_every_gpu and not single:
+        notes.append(f"{where}: its lists of devices name no GPU")
         return []
     if not single:
-        return [Cut(None, everyone)]
-    if has_everyone:
+        return [GpuGroup(None, every_gpu)]
+    if has_every_gpu:
         if gpus_per_node is None:
-            left.append(f"{where}: treats some GPUs apart from all others; say how many there are with --gpus-per-node")
+            notes.append(
+                f"{where}: treats some GPUs differently from all others; set their number with --gpus-per-node"
+            )
             return []
-        single = {index: single.get(index, everyone) for index in range(gpus_per_node)}
-    return [Cut((index,), profiles) for index, profiles in sorted(single.items())]
+        single = {index: single.get(index, every_gpu) for index in range(gpus_per_node)}
+    return [GpuGroup((index,), profiles) for index, profiles in sorted(single.items())]
 
 
-def _profiles(where: str, entry: Entry, left: list[str]) -> Mapping[str, int] | None:
+def _profiles(where: str, entry: Entry, notes: list[str]) -> Mapping[str, int] | None:
     if not entry.mig_enabled:
         return None
     counts: dict[str, int] = {}
     for name, count in entry.mig_devices.items():
         canonical = str(Profile.parse(name))
         if count == 0:
-            left.append(f"{where}: 0 × {name} says nothing and is left out")
+            notes.append(f"{where}: 0 × {name} has no effect and was removed")
             continue
         if canonical != name:
-            left.append(f"{where}: {name} is written {canonical} now")
+            notes.append(f"{where}: {name} was replaced by {canonical}")
         counts[canonical] = counts.get(canonical, 0) + count
     return counts
 

@@ -1,17 +1,17 @@
-"""Layouts and pools as the text of a stack file."""
+"""Writes layouts and pools as a stack file."""
 
 import re
 from collections.abc import Iterable, Mapping
 
 from mig_fleet.model.gpus import find
 from mig_fleet.model.imports.pools import ImportedPool
-from mig_fleet.model.layouts import Cut, Layout
+from mig_fleet.model.layouts import GpuGroup, Layout
 
 
-def stack_file(layouts: Iterable[Layout], pools: Iterable[ImportedPool] = (), left: Iterable[str] = ()) -> str:
-    """Sorted by name; what could not be carried over stands at the top as comments."""
-    notes = [f"#   {_printable(' '.join(note.split()))}" for note in left]
-    head = ["# Not carried over:", *notes] if notes else []
+def stack_file(layouts: Iterable[Layout], pools: Iterable[ImportedPool] = (), not_imported: Iterable[str] = ()) -> str:
+    """The layouts are sorted by name. What could not be imported is listed at the top, as comments."""
+    notes = [f"#   {_printable(' '.join(note.split()))}" for note in not_imported]
+    head = ["# Not imported or changed:", *notes] if notes else []
     body = ["config:", "  mig-fleet:layouts:"]
     body += [
         f"    {_text(layout.name)}: {_layout(layout)}" for layout in sorted(layouts, key=lambda layout: layout.name)
@@ -33,15 +33,15 @@ def stack_file(layouts: Iterable[Layout], pools: Iterable[ImportedPool] = (), le
 def _layout(layout: Layout) -> str:
     if layout.is_disabled:
         return f"{{gpu: {layout.model.short}, disabled: true}}"
-    first = layout.cuts[0]
+    first = layout.groups[0]
     if first.devices is None:
         return f"{{gpu: {layout.model.short}, all: {_profiles(first.profiles or {})}}}"
-    return f"{{gpu: {layout.model.short}, gpus: [{', '.join(map(_cut, layout.cuts))}]}}"
+    return f"{{gpu: {layout.model.short}, gpus: [{', '.join(map(_group, layout.groups))}]}}"
 
 
-def _cut(cut: Cut) -> str:
-    devices = f"devices: [{', '.join(map(str, cut.devices or ()))}]"
-    return f"{{{devices}, {'disabled: true' if cut.profiles is None else f'profiles: {_profiles(cut.profiles)}'}}}"
+def _group(group: GpuGroup) -> str:
+    devices = f"devices: [{', '.join(map(str, group.devices or ()))}]"
+    return f"{{{devices}, {'disabled: true' if group.profiles is None else f'profiles: {_profiles(group.profiles)}'}}}"
 
 
 def _profiles(profiles: Mapping[str, int]) -> str:
@@ -49,14 +49,14 @@ def _profiles(profiles: Mapping[str, int]) -> str:
 
 
 def _text(word: str) -> str:
-    """A name as YAML reads it back: plain where that is safe, else quoted with YAML's own escapes."""
+    """A name as YAML: plain if that is safe, otherwise quoted with YAML's escapes."""
     if _PLAIN.fullmatch(word) and word.lower() not in _WORDS:
         return word
     return '"' + "".join(c if " " <= c <= "~" and c not in '"\\' else f"\\U{ord(c):08x}" for c in word) + '"'
 
 
 def _printable(text: str) -> str:
-    """YAML refuses control characters in comments, too."""
+    """YAML does not allow control characters in comments."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 

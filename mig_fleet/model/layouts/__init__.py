@@ -1,6 +1,6 @@
-"""Layouts: what every GPU of a node looks like, and the config name that a node's label carries."""
+"""Layouts: the partitioning of every GPU of a node, and its config name, the value of the node's label."""
 
-from mig_fleet.model.layouts.cut import Cut
+from mig_fleet.model.layouts.gpu_group import GpuGroup
 from mig_fleet.model.layouts.layout import NAME, Layout
 
-__all__ = ["NAME", "Cut", "Layout"]
+__all__ = ["NAME", "GpuGroup", "Layout"]

@@ -1,7 +1,7 @@
-"""A layout: what every GPU of a node looks like.
+"""A layout: the partitioning of every GPU of a node.
 
-The user names it; its **config name** is that name and a hash of its meaning, so that a changed layout is a new label
-value (MIG Manager reacts to nothing else) and an unchanged one never disturbs a node, however it is spelled.
+The user names it. Its **config name** is that name and a hash of its meaning: a changed layout has a new label value,
+which is the only thing that MIG Manager reacts to, and a layout that is only spelled differently never changes a node.
 """
 
 import hashlib
@@ -11,67 +11,67 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mig_fleet.model.errors import InvalidLayout, Problem, shown
-from mig_fleet.model.gfd import agreed
+from mig_fleet.model.errors import InvalidLayout
+from mig_fleet.model.finding import Finding
+from mig_fleet.model.gfd import expected_labels
 from mig_fleet.model.gpus import GpuModel, find
 from mig_fleet.model.labels import ALL_DISABLED
 from mig_fleet.model.layouts import forms
-from mig_fleet.model.layouts.cut import Cut, settle
-from mig_fleet.model.placement import Proof, Verdict, prove
+from mig_fleet.model.layouts.gpu_group import GpuGroup, canonicalize
+from mig_fleet.model.placement import Proof, prove
+from mig_fleet.model.short_repr import format_value
 from mig_fleet.model.strategy import Strategy, allocatable
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,52}[a-z0-9])?")
-"""Names of layouts: with ``-`` and 8 hex digits behind them they are label values of at most 63 characters."""
+"""Valid names. With ``-`` and 8 hex digits they become label values of at most 63 characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One layout of one GPU model, in canonical form: equal layouts mean the same, whatever their spelling was.
+    """A layout of one GPU model in canonical form: layouts with the same meaning are equal, however they were spelled.
 
-    Raises InvalidLayout with every problem at once: a bad name, an unknown profile, no profiles at all, a GPU named
-    twice, a GPU model that no device filter can name. Raises UnknownGpu and AmbiguousGpu. Whether the hardware can do
-    it is a different question: :meth:`proofs`.
+    Raises InvalidLayout with all problems together: an invalid name, an unknown profile, a group without profiles, a
+    duplicate GPU, a GPU model that no device filter can select. Raises UnknownGpu and AmbiguousGpu. It may still be
+    impossible on the hardware: see :meth:`proofs`.
     """
 
     name: str
     gpu: str
-    cuts: tuple[Cut, ...]
+    groups: tuple[GpuGroup, ...]
 
     def __post_init__(self) -> None:
         model = find(self.gpu)
-        self._settle(model, self.cuts, [f"cuts[{position}].profiles" for position in range(len(self.cuts))])
+        self._set_groups(model, self.groups, [f"groups[{position}].profiles" for position in range(len(self.groups))])
 
     def __hash__(self) -> int:
         return hash((self.name, self.canonical))
 
     @classmethod
     def uniform(cls, name: str, gpu: str, profiles: Mapping[str, int]) -> "Layout":
-        """Every GPU the same."""
-        return cls(name, gpu, (Cut(None, profiles),))
+        """The same profiles on every GPU."""
+        return cls(name, gpu, (GpuGroup(None, profiles),))
 
     @classmethod
     def disabled(cls, name: str, gpu: str) -> "Layout":
         """MIG off on every GPU."""
-        return cls(name, gpu, (Cut(None, None),))
+        return cls(name, gpu, (GpuGroup(None, None),))
 
     @classmethod
     def parse(cls, name: str, document: Mapping[str, Any]) -> "Layout":
-        """From the form of the stack file (`layouts.forms`); raises InvalidLayout with every problem and its
-        path.
-        """
-        model, cuts, paths = forms.read(name, document)
+        """From its form in a stack file (`layouts.forms`); raises InvalidLayout with every problem and its path."""
+        model, groups, paths = forms.read(name, document)
         layout = object.__new__(cls)
         object.__setattr__(layout, "name", name)
-        layout._settle(model, cuts, paths)
+        layout._set_groups(model, groups, paths)
         return layout
 
-    def _settle(self, model: GpuModel, cuts: Sequence[Cut], paths: Sequence[str]) -> None:
-        settled, problems = settle(model, cuts, paths)
-        problems = [*_name_problems(self.name), *problems, *_unbound(model, settled)]
+    def _set_groups(self, model: GpuModel, groups: Sequence[GpuGroup], paths: Sequence[str]) -> None:
+        canonical_groups, problems = canonicalize(model, groups, paths)
+        problems = [*_name_problems(self.name), *problems, *_filter_problems(model, canonical_groups)]
         if problems:
             raise InvalidLayout(self.name, problems)
         object.__setattr__(self, "gpu", model.name)
-        object.__setattr__(self, "cuts", settled)
+        object.__setattr__(self, "groups", canonical_groups)
 
     @property
     def model(self) -> GpuModel:
@@ -79,23 +79,24 @@ class Layout:
 
     @property
     def is_disabled(self) -> bool:
-        """Whether no GPU has MIG on."""
-        return all(cut.profiles is None for cut in self.cuts)
+        """Whether MIG is off on every GPU."""
+        return all(group.profiles is None for group in self.groups)
 
     @property
     def canonical(self) -> str:
-        """The meaning as text: GPU model, then GPUs and profiles, sorted; neither the name nor the PCI ids are part of
-        it.
+        """The meaning as JSON: the GPU model, then GPUs and profiles, sorted; without the name and the PCI ids.
+
+        Any change here, even of a key, changes every config name and repartitions every fleet.
         """
-        cuts = [
-            ["all" if c.devices is None else list(c.devices), None if c.profiles is None else dict(c.profiles)]
-            for c in self.cuts
+        groups = [
+            ["all" if it.devices is None else list(it.devices), None if it.profiles is None else dict(it.profiles)]
+            for it in self.groups
         ]
-        return json.dumps({"gpu": self.gpu, "cuts": cuts}, sort_keys=True, separators=(",", ":"))
+        return json.dumps({"gpu": self.gpu, "cuts": groups}, sort_keys=True, separators=(",", ":"))
 
     @property
     def config_name(self) -> str:
-        """What the node's label carries: ``inference-dense-1c0ffee2``; every disabled layout is the operator's
+        """The value of the node's label: ``inference-dense-1c0ffee2``. For a layout without MIG it is the operator's
         ``all-disabled``.
         """
         if self.is_disabled:
@@ -103,35 +104,32 @@ class Layout:
         return f"{self.name}-{hashlib.sha256(self.canonical.encode()).hexdigest()[:8]}"
 
     def per_gpu(self, gpus_per_node: int) -> tuple[Mapping[str, int] | None, ...]:
-        """What each GPU looks like, by index; None is MIG off, which is also what a GPU that no cut names is taken
-        for.
-        """
+        """The profiles of each GPU, by index. None is MIG off, or a GPU that is in no group."""
         return tuple(
-            next((cut.profiles for cut in self.cuts if cut.devices is None or index in cut.devices), None)
+            next((group.profiles for group in self.groups if group.devices is None or index in group.devices), None)
             for index in range(gpus_per_node)
         )
 
     def allocatable(self, gpus_per_node: int, strategy: Strategy) -> dict[str, int]:
-        """The extended resources that a node offers once it is cut so."""
+        """The extended resources of a node with this layout."""
         return allocatable(strategy, self.per_gpu(gpus_per_node))
 
     def gfd_labels(self, gpus_per_node: int, strategy: Strategy) -> dict[str, str]:
-        """The labels of GPU Feature Discovery that must agree once a node is cut so."""
-        return agreed(self.per_gpu(gpus_per_node), strategy)
+        """The labels that GPU Feature Discovery must write on a node with this layout."""
+        return expected_labels(self.per_gpu(gpus_per_node), strategy)
 
-    def proofs(self) -> tuple[tuple[Cut, Proof], ...]:
-        """One proof per way in which this layout cuts a GPU."""
-        return tuple((cut, prove(self.model, cut.profiles)) for cut in self.cuts if cut.profiles is not None)
+    def proofs(self) -> tuple[tuple[GpuGroup, Proof], ...]:
+        """A proof for each group with MIG."""
+        return tuple((group, prove(self.model, group.profiles)) for group in self.groups if group.profiles is not None)
 
     def coverage(self, gpus_per_node: int) -> tuple[str, ...]:
-        """The GPUs of a node that this layout forgets or invents, as sentences.
+        """The GPUs of a node that are in no group, and those that do not exist, as sentences.
 
-        A forgotten GPU is no small thing: mig-parted's assert then fails forever, and each restart of the manager
-        repeats the change.
+        If a GPU is not covered, mig-parted's assert fails forever, and each restart of MIG Manager repeats the change.
         """
-        if any(cut.devices is None for cut in self.cuts):
+        if any(group.devices is None for group in self.groups):
             return ()
-        named = {index for cut in self.cuts for index in cut.devices or ()}
+        named = {index for group in self.groups for index in group.devices or ()}
         found = []
         if beyond := sorted(index for index in named if index >= gpus_per_node):
             found.append(f"{_gpus(beyond)} does not exist on nodes with {gpus_per_node} GPUs, 0 to {gpus_per_node - 1}")
@@ -139,31 +137,20 @@ class Layout:
             found.append(f"{_gpus(bare)} is not covered; give it profiles or disabled: true")
         return tuple(found)
 
-    def problems(self, gpus_per_node: int) -> tuple[str, ...]:
-        """What is wrong with this layout on nodes of this many GPUs, as sentences; empty when nothing is."""
-        found = list(self.coverage(gpus_per_node))
-        for cut, proof in self.proofs():
-            where = "every GPU" if cut.devices is None else _gpus(cut.devices)
-            if proof.verdict is Verdict.IMPOSSIBLE:
-                found.append(f"{where}: {proof.reason}")
-            elif proof.verdict is Verdict.UNPROVEN:
-                found.append(f"{where}: no proof that this fits, {proof.reason}")
-        return tuple(found)
 
-
-def _name_problems(name: str) -> list[Problem]:
+def _name_problems(name: str) -> list[Finding]:
     if isinstance(name, str) and NAME.fullmatch(name):
         return []
-    wanted = "1 to 54 lower-case letters, digits, dashes or dots, as it becomes part of a label value"
-    return [Problem("name", f"{shown(name)} must be {wanted}")]
+    required = "1 to 54 lower-case letters, digits, dashes or dots, because it becomes part of a label value"
+    return [Finding("name", f"{format_value(name)} must be {required}")]
 
 
-def _unbound(model: GpuModel, cuts: Sequence[Cut]) -> list[Problem]:
-    """Without a device filter mig-parted would cut whatever GPU it meets."""
-    if model.pci_device_ids or all(cut.profiles is None for cut in cuts):
+def _filter_problems(model: GpuModel, groups: Sequence[GpuGroup]) -> list[Finding]:
+    """Without a device filter mig-parted would repartition every GPU of a node, of any model."""
+    if model.pci_device_ids or all(group.profiles is None for group in groups):
         return []
-    why = "has no PCI device id, by which a mig-parted file is bound to its GPUs; only disabled: true can be said of it"
-    return [Problem("gpu", f"{model.name} {why}")]
+    why = "has no PCI device id for the device filter of a mig-parted file; its layout can only be disabled: true"
+    return [Finding("gpu", f"{model.name} {why}")]
 
 
 def _gpus(indexes: Sequence[int]) -> str:

@@ -1,8 +1,8 @@
 """The mig-parted file: ``version: v1``, one config per config name, each a list of entries applied in order.
 
-The reader accepts exactly what NVIDIA's parser accepts and keeps its lenient meaning, silent failures included;
-`parted.lint` says what in an accepted file would silently do the wrong thing. YAML itself is read elsewhere:
-this package takes parsed data.
+The reader accepts exactly what NVIDIA's parser accepts, with the same lenient meaning, silent failures included.
+`parted.lint` finds what in an accepted file would silently do the wrong thing. This package takes parsed data;
+`mig_fleet.documents` reads the YAML.
 """
 
 from mig_fleet.model.parted.file import Entry, PartedFile

@@ -1,4 +1,4 @@
-"""What a mig-parted file says, with NVIDIA's meaning (mig-parted api/spec/v1, pkg/types/device.go)."""
+"""The content of a mig-parted file, with NVIDIA's meaning (mig-parted api/spec/v1, pkg/types/device.go)."""
 
 import re
 from collections.abc import Mapping
@@ -15,9 +15,10 @@ _BASES = (16, 2, 8, 10)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a config: which GPUs, and what becomes of them.
+    """One entry of a config: the GPUs that it selects, and their MIG mode and devices.
 
-    ``device_filter`` is as written, empty for every GPU; ``devices`` None means ``all``; profile names are as written.
+    ``device_filter`` and the profile names are as written in the file. An empty ``device_filter`` selects every GPU;
+    ``devices`` None means ``all``; ``mig_devices`` maps profiles to counts per GPU.
     """
 
     device_filter: tuple[str, ...]
@@ -26,50 +27,51 @@ class Entry:
     mig_devices: Mapping[str, int]
 
     def matches(self, pci_device_id: str, index: int, subsystem_id: str | None = None) -> bool:
-        """Whether mig-parted applies this entry to the GPU of this index and id (``0x233010DE``).
+        """Whether mig-parted applies this entry to the GPU with this index and device id (``0x233010DE``).
 
-        A filter that cannot be read matches nothing, silently: its parse error is thrown away (``newDeviceID, _ :=``).
+        A filter that mig-parted cannot parse matches no GPU, because mig-parted drops the parse error
+        (``newDeviceID, _ :=``).
         """
         return self.selects(pci_device_id, subsystem_id) and (self.devices is None or index in self.devices)
 
     def selects(self, pci_device_id: str, subsystem_id: str | None = None) -> bool:
-        """Whether the device filter lets GPUs of this id in, whatever their index."""
+        """Whether the device filter selects GPUs with this device id, whatever their index."""
         return not self.device_filter or any(_matches(word, pci_device_id, subsystem_id) for word in self.device_filter)
 
     def may_match(self, pci_device_id: str, index: int) -> bool:
-        """Whether mig-parted applies this entry to the GPU of this index and id on some board at least."""
+        """Whether mig-parted applies this entry to the GPU with this index and device id on at least one board."""
         return self.may_select(pci_device_id) and (self.devices is None or index in self.devices)
 
     def may_select(self, pci_device_id: str) -> bool:
-        """Whether the device filter lets GPUs of this id in on some board at least: one with the subsystem that it
-        names.
+        """Whether the device filter selects GPUs with this device id on at least one board: the board with the
+        subsystem id that the filter names.
         """
         return not self.device_filter or any(_names(word, pci_device_id) for word in self.device_filter)
 
 
 @dataclass(frozen=True, slots=True)
 class PartedFile:
-    """All configs of a file by name. ``assert --valid-config`` checks no more than that such a value can be built."""
+    """All configs of a file by name. If this value can be built, mig-parted's ``assert --valid-config`` passes."""
 
     configs: Mapping[str, tuple[Entry, ...]]
 
     def select(self, name: str) -> tuple[Entry, ...]:
-        """The entries of a config, in their order; raises UnknownConfig."""
+        """The entries of a config, in the order of the file; raises UnknownConfig."""
         if name not in self.configs:
             raise UnknownConfig(name, tuple(sorted(self.configs)))
         return self.configs[name]
 
     def for_gpu(self, name: str, pci_device_id: str, index: int) -> Entry | None:
-        """What a config makes of one GPU: the last entry that matches, or None where none does. Raises
-        UnknownConfig.
+        """The entry that a config applies to one GPU: the last entry that matches, or None. Raises UnknownConfig.
 
-        An entry that wants a certain board matches nothing here: of those, :meth:`of_a_board` knows.
+        The GPU's board is unknown here, so an entry that selects by subsystem id never matches; see
+        :meth:`board_specific_entry`.
         """
         return next((entry for entry in reversed(self.select(name)) if entry.matches(pci_device_id, index)), None)
 
-    def of_a_board(self, name: str, pci_device_id: str, index: int) -> Entry | None:
-        """The entry that decides about one GPU if it is on the board that the filter names, or None where
-        :meth:`for_gpu` is right whatever the board is. Raises UnknownConfig.
+    def board_specific_entry(self, name: str, pci_device_id: str, index: int) -> Entry | None:
+        """The entry that applies to one GPU only if the GPU is on the board that the filter names. None if
+        :meth:`for_gpu` is right for every board. Raises UnknownConfig.
         """
         for entry in reversed(self.select(name)):
             if entry.matches(pci_device_id, index):
@@ -80,7 +82,7 @@ class PartedFile:
 
 
 def device_id(text: str) -> int:
-    """The 32-bit number of a device id as mig-parted reads it; 0, which is no GPU, for what it cannot read."""
+    """The 32-bit number of a device id as mig-parted parses it; 0, which is no GPU, if mig-parted cannot parse it."""
     match = _NUMBER.fullmatch(text)
     if match is None:
         return 0
@@ -93,8 +95,8 @@ def device_id(text: str) -> int:
 
 
 def filter_ids(word: str) -> tuple[int, int | None]:
-    """The device and, where one is named, the subsystem of a filter (``0x233010DE:0x16C110DE``, from mig-parted
-    v0.15.0); a 0 in either is what cannot be read, and a filter with one matches nothing.
+    """The device id and, if there is one, the subsystem id of a filter (``0x233010DE:0x16C110DE``, supported by
+    mig-parted v0.15.0 and newer). An id that cannot be parsed is 0, and a filter with a 0 matches no GPU.
     """
     device, colon, subsystem = word.partition(":")
     return device_id(device), device_id(subsystem) if colon else None
@@ -108,6 +110,6 @@ def _matches(word: str, pci_device_id: str, subsystem_id: str | None) -> bool:
 
 
 def _names(word: str, pci_device_id: str) -> bool:
-    """Whether a filter names this device, on whatever board."""
+    """Whether a filter names this device id, on any board."""
     device, board = filter_ids(word)
     return 0 not in (device, board) and device == device_id(pci_device_id)

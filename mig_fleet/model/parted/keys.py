@@ -1,4 +1,4 @@
-"""Keys of a mapping as NVIDIA's tools see them: to YAML ``1.10:`` and ``true:`` are no texts, to JSON all keys are."""
+"""Keys of a mapping as NVIDIA's tools see them: in YAML ``1.10:`` and ``true:`` are not strings, in JSON they are."""
 
 import math
 import struct
@@ -8,7 +8,7 @@ LARGEST_INT = 1 << 63
 
 
 def key_text(key: object) -> str | None:
-    """The text that sigs.k8s.io/yaml makes of a key; None for a key that it refuses."""
+    """The string that sigs.k8s.io/yaml converts a key to; None for a key that it refuses."""
     if isinstance(key, bool):
         return "true" if key else "false"
     if isinstance(key, float):
@@ -17,8 +17,8 @@ def key_text(key: object) -> str | None:
 
 
 def _float(key: float) -> str:
-    """The shortest digits that still are this number in 32 bits, as Go writes them: ``1.10`` is ``1.1``, ``1e3`` is
-    ``1000`` and ``1e6`` is ``1e+06`` (FormatFloat 'g' with -1 and 32).
+    """The fewest digits that give the same 32-bit number, as Go writes them: ``1.10`` is ``1.1``, ``1e3`` is ``1000``
+    and ``1e6`` is ``1e+06`` (FormatFloat 'g' with -1 and 32).
     """
     if math.isnan(key):
         return ".nan"

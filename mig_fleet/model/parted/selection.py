@@ -1,11 +1,13 @@
-"""Which GPU models of the catalog an entry selects."""
+"""The GPU models of the catalog that an entry selects."""
 
 from mig_fleet.model.gpus import GpuModel, all_models
 from mig_fleet.model.parted.file import Entry
 
 
-def models_concerned(entry: Entry) -> tuple[GpuModel, ...]:
-    """The models that an entry's filter selects on one board at least: what a chip cannot do, no board of it can."""
+def selected_models(entry: Entry) -> tuple[GpuModel, ...]:
+    """The models that the entry's filter selects on at least one board: a layout that is impossible on a GPU model is
+    impossible on each of its boards.
+    """
     return tuple(
         model for model in all_models() if not entry.device_filter or any(map(entry.may_select, model.pci_device_ids))
     )

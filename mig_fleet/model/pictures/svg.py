@@ -1,7 +1,6 @@
 """Memory slices as SVG: one row per GPU, each instance a box with its name, free slices dashed.
 
-Boxes are told apart by their borders and names, so the picture needs no colour; it takes the text colour of the page it
-stands on.
+Borders and names distinguish the boxes, so the picture needs no colour; it takes the text colour of its page.
 """
 
 from collections import Counter
@@ -11,9 +10,9 @@ from html import escape
 from math import ceil
 
 from mig_fleet.model.errors import InvalidRequest
+from mig_fleet.model.formatting import format_profiles
 from mig_fleet.model.gpus import GpuModel, find
 from mig_fleet.model.placement import Proof, prove
-from mig_fleet.model.wording import in_words
 
 FONT = 13
 LETTER = 0.62 * FONT
@@ -25,7 +24,7 @@ OFF = "whole GPU, MIG off"
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A GPU of the picture: ``boxes`` are (start, size, name), ``text`` stands where there are none."""
+    """A GPU of the picture: ``boxes`` are (start, size, name); ``text`` is shown if there are none."""
 
     caption: str
     title: str
@@ -35,7 +34,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Sheet:
-    """Where things are, in pixels, so that every name lies within its box."""
+    """The horizontal measures in pixels: wide enough that every name is within its box."""
 
     slices: int
     cell: int
@@ -47,13 +46,13 @@ class _Sheet:
 
 
 def svg(gpu: GpuModel | str, rows: Iterable[tuple[str, Mapping[str, int] | Proof | None]]) -> str:
-    """A picture of some GPUs of one model, each (caption, cut); None is a GPU without MIG.
+    """A picture of some GPUs of one model, each (caption, profiles); None is a GPU without MIG.
 
-    The same input is the same text. Every row has a title for screen readers. Raises what `prove` raises,
-    and InvalidRequest for rows that are none.
+    The same input gives the same text. Every row has a title for screen readers. Raises what `prove` raises, and
+    InvalidRequest for malformed rows.
     """
-    model = gpu if isinstance(gpu, GpuModel) else find(gpu)
-    drawn = [_row(model, caption, cut) for caption, cut in _pairs(rows)]
+    model = find(gpu)
+    drawn = [_row(model, caption, profiles) for caption, profiles in _pairs(rows)]
     names = [(size, name) for row in drawn for _, size, name in row.boxes]
     names += [(model.memory_slices, row.text) for row in drawn]
     cell = max([CELL, *(ceil((_width(name) + 2 * MARGIN) / size) for size, name in names)])
@@ -78,23 +77,25 @@ def svg(gpu: GpuModel | str, rows: Iterable[tuple[str, Mapping[str, int] | Proof
 def _pairs(
     rows: Iterable[tuple[str, Mapping[str, int] | Proof | None]],
 ) -> Iterator[tuple[str, Mapping[str, int] | Proof | None]]:
-    """The rows, once each is (caption, cut)."""
+    """The rows, after checking that each is (caption, profiles)."""
     if isinstance(rows, str) or not isinstance(rows, Iterable):
-        raise InvalidRequest("rows", rows, "a list of captions and cuts, [('GPU 0', {'1g.10gb': 7})]")
+        raise InvalidRequest("rows", rows, "a list of captions and profiles, [('GPU 0', {'1g.10gb': 7})]")
     for row in rows:
         if not isinstance(row, (tuple, list)) or len(row) != 2 or not isinstance(row[0], str):
-            raise InvalidRequest("a row", row, "a caption and a cut, ('GPU 0', {'1g.10gb': 7})")
-        caption, cut = row
-        yield caption, cut
+            raise InvalidRequest("a row", row, "a caption and profiles, ('GPU 0', {'1g.10gb': 7})")
+        caption, profiles = row
+        yield caption, profiles
 
 
-def _row(gpu: GpuModel, caption: str, cut: Mapping[str, int] | Proof | None) -> _Row:
-    if cut is None:
+def _row(gpu: GpuModel, caption: str, profiles: Mapping[str, int] | Proof | None) -> _Row:
+    if profiles is None:
         return _Row(caption, f"{caption}: {OFF}", ((0, gpu.memory_slices, OFF),))
-    proof = cut if isinstance(cut, Proof) else prove(gpu, cut)
+    proof = profiles if isinstance(profiles, Proof) else prove(gpu, profiles)
     if not proof.fits:
-        return _Row(caption, f"{caption}: {in_words(dict(proof.request))}, {proof.verdict}", (), str(proof.verdict))
-    names = in_words(Counter(placement.profile for placement in proof.placements))
+        return _Row(
+            caption, f"{caption}: {format_profiles(dict(proof.request))}, {proof.verdict}", (), str(proof.verdict)
+        )
+    names = format_profiles(Counter(placement.profile for placement in proof.placements))
     free = gpu.memory_slices - sum(placement.size for placement in proof.placements)
     title = f"{caption}: {names}; {free} of {gpu.memory_slices} memory slices free"
     return _Row(caption, title, tuple((p.start, p.size, p.profile) for p in proof.placements))

@@ -11,20 +11,20 @@ CONFIDENCE = {
     "derived": "derived from boards of the same generation, not published for this model",
     "derived-normalized": "derived from the fractions in NVIDIA's documentation; the real units are not published",
 }
-"""What a proof's ``confidence`` says about its placements, in words."""
+"""A proof's ``confidence`` as text about its placements."""
 
 
-def row(gpu: GpuModel | str, cut: Mapping[str, int] | Proof | None, *, full_names: bool = False) -> str:
-    """One line, each memory slice equally wide. ``None`` is a GPU without MIG; a cut whose places are not settled is
+def row(gpu: GpuModel | str, profiles: Mapping[str, int] | Proof | None, *, full_names: bool = False) -> str:
+    """One line, each memory slice equally wide. ``None`` is a GPU without MIG. Profiles without known placements are
     listed, not drawn. Raises what :func:`mig_fleet.model.prove` raises.
     """
-    model = gpu if isinstance(gpu, GpuModel) else find(gpu)
-    if cut is None:
+    model = find(gpu)
+    if profiles is None:
         return "[" + "whole GPU".center(model.memory_slices * 4 - 2) + "]"
-    proof = cut if isinstance(cut, Proof) else prove(model, cut)
+    proof = profiles if isinstance(profiles, Proof) else prove(model, profiles)
     if not proof.fits:
-        wish = " + ".join(f"{count} × {name}" for name, count in proof.request)
-        return f"{wish} ({proof.verdict})"
+        request = " + ".join(f"{count} × {name}" for name, count in proof.request)
+        return f"{request} ({proof.verdict})"
     labels = {
         placement: placement.profile if full_names else short(placement.profile) for placement in proof.placements
     }
@@ -33,7 +33,7 @@ def row(gpu: GpuModel | str, cut: Mapping[str, int] | Proof | None, *, full_name
 
 
 def short(profile: str) -> str:
-    """The name without its memory, which the width already shows: ``1g+me``."""
+    """The name without its memory, which the width of the box shows: ``1g+me``."""
     parsed = Profile.parse(profile)
     return str(parsed).replace(f".{parsed.memory_gb}gb", "")
 

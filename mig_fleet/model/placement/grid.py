@@ -1,7 +1,7 @@
 """The exact search: profiles as bit masks over memory slices.
 
 A GPU has at most 12 memory slices and 7 instances, so a depth-first search over starts decides every question in
-microseconds; no heuristics, no tables that could disagree with the catalog.
+microseconds; no heuristics, no tables that could contradict the catalog.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,13 @@ from mig_fleet.model.gpus import GpuModel, GpuProfile
 
 UNLIMITED = 1 << 30
 
+Place = tuple[int, int]
+"""A start, and the memory slices of an instance at this start as bits."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kind:
-    """A profile, compiled. ``masks`` holds (start, bits it takes), highest start first: the order in which drivers
-    try.
-    """
+class CompiledProfile:
+    """A profile as numbers. ``places`` are all of its places, the highest start first, as drivers try them."""
 
     index: int
     name: str
@@ -25,47 +26,47 @@ class Kind:
     size: int
     max_instances: int
     engines: tuple[int, ...]
-    masks: tuple[tuple[int, int], ...]
+    places: tuple[Place, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """A GPU model, compiled. ``kinds`` are in creation order: largest first, and of equal size the one with fewer
+    """A GPU model as numbers. ``profiles`` are in creation order: largest first, and of equal size the one with fewer
     starts first.
     """
 
-    kinds: tuple[Kind, ...]
-    by_name: dict[str, Kind]
+    profiles: tuple[CompiledProfile, ...]
+    by_name: dict[str, CompiledProfile]
     compute: int
     memory: int
     instances: int
     engines: tuple[int, ...]
 
     def within_limits(self, counts: Sequence[int]) -> bool:
-        """The limits that hold wherever the instances stand."""
+        """Whether counts, one per profile of the grid, respect the limits that do not depend on placements."""
         instances = compute = 0
         engines = [0] * len(self.engines)
-        for kind, count in zip(self.kinds, counts, strict=True):
+        for profile, count in zip(self.profiles, counts, strict=True):
             if count:
                 instances += count
-                compute += kind.compute * count
-                if count > kind.max_instances or instances > self.instances or compute > self.compute:
+                compute += profile.compute * count
+                if count > profile.max_instances or instances > self.instances or compute > self.compute:
                     return False
-                for engine, each in enumerate(kind.engines):
+                for engine, each in enumerate(profile.engines):
                     engines[engine] += each * count
         return all(needed <= limit for needed, limit in zip(engines, self.engines, strict=True))
 
-    def flatten(self, counts: Sequence[int]) -> list[Kind]:
+    def flatten(self, counts: Sequence[int]) -> list[CompiledProfile]:
         """The instances one by one, in creation order."""
-        return [kind for kind, count in zip(self.kinds, counts, strict=True) for _ in range(count)]
+        return [profile for profile, count in zip(self.profiles, counts, strict=True) for _ in range(count)]
 
 
 @cache
 def grid_of(gpu: GpuModel) -> Grid:
-    """The compiled form of a model; an engine count that no source gives limits nothing."""
+    """The numbers of a model; an engine count that no source gives is no limit."""
     rows = sorted(gpu.profiles.values(), key=_creation_order)
-    kinds = tuple(
-        Kind(
+    profiles = tuple(
+        CompiledProfile(
             index,
             row.name,
             row.compute_slices,
@@ -78,8 +79,8 @@ def grid_of(gpu: GpuModel) -> Grid:
     )
     engines = tuple(UNLIMITED if total is None else total for total in gpu.engines)
     return Grid(
-        kinds,
-        {kind.name: kind for kind in kinds},
+        profiles,
+        {profile.name: profile for profile in profiles},
         gpu.compute_slices,
         gpu.memory_slices,
         gpu.max_gpu_instances,
@@ -91,19 +92,20 @@ def _creation_order(row: GpuProfile) -> tuple[int, int, int, str]:
     return (-row.memory_slices, -row.compute_slices, len(row.starts), row.name)
 
 
-def search(kinds: Sequence[Kind], taken: int = 0) -> list[int] | None:
-    """A start for each instance such that none overlap and none touches ``taken``; None when there is no such choice.
+def search(profiles: Sequence[CompiledProfile], taken: int = 0) -> list[int] | None:
+    """A start for each instance such that none overlap each other or ``taken`` (a bit per memory slice); None if there
+    is no such choice.
 
-    ``kinds`` must hold equal kinds next to each other: their starts descend, so that each choice is tried once.
+    Equal profiles must be next to each other: their starts descend, so that each choice is tried once.
     """
-    starts = [0] * len(kinds)
+    starts = [0] * len(profiles)
 
     def place(position: int, taken: int) -> bool:
-        if position == len(kinds):
+        if position == len(profiles):
             return True
-        kind = kinds[position]
-        ceiling = starts[position - 1] if position and kinds[position - 1] is kind else UNLIMITED
-        for start, mask in kind.masks:
+        profile = profiles[position]
+        ceiling = starts[position - 1] if position and profiles[position - 1] is profile else UNLIMITED
+        for start, mask in profile.places:
             if start < ceiling and not taken & mask:
                 starts[position] = start
                 if place(position + 1, taken | mask):

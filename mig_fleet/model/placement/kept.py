@@ -1,17 +1,17 @@
-"""Instances that stand on a GPU already and stay where they are."""
+"""Instances that are on a GPU already and are not moved."""
 
 from collections.abc import Iterable
 
-from mig_fleet.model.errors import InvalidPlacement, InvalidRequest, UnsettledGpu
-from mig_fleet.model.gpus import Geometry, GpuModel
-from mig_fleet.model.placement.grid import Grid, Kind, grid_of
+from mig_fleet.model.errors import InvalidPlacement, InvalidRequest, UnverifiedGeometry
+from mig_fleet.model.gpus import Geometry, GpuModel, profile_of
+from mig_fleet.model.placement.grid import CompiledProfile, Grid, grid_of
 from mig_fleet.model.placement.placed import Placement, mask_of
 
 
-def standing(gpu: GpuModel, placements: Iterable[Placement]) -> tuple[Placement, ...]:
-    """The instances by start, once it is sure that each can stand where it is said to and that none overlap.
+def validated_placements(gpu: GpuModel, placements: Iterable[Placement]) -> tuple[Placement, ...]:
+    """The instances by start, after checking that each has a valid start and size and that none overlap.
 
-    Raises InvalidPlacement, InvalidRequest for what is no placement, InvalidProfile, UnknownProfile.
+    Raises InvalidPlacement, InvalidRequest for anything that is not a placement, InvalidProfile, UnknownProfile.
     """
     if isinstance(placements, str) or not isinstance(placements, Iterable):
         raise InvalidRequest("instances to keep", placements, "a list of Placement, such as a proof's placements")
@@ -24,35 +24,33 @@ def standing(gpu: GpuModel, placements: Iterable[Placement]) -> tuple[Placement,
 
 
 def counts_of(gpu: GpuModel, placements: Iterable[Placement]) -> list[int]:
-    """How many instances of each kind of the grid these are."""
+    """The number of instances of each profile of the grid."""
     grid = grid_of(gpu)
-    counts = [0] * len(grid.kinds)
+    counts = [0] * len(grid.profiles)
     for placement in placements:
-        counts[_kind(gpu, grid, placement).index] += 1
+        counts[_profile(gpu, grid, placement).index] += 1
     return counts
 
 
-def settled(gpu: GpuModel) -> None:
-    """Raises UnsettledGpu for a model of which no source settles the placements: no number about it could be relied
-    on.
-    """
+def require_established_geometry(gpu: GpuModel) -> None:
+    """Raises UnverifiedGeometry for a model whose placements no source establishes: any answer would be a guess."""
     if gpu.geometry is not Geometry.ESTABLISHED:
-        raise UnsettledGpu(gpu.name)
+        raise UnverifiedGeometry(gpu.name)
 
 
 def _check(gpu: GpuModel, grid: Grid, placement: Placement) -> None:
     if not isinstance(placement, Placement):
         raise InvalidRequest("an instance to keep", placement, "a Placement, such as Placement('3g.40gb', 0, 4)")
-    kind = _kind(gpu, grid, placement)
-    starts = [start for start, _ in reversed(kind.masks)]
+    profile = _profile(gpu, grid, placement)
+    starts = [start for start, _ in reversed(profile.places)]
     if not starts:
-        raise UnsettledGpu(gpu.name)
-    is_whole = type(placement.start) is type(placement.size) is int  # 0.0 and False would pass for 0
-    if not is_whole or placement.size != kind.size or placement.start not in starts:
+        raise UnverifiedGeometry(gpu.name)
+    is_whole = type(placement.start) is type(placement.size) is int  # 0.0 and False are equal to 0
+    if not is_whole or placement.size != profile.size or placement.start not in starts:
         listed = ", ".join(map(str, starts))
-        why = f"{kind.name} on {gpu.name} takes {kind.size} memory slices and starts at {listed}"
+        why = f"{profile.name} on {gpu.name} takes {profile.size} memory slices and starts at {listed}"
         raise InvalidPlacement(str(placement), why)
 
 
-def _kind(gpu: GpuModel, grid: Grid, placement: Placement) -> Kind:
-    return grid.by_name[gpu.profile(placement.profile).name]
+def _profile(gpu: GpuModel, grid: Grid, placement: Placement) -> CompiledProfile:
+    return grid.by_name[profile_of(gpu, placement.profile).name]

@@ -1,4 +1,4 @@
-"""A GPU instance that stands somewhere."""
+"""A GPU instance at its place, and sets of memory slices as bits."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Placement:
-    """A GPU instance and the memory slices it takes, ``start`` … ``start + size - 1``."""
+    """A GPU instance and its memory slices, ``start`` … ``start + size - 1``."""
 
     profile: str
     start: int
@@ -17,15 +17,15 @@ class Placement:
 
 
 def mask_of(placements: Iterable[Placement]) -> int:
-    """The memory slices that are taken, as bits."""
+    """The memory slices of these instances, as bits."""
     taken = 0
     for placement in placements:
         taken |= ((1 << placement.size) - 1) << placement.start
     return taken
 
 
-def ranges(mask: int) -> str:
-    """Bits as a person writes them: ``0–3, 6``."""
+def format_ranges(mask: int) -> str:
+    """Memory slices, given as bits, as text: ``0–3, 6``."""
     parts = []
     position = 0
     while mask >> position:

@@ -1,16 +1,17 @@
-"""What is asked for: counted profiles in canonical spelling, and the GPU instances they need."""
+"""A request: counted profiles in canonical spelling, and the GPU instances they need."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from mig_fleet.model.errors import InvalidCount, InvalidRequest
-from mig_fleet.model.gpus import GpuModel
+from mig_fleet.model.gpus import GpuModel, profile_of
 from mig_fleet.model.profiles import Profile
 
 
 def canonical(gpu: GpuModel, profiles: Mapping[str, int] | Iterable[str | Profile]) -> tuple[tuple[str, int], ...]:
-    """Sorted (name, count) without zeros; aliases fall together. Raises InvalidRequest for anything that is no
-    counted profiles, UnknownProfile, InvalidProfile, InvalidCount.
+    """Sorted (name, count) without zeros; aliases are added up.
+
+    Raises InvalidRequest for anything but counted profiles, UnknownProfile, InvalidProfile, InvalidCount.
     """
     if isinstance(profiles, str) or not isinstance(profiles, Iterable):
         raise InvalidRequest("profiles", profiles, "counted, {'1g.10gb': 7}, or a list, ['3g.40gb', '1g.10gb']")
@@ -26,8 +27,8 @@ def canonical(gpu: GpuModel, profiles: Mapping[str, int] | Iterable[str | Profil
 
 
 def instances_of(gpu: GpuModel, request: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """The GPU instances that a request needs: whole profiles as they are, splits packed into as few instances as
-    possible.
+    """The GPU instances that a request needs, by the catalog's names: whole profiles as they are, parts packed into as
+    few instances as possible.
     """
     needed: Counter[str] = Counter()
     widths: dict[str, list[int]] = {}
@@ -36,7 +37,7 @@ def instances_of(gpu: GpuModel, request: Iterable[tuple[str, int]]) -> dict[str,
         if profile is None or not profile.is_split:
             needed[gpu.profile(name).name] += count
         else:
-            # More parts than any GPU could hold are as impossible as one more than it could hold.
+            # One part more than the GPU could hold is as impossible as any larger number.
             parts = min(count, gpu.compute_slices * gpu.max_gpu_instances + 1)
             widths.setdefault(gpu.profile(profile.whole).name, []).extend([profile.compute] * parts)
     for whole, parts_of in widths.items():
@@ -45,31 +46,31 @@ def instances_of(gpu: GpuModel, request: Iterable[tuple[str, int]]) -> dict[str,
 
 
 def unsourced_parts(gpu: GpuModel, request: Iterable[tuple[str, int]]) -> tuple[str, ...]:
-    """The instances asked for in parts of which no source says how they split, by the catalog's names."""
-    asked = [Profile.parse(name) for name, _ in request if name not in gpu.profiles]
-    rows = [gpu.profile(profile.whole) for profile in asked if profile.is_split]
+    """The requested instances that are split although no source states how, by the catalog's names."""
+    requested = [Profile.parse(name) for name, _ in request if name not in gpu.profiles]
+    rows = [gpu.profile(profile.whole) for profile in requested if profile.is_split]
     return tuple(dict.fromkeys(row.name for row in rows if row.parts_unsourced))
 
 
-def spoken(gpu: GpuModel, request: Iterable[tuple[str, int]]) -> dict[str, str]:
-    """The instances asked for of which boards differ in the name: the name as asked by the catalog's; where both are
-    asked for, the catalog's.
+def board_specific_names(gpu: GpuModel, request: Iterable[tuple[str, int]]) -> dict[str, str]:
+    """The requested instances for which boards report different names: the requested name by the catalog's name. If
+    both are requested, the catalog's.
     """
     if not gpu.boards_differ:
         return {}
-    asked: dict[str, set[str]] = {}
+    requested: dict[str, set[str]] = {}
     for name, _ in request:
         row = gpu.profile(name)
         if row.alternate_names:
-            asked.setdefault(row.name, set()).add(str(Profile.parse(name).whole))
-    return {row: names.pop() if len(names) == 1 else row for row, names in asked.items()}
+            requested.setdefault(row.name, set()).add(str(Profile.parse(name).whole))
+    return {row: names.pop() if len(names) == 1 else row for row, names in requested.items()}
 
 
 def _bins(widths: Iterable[int], capacity: int) -> int:
-    """How many instances of this capacity hold the widths, which come widest first; each goes where there is room.
+    """The number of instances of this capacity that hold the widths, given in descending order; first fit.
 
-    Exact for capacities up to 4. For wider ones it may be too many (3, 3, 2, 2, 2, 2 fill two of 7, and this says 3),
-    but not where one is enough, and no GPU holds two instances that wide.
+    Exact for capacities up to 4. For larger ones it may be too many (3, 3, 2, 2, 2, 2 fill two instances of 7, this
+    returns 3), but not if one is enough, and no GPU holds two instances of that size.
     """
     free: list[int] = []
     for width in widths:
@@ -83,5 +84,5 @@ def _bins(widths: Iterable[int], capacity: int) -> int:
 
 def _spelling(gpu: GpuModel, name: str | Profile) -> str:
     profile = name if isinstance(name, Profile) else Profile.parse(name)
-    gpu.profile(profile)
+    profile_of(gpu, profile)
     return str(profile)

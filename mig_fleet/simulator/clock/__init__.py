@@ -1,4 +1,4 @@
-"""A node's wrong clock, as the programs that really run on it see it."""
+"""A node's wrong clock, for the programs that run on it as processes."""
 
 from pathlib import Path
 from typing import Final
@@ -7,7 +7,7 @@ from mig_fleet.simulator.compiled import shared_library
 from mig_fleet.simulator.faults import Fault
 
 VARIABLE: Final = "MIG_SIMULATOR_CLOCK"
-"""Names the file with the clock's error to a program."""
+"""Environment variable with the path of the file that holds the clock's error."""
 
 SOURCE: Final = Path(__file__).with_name("skewed_clock.c")
 NAME: Final = "skewed-clock.so"
@@ -15,13 +15,13 @@ ERRORS_S: Final = {Fault.CLOCK_AHEAD: 3600, Fault.CLOCK_BEHIND: -3600}
 
 
 def library(cache: Path) -> Path:
-    """The library to preload, compiled when it is not there yet; raises NoCompiler."""
+    """The library to preload, compiled when ``cache`` does not have it yet; raises NoCompiler."""
     return shared_library(cache, NAME, [SOURCE]) / NAME
 
 
-def keep(file: Path, playing: frozenset[Fault]) -> None:
-    """Write what is wrong with a node's clock into its file, or take the file away."""
-    error_s = sum(ERRORS_S[fault] for fault in playing & ERRORS_S.keys())
+def write_error(file: Path, injected: frozenset[Fault]) -> None:
+    """Write a clock's error in seconds to its file; delete the file when the clock is right."""
+    error_s = sum(ERRORS_S[fault] for fault in injected & ERRORS_S.keys())
     if error_s:
         file.write_text(str(error_s))
     else:

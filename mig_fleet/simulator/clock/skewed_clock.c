@@ -1,8 +1,8 @@
-/* The time of day of a node whose clock is wrong: preloaded into the programs that really run there.
+/* The time of day on a node with a wrong clock: a library to preload into the processes of its pods.
  *
- * The file that MIG_SIMULATOR_CLOCK names holds the error in seconds; without the file the clock is right. It is read
- * at every look at the clock, so that a fault begins and ends under a running program. Clocks that count from the boot
- * are left alone, as a wrong time of day leaves them alone.
+ * The file in MIG_SIMULATOR_CLOCK has the error in seconds; without the file the clock is right. It is read at each read
+ * of the clock, so a fault begins and ends while a program runs. Monotonic clocks do not change: a wrong time of day does
+ * not affect them.
  */
 #include <fcntl.h>
 #include <stdlib.h>

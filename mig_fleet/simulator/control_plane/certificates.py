@@ -1,6 +1,6 @@
-"""The keys and certificates of a throw-away cluster, and the kubeconfigs that carry them.
+"""The keys and certificates of a temporary cluster, and kubeconfigs with them.
 
-AuthorityKeyIdentifier and KeyUsage are there because Python 3.13's strict checks ask for them.
+Python 3.13's strict checks require AuthorityKeyIdentifier and KeyUsage.
 """
 
 import base64
@@ -33,7 +33,7 @@ class Pair:
 
 
 class Authority:
-    """A certificate authority that signs for as long as it is in memory."""
+    """A certificate authority; its key is only in memory."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -47,13 +47,13 @@ class Authority:
         self.certificate = self._certificate.public_bytes(serialization.Encoding.PEM)
 
     def server(self) -> Pair:
-        """For the API server's loopback address and its names inside the cluster."""
+        """A certificate for the API server's loopback address and its names inside the cluster."""
         names: list[x509.GeneralName] = [x509.DNSName(name) for name in SERVER_NAMES]
         names += [x509.IPAddress(ipaddress.ip_address(address)) for address in SERVER_ADDRESSES]
         return self._sign("kube-apiserver", None, ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(names))
 
     def client(self, user: str, group: str | None = None) -> Pair:
-        """For a user; the API server reads the common name as the user and the organization as its group."""
+        """A certificate for a user; the API server takes the common name as user and the organization as group."""
         return self._sign(user, group, ExtendedKeyUsageOID.CLIENT_AUTH, None)
 
     def _sign(
@@ -84,7 +84,7 @@ def service_account_keys() -> Pair:
 
 
 def kubeconfig(server: str, authority: bytes, client: Pair) -> str:
-    """A self-contained kubeconfig: it works from any folder."""
+    """A kubeconfig with embedded certificates: it works from any folder."""
     return yaml.safe_dump(
         {
             "apiVersion": "v1",
@@ -116,7 +116,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        # A day back, for nodes whose clock is behind: a cluster is older than that.
+        # Valid since yesterday, for nodes with a clock that is behind.
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + LIFETIME)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)

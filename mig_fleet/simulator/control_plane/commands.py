@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Final
 
 CONTROLLERS: Final = "*,-node-ipam-controller,-persistentvolume-attach-detach-controller"
-"""All but those that allocate what no node here has. An unknown name in the list is a refusal to start."""
+"""All controllers except two that allocate resources no simulated node has. An unknown name prevents the start."""
 
 CLIENT_LIMITS: Final = ["--kube-api-qps=1000", "--kube-api-burst=2000"]
 
 
 def etcd(directory: Path, ports: Mapping[str, int]) -> list[str]:
-    """Without fsync: nothing here outlives the demo, and disks of laptops are slow."""
+    """Without fsync: the data is short-lived, and laptop disks are slow."""
     url = f"http://127.0.0.1:{ports['etcd']}"
     peer = f"http://127.0.0.1:{ports['etcd-peer']}"
     return [
@@ -27,7 +27,7 @@ def etcd(directory: Path, ports: Mapping[str, int]) -> list[str]:
 
 
 def apiserver(directory: Path, ports: Mapping[str, int]) -> list[str]:
-    """TaintNodesByCondition is off: it taints new nodes, and node-lifecycle frees only about 4.5 of them a second."""
+    """TaintNodesByCondition is off: it taints new nodes, and node-lifecycle untaints only about 4.5 per second."""
     pki = directory / "pki"
     return [
         f"--etcd-servers=http://127.0.0.1:{ports['etcd']}",
@@ -46,14 +46,14 @@ def apiserver(directory: Path, ports: Mapping[str, int]) -> list[str]:
         f"--cert-dir={pki}",
         "--endpoint-reconciler-type=none",
         "--enable-priority-and-fairness=false",
-        # Node names mean nothing to any DNS; logs are asked for at the address.
+        # DNS has no node names; the API server requests logs at the node's IP address.
         "--kubelet-preferred-address-types=InternalIP",
         "--disable-admission-plugins=TaintNodesByCondition",
     ]
 
 
 def controller_manager(directory: Path, ports: Mapping[str, int]) -> list[str]:
-    """Nodes stay Ready for a day without a heartbeat, so that idle nodes cost nothing."""
+    """Nodes stay Ready for a day without a heartbeat, so that idle nodes use no CPU time."""
     pki = directory / "pki"
     return [
         *_component(pki, "kube-controller-manager", ports),

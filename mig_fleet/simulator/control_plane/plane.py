@@ -1,4 +1,4 @@
-"""Starting and stopping the four programs; up in a few seconds, ready means that each of them says so."""
+"""Starting and stopping the four programs of the control plane; ready when each health check succeeds."""
 
 import asyncio
 import json
@@ -18,16 +18,16 @@ from mig_fleet.simulator.files import write_private
 
 BINARIES: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 PORTS: Final = ("etcd", "etcd-peer", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-READY_WITHIN_S: Final = 60
-"""Generous: a laptop under load takes ten times the usual three seconds."""
+READY_TIMEOUT_S: Final = 60
+"""A laptop under load takes ten times the usual three seconds."""
 LARGE: Final = {"GOGC": "400"}
-"""Go's collector cleans up at five times the live heap instead of twice (runtime package, GOGC)."""
+"""Go's garbage collector runs at five times the live heap instead of twice (runtime package, GOGC)."""
 ATTEMPTS: Final = 3
-"""A port that was free a moment ago may not be any more."""
+"""Another process can take a port between our check and its use."""
 
 
 class ControlPlane:
-    """A cluster whose data, keys and ports live in one folder; starting it there again resumes it."""
+    """A cluster with its data, keys and ports in one folder; another start in that folder resumes it."""
 
     def __init__(self, directory: Path, binaries: Path) -> None:
         self.directory, self.binaries = directory, binaries
@@ -40,23 +40,24 @@ class ControlPlane:
     def server(self) -> str:
         return f"https://127.0.0.1:{self.ports['kube-apiserver']}"
 
-    async def start(self, say: Callable[[str], None] = lambda _: None, large: bool = False) -> None:
-        """Returns when all four are healthy; raises :class:`MissingBinary` or :class:`NotStarted`.
+    async def start(self, progress: Callable[[str], None] = lambda _: None, large: bool = False) -> None:
+        """Return when all four are healthy; raises :class:`MissingBinary` or :class:`NotStarted`.
 
-        A ``large`` one takes up to twice the memory and a quarter less work for what it does.
+        ``progress`` is called with the name of each step. A ``large`` control plane uses up to twice the memory and a
+        quarter less CPU time.
         """
         self._environment = LARGE if large else {}
         missing = [name for name in BINARIES if not (self.binaries / name).exists()]
         if missing:
             raise MissingBinary(
                 f"{', '.join(missing)} not found in {self.binaries}; "
-                "`mig-fleet toolchain` gets the control plane's programs"
+                "`mig-fleet toolchain` installs the programs of the control plane"
             )
         for attempt in range(1, ATTEMPTS + 1):
             self.ports = _ports(self.directory / "ports.json", fresh=attempt > 1)
-            self._keys()
+            self._write_keys()
             try:
-                await self._start(say)
+                await self._start(progress)
                 return
             except NotStarted:
                 self.stop()
@@ -64,36 +65,36 @@ class ControlPlane:
                     raise
 
     def stop(self) -> None:
-        """Kill all four, clients of etcd before etcd."""
+        """Kill all four, etcd last."""
         for name in reversed(BINARIES):
             if name in self.children:
                 self.children.pop(name).kill()
 
     def failed(self) -> str | None:
-        """What died since the start, with its last words; ``None`` while all is well."""
+        """The program that ended since the start, with the last lines of its log; ``None`` while all run."""
         for child in self.children.values():
             if child.exit_code is not None:
-                return f"{child.name} ended with exit code {child.exit_code}:\n{child.last_words()}"
+                return f"{child.name} ended with exit code {child.exit_code}:\n{child.last_lines()}"
         return None
 
-    async def _start(self, say: Callable[[str], None]) -> None:
+    async def _start(self, progress: Callable[[str], None]) -> None:
         here, ports = self.directory, self.ports
         timeout = aiohttp.ClientTimeout(total=2)
         admin = ssl.create_default_context(cafile=str(here / "pki/ca.crt"))
         admin.load_cert_chain(here / "pki/admin.crt", here / "pki/admin.key")
         async with aiohttp.ClientSession(timeout=timeout) as session:
-            say("etcd")
+            progress("etcd")
             self._run("etcd", commands.etcd(here, ports))
-            await self._healthy("etcd", session, f"http://127.0.0.1:{ports['etcd']}/health", True)
-            say("kube-apiserver")
+            await self._wait_healthy("etcd", session, f"http://127.0.0.1:{ports['etcd']}/health", True)
+            progress("kube-apiserver")
             self._run("kube-apiserver", commands.apiserver(here, ports))
-            await self._healthy("kube-apiserver", session, f"{self.server}/readyz", admin)
-            say("kube-controller-manager, kube-scheduler")
+            await self._wait_healthy("kube-apiserver", session, f"{self.server}/readyz", admin)
+            progress("kube-controller-manager, kube-scheduler")
             self._run("kube-controller-manager", commands.controller_manager(here, ports))
             self._run("kube-scheduler", commands.scheduler(here, ports))
             for name in ("kube-controller-manager", "kube-scheduler"):
-                # Their serving certificates are self-signed, and all that is asked is whether they are alive.
-                await self._healthy(name, session, f"https://127.0.0.1:{ports[name]}/healthz", False)
+                # No check of their self-signed certificates: the request only asks whether they are healthy.
+                await self._wait_healthy(name, session, f"https://127.0.0.1:{ports[name]}/healthz", False)
 
     def _run(self, name: str, arguments: list[str]) -> None:
         logs = self.directory / "logs"
@@ -102,23 +103,25 @@ class ControlPlane:
             name, [str(self.binaries / name), *arguments], logs / f"{name}.log", self._environment
         )
 
-    async def _healthy(self, name: str, session: aiohttp.ClientSession, url: str, tls: ssl.SSLContext | bool) -> None:
-        deadline = time.monotonic() + READY_WITHIN_S
+    async def _wait_healthy(
+        self, name: str, session: aiohttp.ClientSession, url: str, tls: ssl.SSLContext | bool
+    ) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
         child = self.children[name]
         while child.exit_code is None and time.monotonic() < deadline:
             try:
-                async with session.get(url, ssl=tls) as answer:
-                    if answer.status == 200:
+                async with session.get(url, ssl=tls) as response:
+                    if response.status == 200:
                         return
             except (aiohttp.ClientError, TimeoutError):
                 pass
             await asyncio.sleep(0.05)
         ended = f"ended with exit code {child.exit_code}"
-        what = ended if child.exit_code is not None else f"was not healthy after {READY_WITHIN_S} s"
-        raise NotStarted(f"{name} {what}; its log {child.log} ends with\n{child.last_words()}")
+        problem = ended if child.exit_code is not None else f"was not healthy after {READY_TIMEOUT_S} s"
+        raise NotStarted(f"{name} {problem}; its log {child.log} ends with\n{child.last_lines()}")
 
-    def _keys(self) -> None:
-        """Certificates and kubeconfigs, once per folder; kubeconfigs anew, because the port may have moved."""
+    def _write_keys(self) -> None:
+        """Write certificates once per folder, and kubeconfigs at each start, because the port may have changed."""
         pki = self.directory / "pki"
         if not (pki / "complete").exists():
             pki.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -145,23 +148,23 @@ class ControlPlane:
             write_private(path, certificates.kubeconfig(self.server, authority_pem, pair))
 
 
-def _ports(memory: Path, fresh: bool) -> dict[str, int]:
-    """The ports of last time where they are still free, so that kubeconfigs handed out keep working."""
+def _ports(file: Path, fresh: bool) -> dict[str, int]:
+    """The ports of the last start where they are still free, so that existing kubeconfigs keep working."""
     before: dict[str, int] = {}
-    if not fresh and memory.exists():
-        before = json.loads(memory.read_text())
-    # All are held until all are known: a port must not be given out twice.
-    held = [_bind(before.get(name, 0)) for name in PORTS]
-    ports = {name: int(listener.getsockname()[1]) for name, listener in zip(PORTS, held, strict=True)}
-    for listener in held:
+    if not fresh and file.exists():
+        before = json.loads(file.read_text())
+    # All stay bound until all are known, so that no port is used twice.
+    listeners = [_bind(before.get(name, 0)) for name in PORTS]
+    ports = {name: int(listener.getsockname()[1]) for name, listener in zip(PORTS, listeners, strict=True)}
+    for listener in listeners:
         listener.close()
-    memory.write_text(json.dumps(ports))
+    file.write_text(json.dumps(ports))
     return ports
 
 
 def _bind(port: int) -> socket.socket:
     listener = socket.socket()
-    # As the programs themselves do: connections of a former life in TIME_WAIT are no obstacle.
+    # As the programs do: connections of an earlier run in TIME_WAIT do not block the port.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))

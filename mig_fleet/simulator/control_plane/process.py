@@ -1,4 +1,4 @@
-"""Child processes that cannot outlive their parent, whatever kills it."""
+"""Child processes that the kernel kills when their parent ends for any reason."""
 
 import ctypes
 import os
@@ -15,9 +15,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with(parent: int) -> Callable[[], None]:
-    """For ``preexec_fn``: the kernel kills the child when the thread that made it ends.
+    """For ``preexec_fn``: the kernel kills the child when the thread that created it ends.
 
-    So children are made by the main thread. There is no other way to ask for this between fork and exec.
+    So only the main thread creates children. Between fork and exec there is no other way to request this.
     """
 
     def before_exec() -> None:
@@ -39,7 +39,7 @@ class Child:
         program = Path(command[0])
         if not os.access(program, os.X_OK):
             raise MissingBinary(
-                f"{program.name} is not in {program.parent} (or not executable); `mig-fleet toolchain` gets all of them"
+                f"{program.name} is not in {program.parent} (or not executable); `mig-fleet toolchain` installs it"
             )
         with log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -47,10 +47,10 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                # Of our own environment nothing but what a program needs to run: proxies would break loopback.
+                # Not our own environment: its proxy settings would break requests to loopback.
                 env={"PATH": os.defpath, "HOME": str(log.parent), **(environment or {})},
                 start_new_session=True,
-                preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 (no other threads run when children are made)
+                preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 (no other thread runs when children are created)
             )
 
     @property
@@ -62,10 +62,10 @@ class Child:
         """``None`` while it runs."""
         return self._process.poll()
 
-    def last_words(self, lines: int = 5) -> str:
+    def last_lines(self, lines: int = 5) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def kill(self) -> None:
-        """At once: on SIGTERM an API server drains its watches for ten seconds, and nobody is waiting."""
+        """SIGKILL: on SIGTERM an API server drains its watches for ten seconds, which has no use here."""
         self._process.kill()
         self._process.wait()

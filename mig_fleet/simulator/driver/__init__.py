@@ -1,4 +1,4 @@
-"""The simulated NVIDIA driver of one node: a state file that is the truth, operations, a library that serves it."""
+"""The simulated NVIDIA driver of one node: a state file, operations on it, and an NVML library that reports it."""
 
 from mig_fleet.simulator.driver.gpu import Client, ComputeInstance, Gpu, GpuInstance
 from mig_fleet.simulator.driver.state import Driver, DriverFile

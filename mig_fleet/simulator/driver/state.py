@@ -1,4 +1,4 @@
-"""The driver of one node: what it knows, and the file that is the truth about it."""
+"""The driver's state of one node, and the file that holds it."""
 
 import fcntl
 import os
@@ -13,14 +13,14 @@ from mig_fleet.simulator.driver.gpu import Gpu
 
 @dataclass(slots=True)
 class Driver:
-    """Everything the driver of one node knows."""
+    """The complete state of one node's driver."""
 
     version: str
     cuda: int
-    """As NVML has it: 13000 is CUDA 13.0."""
+    """In NVML's form: 13000 is CUDA 13.0."""
     gpus: list[Gpu] = field(default_factory=list)
     errors: dict[str, int] = field(default_factory=dict)
-    """NVML function → the code with which it shall fail."""
+    """NVML function → the error code that it returns."""
 
     def dump(self) -> str:
         """The file's text."""
@@ -50,7 +50,7 @@ class Driver:
 
 @dataclass(frozen=True, slots=True)
 class DriverFile:
-    """The state file of one node; safe against a second writer and against a reader in the middle of a write."""
+    """The state file of one node. Writers exclude each other by a lock; readers never see a partial write."""
 
     path: Path
 
@@ -65,7 +65,7 @@ class DriverFile:
 
     @contextmanager
     def change(self) -> Iterator[Driver]:
-        """Read, let the caller change it, write; also what was changed before an error, as hardware would keep it."""
+        """Read the state, yield it, write it back; changes before an error are kept, as on hardware."""
         lock = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,7 +1,7 @@
-"""The state file's text. One record a line: a kind, then ``key=value`` fields, separated by tabs.
+"""The text of the driver's state file. One record per line: a kind, then ``key=value`` fields, separated by tabs.
 
 ``profile`` and ``compute-profile`` records repeat the catalog for the C library, which knows no GPU model; they are
-written and never read back. A ``ci`` record stands behind the ``gi`` record it belongs to.
+written and never read back. A ``ci`` record follows the ``gi`` record of its GPU instance.
 """
 
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from mig_fleet.model import gpus
 from mig_fleet.model.gpus import GpuModel, GpuProfile
-from mig_fleet.simulator.driver.gpu import Client, ComputeInstance, Gpu, GpuInstance, shares
+from mig_fleet.simulator.driver.gpu import Client, ComputeInstance, Gpu, GpuInstance, compute_profiles
 
-OF_THE_CATALOG: Final = frozenset({"profile", "compute-profile"})
+CATALOG_KINDS: Final = frozenset({"profile", "compute-profile"})
 NO_BOARD: Final = "0x000010DE"
 SUBSYSTEM: Final = "0x16C110DE"
 
@@ -20,32 +20,32 @@ Record = dict[str, str]
 
 
 def line(kind: str, **fields: object) -> str:
-    """One record; what is not known is 0."""
+    """One record; an unknown value is written as 0."""
     return "\t".join((kind, *(f"{key}={_text(value)}" for key, value in fields.items()))) + "\n"
 
 
 def records(text: str) -> Iterator[tuple[str, Record]]:
-    """Kind and fields of each line, without what was written for the C library alone."""
+    """Kind and fields of each line, without the catalog records, which only the C library reads."""
     for row in text.splitlines():
         kind, *fields = row.split("\t")
-        if kind not in OF_THE_CATALOG:
+        if kind not in CATALOG_KINDS:
             yield kind, dict(field.split("=", 1) for field in fields)
 
 
 def catalog(model: GpuModel) -> Iterator[str]:
-    """What the driver knows of a GPU model."""
+    """The profiles of a GPU model."""
     for profile in model.profiles.values():
         yield line("profile", board=board(model), **_facts(profile))
-        for share in shares(profile):
+        for compute in compute_profiles(profile):
             yield line(
                 "compute-profile",
                 board=board(model),
                 gi=profile.nvml_id,
-                id=share.ci_profile_id,
-                name=share.name,
-                slices=share.slices,
-                max=share.instances,
-                sm=share.sm_count,
+                id=compute.ci_profile_id,
+                name=compute.name,
+                slices=compute.slices,
+                max=compute.instances,
+                sm=compute.sm_count,
             )
 
 
@@ -72,20 +72,20 @@ def gpu(found: Gpu) -> Iterator[str]:
     )
     for instance in found.instances:
         profile = model.profile(instance.profile)
-        place = {"start": instance.start, "size": instance.size}
-        yield line("gi", gpu=found.index, id=instance.id, profile=profile.nvml_id, name=instance.profile, **place)
-        for share in instance.compute:
+        placement = {"start": instance.start, "size": instance.size}
+        yield line("gi", gpu=found.index, id=instance.id, profile=profile.nvml_id, name=instance.profile, **placement)
+        for compute in instance.compute:
             yield line(
                 "ci",
                 gpu=found.index,
                 gi=instance.id,
-                id=share.id,
-                profile=share.profile_id,
-                start=share.start,
-                size=share.slices,
-                # The index a MIG device has on real GPUs leaves gaps too; here it follows from where it begins.
-                device=instance.start // unit + share.start,
-                uuid=found.mig_uuid(instance, share),
+                id=compute.id,
+                profile=compute.profile_id,
+                start=compute.start,
+                size=compute.slices,
+                # MIG device indices have gaps, as on real GPUs; here they follow from the start of the instance.
+                device=instance.start // unit + compute.start,
+                uuid=found.mig_uuid(instance, compute),
             )
     for client in found.clients:
         yield line(
@@ -107,24 +107,24 @@ def read_gpu(record: Record) -> Gpu:
 
 
 def read_part(found: Gpu, kind: str, record: Record) -> None:
-    """Add what a ``gi``, ``ci`` or ``client`` record says to the GPU it names."""
+    """Add a ``gi``, ``ci`` or ``client`` record to its GPU."""
     if kind == "gi":
-        place = int(record["start"]), int(record["size"])
-        found.instances.append(GpuInstance(int(record["id"]), record["name"], *place))
+        placement = int(record["start"]), int(record["size"])
+        found.instances.append(GpuInstance(int(record["id"]), record["name"], *placement))
     elif kind == "ci":
-        share = ComputeInstance(int(record["id"]), int(record["profile"]), int(record["start"]), int(record["size"]))
-        found.instances[-1] = replace(found.instances[-1], compute=(*found.instances[-1].compute, share))
+        compute = ComputeInstance(int(record["id"]), int(record["profile"]), int(record["start"]), int(record["size"]))
+        found.instances[-1] = replace(found.instances[-1], compute=(*found.instances[-1].compute, compute))
     elif kind == "client":
         found.clients.append(Client(record["name"], int(record["instance"]) if record["instance"] else None))
 
 
 def board(model: GpuModel) -> str:
-    """The PCI device id that stands for the model."""
+    """The model's PCI device id; the first one where the catalog lists several."""
     return model.pci_device_ids[0] if model.pci_device_ids else NO_BOARD
 
 
 def memory_mib(model: GpuModel) -> int:
-    """The whole GPU's memory in MiB, nominal where the exact figure has no source."""
+    """Memory of the whole GPU in MiB; computed from the nominal GB where the catalog has no exact figure."""
     return model.total_memory_mib or model.memory_gb * 1024
 
 

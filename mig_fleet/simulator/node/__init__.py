@@ -1,1 +1,1 @@
-"""One GPU node: its kubelet, and what the operands of the GPU Operator do there while their pods run."""
+"""One GPU node: its Node object, its kubelet, its pods and their files. What a container does comes from above."""

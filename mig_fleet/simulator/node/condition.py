@@ -1,13 +1,13 @@
-"""Conditions and times, as every status of Kubernetes has them."""
+"""Conditions and timestamps in the status of Kubernetes objects."""
 
 import datetime
 
 from mig_fleet.simulator.api import Json
 
 
-def condition(kind: str, truth: bool, **more: str) -> Json:
-    """One entry of a status' ``conditions``."""
-    return {"type": kind, "status": str(truth), "lastTransitionTime": now(), **more}
+def condition(kind: str, is_true: bool, **more: str) -> Json:
+    """One entry of ``conditions`` in a status."""
+    return {"type": kind, "status": str(is_true), "lastTransitionTime": now(), **more}
 
 
 def now() -> str:

@@ -1,137 +1,131 @@
-"""The kubelet of one node: starts pods, restarts what crashes, gives out GPUs, and lets pods go."""
+"""The kubelet of one node: starts pods, restarts crashed containers, allocates GPUs, confirms deletions."""
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from mig_fleet.simulator.api import Json
-from mig_fleet.simulator.driver import Client
 from mig_fleet.simulator.errors import ApiError
-from mig_fleet.simulator.node import device_plugin, pod_status, reboot
-from mig_fleet.simulator.node.containers import behaviour
-from mig_fleet.simulator.node.context import Context
+from mig_fleet.simulator.node import pod_status, reboot
+from mig_fleet.simulator.node.allocation import AllocationFailed, allocated
+from mig_fleet.simulator.node.container import BehaviourOf, Container
 from mig_fleet.simulator.node.mounts import Mounts
 from mig_fleet.simulator.node.node import SimulatedNode
+from mig_fleet.simulator.node.node_pods import NodePods
 from mig_fleet.simulator.node.pod import Pod
 
-MOST_BACKOFF_S: Final = 60.0
+MAX_BACKOFF_S: Final = 60.0
 RETRY_S: Final = 1.0
-
-
-class AllocationFailed(Exception):
-    """The scheduler sent a pod whose devices are not there: what is offered and what exists have come apart."""
+GONE: Final = (404, 409)
+"""The pod is deleted, or another pod has its name."""
 
 
 class Kubelet:
-    """All pods of one node, each in a task of its own."""
+    """All pods of one node, each in its own task; ``behaviour_of`` selects what a pod's container does."""
 
-    def __init__(self, node: SimulatedNode) -> None:
+    def __init__(self, node: SimulatedNode, behaviour_of: BehaviourOf) -> None:
         self.node = node
-        self._pods: dict[str, Pod] = {}
-        self._lives: dict[str, asyncio.Task[None]] = {}
-        self._leaving: dict[str, asyncio.Task[None]] = {}
+        self.pods = NodePods()
+        self._behaviour_of = behaviour_of
+        self._pod_tasks: dict[str, asyncio.Task[None]] = {}
+        self._terminating: dict[str, asyncio.Task[None]] = {}
         self._mounts: dict[str, Mounts] = {}
-        self._running: dict[str, Context] = {}
+        self._running: dict[str, Container] = {}
         self._addresses = itertools.count(2)
-        self._moved = asyncio.Condition()
         self._publishing: asyncio.Task[None] | None = None
 
-    def pods(self, wanted: Callable[[Pod], bool]) -> list[Pod]:
-        return [pod for pod in self._pods.values() if wanted(pod)]
-
-    async def gone(self, wanted: Callable[[Pod], bool]) -> None:
-        """Returns when the node has no such pod."""
-        async with self._moved:
-            await self._moved.wait_for(lambda: not self.pods(wanted))
-
-    def running(self, uid: str) -> Context | None:
-        """What the pod's container has at hand; ``None`` while it does not run."""
+    def running(self, uid: str) -> Container | None:
+        """The pod's container; ``None`` while it does not run."""
         return self._running.get(uid)
 
     def pod_changed(self, after: Json | None, uid: str) -> None:
-        """The API server has news of a pod bound to this node; ``None`` when it is gone."""
+        """A pod bound to this node changed; ``None``: it was deleted."""
         if after is None:
-            self._pods.pop(uid, None)
-            self._leaving.pop(uid, None)
-            life = self._lives.pop(uid, None)
-            if life is not None:
-                life.cancel()
-            self.node.cluster.spawn(self._stir())
+            self.pods.remove(uid)
+            self._terminating.pop(uid, None)
+            task = self._pod_tasks.pop(uid, None)
+            if task is not None:
+                task.cancel()
+            self.node.spawn(self.pods.notify())
             return
-        before, pod = self._pods.get(uid), Pod(after)
-        self._pods[uid] = pod
+        before, pod = self.pods.get(uid), Pod(after)
+        self.pods.put(pod)
         if before is not None and before.annotations != pod.annotations and uid in self._mounts:
             self._mounts[uid].sync()
-        if pod.is_leaving and uid not in self._leaving:
-            self._leaving[uid] = self.node.cluster.spawn(self._leave(pod))
-        elif uid not in self._lives and not pod.is_leaving and not pod.is_over:
-            self._lives[uid] = self.node.cluster.spawn(self._live(pod))
+        if pod.is_terminating and uid not in self._terminating:
+            self._terminating[uid] = self.node.spawn(self._terminate(pod))
+        elif uid not in self._pod_tasks and not pod.is_terminating and not pod.is_over:
+            self._pod_tasks[uid] = self.node.spawn(self._run_pod(pod))
 
     def node_changed(self, before: Json | None, after: Json) -> None:
-        """The API server has news of the node."""
+        """The Node object changed."""
         self.node.node_changed(before, after)
-        if before is not None and reboot.is_asked(before, after):
+        if before is not None and reboot.is_requested(before, after):
             self.reboot()
 
-    def begin(self) -> None:
-        """Keep the node's status in step from now on."""
-        self._publishing = self.node.cluster.spawn(self.node.publish())
+    def start(self) -> None:
+        """Publish the node's status from now on."""
+        self._publishing = self.node.spawn(self.node.publish())
 
-    async def end(self) -> None:
-        """The machine is gone, with all that ran on it."""
+    async def stop(self) -> None:
+        """The machine is switched off for good, and everything on it ends."""
         if self._publishing is not None:
             self._publishing.cancel()
-        for leaving in self._leaving.values():
-            leaving.cancel()
-        await self.halt()
+        for task in self._terminating.values():
+            task.cancel()
+        await self._stop_containers()
 
     def reboot(self) -> None:
-        """Take the node down and up again; whoever asks for it goes down too."""
-        self.node.cluster.spawn(reboot.reboot(self))
+        """Start a reboot in the background; a container that requests it ends too."""
+        self.node.spawn(self._reboot())
 
-    async def halt(self) -> None:
-        """Every container ends at once; their pods stay."""
-        for life in self._lives.values():
-            life.cancel()
-        if self._lives:
-            await asyncio.wait(self._lives.values())
+    async def _reboot(self) -> None:
+        """Every container ends without notice; the same pods start again when the machine is up."""
+        self.node.set_down(True)
+        await self._stop_containers()
+        with self.node.driver_file.change() as driver:
+            for gpu in driver.gpus:
+                gpu.power_cycle()
+        await asyncio.sleep(self.node.timing.reboot)
+        self.node.set_down(False)
+        self._restart_pods()
 
-    def resume(self) -> None:
-        """After :meth:`halt`: the same pods start again, beside those that came meanwhile and waited."""
-        for uid, pod in self._pods.items():
-            life = self._lives.get(uid)
-            if (life is None or life.done()) and not pod.is_leaving and not pod.is_over:
-                self._lives[uid] = self.node.cluster.spawn(self._live(pod))
+    async def _stop_containers(self) -> None:
+        for task in self._pod_tasks.values():
+            task.cancel()
+        if self._pod_tasks:
+            await asyncio.wait(self._pod_tasks.values())
 
-    async def _stir(self) -> None:
-        async with self._moved:
-            self._moved.notify_all()
+    def _restart_pods(self) -> None:
+        """Start the pods from before the reboot; pods that were bound meanwhile have a task that waits already."""
+        for pod in self.pods:
+            task = self._pod_tasks.get(pod.uid)
+            if (task is None or task.done()) and not pod.is_terminating and not pod.is_over:
+                self._pod_tasks[pod.uid] = self.node.spawn(self._run_pod(pod))
 
-    async def _leave(self, pod: Pod) -> None:
+    async def _terminate(self, pod: Pod) -> None:
         """Stop the container, then confirm the deletion of exactly this pod."""
         if pod.never_stops:
             return
         await asyncio.sleep(pod.stop_s(self.node.timing.pod_stop))
-        await self.node.runtime_answers.wait()
-        life = self._lives.pop(pod.uid, None)
-        if life is not None:
-            life.cancel()
-            await asyncio.wait([life])
+        await self.node.runtime_ready.wait()
+        task = self._pod_tasks.pop(pod.uid, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
         while True:
             try:
                 options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}}
-                await self.node.cluster.api.delete(pod.path, options)
+                await self.node.api.delete(pod.path, options)
                 return
             except ApiError as exc:
-                if exc.status in (404, 409):
+                if exc.status in GONE:
                     return
                 await asyncio.sleep(RETRY_S)
 
-    async def _live(self, pod: Pod) -> None:
-        """From being bound to the node until the end of the pod, or of this task."""
-        mounts = Mounts(self.node.cluster.config_maps, pod, lambda: self.node.projection_s)
+    async def _run_pod(self, pod: Pod) -> None:
+        """From the binding to the node until the pod ends or this task is cancelled."""
+        mounts = Mounts(self.node.surroundings.config_maps, pod, lambda: self.node.projection_s)
         self._mounts[pod.uid] = mounts
         try:
             if mounts.missing() is not None:
@@ -139,26 +133,26 @@ class Kubelet:
                 await self._report(pod, pod_status.pending(pod, "ContainerCreating", text))
             await mounts.open()
             await asyncio.sleep(self.node.timing.pod_start)
-            await self.node.runtime_answers.wait()
-            with self._devices(pod):
-                await self._run(pod, mounts)
+            await self.node.runtime_ready.wait()
+            with allocated(self.node.driver_file, pod):
+                await self._run_container(pod, mounts)
         except AllocationFailed as exc:
             await self._report(pod, pod_status.rejected("UnexpectedAdmissionError", str(exc)))
         finally:
             del self._mounts[pod.uid]
             mounts.close()
 
-    async def _run(self, pod: Pod, mounts: Mounts) -> None:
-        """The container, started again whenever it ends and its pod wants that."""
+    async def _run_container(self, pod: Pod, mounts: Mounts) -> None:
+        """Run the container, and restart it as the pod's restart policy requires."""
         address = self._address(pod)
-        context = Context(self.node, self, pod, mounts)
-        perform = behaviour(pod, self.node.cluster.fleet_file.probe)
+        container = Container(self.node, self.pods, pod, mounts, self.reboot)
+        behaviour = self._behaviour_of(pod)
         backoff = self.node.timing.restart_backoff
         for restarts in itertools.count(pod.starts):
             await self._report(pod, pod_status.running(pod, address, restarts))
-            self._running[pod.uid] = context
+            self._running[pod.uid] = container
             try:
-                code = await perform(context)
+                code = await behaviour(container)
             finally:
                 del self._running[pod.uid]
             message = "" if code == 0 else f"exit status {code}; see {self.node.log_file(pod.name)}"
@@ -168,45 +162,22 @@ class Kubelet:
                 return
             await self._report(pod, pod_status.crashed(pod, address, restarts, code, message))
             await asyncio.sleep(backoff)
-            await self.node.runtime_answers.wait()
-            backoff = min(2 * backoff, MOST_BACKOFF_S)
+            await self.node.runtime_ready.wait()
+            backoff = min(2 * backoff, MAX_BACKOFF_S)
 
     async def _report(self, pod: Pod, patch: Json) -> None:
-        """Again and again until the API server knows; a pod that is gone already needs no status."""
+        """Write the pod's status; retries until the API server has it or the pod is deleted."""
         while True:
             try:
-                await self.node.cluster.api.patch(f"{pod.path}/status", patch)
+                await self.node.api.patch(f"{pod.path}/status", patch)
                 return
             except ApiError as exc:
-                if exc.status in (404, 409):
+                if exc.status in GONE:
                     return
                 await asyncio.sleep(RETRY_S)
 
-    @contextmanager
-    def _devices(self, pod: Pod) -> Iterator[None]:
-        """GPUs or slices for a pod that asks for some; while it runs, it is a client in the way of changes."""
-        requests = pod.gpu_requests()
-        name = f"{pod.namespace}/{pod.name}"
-        if not requests:
-            yield
-            return
-        with self.node.driver_file.change() as driver:
-            for resource, count in requests.items():
-                free = device_plugin.devices(driver, resource)
-                if len(free) < count:
-                    raise AllocationFailed(
-                        f"Allocate failed due to requested {count} {resource}, available {len(free)}"
-                    )
-                for index, instance in free[:count]:
-                    driver.gpus[index].clients.append(Client(name, instance.id if instance else None))
-        try:
-            yield
-        finally:
-            with self.node.driver_file.change() as driver:
-                for gpu in driver.gpus:
-                    gpu.clients = [client for client in gpu.clients if client.name != name]
-
     def _address(self, pod: Pod) -> str:
+        """The pod's IP address: the one in its status, else a new one."""
         known = pod.json.get("status", {}).get("podIP")
         if known:
             return str(known)

@@ -1,47 +1,23 @@
-"""ConfigMaps as a pod sees them: files that follow their object with a delay, and a pod that waits until they exist."""
+"""The ConfigMap volumes of one pod: files that follow their ConfigMap with a delay, as a kubelet projects them."""
 
 import asyncio
-import base64
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from mig_fleet.model import labels
-from mig_fleet.simulator.api import Api, Informer, Json, key_of
+from mig_fleet.simulator.node.config_maps import ConfigMaps, Files
 from mig_fleet.simulator.node.pod import Pod
 
-Files = dict[str, bytes]
-
 SYNC_S: Final = 0.1
-"""A kubelet mounts the volumes of an updated pod anew at the next round of its reconciler, every 100 ms
+"""A kubelet remounts the volumes of an updated pod in the next round of its reconciler, every 100 ms
 (pkg/kubelet/volumemanager)."""
 
 
-class ConfigMaps(Informer):
-    """All ConfigMaps of the cluster but the probes' reports; whoever mounts one hears of its changes."""
-
-    def __init__(self, api: Api) -> None:
-        super().__init__(api, "/api/v1/configmaps", self._tell, f"{labels.REPORT_LABEL}!=true")
-        self.listeners: defaultdict[str, set[Callable[[], None]]] = defaultdict(set)
-
-    def _tell(self, before: Json | None, after: Json | None) -> None:
-        item = after or before
-        assert item is not None, "an informer reports a change of something"
-        for listener in tuple(self.listeners.get(key_of(item), ())):
-            listener()
-
-    def files(self, key: str) -> Files | None:
-        """File name → content; ``None`` while there is no such ConfigMap."""
-        item = self.objects.get(key)
-        if item is None:
-            return None
-        text = {name: value.encode() for name, value in (item.get("data") or {}).items()}
-        return text | {name: base64.b64decode(value) for name, value in (item.get("binaryData") or {}).items()}
-
-
 class Mounts:
-    """The ConfigMap volumes of one pod, from :meth:`open` until :meth:`close`."""
+    """The ConfigMap volumes of one pod, from :meth:`open` until :meth:`close`.
+
+    ``delay_s`` returns the seconds from a ConfigMap's change to the changed file.
+    """
 
     def __init__(self, config_maps: ConfigMaps, pod: Pod, delay_s: Callable[[], float]) -> None:
         self._config_maps, self._delay_s = config_maps, delay_s
@@ -49,58 +25,58 @@ class Mounts:
             volume: (f"{pod.namespace}/{source['name']}", bool(source.get("optional")))
             for volume, source in pod.config_map_volumes().items()
         }
-        self._places = {
-            mount["mountPath"].rstrip("/"): mount["name"] for mount in pod.container.get("volumeMounts") or []
+        self._mount_paths = {
+            mount["mountPath"].rstrip("/"): mount["name"] for mount in pod.first_container.get("volumeMounts") or []
         }
         self._files: dict[str, Files] = {}
         self._folder: Path | None = None
-        self._stirred = asyncio.Event()
+        self._changed = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
 
     def missing(self) -> str | None:
-        """A ConfigMap the pod cannot start without and that does not exist."""
+        """A ConfigMap that does not exist and without which the pod cannot start."""
         for key, optional in self._volumes.values():
             if not optional and self._config_maps.files(key) is None:
                 return key
         return None
 
     async def open(self) -> None:
-        """Listen, and return when nothing is missing any more."""
+        """Subscribe to changes; returns when no required ConfigMap is missing."""
         for key, _ in self._volumes.values():
-            self._config_maps.listeners[key].add(self._on_change)
+            self._config_maps.subscribers[key].add(self._on_change)
         while self.missing() is not None:
-            self._stirred.clear()
-            await self._stirred.wait()
+            self._changed.clear()
+            await self._changed.wait()
         self._refresh()
 
     def close(self) -> None:
         for key, _ in self._volumes.values():
-            self._config_maps.listeners[key].discard(self._on_change)
+            self._config_maps.subscribers[key].discard(self._on_change)
         if self._timer is not None:
             self._timer.cancel()
 
     def sync(self) -> None:
-        """The pod itself was changed, its annotations for example: the kubelet looks after its volumes at once."""
+        """The pod object itself changed, for example its annotations: the kubelet refreshes its volumes at once."""
         self._refresh_in(SYNC_S)
 
     def read(self, path: str) -> bytes | None:
-        """A file by its path in the container."""
-        place = PurePosixPath(path)
-        volume = self._places.get(str(place.parent))
-        return self._files.get(volume, {}).get(place.name) if volume else None
+        """The content of a file by its path in the container; ``None`` when there is no such file."""
+        file = PurePosixPath(path)
+        volume = self._mount_paths.get(str(file.parent))
+        return self._files.get(volume, {}).get(file.name) if volume else None
 
-    def materialise(self, folder: Path) -> dict[str, Path]:
-        """Keep real files in ``folder`` from now on; returns path in the container → real folder, for every mount."""
+    def write_to(self, folder: Path) -> dict[str, Path]:
+        """Write the files to ``folder`` and keep them current; returns path in the container → folder, per mount."""
         self._folder = folder
-        places = {place: folder / volume for place, volume in self._places.items()}
-        for real in places.values():
-            real.mkdir(parents=True, exist_ok=True)
+        folders = {path: folder / volume for path, volume in self._mount_paths.items()}
+        for each in folders.values():
+            each.mkdir(parents=True, exist_ok=True)
         self._write()
-        return places
+        return folders
 
     def _on_change(self) -> None:
-        self._stirred.set()
-        # One timer is enough: what it reads when it fires is newer than what set it.
+        self._changed.set()
+        # One timer is enough: when it fires, it reads the newest content.
         if self._timer is None:
             self._refresh_in(self._delay_s())
 
@@ -110,7 +86,7 @@ class Mounts:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._refresh)
 
     def _refresh(self) -> None:
-        """Take over what the ConfigMaps say now; one that was deleted stays as it was last seen, as in a kubelet."""
+        """Read the ConfigMaps; the files of a deleted one stay as they are, as on a real kubelet."""
         self._timer = None
         for volume, (key, _) in self._volumes.items():
             files = self._config_maps.files(key)

@@ -1,4 +1,4 @@
-"""The status a kubelet writes of its node: at birth, and what changes in its life as a merge patch."""
+"""The status that a kubelet writes to its Node: all of it at registration, later changes as merge patches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,20 +7,19 @@ from typing import Final, Self
 from mig_fleet.simulator.api import Json
 from mig_fleet.simulator.fleet_file import NodeSpec
 from mig_fleet.simulator.node.condition import condition
-from mig_fleet.simulator.node.feature_discovery import node_features
 
 KUBELET_VERSION: Final = "v1.37.2"
 STREAMS_OVER_WEBSOCKETS: Final = "ExtendWebSocketsToKubelet"
-"""The API server passes `kubectl exec` on as it comes to nodes that declare this, and translates it to SPDY for all
-others (kubernetes 1.37, pkg/registry/core/pod/rest/subresources.go)."""
+"""To nodes that declare this feature the API server forwards `kubectl exec` as a WebSocket; to all others it translates
+it to SPDY (kubernetes 1.37, pkg/registry/core/pod/rest/subresources.go)."""
 
 HEALTHY: Final = ("KubeletReady", "kubelet is posting ready status")
-SILENT_RUNTIME: Final = ("KubeletNotReady", "PLEG is not healthy: pleg was last seen active 3m0s ago")
+RUNTIME_NOT_READY: Final = ("KubeletNotReady", "PLEG is not healthy: pleg was last seen active 3m0s ago")
 
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """The part that changes: resources under ``nvidia.com/`` as quantities, readiness, the boot's id."""
+    """The part that changes: resources under ``nvidia.com/`` as quantities, readiness, boot id."""
 
     resources: Mapping[str, str]
     ready: bool
@@ -28,19 +27,19 @@ class NodeStatus:
 
     @classmethod
     def of(cls, node: Json) -> Self:
-        """As a Node object says."""
+        """The status in a Node object."""
         status = node["status"]
         ready = {each["type"]: each["status"] for each in status.get("conditions") or []}.get("Ready", "True")
         offered = {name: value for name, value in _allocatable(status).items() if name.startswith("nvidia.com/")}
         return cls(offered, ready == "True", status.get("nodeInfo", {}).get("bootID", ""))
 
     def offering(self, resources: Mapping[str, int]) -> Self:
-        """The same node with other resources; what vanished stays at "0", as kubelets keep it."""
+        """The same node with other resources; a removed resource stays at "0", as on a real kubelet."""
         kept = dict.fromkeys(self.resources, "0")
         return replace(self, resources={**kept, **{name: str(count) for name, count in resources.items()}})
 
     def patch(self, before: "NodeStatus") -> Json:
-        """What turns ``before`` into this."""
+        """The merge patch from ``before`` to this status."""
         status: Json = {}
         if self.resources != before.resources:
             status |= {"capacity": self.resources, "allocatable": self.resources}
@@ -52,16 +51,19 @@ class NodeStatus:
 
 
 def new_node(spec: NodeSpec, port: int, boot_id: str) -> Json:
-    """A Node as its kubelet registers it, Ready and with nothing of NVIDIA's on it yet."""
+    """A Node as its kubelet registers it: Ready, without NVIDIA's resources and labels.
+
+    ``port`` is where the API server reaches the kubelet.
+    """
     memory = f"{spec.memory_gib * 1024 * 1024}Ki"
-    room = {"cpu": str(spec.cpu), "memory": memory, "ephemeral-storage": "6500Gi", "pods": "110"}
+    capacity = {"cpu": str(spec.cpu), "memory": memory, "ephemeral-storage": "6500Gi", "pods": "110"}
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": spec.name, "labels": node_features(spec)},
+        "metadata": {"name": spec.name, "labels": _labels(spec)},
         "status": {
-            "capacity": room,
-            "allocatable": room,
+            "capacity": capacity,
+            "allocatable": capacity,
             "conditions": _conditions(ready=True),
             "addresses": [
                 {"type": "InternalIP", "address": "127.0.0.1"},
@@ -85,12 +87,26 @@ def new_node(spec: NodeSpec, port: int, boot_id: str) -> Json:
     }
 
 
+def _labels(spec: NodeSpec) -> dict[str, str]:
+    """The labels of Node Feature Discovery and the kubelet's own."""
+    return {
+        "kubernetes.io/arch": "amd64",
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/hostname": spec.name,
+        "feature.node.kubernetes.io/pci-10de.present": "true",
+        "feature.node.kubernetes.io/kernel-version.full": "6.8.0-85-generic",
+        "feature.node.kubernetes.io/system-os_release.ID": "ubuntu",
+        "feature.node.kubernetes.io/system-os_release.VERSION_ID": "24.04",
+        **spec.labels,
+    }
+
+
 def _conditions(ready: bool) -> list[Json]:
-    reason, message = HEALTHY if ready else SILENT_RUNTIME
-    bad = ("MemoryPressure", "DiskPressure", "PIDPressure")
+    reason, message = HEALTHY if ready else RUNTIME_NOT_READY
+    pressures = ("MemoryPressure", "DiskPressure", "PIDPressure")
     return [
         condition("Ready", ready, reason=reason, message=message),
-        *(condition(kind, False, reason="KubeletHasNo" + kind) for kind in bad),
+        *(condition(kind, False, reason="KubeletHasNo" + kind) for kind in pressures),
     ]
 
 

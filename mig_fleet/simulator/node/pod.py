@@ -1,4 +1,4 @@
-"""A pod as the simulated kubelet reads it."""
+"""A pod, as the simulated kubelet reads it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from mig_fleet.simulator.api import Json
 
 PREFIX: Final = "simulator.mig-fleet.dev/"
 EXIT_CODE: Final = PREFIX + "exit-code"
-"""Pod annotation: the exit status of its container; a Job's pod otherwise ends with 0, any other runs for good."""
+"""Pod annotation: the exit status of its container. Without it a Job's pod ends with 0, any other pod never ends."""
 RUNS_FOR: Final = PREFIX + "runs-for"
 """Pod annotation: seconds until its container ends."""
 NEVER_READY: Final = PREFIX + "never-ready"
-"""Pod annotation, ``true``: runs, but its readiness probe fails."""
+"""Pod annotation, ``true``: the pod runs, but its readiness probe fails."""
 
 STOPS_AFTER: Final = PREFIX + "stops-after"
-"""Pod annotation: seconds from the request to leave until its container has ended; its grace period at most."""
+"""Pod annotation: seconds from its deletion until its container has ended; at most its grace period."""
 NEVER_STOPS: Final = PREFIX + "never-stops"
-"""Pod annotation, ``true``: it stays Terminating, and its container keeps what it holds."""
+"""Pod annotation, ``true``: it stays Terminating, and its container keeps its devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Pod:
 
     @property
     def path(self) -> str:
-        """Where the API has it."""
+        """Its path in the API."""
         return f"/api/v1/namespaces/{self.namespace}/pods/{self.name}"
 
     @property
@@ -58,8 +58,8 @@ class Pod:
         return spec
 
     @property
-    def container(self) -> Json:
-        """The first one; the operands and the probe have no other that matters here."""
+    def first_container(self) -> Json:
+        """The spec of the first container; the simulator plays no other."""
         container: Json = self.spec["containers"][0]
         return container
 
@@ -69,26 +69,26 @@ class Pod:
 
     @property
     def starts(self) -> int:
-        """How often its container has been started so far, as its status says."""
+        """How often its container has been started so far, from its status."""
         known = self.json.get("status", {}).get("containerStatuses") or [{}]
-        begun = any(kind in known[0].get("state", {}) for kind in ("running", "terminated")) or known[0].get(
+        started = any(kind in known[0].get("state", {}) for kind in ("running", "terminated")) or known[0].get(
             "lastState"
         )
-        return int(known[0].get("restartCount", 0)) + bool(begun)
+        return int(known[0].get("restartCount", 0)) + bool(started)
 
     @property
-    def is_leaving(self) -> bool:
+    def is_terminating(self) -> bool:
         return "deletionTimestamp" in self.json["metadata"]
 
     @property
     def never_stops(self) -> bool:
         return self.annotations.get(NEVER_STOPS) == "true"
 
-    def stop_s(self, usual: float) -> float:
-        """How long its container takes to end, unless the pod says otherwise as long as ``usual``."""
-        wanted = float(self.annotations.get(STOPS_AFTER, usual))
+    def stop_s(self, default: float) -> float:
+        """Seconds that its container takes to end; ``default`` without the annotation."""
+        seconds = float(self.annotations.get(STOPS_AFTER, default))
         grace = self.json["metadata"].get("deletionGracePeriodSeconds")
-        return wanted if grace is None else min(wanted, float(grace))
+        return seconds if grace is None else min(seconds, float(grace))
 
     @property
     def is_over(self) -> bool:
@@ -107,7 +107,7 @@ class Pod:
         return str(self.spec.get("serviceAccountName", "default"))
 
     def environment(self, node: str) -> dict[str, str]:
-        """The first container's variables, ``fieldRef`` resolved; other sources are left out."""
+        """The first container's variables with ``fieldRef`` resolved; variables from other sources are omitted."""
         fields = {
             "spec.nodeName": node,
             "metadata.name": self.name,
@@ -116,7 +116,7 @@ class Pod:
             "spec.serviceAccountName": self.service_account,
         }
         found: dict[str, str] = {}
-        for variable in self.container.get("env") or []:
+        for variable in self.first_container.get("env") or []:
             reference = variable.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
             if "value" in variable:
                 found[variable["name"]] = variable["value"]

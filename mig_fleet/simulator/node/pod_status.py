@@ -1,4 +1,4 @@
-"""The status a kubelet writes of a pod at each turn of its life, as merge-patch bodies."""
+"""The status that a kubelet writes to a pod in each phase, as bodies of merge patches."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mig_fleet.simulator.node.pod import NEVER_READY, Pod
 
 
 def pending(pod: Pod, reason: str, message: str) -> Json:
-    """Bound to the node, its container not there yet."""
+    """Bound to the node; its container is not created yet."""
     return _pod(pod, "Pending", _state("waiting", reason=reason, message=message), started=False)
 
 
@@ -18,7 +18,7 @@ def running(pod: Pod, ip: str, restarts: int) -> Json:
 
 
 def crashed(pod: Pod, ip: str, restarts: int, code: int, message: str) -> Json:
-    """Waiting for its next start, with the last end on record."""
+    """Waiting for its next start; ``lastState`` has the exit."""
     last = _state("terminated", exitCode=code, reason="Error", message=message, startedAt=now(), finishedAt=now())
     state = _state("waiting", reason="CrashLoopBackOff", message="back-off restarting failed container")
     return _pod(pod, "Running", state, started=False, ip=ip, restarts=restarts, last=last)
@@ -31,7 +31,7 @@ def finished(pod: Pod, ip: str, code: int, message: str = "") -> Json:
 
 
 def rejected(reason: str, message: str) -> Json:
-    """Failed before it began, as after a failed device allocation."""
+    """Failed before its container started, for example after a failed device allocation."""
     return {"status": {"phase": "Failed", "reason": reason, "message": message}}
 
 

@@ -1,4 +1,4 @@
-"""The processes a host has started: programs, policy packs, installers. They never outlive it."""
+"""The processes that a host has started: programs, policy packs, installers. They end with it."""
 
 import subprocess
 import threading
@@ -11,29 +11,29 @@ from typing import IO, Final
 _GRACE_SECONDS: Final = 2.0
 _CHUNK: Final = 1 << 16
 
-# Ctrl-C reaches the whole process group, and Python would answer it with a traceback. A child that was started with
-# the signal ignored never sees it; the host ends its children itself, by SIGTERM.
-_DEAF_TO_INTERRUPTS: Final = ("/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh")
+# Ctrl-C reaches the whole process group, and Python would print a traceback. The children ignore it; the host ends them
+# with SIGTERM.
+_IGNORE_INTERRUPTS: Final = ("/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh")
 
 
 class Children:
-    """Starts processes and ends those that are left."""
+    """Starts processes, and ends those that still run."""
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
-        self._over = False
+        self._ended = False
 
     @contextmanager
     def started(
         self, command: Sequence[str], cwd: Path, env: Mapping[str, str], output: int | None = None
     ) -> Iterator["subprocess.Popen[bytes]"]:
-        """A running child; it is gone when the block ends. ``output`` as subprocess takes it, for both streams."""
+        """A running child, which is ended with the block. ``output`` is the ``stdout`` and ``stderr`` of ``Popen``."""
         with self._lock:
-            if self._over:
+            if self._ended:
                 raise InterruptedError("the language host is ending")
             child = subprocess.Popen(
-                [*_DEAF_TO_INTERRUPTS, *command],
+                [*_IGNORE_INTERRUPTS, *command],
                 cwd=cwd,
                 env=dict(env),
                 stdin=subprocess.DEVNULL,
@@ -49,9 +49,9 @@ class Children:
                 self._running.discard(child)
 
     def end(self) -> None:
-        """Ends every child, and lets no new one start."""
+        """Ends every child, and refuses to start another."""
         with self._lock:
-            self._over = True
+            self._ended = True
             running = tuple(self._running)
         for child in running:
             child.terminate()
@@ -59,12 +59,12 @@ class Children:
             end(child)
 
     @property
-    def over(self) -> bool:
-        return self._over
+    def ended(self) -> bool:
+        return self._ended
 
 
 def end(child: "subprocess.Popen[bytes]") -> None:
-    """Asks a process to end, and makes it."""
+    """Terminates a process, and kills it if it does not end in time."""
     if child.poll() is not None:
         return
     child.terminate()
@@ -76,7 +76,7 @@ def end(child: "subprocess.Popen[bytes]") -> None:
 
 
 def chunks(child: "subprocess.Popen[bytes]") -> Iterator[tuple[str, bytes]]:
-    """What a child writes, as it writes it: ``("stdout" | "stderr", bytes)`` until both streams are closed."""
+    """The output of a child as it arrives: ``("stdout" | "stderr", bytes)`` until both streams are closed."""
     queue: SimpleQueue[tuple[str, bytes]] = SimpleQueue()
 
     def read(name: str, stream: IO[bytes] | None) -> None:

@@ -1,7 +1,7 @@
-"""Which Python a program or a policy pack runs on, and what is installed there.
+"""The Python that runs a program or a policy pack, and the packages that are installed there.
 
-``runtime.options.virtualenv`` of Pulumi.yaml or PulumiPolicy.yaml, relative to the folder of that file; without it the
-Python this host runs on.
+``runtime.options.virtualenv`` of Pulumi.yaml or PulumiPolicy.yaml, relative to the folder of that file;
+without it the Python of this host.
 """
 
 import json
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from google.protobuf import json_format  # type: ignore[import-untyped]
+from google.protobuf import json_format
 from pulumi.runtime.proto import language_pb2
 
-_SURVEY: Final = Path(__file__).with_name("survey.py")
+_INSTALLED: Final = Path(__file__).with_name("installed.py")
 
 
 class NoInterpreter(Exception):
-    """The virtualenv that the project file names has no Python; the message says where it was looked for."""
+    """The virtualenv that the project file names has no Python; the message has its path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +39,26 @@ class Interpreter:
         if not python.exists():
             raise NoInterpreter(
                 f"runtime.options.virtualenv names {virtualenv}, which has no bin/python; "
-                "`pulumi install` makes it, or `python3 -m venv` does"
+                "create it with `pulumi install` or `python3 -m venv`"
             )
         return cls(python, virtualenv)
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
-        """As an activated virtualenv: its tools first on PATH, no other Python's home."""
+        """The environment of an activated virtualenv: its tools are first on PATH, PYTHONHOME is unset."""
         env = {name: value for name, value in base.items() if name != "PYTHONHOME"}
         if self.virtualenv is not None:
             env["VIRTUAL_ENV"] = str(self.virtualenv)
             env["PATH"] = f"{self.virtualenv / 'bin'}:{env.get('PATH', '')}"
         return env
 
-    def survey(self) -> dict[str, Any]:
-        """What is installed, see ``survey.py``."""
-        answer = subprocess.run([self.python, "-I", _SURVEY], capture_output=True, text=True, check=True)
+    def installed(self) -> dict[str, Any]:
+        """The output of ``installed.py``."""
+        answer = subprocess.run([self.python, "-I", _INSTALLED], capture_output=True, text=True, check=True)
         facts: dict[str, Any] = json.loads(answer.stdout)
         return facts
 
 
 def virtualenv_of(info: language_pb2.ProgramInfo) -> Path | None:
-    """The virtualenv the project file names, absolute, whether or not it exists."""
+    """The absolute path of the virtualenv that the project file names; it may not exist."""
     name = json_format.MessageToDict(info.options).get("virtualenv")
     return Path(info.root_directory, str(name)) if name else None

@@ -1,7 +1,7 @@
 """Runs a Pulumi program in the program's own Python: ``python program.py '<settings as JSON>'``.
 
-It is started as a file, needs nothing but the ``pulumi`` package, and ends with 0, with 32 when the user has been told
-what is wrong (the convention of Pulumi's hosts: say no more), or with the program's own exit code.
+It is run as a file and needs the ``pulumi`` package only. It exits with 0, with 32 if the error has been printed (with
+the official hosts, too, the engine then prints nothing more), or with the program's own exit code.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-SAID = 32
+ALREADY_REPORTED = 32
 
 
 def main() -> int:
     given: dict[str, Any] = json.loads(sys.argv[1])
     program = Path(given["program"])
-    # What the program imports is found where it lies, not beside this file, for as long as the process lives.
+    # The program's imports are searched in its own folder instead of the folder of this file.
     sys.path[0] = str(program if program.is_dir() else program.parent)
     sys.argv = [str(program), *given["args"]]
 
@@ -47,63 +47,63 @@ def main() -> int:
 
 
 def _run(program: Path, workers: int) -> int:
-    import grpc  # type: ignore[import-untyped]
+    import grpc
     import pulumi
     import pulumi.runtime
 
-    # A failed registration is reported by the engine; asyncio would add "Task exception was never retrieved".
+    # The engine reports a failed registration; asyncio would add "Task exception was never retrieved".
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
     loop.set_default_executor(ThreadPoolExecutor(max_workers=workers))
     try:
         loop.run_until_complete(
-            pulumi.runtime.run_in_stack(lambda: _no_awaitable(runpy.run_path(str(program), run_name="__main__")))
+            pulumi.runtime.run_in_stack(lambda: _discard(runpy.run_path(str(program), run_name="__main__")))
         )
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
-        return SAID
+        return ALREADY_REPORTED
     except grpc.RpcError as error:
-        # The monitor goes away when the engine has had enough (a failed resource, Ctrl-C): it has said why.
+        # The engine closes the monitor after a failed resource or Ctrl-C, and has printed the reason.
         if isinstance(error, grpc.Call) and error.code() not in (
             grpc.StatusCode.UNAVAILABLE,
             grpc.StatusCode.CANCELLED,
         ):
             pulumi.log.error(f"the engine refused a call: {error.details()}")
-        return SAID
+        return ALREADY_REPORTED
     except Exception as error:
-        pulumi.log.error("Program failed with an unhandled exception:\n" + _from_the_program_on(error))
-        return SAID
+        pulumi.log.error("Program failed with an unhandled exception:\n" + _traceback_of_the_program(error))
+        return ALREADY_REPORTED
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
     return 0
 
 
-def _from_the_program_on(error: Exception) -> str:
-    """The traceback without the frames that lead to the program: they are the same each time and say nothing."""
+def _traceback_of_the_program(error: Exception) -> str:
+    """The traceback without the frames of the language host before the program."""
     start = error.__traceback__
     while start is not None and not start.tb_frame.f_code.co_filename.startswith(sys.path[0]):
         start = start.tb_next
     return "".join(traceback.format_exception(type(error), error, start or error.__traceback__))
 
 
-def _no_awaitable(_: dict[str, Any]) -> None:
-    """The globals of a finished program are of no interest."""
+def _discard(_: dict[str, Any]) -> None:
+    """The globals of the program are not the result of the stack."""
 
 
-def _exit_code(ending: SystemExit) -> int:
-    if isinstance(ending.code, str):
-        print(ending.code, file=sys.stderr)
+def _exit_code(exit_: SystemExit) -> int:
+    if isinstance(exit_.code, str):
+        print(exit_.code, file=sys.stderr)
         return 1
-    return ending.code or 0
+    return exit_.code or 0
 
 
 if __name__ == "__main__":
     try:
         code = main()
-    except SystemExit as ending:
-        code = _exit_code(ending)
+    except SystemExit as exit_:
+        code = _exit_code(exit_)
     sys.stdout.flush()
     sys.stderr.flush()
-    # Straight out: worker threads may still wait for an engine that is gone.
+    # Exits at once: worker threads may still wait for an engine that has ended.
     os._exit(code)

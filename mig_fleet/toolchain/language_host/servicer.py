@@ -1,5 +1,5 @@
 """The methods of the ``LanguageRuntime`` protocol that an engine calls to run programs and policy packs."""
-# ruff: noqa: ARG002 (names and arguments are the protocol's)
+# ruff: noqa: ARG002 (the protocol defines names and arguments)
 
 import json
 import os
@@ -11,13 +11,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-import grpc  # type: ignore[import-untyped]
-from google.protobuf import empty_pb2  # type: ignore[import-untyped]
+import grpc
+from google.protobuf import empty_pb2
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 from mig_fleet.toolchain.language_host.children import Children, chunks, end
 from mig_fleet.toolchain.language_host.interpreter import Interpreter, NoInterpreter, virtualenv_of
-from mig_fleet.toolchain.language_host.program import SAID
+from mig_fleet.toolchain.language_host.program import ALREADY_REPORTED
 
 _PROGRAM: Final = Path(__file__).with_name("program.py")
 
@@ -46,22 +46,22 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         python = _interpreter(request.info, context)
         return language_pb2.AboutResponse(
             executable=str(python.python),
-            version=python.survey()["python"],
+            version=python.installed()["python"],
             metadata={"host": "mig-fleet's language host", "hostPython": platform.python_version()},
         )
 
     def GetRequiredPackages(
         self, request: language_pb2.GetRequiredPackagesRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetRequiredPackagesResponse:
-        """The plugins that the program's installed packages ask for, each in the package's own version."""
-        plugins = _interpreter(request.info, context).survey()["plugins"]
+        """The plugins that the program's installed packages require, each in the version of its package."""
+        plugins = _interpreter(request.info, context).installed()["plugins"]
         packages = [plugin_pb2.PackageDependency(kind="resource", **plugin) for plugin in plugins]
         return language_pb2.GetRequiredPackagesResponse(packages=packages)
 
     def GetProgramDependencies(
         self, request: language_pb2.GetProgramDependenciesRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetProgramDependenciesResponse:
-        installed = _interpreter(request.info, context).survey()["distributions"]
+        installed = _interpreter(request.info, context).installed()["distributions"]
         return language_pb2.GetProgramDependenciesResponse(
             dependencies=[
                 language_pb2.DependencyInfo(name=each["name"], version=each["version"])
@@ -86,7 +86,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
                 code = child.wait()
         except InterruptedError:
             return language_pb2.RunResponse(bail=True)
-        if code == SAID or self._children.over or not context.is_active():
+        if code == ALREADY_REPORTED or self._children.ended or not context.is_active():
             return language_pb2.RunResponse(bail=True)
         return language_pb2.RunResponse(error=f"program exited with non-zero exit code: {code}" if code else "")
 
@@ -107,7 +107,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def RunPlugin(
         self, request: language_pb2.RunPluginRequest, context: grpc.ServicerContext
     ) -> Iterator[language_pb2.RunPluginResponse]:
-        """Runs a policy pack, or a plugin written as a Python program, and streams what it prints.
+        """Runs a policy pack, or a plugin that is a Python program, and streams its output.
 
         The engine reads a plugin's port from the first line of its stdout, and ends it by cancelling the call.
         """
@@ -131,7 +131,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def InstallDependencies(
         self, request: language_pb2.InstallDependenciesRequest, context: grpc.ServicerContext
     ) -> Iterator[language_pb2.InstallDependenciesResponse]:
-        """Makes the virtualenv that the project file names, and installs requirements.txt into it."""
+        """Creates the virtualenv that the project file names, and installs requirements.txt into it."""
         folder, virtualenv = Path(request.directory), virtualenv_of(request.info)
         commands = []
         if virtualenv is not None and not (virtualenv / "bin" / "python").exists():
@@ -149,7 +149,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def _output(
         self, command: list[str], cwd: Path, env: Mapping[str, str], context: grpc.ServicerContext
     ) -> Iterator[tuple[str, bytes] | int]:
-        """What a process prints, as ``("stdout" | "stderr", bytes)``, and last its exit code."""
+        """The output of a process as ``("stdout" | "stderr", bytes)``, and at the end its exit code."""
         with self._children.started(command, cwd, env, output=subprocess.PIPE) as child:
             context.add_callback(lambda: end(child))
             yield from chunks(child)
@@ -161,4 +161,4 @@ def _interpreter(info: language_pb2.ProgramInfo, context: grpc.ServicerContext) 
         return Interpreter.of(info)
     except NoInterpreter as problem:
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(problem))
-        raise  # abort has raised already
+        raise  # not reached: abort raises

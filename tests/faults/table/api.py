@@ -1,211 +1,244 @@
-"""An API server with bad days: at each kind of request, refusals, silence, broken lines."""
+"""An API server that fails at one kind of request: error responses, no response, broken connections."""
 
 from tests.faults.fault import Fault, Outcome
-from tests.faults.ground import FIRST, POOL, RENAMED
-from tests.faults.stage import CLOSE, EVICTION, EXEC, FILE, LABEL, NODES, OPEN, PODS, REPORTS, VERIFIED, Stage
-from tests.faults.table.wording import HOLDS, OPEN_AGAIN
+from tests.faults.fault_run import (
+    EVICTION,
+    EXEC,
+    ISOLATE,
+    LABEL,
+    LAYOUT_FILE,
+    NODE_LIST,
+    POD_LIST,
+    RECORD,
+    REPORT_LIST,
+    RESTORE,
+    FaultRun,
+)
+from tests.faults.scenario import FIRST_WAVE, POOL, RENAMED
+from tests.faults.table.texts import AGAIN, OWNED_POD, POD, SCHEDULING_RESTORED, restore_command
 
-SLOW = "answered 500: Internal error occurred: etcdserver: request timed out"
-AWAY = "answered 503: the server is currently unable to handle the request"
-EVICTED = "/api/v1/namespaces/default/pods/notebook-7d4b9c6f5-x2x7k/eviction"
-ETCD = "etcd is slow: the server answers 500 (etcdserver: request timed out)"
+ANSWER_500 = "answered 500: Internal error occurred: etcdserver: request timed out"
+ANSWER_503 = "answered 503: the server is currently unable to handle the request"
+SLOW_ETCD = "etcd is slow: the server answers 500 (etcdserver: request timed out)"
+RECOVERED = "the API server works again"
 
 
-def at_verification(stage: Stage, *rules: tuple[str, str, object, int | None]) -> None:
-    """Trouble that begins at the first look behind the last label: before it, another label may be under way."""
+def break_connections_during_verification(run: FaultRun) -> None:
+    """From the first snapshot after the last label; before that, another label may still be written."""
 
-    def begin() -> None:
-        for method, path, trouble, times in rules:
-            stage.api.answer(method, path, trouble, times=times)
+    def start() -> None:
+        run.api.answer(None, ".", "reset", times=8)
 
-    stage.at(LABEL, "node-2", lambda: stage.api.when("GET", NODES, begin))
+    run.before_write(LABEL, "node-2", lambda: run.api.when("GET", NODE_LIST, start))
+
+
+def become_unavailable_during_verification(run: FaultRun) -> None:
+    def start() -> None:
+        run.api.answer("GET", NODE_LIST, 503)
+
+    run.before_write(LABEL, "node-2", lambda: run.api.when("GET", NODE_LIST, start))
+
+
+def fail_evictions(run: FaultRun) -> None:
+    run.run_pod("node-1", owner="Deployment")
+    run.api.answer("POST", EVICTION, 500)
 
 
 API = [
     Fault(
         "500 at every list of nodes",
-        ETCD,
-        lambda stage: stage.api.answer("GET", NODES, 500),
+        SLOW_ETCD,
+        lambda run: run.api.answer("GET", NODE_LIST, 500),
         Outcome.REFUSED,
-        touched=(),
-        reads=(f"GET /api/v1/nodes {SLOW}",),
-        cure="the API server is well again",
+        written=(),
+        error=(f"GET /api/v1/nodes {ANSWER_500}",),
+        fix=RECOVERED,
         target=RENAMED,
     ),
     Fault(
         "429 at the first list of nodes",
-        "the server sheds load, and says when to come back (API priority and fairness)",
-        lambda stage: stage.api.answer("GET", NODES, 429, times=1, retry_after=1),
-        Outcome.GOES_ON,
-        touched=POOL,
+        "the server sheds load, and says when to retry (API priority and fairness)",
+        lambda run: run.api.answer("GET", NODE_LIST, 429, times=1, retry_after=1),
+        Outcome.SUCCEEDED,
+        written=POOL,
         target=RENAMED,
     ),
     Fault(
         "no answer to the list of nodes",
-        "a firewall drops what it does not like; nothing ever comes back",
-        lambda stage: stage.api.answer("GET", NODES, "timeout"),
+        "a firewall drops the packets, so that no answer arrives",
+        lambda run: run.api.answer("GET", NODE_LIST, "timeout"),
         Outcome.REFUSED,
-        touched=(),
-        reads=("the cluster at https://cluster:6443 does not answer: no whole answer within N s",),
-        cure="the firewall lets us through",
+        written=(),
+        error=(
+            "the cluster at https://cluster:6443 does not answer: HTTPSConnectionPool(host='cluster', port=6443): Read "
+            "timed out. (read timeout=N)",
+        ),
+        fix="the firewall lets the requests through",
         target=RENAMED,
     ),
     Fault(
-        "reports may not be listed",
+        "403 at the list of reports",
         "the user's role lacks `list configmaps` in the probes' namespace",
-        lambda stage: stage.api.answer("GET", REPORTS, 403),
+        lambda run: run.api.answer("GET", REPORT_LIST, 403),
         Outcome.REFUSED,
-        touched=(),
-        reads=("the cluster refuses GET /api/v1/namespaces/mig-fleet/configmaps: the request is forbidden",),
-        cure="the role is extended",
+        written=(),
+        error=("the cluster refuses GET /api/v1/namespaces/mig-fleet/configmaps: the request is forbidden",),
+        fix="the role is extended",
         target=RENAMED,
     ),
     Fault(
         "500 at every list of pods",
-        ETCD + "; whom the change disturbs cannot be said",
-        lambda stage: stage.api.answer("GET", PODS, 500),
+        SLOW_ETCD + ", so it is not known which pods the change affects",
+        lambda run: run.api.answer("GET", POD_LIST, 500),
         Outcome.REFUSED,
-        touched=(),
-        reads=(f"GET /api/v1/pods {SLOW}",),
-        cure="the API server is well again",
+        written=(),
+        error=(f"GET /api/v1/pods {ANSWER_500}",),
+        fix=RECOVERED,
         target=RENAMED,
     ),
     Fault(
         "503 at the ConfigMap of layouts",
-        "an admission webhook on ConfigMaps is away",
-        lambda stage: stage.api.answer("PATCH", FILE, 503),
+        "an admission webhook for ConfigMaps is unavailable",
+        lambda run: run.api.answer("PATCH", LAYOUT_FILE, 503),
         Outcome.REFUSED,
-        touched=(),
-        reads=(f"PATCH /api/v1/namespaces/gpu-operator/configmaps/mig-fleet-layouts {AWAY}",),
-        cure="the webhook is back",
-        first={"cluster": {"context": "simulated-fleet"}},
+        written=(),
+        error=(f"PATCH /api/v1/namespaces/gpu-operator/configmaps/mig-fleet-layouts {ANSWER_503}",),
+        fix="the webhook works again",
+        pool_before={"cluster": {"context": "simulated-fleet"}},
         target=RENAMED,
     ),
     Fault(
-        "500 at closing a node",
-        ETCD + " whenever one node is tainted",
-        lambda stage: stage.refuse(CLOSE, "node-2", 500),
+        "500 at the isolation of a node",
+        SLOW_ETCD + " whenever one node is tainted",
+        lambda run: run.fail_write(ISOLATE, "node-2", 500),
         Outcome.REFUSED,
-        touched=FIRST,
-        reads=(f"no node was relabelled: node-2 could not be closed: PATCH /api/v1/nodes/node-2 {SLOW}", OPEN_AGAIN),
-        cure="the API server is well again",
+        written=FIRST_WAVE,
+        error=(
+            f"no node was relabelled: node-2 could not be isolated: PATCH /api/v1/nodes/node-2 {ANSWER_500}",
+            SCHEDULING_RESTORED,
+        ),
+        fix=RECOVERED,
         target=RENAMED,
     ),
     Fault(
-        "409 at closing a node, twice",
-        "somebody else writes the node between our reading and our writing",
-        lambda stage: stage.refuse(CLOSE, "node-1", 409, times=2),
-        Outcome.GOES_ON,
-        touched=POOL,
+        "409 at the isolation of a node, twice",
+        "another client writes the node between our read and our write",
+        lambda run: run.fail_write(ISOLATE, "node-1", 409, times=2),
+        Outcome.SUCCEEDED,
+        written=POOL,
         target=RENAMED,
     ),
     Fault(
-        "409 at closing a node, always",
-        "a controller rewrites the node without end",
-        lambda stage: stage.refuse(CLOSE, "node-1", 409),
+        "409 at the isolation of a node, always",
+        "a controller writes the node without pause",
+        lambda run: run.fail_write(ISOLATE, "node-1", 409),
         Outcome.REFUSED,
-        touched=FIRST,
-        reads=(
-            "no node was relabelled: node-1 could not be closed: PATCH /api/v1/nodes/node-1 answered 409: Operation "
+        written=FIRST_WAVE,
+        error=(
+            "no node was relabelled: node-1 could not be isolated: PATCH /api/v1/nodes/node-1 answered 409: Operation "
             "cannot be fulfilled: the object has been modified; please apply your changes to the latest version and "
             "try again",
-            OPEN_AGAIN,
+            SCHEDULING_RESTORED,
         ),
-        cure="the controller is stopped",
+        fix="the controller is stopped",
         target=RENAMED,
     ),
     Fault(
         "500 at the label of one node",
-        ETCD + " from the label of one node on",
-        lambda stage: stage.refuse(LABEL, "node-2", 500),
+        SLOW_ETCD + " from the label of one node on",
+        lambda run: run.fail_write(LABEL, "node-2", 500),
         Outcome.HALTED,
-        touched=FIRST,
-        closed=FIRST,
-        reads=(
+        written=FIRST_WAVE,
+        isolated=FIRST_WAVE,
+        error=(
             "1 of 2 nodes could not be labelled:",
-            f"node-2: PATCH /api/v1/nodes/node-2 {SLOW}",
-            "relabelled: node-1; closed: node-1, node-2. Run the update again to go on, or open them with `kubectl "
-            "taint nodes node-1 node-2 mig-fleet.dev/reconfiguring-`",
+            f"node-2: PATCH /api/v1/nodes/node-2 {ANSWER_500}",
+            "relabelled: node-1",
+            f"still isolated: node-1, node-2; restore scheduling with {restore_command()}",
+            AGAIN,
         ),
-        cure="the API server is well again",
+        fix=RECOVERED,
         target=RENAMED,
     ),
     Fault(
-        "a label whose answer is lost",
-        "after the server did it: MIG Manager is at work already when we ask again",
-        lambda stage: stage.refuse(LABEL, "node-1", "lost", times=1),
-        Outcome.GOES_ON,
-        touched=POOL,
+        "the answer to a label is lost",
+        "the server executed the request: MIG Manager is already working when the product retries",
+        lambda run: run.fail_write(LABEL, "node-1", "lost", times=1),
+        Outcome.SUCCEEDED,
+        written=POOL,
     ),
     Fault(
-        "an API server that is away for a moment while a wave is verified",
-        "it restarts: every line breaks, then it answers again",
-        lambda stage: at_verification(stage, (None, ".", "reset", 8)),
-        Outcome.GOES_ON,
-        touched=POOL,
+        "the API server restarts while a wave is verified",
+        "every connection breaks, then it answers again",
+        break_connections_during_verification,
+        Outcome.SUCCEEDED,
+        written=POOL,
     ),
     Fault(
-        "an API server that stays away while a wave is verified",
-        "it does not come back for longer than we are patient",
-        lambda stage: at_verification(stage, ("GET", NODES, 503, None)),
+        "the API server stays unavailable while a wave is verified",
+        "it is unavailable for longer than the product retries",
+        become_unavailable_during_verification,
         Outcome.HALTED,
-        touched=FIRST,
-        closed=FIRST,
-        reads=(
-            f"GET /api/v1/nodes {AWAY}",
-            "node-1, node-2 may still be closed; run the update again once the cluster answers.",
+        written=FIRST_WAVE,
+        isolated=FIRST_WAVE,
+        error=(
+            f"GET /api/v1/nodes {ANSWER_503}",
+            "node-1, node-2 may still be isolated; run the update again once the cluster answers.",
         ),
-        cure="it is back",
+        fix=RECOVERED,
         target=RENAMED,
     ),
     Fault(
-        "500 at the mark of a verified node",
-        ETCD + " after all is well",
-        lambda stage: stage.refuse(VERIFIED, "node-2", 500),
+        "500 when a node is recorded as verified",
+        SLOW_ETCD + " after the verification",
+        lambda run: run.fail_write(RECORD, "node-2", 500),
         Outcome.FAILED,
-        touched=FIRST,
-        reads=(
-            "all nodes of train-wave-00 are as declared, but node-2 is not marked as verified: PATCH "
-            f"/api/v1/nodes/node-2 {SLOW}",
+        written=FIRST_WAVE,
+        error=(
+            "all nodes of train-wave-00 are as declared, but node-2 is not recorded as verified: PATCH "
+            f"/api/v1/nodes/node-2 {ANSWER_500}",
             "Run the update again",
         ),
-        cure="the API server is well again",
+        fix=RECOVERED,
         target=RENAMED,
     ),
     Fault(
-        "500 at opening a node",
-        ETCD + " at the very last step",
-        lambda stage: stage.refuse(OPEN, "node-1", 500),
+        "500 when the scheduling of a node is restored",
+        SLOW_ETCD + " at the last step",
+        lambda run: run.fail_write(RESTORE, "node-1", 500),
         Outcome.HALTED,
-        touched=FIRST,
-        closed=("node-1",),
-        reads=(
-            "all nodes of train-wave-00 are as declared, but node-1 may still be closed: PATCH "
-            f"/api/v1/nodes/node-1 {SLOW}",
-            "Run the update again, or open with `kubectl taint nodes node-1 mig-fleet.dev/reconfiguring-`",
+        written=FIRST_WAVE,
+        isolated=("node-1",),
+        error=(
+            "all nodes of train-wave-00 are as declared, but node-1 may still be isolated: PATCH "
+            f"/api/v1/nodes/node-1 {ANSWER_500}",
+            f"Run the update again, or restore scheduling with {restore_command('node-1')}",
         ),
-        cure="the API server is well again",
+        fix=RECOVERED,
         target=RENAMED,
     ),
     Fault(
-        "commands in pods are forbidden",
-        "the user's role lacks `pods/exec`: what MIG Manager sees of the layout file is not known, so it is given time",
-        lambda stage: stage.api.answer("GET", EXEC, 403),
-        Outcome.GOES_ON,
-        touched=POOL,
+        "403 at commands in pods",
+        "the user's role lacks `pods/exec`: the product cannot read MIG Manager's copy of the layout file, so it waits",
+        lambda run: run.api.answer("GET", EXEC, 403),
+        Outcome.SUCCEEDED,
+        written=POOL,
         target=RENAMED,
     ),
     Fault(
         "500 at an eviction",
-        "an admission webhook on evictions is away",
-        lambda stage: (stage.run("node-1", owner="Deployment"), stage.api.answer("POST", EVICTION, 500)),
+        "an admission webhook for evictions is unavailable",
+        fail_evictions,
         Outcome.REFUSED,
-        touched=FIRST,
-        previews=(f"disrupts: node-1: {HOLDS}",),
-        reads=(f"no node was relabelled: POST {EVICTED} {SLOW}", OPEN_AGAIN),
-        rollout={"on_user_pods": "evict", "timeout_s": 3},
-        cure="the webhook is back",
-        end=lambda stage: stage.clear(),
+        written=FIRST_WAVE,
+        preview=(f"podsLosingSlices: node-1: {OWNED_POD}",),
+        error=(
+            f"no node was relabelled: POST /api/v1/namespaces/{POD.replace('/', '/pods/')}/eviction {ANSWER_500}",
+            SCHEDULING_RESTORED,
+        ),
+        rollout={"on_user_pods": "evict", "timeout_seconds": 3},
+        fix="the webhook works again",
+        apply_fix=lambda run: run.delete_pods(),
         target=RENAMED,
     ),
 ]

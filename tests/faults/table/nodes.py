@@ -1,135 +1,137 @@
-"""Nodes that are not as they should be, before and during a change."""
+"""Nodes that cannot be changed, or that fail during a change."""
 
 from mig_fleet.model import labels
 from mig_fleet.model.layouts import Layout
+from mig_fleet.observed.operands import MIG_MANAGER
 from mig_fleet.simulator import Fault as NodeFault
 from mig_fleet.simulator.driver import Driver
 from tests.faults.fault import Fault, Outcome, nothing
-from tests.faults.ground import FIRST, GPUS, MANAGER, OLD, POOL, RENAMED
-from tests.faults.stage import LABEL, Stage
-from tests.faults.table.wording import GFDS_LOG, PLUGINS_LOG, WHO_IS_THERE, differs, still_closed, unchanged
+from tests.faults.fault_run import LABEL, FaultRun
+from tests.faults.scenario import FIRST_WAVE, GPUS, OLD, POOL, RENAMED
+from tests.faults.table.texts import CLUSTER_NODES, GFD_LOG, PLUGIN_LOG, differs, refused, still_isolated
 
-THEIRS = "example.com/maintenance"
+FOREIGN_TAINT = "example.com/maintenance"
 A100 = Layout.uniform("training", "A100-80GB", {"3g.40gb": 2})
 
 
-def not_ready(stage: Stage) -> None:
-    stage.inject(NodeFault.NODE_NOT_READY, "node-1")
-    stage.eventually(lambda: not stage.is_ready("node-1"), "node-1 is not Ready")
+def make_not_ready(run: FaultRun) -> None:
+    run.inject(NodeFault.NODE_NOT_READY, "node-1")
+    run.eventually(lambda: not run.is_ready("node-1"), "node-1 is not Ready")
 
 
-def ready(stage: Stage) -> None:
-    stage.heal("node-1")
-    stage.eventually(lambda: stage.is_ready("node-1"), "node-1 is Ready")
+def make_ready(run: FaultRun) -> None:
+    run.clear_faults("node-1")
+    run.eventually(lambda: run.is_ready("node-1"), "node-1 is Ready")
 
 
-def pending_mode(stage: Stage, *, mode: bool) -> None:
-    def ask(driver: Driver) -> None:
+def set_pending_mode(run: FaultRun, *, mode: bool) -> None:
+    def change(driver: Driver) -> None:
         driver.gpus[0].pending = mode
 
-    stage.driver("node-1", ask)
-    stage.until_reported("node-1", lambda report: report.gpus[0].mig_mode_pending is mode)
+    run.change_driver("node-1", change)
+    run.wait_for_report("node-1", lambda report: report.gpus[0].mig_mode_pending is mode)
 
 
-def incapable(stage: Stage) -> None:
-    stage.inject(NodeFault.GFD_STALE, "node-1")
-    stage.label("node-1", mig_capable=None)
+def remove_capable_label(run: FaultRun) -> None:
+    run.inject(NodeFault.GFD_STALE, "node-1")
+    run.label("node-1", mig_capable=None)
 
 
-def capable(stage: Stage) -> None:
-    stage.label("node-1", mig_capable="true")
-    stage.heal("node-1")
-    stage.until_at("node-1", OLD)
+def restore_capable_label(run: FaultRun) -> None:
+    run.label("node-1", mig_capable="true")
+    run.clear_faults("node-1")
+    run.wait_for_layout("node-1", OLD)
 
 
-def without_manager(stage: Stage) -> None:
-    stage.label("node-1", **{"gpu.deploy.mig-manager": "false"})
-    stage.eventually(lambda: not stage.ground.pods(MANAGER, "node-1"), "the manager's pod is gone")
+def disable_manager(run: FaultRun) -> None:
+    run.label("node-1", **{"gpu.deploy.mig-manager": "false"})
+    run.eventually(lambda: not run.scenario.pods(MIG_MANAGER, "node-1"), "the pod of MIG Manager is gone")
 
 
-def with_manager(stage: Stage) -> None:
-    stage.label("node-1", **{"gpu.deploy.mig-manager": "true"})
-    stage.eventually(lambda: stage.ground.pods(MANAGER, "node-1"), "the manager's pod is back")
-    stage.until_at("node-1", OLD)
+def enable_manager(run: FaultRun) -> None:
+    run.label("node-1", **{"gpu.deploy.mig-manager": "true"})
+    run.eventually(lambda: run.scenario.pods(MIG_MANAGER, "node-1"), "the pod of MIG Manager is back")
+    run.wait_for_layout("node-1", OLD)
 
 
-def their_cordon(stage: Stage) -> None:
-    stage.patch("node-1", {"spec": {"unschedulable": True}})
+def cordon(run: FaultRun) -> None:
+    run.patch("node-1", {"spec": {"unschedulable": True}})
 
 
-def still_cordoned(stage: Stage) -> None:
-    assert stage.ground.site.node("node-1")["spec"].get("unschedulable") is True, "their cordon is theirs to lift"
+def assert_still_cordoned(run: FaultRun) -> None:
+    unschedulable = run.scenario.site.node("node-1")["spec"].get("unschedulable")
+    assert unschedulable is True, "a cordon of another user must stay"
 
 
-def their_taint(stage: Stage, effect: str) -> None:
-    stage.patch("node-1", {"spec": {"taints": [{"key": THEIRS, "value": "disk", "effect": effect}]}})
+def add_foreign_taint(run: FaultRun) -> None:
+    run.patch("node-1", {"spec": {"taints": [{"key": FOREIGN_TAINT, "value": "disk", "effect": "NoSchedule"}]}})
 
 
-def gone(stage: Stage) -> None:
-    stage.fleet.remove_node("node-2")
+def remove_node(run: FaultRun) -> None:
+    run.fleet.remove_node("node-2")
 
 
-def joined(stage: Stage) -> None:
-    stage.ground.join("node-2")
+def join_node(run: FaultRun) -> None:
+    run.scenario.join("node-2")
 
 
-def unowned(stage: Stage) -> None:
-    """As a node that has just joined: MIG off, no mark of ours."""
-    marks = dict.fromkeys([labels.WAVE, labels.PREVIOUS_CONFIG, labels.VERIFIED_CONFIG, labels.ATTEMPT])
-    stage.patch("node-3", {"metadata": {"annotations": marks, "labels": {labels.CONFIG: labels.ALL_DISABLED}}})
-    stage.ground.site.settled("node-3", labels.ALL_DISABLED)
-    stage.until_reported("node-3", lambda report: report.counts() == (None,) * GPUS)
+def reset_to_new_node(run: FaultRun) -> None:
+    """Like a node that has just joined: MIG off, without our annotations."""
+    annotations = dict.fromkeys([labels.WAVE, labels.PREVIOUS_CONFIG, labels.VERIFIED_CONFIG, labels.ATTEMPT])
+    run.patch("node-3", {"metadata": {"annotations": annotations, "labels": {labels.CONFIG: labels.ALL_DISABLED}}})
+    run.scenario.site.wait_for_success("node-3", labels.ALL_DISABLED)
+    run.wait_for_report("node-3", lambda report: report.counts() == (None,) * GPUS)
 
 
 NODES = [
     Fault(
         "a node is not Ready before the change",
-        "its container runtime hangs, so that no pod starts or leaves there (kubelet: PLEG is not healthy)",
-        not_ready,
+        "its container runtime hangs, so that no pod starts or terminates there (kubelet: PLEG is not healthy)",
+        make_not_ready,
         Outcome.REFUSED,
-        touched=(),
-        reads=unchanged("node 'node-1' is not Ready; nothing can be started or ended there"),
-        cure="the node is Ready again",
-        end=ready,
+        written=(),
+        error=refused("node 'node-1' is not Ready; no pod can be started or stopped there"),
+        fix="the node is Ready again",
+        apply_fix=make_ready,
         target=RENAMED,
     ),
     Fault(
-        "a node stops being Ready in the middle",
-        "the same, right after the label was written: MIG Manager waits for operands that cannot leave",
-        lambda stage: stage.at(LABEL, "node-1", lambda: stage.inject(NodeFault.NODE_NOT_READY, "node-1")),
+        "a node becomes not Ready during the change",
+        "the same, right after the label is written: MIG Manager waits for operands that cannot terminate",
+        lambda run: run.before_write(LABEL, "node-1", lambda: run.inject(NodeFault.NODE_NOT_READY, "node-1")),
         Outcome.HALTED,
-        touched=FIRST,
-        closed=FIRST,
-        reads=differs("not settled: node-1: MIG Manager's state is 'pending'; the node is not Ready"),
-        cure="the node is Ready again",
-        end=ready,
-        rollout={"timeout_s": 4},
+        written=FIRST_WAVE,
+        isolated=FIRST_WAVE,
+        error=differs("not reconciled: node-1: MIG Manager's state is 'pending'; the node is not Ready"),
+        fix="the node is Ready again",
+        apply_fix=make_ready,
+        rollout={"timeout_seconds": 4},
     ),
     Fault(
         "a GPU's MIG mode waits for a reset",
         "`nvidia-smi -mig` with a client on an Ampere GPU leaves the mode pending (MIG User Guide; gpu-operator#1845)",
-        lambda stage: pending_mode(stage, mode=False),
+        lambda run: set_pending_mode(run, mode=False),
         Outcome.REFUSED,
-        touched=(),
-        reads=unchanged(
-            "node 'node-1' waits for a GPU reset or a reboot: the MIG mode of GPU 0 is still to change; drain and "
-            "reboot it, then run the update again"
+        written=(),
+        error=refused(
+            "node 'node-1': GPU 0: a change of the MIG mode waits for a GPU reset; drain and reboot the node, then run "
+            "the update again"
         ),
-        cure="the node is rebooted",
-        end=lambda stage: pending_mode(stage, mode=True),
+        fix="the node is rebooted",
+        apply_fix=lambda run: set_pending_mode(run, mode=True),
         target=RENAMED,
     ),
     Fault(
-        "a node of another GPU model",
-        "somebody put the node into the wrong pool, or the machine was replaced by another one",
+        "a node with another GPU model",
+        "the node is listed in the wrong pool, or its machine was replaced by another model",
         nothing,
         Outcome.REFUSED,
-        touched=(),
-        reads=unchanged(
+        written=(),
+        error=refused(
             "node 'node-1' has H100-80GB GPUs, its pool is for A100-80GB",
             "node 'node-2' has H100-80GB GPUs, its pool is for A100-80GB",
         ),
-        cure="the stack names the right model",
+        fix="the stack file has the right model",
         pool={"gpu": "A100-80GB", "layout": A100},
         target=RENAMED,
     ),
@@ -138,105 +140,107 @@ NODES = [
         "`gpusPerNode` is wrong, or a GPU fell off the bus and the driver was restarted without it",
         nothing,
         Outcome.REFUSED,
-        touched=(),
-        reads=unchanged(
-            "node 'node-1' has 2 GPUs, its pool says gpusPerNode 4",
-            "node 'node-2' has 2 GPUs, its pool says gpusPerNode 4",
+        written=(),
+        error=refused(
+            "node 'node-1' has 2 GPUs, its pool has gpusPerNode: 4",
+            "node 'node-2' has 2 GPUs, its pool has gpusPerNode: 4",
         ),
-        cure="the stack says how many there are",
+        fix="the stack file has the right number",
         pool={"gpus_per_node": 4},
         target=RENAMED,
     ),
     Fault(
-        "a node that is not labelled as MIG-capable",
-        "GPU Feature Discovery does not run there or lost its label (gpu-operator#873, #287, #652)",
-        incapable,
+        "a node without the label of MIG-capable nodes",
+        "GPU Feature Discovery does not run there, or its label was lost (gpu-operator#873, #287, #652)",
+        remove_capable_label,
         Outcome.REFUSED,
-        touched=(),
-        reads=unchanged(
+        written=(),
+        error=refused(
             "node 'node-1' is not MIG-capable: label nvidia.com/mig.capable is not set; is GPU Feature Discovery "
             "running there?"
         ),
-        cure="GPU Feature Discovery runs again",
-        end=capable,
+        fix="GPU Feature Discovery runs again",
+        apply_fix=restore_capable_label,
         target=RENAMED,
     ),
     Fault(
         "a node without MIG Manager",
         "its deploy label is off, as on nodes that rejoined (gpu-operator#873, #652)",
-        without_manager,
+        disable_manager,
         Outcome.REFUSED,
-        touched=(),
-        reads=unchanged(
+        written=(),
+        error=refused(
             "node 'node-1' has no MIG Manager pod (label nvidia.com/gpu.deploy.mig-manager is 'false', not 'true'); "
             "see `kubectl -n gpu-operator get daemonset nvidia-mig-manager`"
         ),
-        cure="its deploy label is `true` again",
-        end=with_manager,
+        fix="its deploy label is `true` again",
+        apply_fix=enable_manager,
         target=RENAMED,
     ),
     Fault(
-        "a node that somebody else cordoned",
-        "an administrator keeps it for later; the operator's own upgrades do the same (gpu-operator#304, #536)",
-        their_cordon,
-        Outcome.GOES_ON,
-        touched=POOL,
+        "a node that another user cordoned",
+        "an administrator keeps it free; the operator's own upgrades cordon nodes too (gpu-operator#304, #536)",
+        cordon,
+        Outcome.SUCCEEDED,
+        written=POOL,
         rollout={"isolation": "cordon"},
-        healed=still_cordoned,
+        check_after=assert_still_cordoned,
         target=RENAMED,
     ),
     Fault(
         "a foreign taint that NVIDIA's operands do not tolerate",
-        "effect NoSchedule: the device plugin that MIG Manager paused cannot come back to the node",
-        lambda stage: their_taint(stage, "NoSchedule"),
+        "effect NoSchedule: the device plugin that MIG Manager paused cannot return to the node",
+        add_foreign_taint,
         Outcome.HALTED,
-        touched=FIRST,
-        closed=FIRST,
-        reads=differs(
+        written=FIRST_WAVE,
+        isolated=FIRST_WAVE,
+        error=differs(
             "GFD labels stale: node-1: nvidia.com/mig-1g.10gb.count: expected 'none', found '14'",
             "GFD labels stale: node-1: nvidia.com/mig-3g.40gb.count: expected '4', found 'none'",
             "allocatable stale: node-1: nvidia.com/mig-3g.40gb: expected 4, the kubelet offers 0",
             "node-1: no pod of nvidia-device-plugin-daemonset runs there; the node is tainted with "
             "example.com/maintenance; see `kubectl -n gpu-operator get daemonset nvidia-device-plugin-daemonset`",
-            see=(GFDS_LOG, PLUGINS_LOG),
+            see=(GFD_LOG, PLUGIN_LOG),
         ),
-        cure="the taint is taken off",
-        end=lambda stage: stage.patch("node-1", {"spec": {"taints": None}}),
+        fix="the taint is removed",
+        apply_fix=lambda run: run.patch("node-1", {"spec": {"taints": None}}),
     ),
     Fault(
-        "a node reboots in the middle",
-        "it crashes right after the label was written; no GPU instance survives a reboot (MIG User Guide)",
-        lambda stage: stage.at(LABEL, "node-1", lambda: stage.reboot("node-1")),
-        Outcome.GOES_ON,
-        touched=POOL,
+        "a node reboots during the change",
+        "it crashes right after the label is written; no GPU instance survives a reboot (MIG User Guide)",
+        lambda run: run.before_write(LABEL, "node-1", lambda: run.reboot("node-1")),
+        Outcome.SUCCEEDED,
+        written=POOL,
     ),
     Fault(
-        "a node is deleted in the middle",
-        "an autoscaler or an administrator takes it away while its wave is under way",
-        lambda stage: stage.at(LABEL, "node-1", lambda: gone(stage)),
+        "a node is deleted during the change",
+        "an autoscaler or an administrator removes it while its wave is being changed",
+        lambda run: run.before_write(LABEL, "node-1", lambda: remove_node(run)),
         Outcome.HALTED,
-        touched=FIRST,
-        closed=("node-1",),
-        reads=differs("node gone: node-2: is not in the cluster", see=(WHO_IS_THERE,), then=still_closed("node-1")),
-        cure="a machine of that name joins again",
-        end=joined,
+        written=FIRST_WAVE,
+        isolated=("node-1",),
+        error=differs(
+            "node missing: node-2: is not in the cluster", see=(CLUSTER_NODES,), then=still_isolated("node-1")
+        ),
+        fix="a machine of that name joins again",
+        apply_fix=join_node,
     ),
     Fault(
         "a node joins the pool",
-        "the pool grows by a node whose GPUs are whole; it is cut, the others are left alone",
-        unowned,
-        Outcome.GOES_ON,
-        touched=POOL,
-        previews=("needs: node-3: a change of the MIG mode of GPU 0-1: no GPU reset",),
-        first={"nodes": ["node-1", "node-2"]},
+        "the pool grows by a node with whole GPUs; only this node is partitioned",
+        reset_to_new_node,
+        Outcome.SUCCEEDED,
+        written=POOL,
+        preview=("gpuResets: node-3: a change of the MIG mode of GPU 0-1: no GPU reset",),
+        pool_before={"nodes": ["node-1", "node-2"]},
         target=OLD,
     ),
     Fault(
-        "a node's clock is an hour ahead",
-        "no time service runs there; how old a report is, the API server's clock tells",
-        lambda stage: stage.inject(NodeFault.CLOCK_AHEAD, "node-1"),
-        Outcome.GOES_ON,
-        touched=POOL,
+        "a node's clock is one hour ahead",
+        "no time service runs there; the age of a report is measured with the API server's clock",
+        lambda run: run.inject(NodeFault.CLOCK_AHEAD, "node-1"),
+        Outcome.SUCCEEDED,
+        written=POOL,
         target=RENAMED,
     ),
 ]

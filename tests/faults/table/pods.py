@@ -1,180 +1,176 @@
-"""Pods that hold slices of a node that is to be cut anew."""
+"""Pods that hold slices of a node that is to be reconfigured."""
 
 from tests.faults.fault import Fault, Outcome
-from tests.faults.ground import FIRST, OLD, POOL, RENAMED
-from tests.faults.stage import CLOSE, EVICTION, Stage
-from tests.faults.table.wording import HOLDS, KEPT, NAKED, OPEN_AGAIN, differs, unchanged
+from tests.faults.fault_run import EVICTION, ISOLATE, FaultRun
+from tests.faults.scenario import FIRST_WAVE, OLD, POOL, RENAMED
+from tests.faults.table.texts import KEPT, OWNED_POD, POD_WITHOUT_OWNER, SCHEDULING_RESTORED, differs, refused
 
 APP = "app.kubernetes.io/name"
-EVICT = {"on_user_pods": "evict", "timeout_s": 3}
-WAIT = {"on_user_pods": "wait", "timeout_s": 3}
-DISRUPTS, DISRUPTS_NAKED = (f"disrupts: node-1: {HOLDS}",), (f"disrupts: node-1: {NAKED}",)
+EVICT = {"on_user_pods": "evict", "timeout_seconds": 3}
+WAIT = {"on_user_pods": "wait", "timeout_seconds": 3}
+LOSES_SLICE = (f"podsLosingSlices: node-1: {OWNED_POD}",)
+WITHOUT_OWNER_LOSES_SLICE = (f"podsLosingSlices: node-1: {POD_WITHOUT_OWNER}",)
 AGENT = "default/node-agent-x2x7k (DaemonSet node-agent) holds 1x mig-1g.10gb"
 
 
-def clear(stage: Stage) -> None:
-    stage.clear()
+def delete_pods(run: FaultRun) -> None:
+    run.delete_pods()
 
 
-def guarded(stage: Stage) -> None:
-    stage.run("node-1", owner="Deployment")
-    stage.fleet.user_pods.protect({APP: "notebook"})
+def run_protected_pod(run: FaultRun) -> None:
+    run.run_pod("node-1", owner="Deployment")
+    run.fleet.user_pods.protect({APP: "notebook"})
 
 
-def guarded_for_a_while(stage: Stage) -> None:
-    guarded(stage)
+def run_pod_protected_for_a_while(run: FaultRun) -> None:
+    run_protected_pod(run)
     budget = "/apis/policy/v1/namespaces/default/poddisruptionbudgets/guard"
-    stage.api.when("POST", EVICTION, lambda: stage.fleet.call("delete", budget), skip=1)
+    run.api.when("POST", EVICTION, lambda: run.fleet.call("delete", budget), skip=1)
 
 
-def leaves(stage: Stage) -> None:
-    pod = stage.run("node-1")
-    stage.at(CLOSE, "node-1", lambda: stage.fleet.call("delete", f"/api/v1/namespaces/default/pods/{pod}"))
+def start_pod_before_isolation(run: FaultRun) -> None:
+    """After the product has listed the pods, and before its taint is there."""
+    run.before_write(ISOLATE, "node-1", lambda: run.run_pod("node-1"))
 
 
-def begins(stage: Stage) -> None:
-    """Between the look at the pods and the taint."""
-    stage.at(CLOSE, "node-1", lambda: stage.run("node-1"))
-
-
-def destroyed_beside(stage: Stage) -> None:
-    stage.run("node-1")
-    stage.driver("node-1", lambda driver: driver.gpus[1].destroy(driver.gpus[1].instances[-1].id))
-    stage.until_reported("node-1", lambda report: report.counts()[1] == {"1g.10gb": 6})
+def destroy_slice_beside_pod(run: FaultRun) -> None:
+    run.run_pod("node-1")
+    run.change_driver("node-1", lambda driver: driver.gpus[1].destroy(driver.gpus[1].instances[-1].id))
+    run.wait_for_report("node-1", lambda report: report.counts()[1] == {"1g.10gb": 6})
 
 
 PODS = [
     Fault(
         "a pod uses a slice",
-        "the default, `onUserPods: refuse`: nobody is thrown out",
-        lambda stage: stage.run("node-1", owner="Deployment"),
+        "the default is `onUserPods: refuse`: no pod is evicted",
+        lambda run: run.run_pod("node-1", owner="Deployment"),
         Outcome.REFUSED,
-        touched=(),
-        previews=DISRUPTS,
-        reads=unchanged(f"node 'node-1' is in use: {HOLDS}; move them away, or choose onUserPods: wait or evict"),
-        cure="the pod is moved away",
-        end=clear,
+        written=(),
+        preview=LOSES_SLICE,
+        error=refused(f"node 'node-1' is in use: {OWNED_POD}; move them away, or choose onUserPods: wait or evict"),
+        fix="the pod is moved away",
+        apply_fix=delete_pods,
         target=RENAMED,
     ),
     Fault(
         "a pod that does not end in time",
-        "`onUserPods: wait`, and it runs on",
-        lambda stage: stage.run("node-1"),
+        "`onUserPods: wait`, and the pod continues to run",
+        lambda run: run.run_pod("node-1"),
         Outcome.REFUSED,
-        touched=FIRST,
-        previews=DISRUPTS_NAKED,
-        reads=(f"no node was relabelled: still running after N s: {NAKED}", OPEN_AGAIN),
+        written=FIRST_WAVE,
+        preview=WITHOUT_OWNER_LOSES_SLICE,
+        error=(f"no node was relabelled: still running after N s: {POD_WITHOUT_OWNER}", SCHEDULING_RESTORED),
         rollout=WAIT,
-        cure="it has ended",
-        end=clear,
+        fix="the pod has ended",
+        apply_fix=delete_pods,
         target=RENAMED,
     ),
     Fault(
-        "a budget that never allows the eviction",
-        "`onUserPods: evict`, and a PodDisruptionBudget with no room",
-        guarded,
+        "a disruption budget that never allows the eviction",
+        "`onUserPods: evict`, and a PodDisruptionBudget that allows no disruption",
+        run_protected_pod,
         Outcome.REFUSED,
-        touched=FIRST,
-        previews=DISRUPTS,
-        reads=(
+        written=FIRST_WAVE,
+        preview=LOSES_SLICE,
+        error=(
             "no node was relabelled: not evicted within N s, because a PodDisruptionBudget does not allow it: "
-            f"{HOLDS}; see `kubectl -n default get poddisruptionbudgets`",
-            OPEN_AGAIN,
+            f"{OWNED_POD}; see `kubectl -n default get poddisruptionbudgets`",
+            SCHEDULING_RESTORED,
         ),
         rollout=EVICT,
-        cure="the budget has room",
-        end=clear,
+        fix="the budget allows the disruption",
+        apply_fix=delete_pods,
         target=RENAMED,
     ),
     Fault(
-        "a budget that allows the eviction later",
+        "a disruption budget that allows the eviction later",
         "another replica became ready",
-        guarded_for_a_while,
-        Outcome.GOES_ON,
-        touched=POOL,
-        previews=DISRUPTS,
-        rollout={**EVICT, "timeout_s": 20},
-        end=clear,
+        run_pod_protected_for_a_while,
+        Outcome.SUCCEEDED,
+        written=POOL,
+        preview=LOSES_SLICE,
+        rollout={**EVICT, "timeout_seconds": 20},
+        apply_fix=delete_pods,
         target=RENAMED,
     ),
     Fault(
-        "a pod that hangs in Terminating",
-        "evicted, but its kubelet never confirms that it has left (kubernetes#51835 and many others)",
-        lambda stage: stage.run("node-1", owner="Deployment", never_stops=True),
+        "a pod that stays in Terminating",
+        "it is evicted, but its kubelet never confirms the deletion (kubernetes#51835 and many others)",
+        lambda run: run.run_pod("node-1", owner="Deployment", never_stops=True),
         Outcome.REFUSED,
-        touched=FIRST,
-        previews=DISRUPTS,
-        reads=(
-            f"no node was relabelled: still terminating after N s: {HOLDS}; see why with "
+        written=FIRST_WAVE,
+        preview=LOSES_SLICE,
+        error=(
+            f"no node was relabelled: still terminating after N s: {OWNED_POD}; see why with "
             "`kubectl -n default describe pod notebook-7d4b9c6f5-x2x7k`",
-            OPEN_AGAIN,
+            SCHEDULING_RESTORED,
         ),
         rollout=EVICT,
-        cure="the pod is deleted by force",
-        end=clear,
+        fix="the pod is deleted by force",
+        apply_fix=delete_pods,
         target=RENAMED,
     ),
     Fault(
-        "a pod that starts in the meantime",
-        "the scheduler placed it after we looked and before the taint was there",
-        begins,
+        "a pod that starts before the node is isolated",
+        "the scheduler binds it after the pods were listed and before the taint is there",
+        start_pod_before_isolation,
         Outcome.REFUSED,
-        touched=FIRST,
-        reads=(
-            f"no node was relabelled: node 'node-1' is in use: {NAKED}; move them away, or choose onUserPods: wait or "
-            "evict",
-            OPEN_AGAIN,
+        written=FIRST_WAVE,
+        error=(
+            f"no node was relabelled: node 'node-1' is in use: {POD_WITHOUT_OWNER}; move them away, or choose "
+            "onUserPods: wait or evict",
+            SCHEDULING_RESTORED,
         ),
-        cure="the pod is moved away",
-        end=clear,
+        fix="the pod is moved away",
+        apply_fix=delete_pods,
         target=RENAMED,
     ),
     Fault(
         "a pod of a DaemonSet",
-        "eviction would only start it again in the same place",
-        lambda stage: stage.run("node-1", name="node-agent", owner="DaemonSet"),
+        "after an eviction its DaemonSet would create it again on the same node",
+        lambda run: run.run_pod("node-1", name="node-agent", owner="DaemonSet"),
         Outcome.REFUSED,
-        touched=(),
-        previews=(f"disrupts: node-1: {AGENT}",),
-        reads=unchanged(
-            f"node 'node-1' is in use by pods of a DaemonSet, which would come back at once: {AGENT}; keep that "
-            "DaemonSet off the node, by its nodeSelector for example"
+        written=(),
+        preview=(f"podsLosingSlices: node-1: {AGENT}",),
+        error=refused(
+            "node 'node-1' is in use by pods of a DaemonSet, which would create them again at once: "
+            f"{AGENT}; keep that DaemonSet off the node, for example with its nodeSelector"
         ),
         rollout=EVICT,
-        cure="the DaemonSet is kept off the node",
-        end=clear,
+        fix="the DaemonSet is kept off the node",
+        apply_fix=delete_pods,
         target=RENAMED,
     ),
     Fault(
-        "a naked pod",
-        "nobody would start it again, so nobody evicts it",
-        lambda stage: stage.run("node-1"),
+        "a pod without an owner",
+        "no controller would create it again, so it is not evicted",
+        lambda run: run.run_pod("node-1"),
         Outcome.REFUSED,
-        touched=(),
-        previews=DISRUPTS_NAKED,
-        reads=unchanged(
-            f"node 'node-1' is in use by pods that nothing would start again: {NAKED}; delete them yourself, or choose "
-            "onUserPods: wait"
+        written=(),
+        preview=WITHOUT_OWNER_LOSES_SLICE,
+        error=refused(
+            f"node 'node-1' is in use by pods that no controller would create again: {POD_WITHOUT_OWNER}; delete them "
+            "yourself, or choose onUserPods: wait"
         ),
         rollout=EVICT,
-        cure="its owner deletes it",
-        end=clear,
+        fix="its user deletes it",
+        apply_fix=delete_pods,
         target=RENAMED,
     ),
     Fault(
-        "a pod that is in the way of a remedy",
-        "a slice was destroyed beside a pod that works on: nothing is started over under it",
-        destroyed_beside,
+        "a pod that blocks a remedy",
+        "a slice was destroyed beside a pod that still runs: MIG Manager is not restarted while the pod holds a slice",
+        destroy_slice_beside_pod,
         Outcome.FAILED,
-        touched=(),
-        previews=("drift: slice destroyed: node-1: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb",),
-        reads=differs(
-            "slice destroyed: node-1: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb",
-            f"node-1: nothing was started over, because {NAKED}; move them away, then run the update again",
+        written=(),
+        preview=("drift: slice missing: node-1: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb",),
+        error=differs(
+            "slice missing: node-1: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb",
+            f"node-1: nothing was restarted, because {POD_WITHOUT_OWNER}; move them away, then run the update again",
             then=KEPT,
         ),
-        cure="the pod is moved away",
-        end=clear,
+        fix="the pod is moved away",
+        apply_fix=delete_pods,
         target=OLD,
     ),
 ]

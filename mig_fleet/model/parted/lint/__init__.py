@@ -1,30 +1,32 @@
-"""What in an accepted mig-parted file would silently do the wrong thing.
+"""Finds what mig-parted accepts, applies and reports as success although it does the wrong thing.
 
-mig-parted checks the format only. What is found here it accepts, applies and reports as success; the numbers S1 to S5
-are those of our documentation of its silent failures.
+mig-parted itself checks only the format of its file.
 """
 
+from mig_fleet.model.finding import Finding
 from mig_fleet.model.labels import ALL_DISABLED
 from mig_fleet.model.parted.file import PartedFile
 from mig_fleet.model.parted.lint import configs, coverage, entries
-from mig_fleet.model.parted.lint.finding import ADVICE, Finding, Trap
+from mig_fleet.model.parted.lint.rule import LintRule
 
-__all__ = ["ADVICE", "Finding", "Trap", "lint"]
+__all__ = ["LintRule", "lint"]
 
 
 def lint(file: PartedFile, gpus_per_node: int | None = None) -> tuple[Finding, ...]:
-    """Every trap of every config. ``gpus_per_node`` adds the check that a config covers every GPU of a node."""
+    """The findings of every rule in every config. With ``gpus_per_node``, each config must cover every GPU of a node
+    of that size.
+    """
     found: list[Finding] = []
     for name, config in file.configs.items():
         path = f"mig-configs.{name}"
-        found += configs.name_traps(path, name)
+        found += configs.check_name(path, name)
         for position, entry in enumerate(config):
-            found += entries.entry_traps(f"{path}[{position}]", entry)
-        found += coverage.overridden(path, config)
-        found += coverage.uncovered(path, config, gpus_per_node)
+            found += entries.check_entry(f"{path}[{position}]", entry)
+        found += coverage.check_overridden(path, config)
+        found += coverage.check_coverage(path, config, gpus_per_node)
     if ALL_DISABLED in file.configs:
-        found += configs.all_disabled_traps(f"mig-configs.{ALL_DISABLED}", file.configs[ALL_DISABLED])
+        found += configs.check_all_disabled(f"mig-configs.{ALL_DISABLED}", file.configs[ALL_DISABLED])
     else:
-        text = f"no config {ALL_DISABLED}, which the operator gives to every MIG-capable node without one; add it"
-        found.append(Finding("mig-configs", Trap.ALL_DISABLED, text))
+        text = f"no config {ALL_DISABLED}; the operator assigns it to every MIG-capable node without a config; add it"
+        found.append(LintRule.ALL_DISABLED_MISSING.finding("mig-configs", text))
     return tuple(found)

@@ -44,8 +44,8 @@ const char *nvmlErrorString(int code) {
     }
 }
 
-int nvmlSystemGetDriverVersion(char *out, u32 size) { BEGIN; return give(out, size, state.driver); }
-int nvmlSystemGetNVMLVersion(char *out, u32 size) { BEGIN; return give(out, size, state.nvml); }
+int nvmlSystemGetDriverVersion(char *out, u32 size) { BEGIN; return copy_text(out, size, state.driver); }
+int nvmlSystemGetNVMLVersion(char *out, u32 size) { BEGIN; return copy_text(out, size, state.nvml); }
 int nvmlSystemGetCudaDriverVersion(int *out) { BEGIN; NEED(out); *out = state.cuda; return OK; }
 int nvmlSystemGetCudaDriverVersion_v2(int *out) { BEGIN; NEED(out); *out = state.cuda; return OK; }
 
@@ -75,14 +75,14 @@ int nvmlDeviceGetIndex(void *h, u32 *out) {
 }
 int nvmlDeviceGetMinorNumber(void *h, u32 *out) { BEGIN_WITH(h); NEED(out && as_gpu(h)); *out = as_gpu(h)->index; return OK; }
 int nvmlDeviceGetUUID(void *h, char *out, u32 size) {
-    BEGIN_WITH(h); NEED(owner(h)); return give(out, size, as_mig(h) ? as_mig(h)->uuid : as_gpu(h)->uuid);
+    BEGIN_WITH(h); NEED(owner(h)); return copy_text(out, size, as_mig(h) ? as_mig(h)->uuid : as_gpu(h)->uuid);
 }
 int nvmlDeviceGetName(void *h, char *out, u32 size) {
     BEGIN_WITH(h); NEED(owner(h));
     char text[2 * TEXT + 8];
     if (as_mig(h)) snprintf(text, sizeof text, "%s MIG %s", owner(h)->name, as_mig(h)->gi->profile->name);
     else snprintf(text, sizeof text, "%s", as_gpu(h)->name);
-    return give(out, size, text);
+    return copy_text(out, size, text);
 }
 int nvmlDeviceGetPciInfo_v3(void *h, Pci *out) {
     BEGIN_WITH(h); NEED(out && owner(h));

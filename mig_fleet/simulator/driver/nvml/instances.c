@@ -46,7 +46,7 @@ static int is_free(Gpu *gpu, u32 start, u32 size) {
     }
     return 1;
 }
-/* Per profile and independent of the others: an upper bound, not a plan. */
+/* For one profile, without regard to the other profiles: an upper bound. */
 int nvmlDeviceGetGpuInstanceRemainingCapacity(void *h, u32 id, u32 *out) {
     BEGIN_WITH(h); NEED(out && as_gpu(h));
     Profile *p = profile_by_id(as_gpu(h)->board, id);

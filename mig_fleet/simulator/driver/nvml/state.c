@@ -1,4 +1,4 @@
-/* The driver state file: parsing it, and finding things in it. */
+/* Parses the driver state file and finds records in it. */
 #include "state.h"
 
 State state;
@@ -168,7 +168,7 @@ int is_lost(void *h) {
     return gpu && gpu->lost;
 }
 
-int give(char *out, u32 size, const char *text) {
+int copy_text(char *out, u32 size, const char *text) {
     if (!out) return INVALID_ARGUMENT;
     if (strlen(text) + 1 > size) return INSUFFICIENT_SIZE;
     strcpy(out, text);

@@ -1,9 +1,9 @@
-/* A libnvidia-ml.so.1 without a GPU: it serves the driver state file that the simulated driver writes.
+/* A libnvidia-ml.so.1 without a GPU: it reports the driver state file that the simulated driver writes.
  *
- * The file named by MIG_SIMULATOR_DRIVER is read at each nvmlInit, so a process sees one driver state for as long as it
- * keeps NVML open. One record a line, fields separated by tabs: a kind, then key=value pairs (see state.py, which writes it).
- * Structures and error codes are those of NVML's public header; whatever a reader does not need is left out, and a missing
- * symbol surfaces in nvidia-ml-py as FunctionNotFound, as it would with an old driver.
+ * It reads the file in MIG_SIMULATOR_DRIVER at each nvmlInit, so a process sees one driver state while it keeps NVML open.
+ * One record per line, fields separated by tabs: a kind, then key=value pairs (written by text.py). Structures and error
+ * codes are those of NVML's public header. Functions that no reader needs are missing; nvidia-ml-py reports a missing
+ * symbol as FunctionNotFound, as with an old driver.
  */
 #pragma once
 #include <stdint.h>
@@ -16,7 +16,7 @@ enum {
     DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15, VERSION_MISMATCH = 25, UNKNOWN = 999
 };
 enum { MAX_GPUS = 16, MAX_PROFILES = 256, MAX_INSTANCES = 256, MAX_STARTS = 16, MAX_ERRORS = 32, TEXT = 96 };
-/* What nvml.h of CUDA 13.0 counts; a later driver, one whose state has profiles beyond, knows more. */
+/* The counts in nvml.h of CUDA 13.0; a later driver, whose state has more profiles, knows more. */
 enum { PROFILE_COUNT = 18, COMPUTE_PROFILE_COUNT = 9 };
 enum { TAG_GPU = 0x67707521, TAG_GI = 0x67692121, TAG_CI = 0x63692121, TAG_MIG = 0x6d696721 };
 
@@ -44,32 +44,33 @@ typedef struct {
 } State;
 extern State state;
 
-/* Records by what NVML's callers know of them; NULL when there is none. */
+/* Records by the keys that NVML's callers use; NULL when there is none. */
 Gpu *gpu_at(u32 index);
 Profile *profile_by_id(u32 board, u32 id);
 Profile *profile_by_enum(u32 board, u32 key);
 ComputeProfile *compute_profile(Gi *gi, u32 id);
 Gi *gi_of(Gpu *gpu, u32 id);
 
-/* Reads the file anew; DRIVER_NOT_LOADED without one. */
+/* Reads the file; DRIVER_NOT_LOADED when there is none. */
 int read_state(void);
 
-/* The code with which a call shall fail, on purpose. */
+/* The error code that is injected for a function; OK when there is none. */
 int injected(const char *call);
 
-/* Whether a handle is of a GPU that has fallen off the bus. */
+/* Whether the handle's GPU has fallen off the bus. */
 int is_lost(void *handle);
 
-/* Handles are opaque to the caller; a tag at offset 0 tells them apart. A GPU also owns its MIG devices. */
+/* Handles are opaque to the caller; the tag at offset 0 is the type. The owner of a MIG device is its GPU. */
 Gpu *as_gpu(void *handle);
 Gi *as_gi(void *handle);
 Ci *as_ci(void *handle);
 Ci *as_mig(void *handle);
 Gpu *owner(void *handle);
 
-int give(char *out, u32 size, const char *text);
+/* Copies text to the caller's buffer; INSUFFICIENT_SIZE when it does not fit. */
+int copy_text(char *out, u32 size, const char *text);
 
-/* What every call begins with. */
+/* The beginning of every function. */
 #define BEGIN \
     do { if (!state.opened) return UNINITIALIZED; int code_ = injected(__func__); if (code_) return code_; } while (0)
 #define BEGIN_WITH(handle) \

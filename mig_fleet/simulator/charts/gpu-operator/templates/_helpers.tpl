@@ -7,8 +7,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
 {{/*
-One operand. Takes a dict: root, name (of the DaemonSet and label app), deploy (the label that switches it per node), and
-optionally env (a list), volume and mountPath (with a ConfigMap's name as configMap).
+One operand. Takes a dict: root, name (of the DaemonSet and in label app), deploy (the label that enables it per node), and
+optionally env (a list), and volume, mountPath and configMap (a ConfigMap's name).
 */}}
 {{- define "gpu-operator.operand" -}}
 apiVersion: apps/v1

@@ -1,0 +1,70 @@
+"""The findings in a stack file or a mig-parted file, each at its line."""
+
+from collections.abc import Mapping
+
+from mig_fleet.cli.config_map import files_of
+from mig_fleet.documents import Document, DocumentError
+from mig_fleet.model import parted
+from mig_fleet.model.errors import InvalidPartedFile
+from mig_fleet.model.finding import Finding
+from mig_fleet.model.parted.lint import LintRule, lint
+from mig_fleet.stack_file import fleet
+from mig_fleet.stack_file.problems import InvalidSettings
+
+
+def check_document(document: Document, gpus_per_node: int | None = None) -> list[Finding]:
+    """All findings, empty if the file is sound. The path of a finding is the file and the line: ``file.yaml:12``.
+
+    Raises DocumentError for a file that is neither a stack file nor a mig-parted file, alone or in ConfigMaps.
+    """
+    data = document.data
+    if isinstance(data, Mapping) and "config" in data and "mig-configs" not in data:
+        return _check_ignored(document) + _check_stack(document)
+    inner = files_of(document)
+    if inner is not None:
+        return _check_ignored(document) + [finding for file in inner for finding in _check_file(file, gpus_per_node)]
+    return _check_file(document, gpus_per_node)
+
+
+def _check_ignored(document: Document) -> list[Finding]:
+    """What readers of the file ignore, such as a duplicate key, is a mistake."""
+    return [Finding(error.place, error.why) for error in document.ignored]
+
+
+def _check_file(document: Document, gpus_per_node: int | None) -> list[Finding]:
+    data = document.data
+    if data is None or (isinstance(data, Mapping) and ({"version", "mig-configs"} & set(data))):
+        return _check_ignored(document) + _check_parted(document, gpus_per_node)
+    raise DocumentError(document.name, "is neither a stack file (config:) nor a mig-parted file (version, mig-configs)")
+
+
+def _check_stack(document: Document) -> list[Finding]:
+    try:
+        fleet.from_document(document)
+    except InvalidSettings as exc:
+        return [Finding(_place(document, it.path), str(it), it.rule, it.level) for it in exc.problems]
+    return []
+
+
+def _place(document: Document, path: str) -> str:
+    """``pools.inference`` is ``config.mig-fleet:pools.inference`` in a stack file."""
+    return document.at(f"config.mig-fleet:{path}") if path else document.name
+
+
+def _check_parted(document: Document, gpus_per_node: int | None) -> list[Finding]:
+    try:
+        file = parted.read(document.data)
+    except InvalidPartedFile as exc:
+        return [Finding(document.at(exc.path), f"mig-parted refuses it: {exc}")]
+    found = lint(file, gpus_per_node)
+    unfiltered = [finding for finding in found if finding.rule == LintRule.OTHER_GPUS_SELECTED]
+    listed = [
+        Finding(document.at(finding.path), f"{finding} ({finding.rule})", finding.rule, finding.level)
+        for finding in found
+        if finding not in unfiltered[1:]
+    ]
+    if len(unfiltered) > 1:
+        others = f"{len(unfiltered) - 1} other entries have no device-filter either"
+        rule = LintRule.OTHER_GPUS_SELECTED
+        listed.append(Finding(document.at(unfiltered[1].path), others, rule, rule.level))
+    return listed

@@ -1,0 +1,70 @@
+"""Prints a proof, as text with a picture or as JSON."""
+
+from typing import Any
+
+import click
+
+from mig_fleet.model import Proof, capacity, pictures
+from mig_fleet.model.gpus import GpuModel
+from mig_fleet.model.placement import explain, is_proven_alternative, nearest
+
+
+def to_json(proof: Proof) -> dict[str, Any]:
+    """A proof as plain data. ``order`` is the order in which to create the GPU instances."""
+    alternatives = nearest(proof)
+    return {
+        "gpu": proof.gpu.name,
+        "request": dict(proof.request),
+        "verdict": str(proof.verdict),
+        "placements": [{"profile": p.profile, "start": p.start, "size": p.size} for p in proof.placements],
+        "order": list(proof.creation_order),
+        "reason": explain(proof),
+        "nearest": [dict(layout) for layout in alternatives],
+        "nearestProven": [is_proven_alternative(proof, layout) for layout in alternatives],
+        "confidence": proof.confidence,
+        "requires": list(proof.requires),
+        "capacity": {name: _capacity(capacity.offer(proof.gpu, name, count)) for name, count in _offered(proof)},
+    }
+
+
+def print_proof(proof: Proof) -> None:
+    """Prints the verdict and its reason, then the slices that the GPU offers, or the nearest layouts that fit."""
+    click.echo(f"{proof.verdict} on {proof.gpu.name}: {explain(proof)}")
+    if proof.fits:
+        click.echo(f"\n  {pictures.row(proof.gpu, proof)}\n")
+        for name, count in _offered(proof):
+            click.echo(f"  offers {_format_slices(proof.gpu, name, count)}")
+        click.echo(f"  create in this order: {', '.join(proof.creation_order)}")
+        click.echo(f"  placements: {pictures.CONFIDENCE[proof.confidence]}")
+        for requirement in proof.requires:
+            click.echo(f"  needs {requirement}")
+    for number, layout in enumerate(nearest(proof)):
+        profiles = " ".join(f"{name}={count}" for name, count in layout.items())
+        doubt = "" if is_proven_alternative(proof, layout) else "  (unproven: boards differ in names)"
+        click.echo(f"{'  what fits: ' if not number else '         or: '}{profiles}{doubt}")
+
+
+def _offered(proof: Proof) -> tuple[tuple[str, int], ...]:
+    return proof.request if proof.fits else ()
+
+
+def _capacity(offer: capacity.Offer) -> dict[str, Any]:
+    return {
+        "slices": offer.slices,
+        "memoryGib": offer.memory_gib,
+        "sms": offer.sm_count,
+        "memorySharedIn": offer.shared_in,
+    }
+
+
+def _format_slices(gpu: GpuModel, name: str, count: int) -> str:
+    each = capacity.offer(gpu, name)
+    sms = f"{each.sm_count or 'an unknown number of'} SMs"
+    if each.shared_in:
+        memory = _format_memory(capacity.offer(gpu, each.shared_in))
+        return f"{count}x {name}, each with {sms}; parts of one {each.shared_in} share {memory}"
+    return f"{count}x {name}, each with {_format_memory(each)} and {sms}"
+
+
+def _format_memory(offer: capacity.Offer) -> str:
+    return "an unknown amount of memory" if offer.memory_gib is None else f"{offer.memory_gib:.2f} GiB"

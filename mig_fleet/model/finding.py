@@ -1,0 +1,35 @@
+"""A finding: one sentence about one place. Lint rules, policies and the checks of a stack file all return findings."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How serious a finding is."""
+
+    WRONG = "wrong"
+    """A mistake that must be corrected."""
+    UNPROVEN = "unproven"
+    """The sources do not establish whether it is a mistake."""
+    UNREADABLE = "unreadable"
+    """The file could not be read, so nothing in it was checked."""
+    ADVICE = "advice"
+    """It depends on facts that the file does not state. A file with only advice is sound."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """What is wrong at a place, and what would work.
+
+    ``path`` is a path in a document, such as ``pools.inference.nodes[0]``; ``file.yaml:12``; or the name of a pool.
+    It is empty for a document as a whole. ``rule`` names the rule that was broken; it is empty if no named rule
+    applies.
+    """
+
+    path: str
+    text: str
+    rule: str = ""
+    level: Level = Level.WRONG
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}" if self.path else self.text

@@ -1,0 +1,72 @@
+"""What every node of a wave must show: the third and last form of a layout, after the stack file's and the model's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mig_fleet.model import gfd
+from mig_fleet.model.layouts import Layout
+from mig_fleet.model.strategy import PerGpu, Strategy, allocatable
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One node's label, slices, resources and labels. As properties it is part of Pulumi's state."""
+
+    config: str
+    """Config name: the value of the label ``nvidia.com/mig.config``."""
+    gpu: str
+    """Catalog name of the GPU model; empty where it is not known. Not compared."""
+    gpus: PerGpu
+    """By GPU index: profile → count; ``None`` is MIG off."""
+    allocatable: Mapping[str, int]
+    """Extended resource → count that the kubelet must offer."""
+    labels: Mapping[str, str]
+    """Labels that GPU Feature Discovery must write."""
+    strategy: Strategy
+
+    @classmethod
+    def of_layout(cls, layout: Layout, gpus_per_node: int, strategy: Strategy) -> "Expected":
+        return cls.of_gpus(layout.config_name, layout.per_gpu(gpus_per_node), strategy, layout.gpu)
+
+    @classmethod
+    def of_gpus(cls, config: str, gpus: PerGpu, strategy: Strategy, gpu: str = "") -> "Expected":
+        return cls(
+            config=config,
+            gpu=gpu,
+            gpus=tuple(None if profiles is None else dict(profiles) for profiles in gpus),
+            allocatable=allocatable(strategy, gpus),
+            labels=gfd.expected_labels(gpus, strategy),
+            strategy=strategy,
+        )
+
+    @classmethod
+    def from_properties(cls, props: Mapping[str, Any]) -> "Expected":
+        """From a resource's properties, where Pulumi has turned whole numbers into floats.
+
+        Single keys are read, never the whole mapping: in a policy one unknown value would switch the rule off
+        (pulumi-policy #258).
+        """
+        return cls(
+            config=str(props["config"]),
+            gpu=str(props["gpu"]),
+            gpus=tuple(None if profiles is None else _counts(profiles) for profiles in props["gpus"]),
+            allocatable=_counts(props["allocatable"]),
+            labels=dict(props["labels"]),
+            strategy=Strategy(props["strategy"]),
+        )
+
+    def to_properties(self) -> dict[str, Any]:
+        """Plain JSON values, for inputs and the state."""
+        return {
+            "config": self.config,
+            "gpu": self.gpu,
+            "gpus": [None if profiles is None else dict(profiles) for profiles in self.gpus],
+            "allocatable": dict(self.allocatable),
+            "labels": dict(self.labels),
+            "strategy": str(self.strategy),
+        }
+
+
+def _counts(numbers: Mapping[str, Any]) -> dict[str, int]:
+    return {str(name): int(number) for name, number in numbers.items()}

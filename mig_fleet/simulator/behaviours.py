@@ -1,0 +1,45 @@
+"""Which container does what: the one table from a pod to the behaviour of its container."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from mig_fleet.simulator.node.container import Behaviour, BehaviourOf, Container
+from mig_fleet.simulator.node.pod import EXIT_CODE, RUNS_FOR, Pod
+from mig_fleet.simulator.operands import device_plugin, feature_discovery, manager, operator
+
+BY_APP: Final[Mapping[str, Behaviour]] = {
+    "nvidia-mig-manager": manager.run,
+    "nvidia-device-plugin-daemonset": device_plugin.run,
+    "gpu-feature-discovery": feature_discovery.run,
+    "gpu-operator": operator.run,
+}
+"""Label ``app`` → behaviour; the names are those of NVIDIA's chart and operator."""
+
+PROBE: Final = "mig-probe"
+"""Label ``app.kubernetes.io/name`` of the probe's pods."""
+
+
+def behaviours(probe: Behaviour) -> BehaviourOf:
+    """The selection for a whole fleet; ``probe`` is what the probe's pods do."""
+
+    def behaviour_of(pod: Pod) -> Behaviour:
+        if pod.labels.get("app.kubernetes.io/name") == PROBE:
+            return probe
+        if pod.of_job or RUNS_FOR in pod.annotations or EXIT_CODE in pod.annotations:
+            return _finish
+        return BY_APP.get(pod.labels.get("app", ""), _idle)
+
+    return behaviour_of
+
+
+async def _idle(_: Container) -> int:
+    await asyncio.Event().wait()
+    return 0
+
+
+async def _finish(container: Container) -> int:
+    """The pod of a Job, or a pod with annotations for its duration or exit status."""
+    annotations = container.pod.annotations
+    await asyncio.sleep(float(annotations.get(RUNS_FOR, container.node.timing.job)))
+    return int(annotations.get(EXIT_CODE, "0"))

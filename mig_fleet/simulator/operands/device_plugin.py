@@ -1,0 +1,73 @@
+"""The NVIDIA device plugin: the resources that it registers with the kubelet (k8s-device-plugin v0.20.0)."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+
+from mig_fleet.model.labels import GPU_RESOURCE, RESOURCE_PREFIX
+from mig_fleet.model.profiles import Profile
+from mig_fleet.simulator.driver.state import Driver
+from mig_fleet.simulator.errors import SimulatorError
+from mig_fleet.simulator.faults import Fault
+from mig_fleet.simulator.node.container import Container
+
+
+class PluginError(SimulatorError):
+    """The plugin ends because it cannot serve the node; the kubelet then offers none of its resources."""
+
+
+async def run(container: Container) -> int:
+    """Read the GPUs once, at the start, and register their resources; later changes of the GPUs are not noticed.
+
+    When the plugin ends, the kubelet offers none of NVIDIA's resources.
+    """
+    strategy = container.environment.get("MIG_STRATEGY", "none")
+    try:
+        offered: Mapping[str, int] = resources(container.node.driver, strategy)
+    except PluginError as exc:
+        container.log(f"error starting plugins: {exc}")
+        return 1
+    if container.node.registered and container.node.use_up(Fault.PLUGIN_STALE):
+        offered = container.node.registered
+    container.log(f"Registered device plugin for Kubelet: {offered}")
+    container.node.offer(offered)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        container.node.offer({})
+    return 0
+
+
+def resources(driver: Driver, strategy: str) -> dict[str, int]:
+    """Resource name → number of devices; raises :class:`PluginError` with the plugin's own message."""
+    if strategy == "mixed":
+        return _mixed(driver)
+    if strategy == "single" and any(gpu.mode for gpu in driver.gpus):
+        return {GPU_RESOURCE: _single(driver)}
+    return {GPU_RESOURCE: len(driver.gpus)}
+
+
+def _mixed(driver: Driver) -> dict[str, int]:
+    """GPUs without MIG as whole GPUs, slices under their own names; one partial GPU instance ends the whole plugin."""
+    counts: Counter[str] = Counter()
+    for gpu in driver.gpus:
+        counts.update(gpu.counts())
+    for name in counts:
+        if Profile.parse(name).is_split:
+            raise PluginError(f"MIG profile '{name}' does not match any resource patterns ({RESOURCE_PREFIX}*)")
+    whole = {GPU_RESOURCE: sum(not gpu.mode for gpu in driver.gpus)}
+    return whole | {Profile.parse(name).resource: count for name, count in counts.items()}
+
+
+def _single(driver: Driver) -> int:
+    """Every slice counts as a GPU; all slices must have the same profile."""
+    if not all(gpu.mode for gpu in driver.gpus):
+        raise PluginError("all devices on the node must be configured with the same migEnabled value")
+    counts: Counter[str] = Counter()
+    for gpu in driver.gpus:
+        if not gpu.instances:
+            raise PluginError(f"device {gpu.uuid} has no MIG devices configured")
+        counts.update(gpu.counts())
+    if len(counts) > 1:
+        raise PluginError("more than one MIG device type present on node")
+    return counts.total()

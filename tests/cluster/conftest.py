@@ -1,5 +1,0 @@
-"""The in-memory fleet and a node that is as expected."""
-
-from tests.memory.fixtures import a_node, expected, fleet, tracebacks_stay
-
-__all__ = ["a_node", "expected", "fleet", "tracebacks_stay"]

@@ -1,0 +1,31 @@
+"""The product's long timeouts, shortened.
+
+They are minutes because kubelets, GPU Feature Discovery and device plugins take their time; the simulated ones do not.
+Only durations change: what the product waits for, and what it does after a timeout, stays the same.
+"""
+
+from types import ModuleType
+
+from mig_fleet.cluster import connection
+from mig_fleet.rollout import assign, context, convergence, drain, propagation, reconfigure, recovery
+
+SHORT_S: dict[ModuleType, dict[str, float]] = {
+    context: {"POLL_S": 0.15},
+    assign: {"POLL_S": 0.15},
+    convergence: {"POLL_S": 0.15, "CONVERGENCE_S": 5.0},
+    reconfigure: {"POLL_S": 0.15},
+    drain: {"POLL_S": 0.15, "EVICT_AGAIN_S": 0.2},
+    propagation: {"POLL_S": 0.15, "WITHIN_S": 2.0, "UNREADABLE_S": 0.5},
+    recovery: {"STALE_ALLOCATABLE_S": 1.5, "NO_STATE_S": 2.5, "NO_POD_S": 0.5},
+    connection: {"CALL_TIMEOUT_S": 2.0, "FIRST_PAUSE_S": 0.05},
+}
+"""Module → constant → seconds."""
+
+
+def shorten_timeouts() -> dict[tuple[ModuleType, str], float]:
+    """Shorten every timeout; returns the values before."""
+    before = {(module, name): getattr(module, name) for module, constants in SHORT_S.items() for name in constants}
+    for module, constants in SHORT_S.items():
+        for name, seconds in constants.items():
+            setattr(module, name, seconds)
+    return before

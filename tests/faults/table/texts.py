@@ -1,0 +1,53 @@
+"""Lines that several faults share, complete as a user reads them."""
+
+SCHEDULING_RESTORED = "scheduling restored: node-1, node-2"
+WAITED = "waited N s of at most N s"
+KEPT = "The nodes keep config notebooks-255390f5; once the cause is fixed, run `pulumi up` again."
+MANAGER_RESTARTED = "node-1: restarted MIG Manager"
+AGAIN = "Run the update again to continue"
+
+POD = "default/notebook-7d4b9c6f5-x2x7k"
+OWNED_POD = f"{POD} (Deployment notebook) holds 1x mig-1g.10gb"
+POD_WITHOUT_OWNER = "default/notebook (no owner) holds 1x mig-1g.10gb"
+
+
+def log(whose: str, namespace: str, pods: str) -> str:
+    """The log to look at for node-1."""
+    kubectl = f"kubectl -n {namespace}"
+    names = f"{kubectl} get pods -o name -l {pods} --field-selector spec.nodeName=node-1"
+    return f"Look at {whose} log: {kubectl} logs $({names})"
+
+
+MANAGER_LOG = log("MIG Manager's", "gpu-operator", "app=nvidia-mig-manager")
+PLUGIN_LOG = log("the device plugin's", "gpu-operator", "app=nvidia-device-plugin-daemonset")
+GFD_LOG = log("GPU Feature Discovery's", "gpu-operator", "app=gpu-feature-discovery")
+PROBE_LOG = log("the probe's", "mig-fleet", "app.kubernetes.io/name=mig-probe")
+CONDITIONS = "Look at the node's conditions and events: kubectl describe node node-1"
+LABEL_WRITERS = "Look at who wrote the label: kubectl get node node-1 --show-managed-fields -o yaml"
+CLUSTER_NODES = "Look at the nodes of the cluster: kubectl get nodes"
+
+
+def restore_command(nodes: str = "node-1, node-2") -> str:
+    return f"`kubectl taint nodes {nodes.replace(',', '')} mig-fleet.dev/reconfiguring-`"
+
+
+def still_isolated(nodes: str = "node-1, node-2", config: str = "training-ea45f71e") -> str:
+    """The last line of a verification that failed."""
+    return (
+        f"Still isolated, with config {config}: {nodes}. Once the cause is fixed, run `pulumi up` again; to restore "
+        f"scheduling as they are: {restore_command(nodes)}"
+    )
+
+
+def differs(*found: str, see: tuple[str, ...] = (MANAGER_LOG,), then: str | None = None) -> tuple[str, ...]:
+    """The error of the first wave if one of its nodes is not as the stack declares."""
+    return (*nodes_differ(1, *found, see=see), then or still_isolated())
+
+
+def nodes_differ(nodes: int, *found: str, see: tuple[str, ...] = (MANAGER_LOG,)) -> tuple[str, ...]:
+    return (f"{nodes} of 2 nodes of train-wave-00 are not as the stack declares:", *found, WAITED, *see)
+
+
+def refused(*reasons: str) -> tuple[str, ...]:
+    """The error of a preflight."""
+    return ("nothing was changed:", *reasons)

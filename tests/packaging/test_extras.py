@@ -1,0 +1,36 @@
+"""An installation without the simulator's dependencies: the commands that need them name the extra."""
+
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from mig_fleet.cli.__main__ import main
+
+
+@pytest.fixture
+def without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """aiohttp and cryptography cannot be imported, and no module that imported them is left."""
+    for name in list(sys.modules):
+        if name.startswith(("mig_fleet.simulator", "mig_fleet.cli.fleet", "mig_fleet.cli.local")):
+            monkeypatch.delitem(sys.modules, name)
+    for name in ("aiohttp", "cryptography"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+@pytest.mark.usefixtures("without_the_extra")
+@pytest.mark.parametrize("arguments", [["fleet"], ["fleet", "up", "--fleet", "x.yaml"], ["local", "--help"]])
+def test_a_command_of_the_simulator_names_the_extra(arguments: list[str]) -> None:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert result.output == (
+        f"Error: `mig-fleet {arguments[0]}` needs the extra `simulator`: pip install 'mig-fleet[simulator]'\n"
+    )
+
+
+@pytest.mark.usefixtures("without_the_extra")
+def test_the_other_commands_do_not_need_the_extra() -> None:
+    assert CliRunner().invoke(main, ["gpus", "--help"]).exit_code == 0
+    listed = CliRunner().invoke(main, ["--help"], terminal_width=120)
+    assert listed.exit_code == 0
+    assert "needs the extra `simulator`" in listed.output

@@ -1,0 +1,186 @@
+"""A user's own program, in a folder and an environment that know nothing of this repository.
+
+The folder has packages named ``components`` (as Pulumi proposes) and ``probe``. The environment has the wheel; the
+dependencies come from the environment of this test run, without its editable installation of mig-fleet.
+"""
+
+import base64
+import io
+import json
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mig_fleet import toolchain
+from mig_fleet.simulator import CHARTS, Fleet
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+STACK = "dev"
+NODE = "fresh-node-1"
+FLEET = f"nodes: [{{name: {NODE}, gpu: H100-80GB, gpus: 2}}]\n"
+
+PROJECT = """
+name: our-gpus
+runtime: {name: python, options: {toolchain: pip, virtualenv: .venv}}
+"""
+PROGRAM = """
+import mig_fleet
+import pulumi
+import pulumi_kubernetes as k8s
+from components.pool import OURS
+from mig_fleet import GpuOperator, Layout, MigLayouts, MigProbe, Pool
+from mig_fleet.model import parted
+from mig_fleet.model.strategy import Strategy
+from probe import sensor
+
+config = pulumi.Config()
+kubeconfig = config.require("kubeconfig")
+provider = k8s.Provider("cluster", kubeconfig=kubeconfig)
+here = pulumi.ResourceOptions(providers=[provider])
+namespace = k8s.core.v1.Namespace(
+    "operator", metadata={"name": "gpu-operator"}, opts=pulumi.ResourceOptions(provider=provider)
+)
+dense = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
+where = {"cluster": {"kubeconfig": kubeconfig}, "namespace": "gpu-operator", "reports": "mig-fleet"}
+layouts = MigLayouts(
+    "layouts",
+    {**where, "namespace": namespace.metadata["name"], "file": parted.dump([dense])},
+    here,
+)
+operator = GpuOperator(
+    "operator",
+    {
+        "namespace": namespace.metadata["name"],
+        "chart": config.require("chart"),
+        "strategy": "mixed",
+        "metrics": "dcgm-metrics",
+    },
+    pulumi.ResourceOptions(providers=[provider], depends_on=[layouts]),
+)
+probe = MigProbe(
+    "probe",
+    {"namespace": "mig-fleet", "image": "python:3.13", "runtime_class": "nvidia", "interval_s": 2},
+    pulumi.ResourceOptions(providers=[provider], depends_on=[operator]),
+)
+pool = Pool(
+    "inference",
+    {
+        **where,
+        "gpu": "H100-80GB",
+        "gpus_per_node": 2,
+        "nodes": config.require_object("nodes"),
+        "layout": dense,
+        "strategy": Strategy.MIXED,
+        "rollout": {"timeout_s": 90},
+    },
+    pulumi.ResourceOptions(providers=[provider], depends_on=[layouts, probe]),
+)
+pulumi.export("realized", pool.realized)
+pulumi.export("ours", [OURS, sensor.OURS])
+pulumi.export("package", mig_fleet.__file__)
+"""
+USERS_FILES = {
+    "Pulumi.yaml": PROJECT,
+    "__main__.py": PROGRAM,
+    "components/__init__.py": "",
+    "components/pool.py": "OURS = 'components of the user'\n",
+    "probe/__init__.py": "",
+    "probe/__main__.py": "raise SystemExit('this is the probe of the user')\n",
+    "probe/sensor.py": "OURS = 'probe of the user'\n",
+}
+
+
+def an_environment(folder: Path, wheel: Path) -> Path:
+    """A virtual environment with mig-fleet from the wheel; returns its Python.
+
+    A path in a ``.pth`` file is searched after the environment's own packages, and the ``.pth`` files there are not
+    read, so the editable installation is not seen.
+    """
+    venv.create(folder, symlinks=True, with_pip=False)
+    python = folder / "bin" / "python"
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    (folder / "lib" / version / "site-packages" / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    install = ["-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
+    done = subprocess.run([sys.executable, *install], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return python
+
+
+@pytest.fixture(scope="module")
+def own_fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """One node, in a cluster that no other test uses."""
+    folder = tmp_path_factory.mktemp("fresh")
+    (folder / "fleet.yaml").write_text(FLEET)
+    fleet = Fleet(folder / "fleet")
+    fleet.up(binaries, folder / "fleet.yaml", attached=True)
+    yield fleet
+    fleet.down()
+
+
+@pytest.fixture(scope="module")
+def folder(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The user's folder with its environment."""
+    folder = tmp_path_factory.mktemp("our-gpus")
+    for name, text in USERS_FILES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    an_environment(folder / ".venv", wheel)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outputs(folder: Path, own_fleet: Fleet) -> dict[str, Any]:
+    """The outputs of the stack after one `pulumi up`."""
+    workspace = toolchain.workspace(folder)
+
+    def pulumi(*arguments: str) -> str:
+        done = subprocess.run(
+            [workspace.pulumi, *arguments, "--stack", STACK, "--non-interactive", "--color", "never"],
+            cwd=folder,
+            env={name: value for name, value in workspace.environment().items() if name != "PYTHONPATH"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    pulumi("stack", "init", "--secrets-provider", "passphrase")
+    pulumi("config", "set", "kubeconfig", str(own_fleet.kubeconfig))
+    pulumi("config", "set", "chart", str(CHARTS / "gpu-operator"))
+    pulumi("config", "set", "--path", "nodes[0]", NODE)
+    pulumi("up", "--yes", "--skip-preview")
+    found: dict[str, Any] = json.loads(pulumi("stack", "output", "--json"))
+    return found
+
+
+def test_mig_fleet_comes_from_the_wheel(folder: Path, outputs: dict[str, Any]) -> None:
+    assert Path(outputs["package"]).is_relative_to(folder / ".venv")
+
+
+def test_the_users_own_packages_keep_their_names(outputs: dict[str, Any]) -> None:
+    assert outputs["ours"] == ["components of the user", "probe of the user"]
+
+
+def test_a_pool_is_partitioned_and_verified(outputs: dict[str, Any], own_fleet: Fleet) -> None:
+    assert outputs["realized"] == {NODE: "GPU 0-1: 7x 1g.10gb"}
+    assert [dict(gpu.counts()) for gpu in own_fleet.driver(NODE).gpus] == [{"1g.10gb": 7}] * 2
+
+
+@pytest.mark.usefixtures("outputs")
+def test_the_probe_on_the_nodes_is_ours(own_fleet: Fleet, wheel: Path) -> None:
+    found = own_fleet.call("get", "/api/v1/namespaces/mig-fleet/configmaps")["items"]
+    (content,) = (text for each in found for text in (each.get("binaryData") or {}).values())
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(content))) as packed, zipfile.ZipFile(wheel) as installed:
+        names = [name for name in packed.namelist() if name.startswith("mig_fleet/probe/")]
+        assert "mig_fleet/probe/__main__.py" in names
+        assert [name for name in packed.namelist() if name.startswith(("probe/", "components/"))] == []
+        assert {name: packed.read(name) for name in names} == {name: installed.read(name) for name in names}

@@ -1,0 +1,152 @@
+"""A reading in a process of its own: nothing that the driver does to it harms the probe."""
+
+import faulthandler
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mig_fleet.model.report import Report
+from mig_fleet.probe import nvml
+from mig_fleet.probe.nvml_subprocess import NvmlSubprocess
+
+ROOT = Path(__file__).parents[2]
+
+STUCK_IN_THE_KERNEL = """
+import os, signal, sys, time
+from multiprocessing.context import ForkProcess
+from pathlib import Path
+from mig_fleet.cli import mig_probe
+from mig_fleet.probe import nvml, nvml_subprocess
+
+PID = sys.argv.pop()
+
+def hang(node):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Path(PID).write_text(str(os.getpid()))
+    time.sleep(300)
+
+# No process can ignore SIGKILL, but a process inside the kernel does not receive it: here it is not sent.
+ForkProcess.kill = lambda child: None
+nvml_subprocess.KILL_TIMEOUT_S = 0.1
+nvml_subprocess.NvmlSubprocess.__init__.__defaults__ = (2.0,)
+nvml.read = hang
+mig_probe.main()
+"""
+
+Read = Callable[[str], object]
+SetRead = Callable[[Read], None]
+
+
+@pytest.fixture
+def set_read(monkeypatch: pytest.MonkeyPatch) -> SetRead:
+    """Puts a function in the place of the reading of NVML."""
+    return lambda read: monkeypatch.setattr(nvml, "read", read)
+
+
+def a_report(node: str) -> Report:
+    return Report(node, "580.126.09", config=None, state=None, gpus=())
+
+
+def test_a_report_is_returned_as_it_was_read(set_read: SetRead) -> None:
+    set_read(a_report)
+    assert NvmlSubprocess().read("n1") == a_report("n1")
+
+
+def test_nvml_is_never_opened_in_the_probes_own_process(set_read: SetRead, tmp_path: Path) -> None:
+    def read(node: str) -> Report:
+        (tmp_path / "pid").write_text(str(os.getpid()))
+        return a_report(node)
+
+    set_read(read)
+    NvmlSubprocess().read("n1")
+    assert int((tmp_path / "pid").read_text()) != os.getpid()
+
+
+def test_a_driver_that_crashes_the_reading_is_reported_with_its_signal(set_read: SetRead) -> None:
+    def crash(_: str) -> None:
+        faulthandler.disable()  # the one of the tests: its traceback is not wanted here
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    set_read(crash)
+    assert NvmlSubprocess().read("n1").errors == ("reading NVML ended with signal 11 (Segmentation fault)",)
+
+
+def test_a_driver_that_ends_the_process_is_reported_with_its_status(set_read: SetRead) -> None:
+    set_read(lambda _: os._exit(7))
+    assert NvmlSubprocess().read("n1").errors == ("reading NVML ended with exit status 7",)
+
+
+def test_a_bug_of_ours_is_in_the_report_too(set_read: SetRead) -> None:
+    set_read(lambda _: b"\xff".decode())
+    (error,) = NvmlSubprocess().read("n1").errors
+    assert error.startswith("reading NVML failed: UnicodeDecodeError: ")
+
+
+def test_a_driver_that_hangs_is_in_the_report_and_its_process_is_killed(set_read: SetRead) -> None:
+    set_read(lambda _: time.sleep(600))
+    subprocess_ = NvmlSubprocess(timeout_s=0.1)
+    for _ in range(2):
+        assert subprocess_.read("n1").errors == ("reading NVML took longer than 0.1 s; the driver hangs",)
+
+
+def test_no_second_reading_starts_while_the_first_cannot_be_killed(
+    set_read: SetRead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hanging:
+        def is_alive(self) -> bool:
+            return True
+
+    subprocess_ = NvmlSubprocess()
+    monkeypatch.setattr(subprocess_, "_stuck", Hanging())
+    set_read(a_report)
+    (error,) = subprocess_.read("n1").errors
+    assert error == "an earlier reading of NVML still hangs in the driver; reboot the node"
+
+
+@pytest.fixture
+def pid_file(tmp_path: Path) -> Iterator[Path]:
+    """Where a reading that hangs writes its process id; it is killed after the test."""
+    file = tmp_path / "pid"
+    yield file
+    os.kill(int(file.read_text()), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "output"),
+    [
+        (["read"], 1, "reading NVML took longer than 2 s; the driver hangs"),
+        (["assert", "-", "dense"], 3, "mig-probe: reading NVML took longer than 2 s; the driver hangs"),
+    ],
+    ids=["read", "assert"],
+)
+def test_a_command_does_not_wait_for_a_reading_that_cannot_be_killed(
+    pid_file: Path, arguments: list[str], status: int, output: str
+) -> None:
+    layouts = '{"version": "v1", "mig-configs": {"dense": [{"devices": "all", "mig-enabled": false}]}}'
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK_IN_THE_KERNEL, *arguments, "--node", "n1", str(pid_file)],
+        cwd=ROOT,
+        input=layouts,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    assert output in done.stdout + done.stderr
+    os.kill(int(pid_file.read_text()), 0)  # it still runs, and it does not keep the output open
+
+
+def test_a_node_without_room_for_another_process_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_fork() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", no_fork)
+    (error,) = NvmlSubprocess().read("n1").errors
+    assert error.startswith("no process could be started to read NVML: ")
