@@ -1,4 +1,4 @@
-# Each target does its own set-up and is safe to repeat.
+# Each target does its own set-up and can be repeated.
 SHELL := bash
 .DELETE_ON_ERROR:
 .PHONY: help setup up preview down test test-fast test-engine coverage benchmark benchmark-preview fault-table check format
@@ -31,7 +31,7 @@ preview: $(READY) ## what `make up` would change
 down: $(READY) ## destroy stack local and stop the simulated fleet
 	@$(BIN)/mig-fleet local down
 
-test: $(READY) ## every test, those on the real engine included
+test: $(READY) ## every test, including those with the real engine
 	@$(BIN)/mig-fleet toolchain engine kube etcd provider mig-parted
 	@$(BIN)/python -m pytest
 
@@ -42,27 +42,27 @@ test-engine: $(READY) ## the tests that `make coverage` does not run (minutes)
 	@$(BIN)/mig-fleet toolchain engine kube etcd provider mig-parted
 	@$(BIN)/python -m pytest -m "engine or slow"
 
-coverage: $(READY) ## `make test-fast`, and the lines it does not reach; fails below the floor in pyproject.toml
+coverage: $(READY) ## `make test-fast` with line coverage; fails below the floor in pyproject.toml
 	@$(BIN)/python -m pytest -m "not engine and not slow" --cov --cov-report=term:skip-covered
 
-benchmark: $(READY) ## what proofs and readings cost; fails where a bound is broken (half a minute)
+benchmark: $(READY) ## time placement proofs and readings of the probe; fails above a bound (half a minute)
 	@$(BIN)/python -m benchmarks.proofs
 	@$(BIN)/python -m benchmarks.probe_read
 
-benchmark-preview: $(READY) ## a preview over a thousand nodes beside that of an empty program (minutes)
+benchmark-preview: $(READY) ## compare a preview of 1,000 nodes with that of an empty program (minutes)
 	@$(BIN)/mig-fleet toolchain engine kube etcd
 	@$(BIN)/python -m benchmarks.preview
 
 fault-table: $(READY) ## write docs/faults.md from faults on simulated nodes (minutes)
 	@MIG_FLEET_WRITE_FAULTS=yes $(BIN)/python -m pytest -q tests/faults/test_faults.py tests/faults/test_document.py
 
-check: $(READY) ## lint, types, layers
+check: $(READY) ## lint, types, import layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-format: $(READY) ## let ruff put the code in order
+format: $(READY) ## format the code with ruff
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
@@ -82,5 +82,5 @@ changelog: $(READY) ## show the changelog entry that the fragments in changelog.
 release-check: $(READY) ## build, check and compare with the tag as a release does, without publishing
 	@$(BIN)/python tools/release.py --dry-run
 
-clean: ## forget the environment and the local state (run `make down` first)
+clean: ## delete the environment and the local state (run `make down` first)
 	rm -rf $(VENV) .mig-fleet

@@ -7,7 +7,7 @@ from pulumi_policy import ReportViolation, ResourceValidationArgs
 
 from mig_fleet.model.errors import MigError
 from mig_fleet.model.layouts import GpuGroup, Layout
-from mig_fleet.model.strategy import Strategy
+from mig_fleet.observed.expected import Expected
 from mig_fleet.policies.pool_facts import PoolFacts
 from mig_fleet.policies.rules import PoolRule
 
@@ -34,12 +34,7 @@ def read_wave(props: Mapping[str, Any]) -> PoolFacts:
     Reads single keys, never the whole mapping: access to one unknown value would switch the policy off
     (pulumi-policy #258).
     """
-    expected = props["expected"]
-    groups = tuple(_group(index, profiles) for index, profiles in enumerate(expected["gpus"]))
-    layout = Layout("declared", expected["gpu"], groups)
-    return PoolFacts(props["wave"], expected["gpu"], len(groups), layout, Strategy(expected["strategy"]))
-
-
-def _group(index: int, profiles: Mapping[str, float] | None) -> GpuGroup:
-    """Numbers arrive as floats."""
-    return GpuGroup((index,), None if profiles is None else {name: int(n) for name, n in profiles.items()})
+    expected = Expected.from_properties(props["expected"])
+    groups = tuple(GpuGroup((index,), profiles) for index, profiles in enumerate(expected.gpus))
+    layout = Layout("declared", expected.gpu, groups)
+    return PoolFacts(props["wave"], expected.gpu, len(groups), layout, expected.strategy)

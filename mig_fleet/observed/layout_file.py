@@ -7,9 +7,7 @@ whenever its pod starts (mig-parted main.go, AddFunc), and a label without its c
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
-
-from mig_fleet.documents import DocumentError, parse
+from mig_fleet.documents import DocumentError, dump, parse
 from mig_fleet.model import labels
 from mig_fleet.observed.snapshot import Node
 
@@ -51,13 +49,9 @@ def merge_files(file: str, live: Configs, needed: set[str]) -> str:
     """The stack's file, followed by the live configs that nodes need and the stack no longer has."""
     declared = declared_configs(file)
     kept = {name: live[name] for name in sorted(live.keys() & needed - declared.keys())}
-    return file + "".join(_indent(yaml.safe_dump({name: entries}, sort_keys=False)) for name, entries in kept.items())
+    return file + "".join(f"  {dump(name)}: {dump(entries)}\n" for name, entries in kept.items())
 
 
 def superfluous(file: str, live: Configs, needed: set[str]) -> list[str]:
     """Live configs that neither the stack nor a node needs any more."""
     return sorted(live.keys() - declared_configs(file).keys() - needed)
-
-
-def _indent(text: str) -> str:
-    return "".join(f"  {line}\n" for line in text.splitlines())

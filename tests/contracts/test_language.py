@@ -90,8 +90,12 @@ def _comment(file: str, block: list[tokenize.TokenInfo]) -> Text:
 
 
 def _literals_and_names(node: ast.AST) -> Iterator[tuple[int, str]]:
-    """A formatted string is one text; what is inserted into it is code."""
+    """A formatted string is one text; what is inserted into it is code. Keys of dictionaries are data."""
     match node:
+        case ast.Dict():
+            for value in node.values:
+                yield from _literals_and_names(value)
+            return
         case ast.JoinedStr():
             yield (
                 node.lineno,

@@ -6,6 +6,7 @@ import pytest
 
 from mig_fleet.model import gpus
 from mig_fleet.model.errors import UnknownGpu, UnknownProfile
+from mig_fleet.model.suggestions import did_you_mean, nearest_word
 
 
 @pytest.mark.parametrize(
@@ -98,3 +99,12 @@ def test_the_meaning_of_a_name_of_some_boards_names_the_boards() -> None:
     (plain,) = gpus.meanings("1g.23gb")
     assert plain.endswith("; GB200-186GB: 1g.24gb on early and some other boards"), "B200 and GB200 have the same slice"
     assert any("GB200-186GB" in [model.short for model in models] for models in gpus.meanings("1g.24gb").values())
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [("layuot", "layout"), ("GPUSPERNODE", "gpusPerNode"), ("layout", "layout"), ("selector", None), ("", None)],
+)
+def test_the_nearest_word_is_similar_in_spelling_and_upper_case_does_not_matter(word: str, near: str | None) -> None:
+    assert nearest_word(word, ["layout", "gpusPerNode"]) == near
+    assert did_you_mean(word, ["layout", "gpusPerNode"]) == (f"; did you mean '{near}'?" if near else "")

@@ -71,3 +71,12 @@ def test_what_is_not_a_mig_parted_file_has_no_configs(config_map: dict[str, obje
 
 def test_the_configs_of_the_live_file_are_those_that_were_written() -> None:
     assert live_configs({"data": {"config.yaml": BEFORE}}) == configs(BEFORE)
+
+
+@pytest.mark.parametrize("name", ["7e0", "y", "08", "0o7", "1:10", "null", "a: b", "ü"])
+def test_a_kept_config_reads_back_as_it_was_whatever_its_name(name: str) -> None:
+    entries = [{"devices": "all", "mig-enabled": True, "device-filter": [name], "mig-devices": {"1g.10gb": 7}}]
+    text = merge_files(BEFORE, {name: entries}, {name})
+    assert declared_configs(text)[name] == entries, (
+        "PyYAML's writer leaves texts unquoted that mig-parted reads otherwise"
+    )

@@ -36,7 +36,15 @@ def violations(name: str, resource_type: str, props: dict[str, Any]) -> list[str
 
 def a_wave(**changes: Any) -> dict[str, Any]:
     """A wave that keeps every rule; numbers are floats, as policies receive them."""
-    expected = {"gpu": "H100-80GB", "gpus": [{"1g.10gb": 7.0}] * 2, "strategy": "mixed", **changes}
+    expected = {
+        "config": "dense-1c0ffee2",
+        "gpu": "H100-80GB",
+        "gpus": [{"1g.10gb": 7.0}] * 2,
+        "allocatable": {"nvidia.com/mig-1g.10gb": 14.0},
+        "labels": {"nvidia.com/mig-1g.10gb.count": "14"},
+        "strategy": "mixed",
+        **changes,
+    }
     return {"wave": "inference-wave-0", "expected": expected}
 
 

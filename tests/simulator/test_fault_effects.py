@@ -73,7 +73,7 @@ def test_an_apply_that_is_one_slice_short_reports_success(site: Site) -> None:
     assert counts(site, "hopper-1") == [{"1g.10gb": 6}, {"1g.10gb": 7}]
 
 
-def test_a_wedged_manager_needs_restored_operands_and_a_new_pod(site: Site) -> None:
+def test_the_fault_manager_wedged_needs_restored_operands_and_a_new_pod(site: Site) -> None:
     timeout = "did not shutdown"
     before = site.manager_log("hopper-1").count(timeout)
     site.fleet.inject("hopper-1", Fault.MANAGER_WEDGED)
