@@ -69,7 +69,7 @@ cluster = {{"kubeconfig": "{kubeconfig}"}}
 layouts = MigLayouts("layouts", {{
     "cluster": cluster,
     "namespace": "{operator}",
-    "reportsNamespace": "{reports}",
+    "reports_namespace": "{reports}",
     "file": parted.dump([dense]),
 }})
 for name, nodes in json.loads(Path("pools.json").read_text()).items():

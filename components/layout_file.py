@@ -46,7 +46,7 @@ class LayoutFileArgs(TypedDict):
     cluster: ClusterArgs
     namespace: pulumi.Input[str]
     """Where MIG Manager runs."""
-    reportsNamespace: NotRequired[str]
+    reports_namespace: NotRequired[str]
     """Where the probes write their reports (default: ``namespace``); the waves share the snapshot."""
     file: str
     """The stack's layouts, as :func:`mig_fleet.model.parted.dump` writes them."""
@@ -98,7 +98,8 @@ class LayoutFile(Resource, module="mig", name="LayoutFile"):
     """The ConfigMap that MIG Manager reads."""
 
     def __init__(self, name: str, args: LayoutFileArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(LayoutFileProvider(), name, dict(args), opts)
+        props = {"reportsNamespace" if key == "reports_namespace" else key: value for key, value in args.items()}
+        super().__init__(LayoutFileProvider(), name, props, opts)
 
 
 def _write(props: Props) -> Props:

@@ -10,12 +10,12 @@ from mig_fleet.cluster.client import ClusterArgs
 from mig_fleet.components.assignment import Assignment
 from mig_fleet.components.verification import Verification
 from mig_fleet.model.layouts import Layout
-from mig_fleet.model.strategy import Strategy
+from mig_fleet.model.strategy import DEFAULT, Strategy
 from mig_fleet.observed.expected import Expected
 from mig_fleet.policies.pool_facts import PoolFacts
 from mig_fleet.policies.rules import explain, rule_conflicts
-from mig_fleet.rollout.batching import ALL, Pace, held_back, waves
-from mig_fleet.rollout.wave import Wave
+from mig_fleet.rollout.batching import Pace, held_back, waves
+from mig_fleet.rollout.wave import Isolation, OnDelete, OnFailure, OnUserPods, Wave
 
 
 class PoolRefused(ValueError):
@@ -26,16 +26,16 @@ class RolloutArgs(TypedDict, total=False):
     """How the nodes of a pool are changed. :class:`~mig_fleet.rollout.wave.Wave` documents each key and its default."""
 
     max_unavailable: int | str
-    """Nodes that may be unavailable at once: a number, or a share of the pool such as ``25%`` (default: all)."""
+    """Nodes that may be unavailable at once: a number, or a share of the pool such as ``25%`` (the default)."""
     canary: int
     """So many nodes go first, in a wave of their own (default: none)."""
     soak_seconds: float
-    on_user_pods: str
-    on_failure: str
+    on_user_pods: OnUserPods
+    on_failure: OnFailure
     recovery: bool
     stuck_after_seconds: float
-    isolation: str
-    on_delete: str
+    isolation: Isolation
+    on_delete: OnDelete
     timeout_seconds: float
 
 
@@ -51,7 +51,8 @@ class PoolArgs(TypedDict):
     gpus_per_node: int
     nodes: list[str]
     layout: Layout
-    strategy: Strategy
+    strategy: NotRequired[Strategy]
+    """The device plugin's (default: mixed; docs/adr/0008 gives the reasons)."""
     rollout: NotRequired[RolloutArgs]
     declared_nodes: NotRequired[Collection[str]]
     """The nodes of all pools of the stack (default: those of this one)."""
@@ -71,14 +72,14 @@ class Pool(pulumi.ComponentResource):
         refuse_impossible(name, args)
         super().__init__("mig-fleet:index:Pool", name, {}, opts)
         rollout = dict(args.get("rollout", {}))
-        pace = Pace(rollout.pop("max_unavailable", ALL), rollout.pop("canary", 0))  # type: ignore[arg-type]  # TypedDict
+        pace = Pace(**{key: rollout.pop(key) for key in ("max_unavailable", "canary") if key in rollout})  # type: ignore[arg-type]  # of a TypedDict
         members = waves(args["nodes"], pace)
         held = held_back(members, args.get("verified_nodes", ()), args.get("max_waves"))
         if held:
             pulumi.log.info(f"{len(held)} of {len(members)} waves wait for a later update: {', '.join(held)}", self)
         staying = sorted(node for wave in held for node in members[wave])
         declared = " ".join(sorted(args.get("declared_nodes", args["nodes"])))
-        expected = Expected.of_layout(args["layout"], args["gpus_per_node"], args["strategy"])
+        expected = Expected.of_layout(args["layout"], args["gpus_per_node"], args.get("strategy", DEFAULT))
         verified: list[Verification] = []
         blocked = pulumi.Output.from_input(False)
         for wave, nodes in members.items():
@@ -143,7 +144,7 @@ def _joined(texts: Iterable[str]) -> dict[str, str]:
 
 def refuse_impossible(name: str, args: PoolArgs) -> None:
     """The rules that the policies enforce too, before anything is registered; raises :class:`PoolRefused`."""
-    facts = PoolFacts(name, args["gpu"], args["gpus_per_node"], args["layout"], args["strategy"])
+    facts = PoolFacts(name, args["gpu"], args["gpus_per_node"], args["layout"], args.get("strategy", DEFAULT))
     found = rule_conflicts([facts])
     if found:
         raise PoolRefused(explain(found))

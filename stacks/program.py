@@ -44,7 +44,7 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         {
             "cluster": cluster_args(fleet),
             "namespace": name,
-            "reportsNamespace": settings.probe.namespace,
+            "reports_namespace": settings.probe.namespace,
             "file": parted.dump(fleet.layouts.values()),
         },
         _at(provider),
@@ -69,8 +69,8 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
             "namespace": settings.probe.namespace,
             "image": settings.probe.image,
             "runtime_class": settings.probe.runtime_class,
-            "interval_s": settings.probe.interval,
-            "timeout_s": settings.operator.timeout,
+            "interval_seconds": settings.probe.interval,
+            "timeout_seconds": settings.operator.timeout,
         },
         _at(provider, *prerequisites),
     )

@@ -1,4 +1,4 @@
-"""Whether YAML and TOML files can be read: ``python tools/check_data_files.py FILE...``; exits 1 naming those that cannot."""
+"""Checks that YAML and TOML files can be read: ``python tools/check_data_files.py FILE...``; exits 1 on errors."""
 
 import sys
 import tomllib

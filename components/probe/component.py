@@ -25,9 +25,9 @@ class MigProbeArgs(TypedDict):
     """A stock Python image, 3.11 or newer, preferably by digest."""
     runtime_class: NotRequired[str | None]
     """The runtime class that mounts NVML into a container; the GPU Operator's name for it is ``nvidia``."""
-    interval_s: float
+    interval_seconds: float
     """Seconds between two readings."""
-    timeout_s: NotRequired[int]
+    timeout_seconds: NotRequired[int]
     """Seconds in which the pods must start on every node."""
 
 
@@ -98,7 +98,7 @@ def secret_data(program: bytes) -> pulumi.Output[dict[str, str]]:
 
 
 def _timeouts(args: MigProbeArgs) -> pulumi.CustomTimeouts:
-    limit = f"{args.get('timeout_s', 600)}s"
+    limit = f"{args.get('timeout_seconds', 600)}s"
     return pulumi.CustomTimeouts(create=limit, update=limit)
 
 
@@ -122,7 +122,7 @@ def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
                     f"{MOUNT_PATH}/{PROGRAM}",
                     "watch",
                     "--interval",
-                    f"{args['interval_s']:g}",
+                    f"{args['interval_seconds']:g}",
                 ],
                 "env": [
                     {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 CANARY = "canary"
-ALL = "100%"
 
 
 @dataclass(frozen=True)
 class Pace:
     """How many nodes of a pool may be unavailable at once (a number, or a share such as ``25%``); how many go first."""
 
-    max_unavailable: int | str = ALL
+    max_unavailable: int | str = "25%"
     canary: int = 0
 
     def limit(self, nodes: int) -> int:

@@ -1,4 +1,4 @@
-"""One wave: its nodes, what they must show, and how they may be changed. Every default is here.
+"""One wave: its nodes, what they must show, and how they may be changed. Every default is here, but those of batching.
 
 A wave is written into the inputs of its two resources by :meth:`Wave.to_properties`, and parsed once per call of a
 provider by :meth:`Wave.from_properties`. docs/architecture.md has the table of all properties.
@@ -6,12 +6,17 @@ provider by :meth:`Wave.from_properties`. docs/architecture.md has the table of 
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Any
+from typing import Any, Literal, get_args, get_type_hints
 
 from mig_fleet.cluster.connection import ClusterArgs
 from mig_fleet.observed.expected import Expected
 
 Props = dict[str, Any]
+
+OnUserPods = Literal["refuse", "wait", "evict"]
+Isolation = Literal["taint", "cordon"]
+OnFailure = Literal["halt", "rollback"]
+OnDelete = Literal["retain", "disable", "restore"]
 
 PREVIEW_ONLY = (
     "drift",
@@ -38,13 +43,13 @@ class Wave:
     """``<pool>-<wave>``; also the value of the ownership annotation on its nodes."""
     nodes: tuple[str, ...]
     expected: Expected
-    on_user_pods: str = "refuse"
+    on_user_pods: OnUserPods = "refuse"
     """``refuse`` to change a node whose slices are in use, ``wait`` for its pods, or ``evict`` them."""
-    isolation: str = "taint"
+    isolation: Isolation = "taint"
     """``taint`` the nodes during a change, or ``cordon`` them if an operator that is not ours ignores our taint."""
-    on_failure: str = "halt"
+    on_failure: OnFailure = "halt"
     """``halt``: the wave stays isolated; ``rollback``: back to the layout that was verified last."""
-    on_delete: str = "retain"
+    on_delete: OnDelete = "retain"
     """``retain`` the config of a node that leaves, ``disable`` MIG, or ``restore`` the config from before our first
     write."""
     recovery: bool = True
@@ -66,6 +71,12 @@ class Wave:
     """Nodes that are new to a wave that waits."""
     owned_elsewhere: tuple[str, ...] = ()
     """Nodes with this wave's annotation that another wave declares; they are not released."""
+
+    def __post_init__(self) -> None:
+        """Raises ``ValueError`` for a word that is none of the choices: a program may pass any text."""
+        for name, choices in _CHOICES.items():
+            if (found := getattr(self, name)) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}; found {found!r}")
 
     @property
     def config(self) -> str:
@@ -98,6 +109,10 @@ def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(map(str.capitalize, rest))
 
+
+_CHOICES = {
+    name: get_args(hint) for name, hint in get_type_hints(Wave).items() if getattr(hint, "__origin__", None) is Literal
+}
 
 _KEYS = {each.name: _camel(each.name) for each in fields(Wave)}
 

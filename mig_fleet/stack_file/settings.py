@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from mig_fleet.documents import Document, DocumentError
-from mig_fleet.rollout.wave import DEFAULTS
+from mig_fleet.rollout.batching import Pace
+from mig_fleet.rollout.wave import DEFAULTS, OnDelete, OnFailure, OnUserPods
 from mig_fleet.stack_file.scalars import (
     Duration,
     Interval,
@@ -80,24 +81,24 @@ class Probe(Closed):
 class Rollout(Closed):
     """How nodes are changed. The defaults of a wave are those of :class:`~mig_fleet.rollout.wave.Wave`."""
 
-    canary: int = Field(default=0, ge=0, strict=True)
+    canary: int = Field(default=Pace.canary, ge=0, strict=True)
     """The number of nodes that change first, in a wave of their own."""
-    max_unavailable: Share = "25%"
+    max_unavailable: Share = Pace.max_unavailable
     """The maximum number of nodes of the pool that change at the same time."""
     max_waves_per_update: int | None = Field(default=None, ge=1, strict=True)
     """The rest of a pool's waves wait for the next update."""
     soak: Duration = DEFAULTS["soak_seconds"]
     """How long a wave must stay as declared before scheduling is restored on its nodes and the next wave starts."""
-    on_user_pods: Literal["refuse", "wait", "evict"] = DEFAULTS["on_user_pods"]
+    on_user_pods: OnUserPods = DEFAULTS["on_user_pods"]
     """What happens to GPU pods on a node that must be repartitioned."""
-    on_failure: Literal["halt", "rollback"] = DEFAULTS["on_failure"]
+    on_failure: OnFailure = DEFAULTS["on_failure"]
     """A failed wave stays isolated, or is rolled back to the layout that was last verified on it."""
     recovery: bool = Field(default=DEFAULTS["recovery"], strict=True)
     """Whether MIG Manager or the device plugin of a failed node may be restarted, at most once."""
     wedged_after: WedgedAfter = DEFAULTS["stuck_after_seconds"]
     """How long MIG Manager may report `pending` before it counts as stuck."""
     timeout: PositiveDuration = DEFAULTS["timeout_seconds"]
-    on_delete: Literal["retain", "disable", "restore"] = DEFAULTS["on_delete"]
+    on_delete: OnDelete = DEFAULTS["on_delete"]
 
 
 class Selector(Closed):

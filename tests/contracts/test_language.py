@@ -1,7 +1,8 @@
 """No retired word in anything that a user or a reader meets. CONTRIBUTING.md has the words and what to write instead.
 
-Searched are string literals, docstrings, comments and the names of functions and classes in Python files; whole text in
-other files; and the help of every command.
+Searched are string literals, keys of dictionaries, docstrings, comments, and every name that a Python file gives to a
+function, class, parameter, variable or attribute; the whole text of other files; the paths of all files; and the help of
+every command.
 """
 
 import ast
@@ -9,8 +10,9 @@ import io
 import os
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import click
@@ -21,11 +23,37 @@ from mig_fleet.cli.__main__ import main
 ROOT = Path(__file__).parents[2]
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 TABLE = "### Retired words"
-FOLDERS = ("benchmarks", "components", "docs", "mig_fleet", "policy", "stacks", "tests", "tools")
-TEXT = (".md", ".toml", ".yaml", ".yml")
-FILES = ("CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "README.md", "SECURITY.md", "pyproject.toml")
+FOLDERS = (
+    ".github",
+    "benchmarks",
+    "changelog.d",
+    "components",
+    "docs",
+    "mig_fleet",
+    "policy",
+    "stacks",
+    "tests",
+    "tools",
+)
+TEXT = (".c", ".go", ".h", ".md", ".toml", ".tpl", ".yaml", ".yml")
+FILES = (
+    ".pre-commit-config.yaml",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "MANIFEST.in",
+    "Makefile",
+    "Pulumi.yaml",
+    "README.md",
+    "SECURITY.md",
+    "__main__.py",
+    "pyproject.toml",
+)
 NOT_SEARCHED = {"docs/faults.md", "tests/contracts/test_language.py"}
 """The page is generated from the table in tests/faults and the product, which are searched; this file has examples."""
+KEYS_THAT_STAY = {
+    ("mig_fleet/model/layouts/layout.py", "cuts"): "it is hashed: another key would rename every config of every stack",
+}
+"""File and key of a dictionary → why the key keeps a retired word."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +77,10 @@ class Text:
     line: int
     content: str
 
-    def hits(self, words: list[Word]) -> Iterator[str]:
-        for word in words:
+    def hits(self) -> Iterator[str]:
+        if not any_word().search(self.content):
+            return
+        for word in retired():
             for match in word.pattern.finditer(self.content):
                 line = self.line + self.content.count("\n", 0, match.start())
                 yield f"{self.file}:{line}: {' '.join(match[0].split())!r}; write: {word.instead}"
@@ -62,17 +92,30 @@ def table() -> str:
     return text[text.index(TABLE) :]
 
 
-def retired() -> list[Word]:
+@cache
+def retired() -> tuple[Word, ...]:
     rows = (re.split(r"(?<!\\)\|", line)[1:3] for line in table().splitlines() if line.startswith("| `"))
-    return [
+    return tuple(
         Word.of(expression.replace(r"\|", "|"), instead.strip())
         for cell, instead in rows
         for expression in re.findall(r"`([^`]+)`", cell)
-    ]
+    )
+
+
+@cache
+def any_word() -> re.Pattern[str]:
+    """Matches where one of the retired words does. One search is ten times faster than one for each word."""
+    return re.compile("|".join(word.pattern.pattern for word in retired()), re.IGNORECASE)
 
 
 def python_texts(file: str, source: str) -> Iterator[Text]:
-    yield from (Text(file, line, text) for line, text in _literals_and_names(ast.parse(source)))
+    tree = ast.parse(source)
+    yield from (Text(file, line, text) for line, text in _literals(tree))
+    yield from (Text(file, line, _words(key)) for line, key in _keys(tree) if (file, key) not in KEYS_THAT_STAY)
+    names: dict[str, int] = {}
+    for line, name in _names(tree):
+        names.setdefault(name, line)
+    yield from (Text(file, line, _words(name)) for name, line in names.items())
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     comments = [token for token in tokens if token.type == tokenize.COMMENT]
     block: list[tokenize.TokenInfo] = []
@@ -89,49 +132,72 @@ def _comment(file: str, block: list[tokenize.TokenInfo]) -> Text:
     return Text(file, block[0].start[0], "\n".join(token.string.lstrip("# ") for token in block))
 
 
-def _literals_and_names(node: ast.AST) -> Iterator[tuple[int, str]]:
-    """A formatted string is one text; what is inserted into it is code. Keys of dictionaries are data."""
+def _words(name: str) -> str:
+    """``closed node`` for ``closed_node`` and ``closedNode``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.replace("_", " "))
+
+
+def _literals(node: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and text, without the keys of dictionaries. A formatted string is one text; what is inserted is code."""
+    children = ast.iter_child_nodes(node)
     match node:
         case ast.Dict():
-            for value in node.values:
-                yield from _literals_and_names(value)
-            return
+            children = iter([*node.values, *(key for key in node.keys if key and not isinstance(key, ast.Constant))])
         case ast.JoinedStr():
-            yield (
-                node.lineno,
-                "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values),
-            )
-            inserted = [part.value for part in node.values if isinstance(part, ast.FormattedValue)]
-            for part in inserted:
-                yield from _literals_and_names(part)
-            return
+            parts = [str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values]
+            yield node.lineno, "".join(parts)
+            children = (part.value for part in node.values if isinstance(part, ast.FormattedValue))
         case ast.Constant(value=str(text)):
             yield node.lineno, text
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", node.name.replace("_", " "))
-            yield node.lineno, words
-    for child in ast.iter_child_nodes(node):
-        yield from _literals_and_names(child)
+    for child in children:
+        yield from _literals(child)
+
+
+def _keys(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        for key in node.keys if isinstance(node, ast.Dict) else ():
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                yield key.lineno, key.value
+
+
+def _names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every name where the file gives it, and the keywords of calls; not the names that it only reads."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=str(name)) | ast.AsyncFunctionDef(name=str(name)) | ast.ClassDef(name=str(name)):
+                yield node.lineno, name
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield node.lineno, name
+            case ast.arg(arg=str(name)) | ast.keyword(arg=str(name)) | ast.alias(asname=str(name)):
+                yield node.lineno, name
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield node.lineno, name
 
 
 def texts(folder: str) -> Iterator[Text]:
     """Everything below a folder that a reader may see; links are not followed, so each file is searched once."""
-    for where, _, names in os.walk(ROOT / folder):
+    for where, folders, names in os.walk(ROOT / folder):
+        folders[:] = [name for name in folders if name != "__pycache__"]
         for path in sorted(Path(where, name) for name in names):
             file = path.relative_to(ROOT).as_posix()
-            if file in NOT_SEARCHED:
-                continue
-            if path.suffix == ".py":
-                yield from python_texts(file, path.read_text())
-            elif path.suffix in TEXT:
-                yield Text(file, 1, path.read_text())
+            if file not in NOT_SEARCHED:
+                yield from file_texts(file)
+
+
+def file_texts(file: str) -> Iterator[Text]:
+    yield Text(file, 0, _words(file))
+    path = ROOT / file
+    if path.suffix == ".py":
+        yield from python_texts(file, path.read_text("utf-8"))
+    elif path.suffix in TEXT or file in FILES:
+        content = path.read_text("utf-8")
+        yield Text(file, 1, content.replace(table(), "") if path == CONTRIBUTING else content)
 
 
 def test_the_table_of_retired_words_is_read() -> None:
-    words = retired()
-    assert len(words) > 40
+    assert len(retired()) > 40
     text = Text("a.md", 1, "Nobody told\nthe holder:\nthe node was\ncut, and is closed to new pods.")
-    assert sorted(hit.split(";")[0] for hit in text.hits(words)) == [
+    assert sorted(hit.split(";")[0] for hit in text.hits()) == [
         "a.md:1: 'Nobody'",
         "a.md:1: 'told'",
         "a.md:2: 'holder'",
@@ -141,18 +207,38 @@ def test_the_table_of_retired_words_is_read() -> None:
     ]
 
 
+PLANTED = """
+def recut(cut, *, agreement): ...
+class BadDay: ...
+for holder in gates: self.told = {"closedNodes": f"a wish {shall}"}  # nobody
+try: call(barrier=1)
+except OSError as unwell: from a import b as spoken
+match x:
+    case [heard, *anew]: ...
+"""
+
+
+def test_names_keys_literals_and_comments_of_a_python_file_are_searched() -> None:
+    found = [hit for text in python_texts("a.py", PLANTED) for hit in text.hits()]
+    assert sorted(re.findall(r"'(.*?)'", " ".join(hit.split("; write")[0] for hit in found))) == sorted(
+        "recut cut agreement holder told nobody wish unwell barrier spoken heard anew".split()
+        + ["Bad Day", "closed Nodes"]
+    ), "a name that is only read, such as gates and shall, is found where it is defined"
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_folder_has_no_retired_word(folder: str) -> None:
-    words = retired()
-    assert [hit for text in texts(folder) for hit in text.hits(words)] == []
+    assert [hit for text in texts(folder) for hit in text.hits()] == []
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_file_has_no_retired_word(file: str) -> None:
-    content = (ROOT / file).read_text()
-    if file == CONTRIBUTING.name:
-        content = content.replace(table(), "")
-    assert list(Text(file, 1, content).hits(retired())) == []
+    assert [hit for text in file_texts(file) for hit in text.hits()] == []
+
+
+@pytest.mark.parametrize(("file", "key"), KEYS_THAT_STAY)
+def test_a_key_that_keeps_a_retired_word_still_exists(file: str, key: str) -> None:
+    assert key in {found for _, found in _keys(ast.parse((ROOT / file).read_text("utf-8")))}
 
 
 def helps(command: click.Command, name: str) -> Iterator[Text]:
@@ -166,5 +252,4 @@ def helps(command: click.Command, name: str) -> Iterator[Text]:
 
 
 def test_the_help_of_the_command_line_has_no_retired_word() -> None:
-    words = retired()
-    assert [hit for text in helps(main, "mig-fleet") for hit in text.hits(words)] == []
+    assert [hit for text in helps(main, "mig-fleet") for hit in text.hits()] == []

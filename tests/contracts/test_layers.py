@@ -34,8 +34,9 @@ class Violation:
 
 DOWNWARDS = "imports point downwards"
 NO_MIG = "the client of the cluster knows no MIG"
-MODEL_ONLY = "documents, policies, probe and simulator know the model only"
+MODEL_ONLY = "documents, policies, probe and simulator stand on the model"
 COMMAND_LINE = "only the command line uses the toolchain and the simulator"
+WITHOUT_PULUMI = "the command line runs without what Pulumi sees"
 NO_CIRCLE = "no package has a circle of imports"
 VIOLATIONS = (
     Violation(DOWNWARDS, "mig_fleet.rollout.batching", "mig_fleet.components.pool"),
@@ -57,6 +58,7 @@ VIOLATIONS = (
     Violation(COMMAND_LINE, "mig_fleet.stacks.program", "mig_fleet.toolchain"),
     Violation(COMMAND_LINE, "mig_fleet.components.pool", "mig_fleet.simulator"),
     Violation(COMMAND_LINE, "mig_fleet.simulator.fleet", "mig_fleet.toolchain"),
+    Violation(WITHOUT_PULUMI, "mig_fleet.cli.plan", "mig_fleet.components.pool"),
     Violation(NO_CIRCLE, "mig_fleet.model.profiles", "mig_fleet.model.layouts.layout"),
 )
 

@@ -30,7 +30,7 @@ def probe_objects() -> list[Json]:
     """Every object that `MigProbe` installs, in its order."""
     inputs = record_inputs(
         lambda: MigProbe(
-            "probe", {"namespace": REPORTS, "image": "python@sha256:" + 64 * "0", "interval_s": PROBE_INTERVAL_S}
+            "probe", {"namespace": REPORTS, "image": "python@sha256:" + 64 * "0", "interval_seconds": PROBE_INTERVAL_S}
         )
     )
     return [_with_whole_numbers(body) for _, body in inputs.values() if "apiVersion" in body]

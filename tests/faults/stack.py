@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pulumi
 from pulumi.dynamic import ResourceProvider
 
 from mig_fleet.components.assignment import AssignmentProvider
@@ -75,21 +76,21 @@ class Stack:
     adopted: dict[str, dict[str, ResourceState]] = field(default_factory=dict)
     """The states of verified stacks, by their arguments."""
 
-    def program(self, layout: Layout | None, rollout: Mapping[str, Any] | None = None, **changes: Any) -> Inputs:
+    def program(self, target: Layout | None, rollout: Mapping[str, Any] | None = None, **changes: Any) -> Inputs:
         """The resources of the pool; ``None`` is a stack without it. ``changes`` are other arguments of the pool."""
-        key = json.dumps([layout and layout.config_name, dict(rollout or {}), changes], default=str)
+        key = json.dumps([target and target.config_name, dict(rollout or {}), changes], default=str)
         if key not in self.programs:
-            self.programs[key] = self._record(layout, rollout or {}, changes)
+            self.programs[key] = self._record(target, rollout or {}, changes)
         return self.programs[key]
 
-    def _record(self, layout: Layout | None, rollout: Mapping[str, Any], changes: dict[str, Any]) -> Inputs:
+    def _record(self, target: Layout | None, rollout: Mapping[str, Any], changes: dict[str, Any]) -> Inputs:
         cluster: Any = {"kubeconfig": str(self.kubeconfig), **changes.pop("cluster", {})}
 
         def program() -> None:
-            MigLayouts(
-                "layouts", {"cluster": cluster, "namespace": NAMESPACE, "reportsNamespace": REPORTS, "file": FILE}
+            layouts = MigLayouts(
+                "layouts", {"cluster": cluster, "namespace": NAMESPACE, "reports_namespace": REPORTS, "file": FILE}
             )
-            if layout is not None:
+            if target is not None:
                 args: dict[str, Any] = {
                     "cluster": cluster,
                     "namespace": NAMESPACE,
@@ -97,23 +98,24 @@ class Stack:
                     "gpu": GPU,
                     "gpus_per_node": GPUS,
                     "nodes": list(POOL),
-                    "layout": layout,
+                    "layout": target,
                     "strategy": Strategy("mixed"),
                     "rollout": {"max_unavailable": 2, "timeout_seconds": 20, **rollout},
                 }
-                Pool(POOL_NAME, PoolArgs(**{**args, **changes}))  # type: ignore[typeddict-item]
+                after = pulumi.ResourceOptions(depends_on=[layouts])
+                Pool(POOL_NAME, PoolArgs(**{**args, **changes}), after)  # type: ignore[typeddict-item]
 
         return {name: found for name, found in record_inputs(program).items() if found[0] in PROVIDERS}
 
-    def adopt(self, layout: Layout, rollout: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    def adopt(self, target: Layout, rollout: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
         """Use the state of a stack that was verified with the nodes as they are now.
 
         It is from an update with these arguments: from an earlier one, or from one that runs now.
         """
-        key = json.dumps([layout.config_name, dict(rollout), dict(changes)], default=str)
+        key = json.dumps([target.config_name, dict(rollout), dict(changes)], default=str)
         if key not in self.adopted:
             self.state = {}
-            update = self.up(self.program(layout, rollout, **changes))
+            update = self.up(self.program(target, rollout, **changes))
             assert not update.error, update.error
             self.adopted[key] = self.state
         self.state = dict(self.adopted[key])

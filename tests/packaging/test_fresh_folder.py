@@ -20,81 +20,12 @@ import pytest
 
 from mig_fleet import toolchain
 from mig_fleet.simulator import CHARTS, Fleet
+from tests.packaging.user_program import FILES
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 STACK = "dev"
 NODE = "fresh-node-1"
 FLEET = f"nodes: [{{name: {NODE}, gpu: H100-80GB, gpus: 2}}]\n"
-
-PROJECT = """
-name: our-gpus
-runtime: {name: python, options: {toolchain: pip, virtualenv: .venv}}
-"""
-PROGRAM = """
-import mig_fleet
-import pulumi
-import pulumi_kubernetes as k8s
-from components.pool import OURS
-from mig_fleet import GpuOperator, Layout, MigLayouts, MigProbe, Pool
-from mig_fleet.model import parted
-from mig_fleet.model.strategy import Strategy
-from probe import sensor
-
-config = pulumi.Config()
-kubeconfig = config.require("kubeconfig")
-provider = k8s.Provider("cluster", kubeconfig=kubeconfig)
-here = pulumi.ResourceOptions(providers=[provider])
-namespace = k8s.core.v1.Namespace(
-    "operator", metadata={"name": "gpu-operator"}, opts=pulumi.ResourceOptions(provider=provider)
-)
-dense = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
-where = {"cluster": {"kubeconfig": kubeconfig}, "namespace": "gpu-operator", "reports": "mig-fleet"}
-layouts = MigLayouts(
-    "layouts",
-    {**where, "namespace": namespace.metadata["name"], "file": parted.dump([dense])},
-    here,
-)
-operator = GpuOperator(
-    "operator",
-    {
-        "namespace": namespace.metadata["name"],
-        "chart": config.require("chart"),
-        "strategy": "mixed",
-        "metrics": "dcgm-metrics",
-    },
-    pulumi.ResourceOptions(providers=[provider], depends_on=[layouts]),
-)
-probe = MigProbe(
-    "probe",
-    {"namespace": "mig-fleet", "image": "python:3.13", "runtime_class": "nvidia", "interval_s": 2},
-    pulumi.ResourceOptions(providers=[provider], depends_on=[operator]),
-)
-pool = Pool(
-    "inference",
-    {
-        **where,
-        "gpu": "H100-80GB",
-        "gpus_per_node": 2,
-        "nodes": config.require_object("nodes"),
-        "layout": dense,
-        "strategy": Strategy.MIXED,
-        "rollout": {"timeout_s": 90},
-    },
-    pulumi.ResourceOptions(providers=[provider], depends_on=[layouts, probe]),
-)
-pulumi.export("realized", pool.realized)
-pulumi.export("ours", [OURS, sensor.OURS])
-pulumi.export("package", mig_fleet.__file__)
-"""
-USERS_FILES = {
-    "Pulumi.yaml": PROJECT,
-    "__main__.py": PROGRAM,
-    "components/__init__.py": "",
-    "components/pool.py": "OURS = 'components of the user'\n",
-    "probe/__init__.py": "",
-    "probe/__main__.py": "raise SystemExit('this is the probe of the user')\n",
-    "probe/sensor.py": "OURS = 'probe of the user'\n",
-}
 
 
 def an_environment(folder: Path, wheel: Path) -> Path:
@@ -128,7 +59,7 @@ def own_fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def folder(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The user's folder with its environment."""
     folder = tmp_path_factory.mktemp("our-gpus")
-    for name, text in USERS_FILES.items():
+    for name, text in FILES.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     an_environment(folder / ".venv", wheel)
@@ -171,7 +102,7 @@ def test_the_users_own_packages_keep_their_names(outputs: dict[str, Any]) -> Non
 
 
 def test_a_pool_is_partitioned_and_verified(outputs: dict[str, Any], own_fleet: Fleet) -> None:
-    assert outputs["realized"] == {NODE: "GPU 0-1: 7x 1g.10gb"}
+    assert outputs["slices"] == {NODE: "GPU 0-1: 7x 1g.10gb"}
     assert [dict(gpu.counts()) for gpu in own_fleet.driver(NODE).gpus] == [{"1g.10gb": 7}] * 2
 
 
@@ -180,7 +111,8 @@ def test_the_probe_on_the_nodes_is_ours(own_fleet: Fleet, wheel: Path) -> None:
     found = own_fleet.call("get", "/api/v1/namespaces/mig-fleet/configmaps")["items"]
     (content,) = (text for each in found for text in (each.get("binaryData") or {}).values())
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(content))) as packed, zipfile.ZipFile(wheel) as installed:
-        names = [name for name in packed.namelist() if name.startswith("mig_fleet/probe/")]
+        ours = [name for name in packed.namelist() if name.startswith("mig_fleet/probe/")]
+        names = [name for name in ours if not name.endswith("__init__.py")]
         assert "mig_fleet/probe/__main__.py" in names
         assert [name for name in packed.namelist() if name.startswith(("probe/", "components/"))] == []
         assert {name: packed.read(name) for name in names} == {name: installed.read(name) for name in names}

@@ -1,5 +1,6 @@
 """`from mig_fleet import …`: the names a user's program needs, loaded at first use, known to a type checker."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,16 +9,10 @@ import pytest
 
 import mig_fleet
 from tests.packaging.conftest import ROOT
+from tests.packaging.user_program import FILES
 
 NAMES = ["GpuOperator", "Layout", "MigLayouts", "MigProbe", "Monitoring", "Pool"]
 """A name that was released stays."""
-TYPED = """
-from mig_fleet import Layout, Pool
-layout: Layout = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
-reveal_type(Pool)
-reveal_type(layout.config_name)
-layout.no_such_attribute
-"""
 
 
 def test_the_public_names_are_these() -> None:
@@ -49,11 +44,22 @@ def test_an_unknown_name_is_refused_with_the_nearest_name(name: str, hint: str) 
 
 
 @pytest.mark.slow
-def test_a_type_checker_sees_the_public_names(tmp_path: Path) -> None:
-    program = tmp_path / "program.py"
-    program.write_text(TYPED)
-    command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), str(program)]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
-    assert "def (name: builtins.str" in found or "def (name: str" in found, found
-    assert "mig_fleet.components.pool.Pool" in found, found
-    assert '"Layout" has no attribute "no_such_attribute"' in found, found
+@pytest.mark.parametrize(
+    ("extra_line", "errors"),
+    [
+        ("", ()),
+        ("dense.no_such_attribute", ('"Layout" has no attribute "no_such_attribute"',)),
+        ('Pool("other", {"gpu": 100})', ("Missing keys",)),
+    ],
+    ids=["correct", "an unknown attribute", "missing arguments"],
+)
+def test_a_type_checker_knows_the_public_names(extra_line: str, errors: tuple[str, ...], tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{text}{extra_line}\n" if name == "__main__.py" else text)
+    command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), "__main__.py"]
+    # The packages of the user are found beside the program; mig_fleet is found in this repository.
+    environment = {**os.environ, "MYPYPATH": str(tmp_path)}
+    printed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False).stdout
+    assert [error for error in errors if error not in printed] == [], printed
+    assert bool(errors) or "Success" in printed, printed

@@ -99,7 +99,7 @@ def declared() -> list[dict[str, Any]]:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)  # the mocks need one
     pulumi.runtime.set_mocks(Recorder(), preview=False)
-    probe: MigProbeArgs = {"namespace": NAMESPACE, "image": "python", "interval_s": 15.0}
+    probe: MigProbeArgs = {"namespace": NAMESPACE, "image": "python", "interval_seconds": 15.0}
     pulumi.runtime.test(lambda: MigProbe("probe", probe))()  # type: ignore[no-untyped-call]
     asyncio.set_event_loop(None)
     loop.close()

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mig_fleet.rollout.batching import CANARY, Pace, waves
+from mig_fleet.stack_file.settings import Rollout
 
 NAMES = st.sets(st.text("abcdefghij0123456789", min_size=1, max_size=8), min_size=1, max_size=60)
 NEW_NAME = st.text("klmnop", min_size=1, max_size=8)
@@ -60,9 +61,14 @@ def test_a_node_that_becomes_the_canary_replaces_only_the_previous_one(names: se
 
 
 def test_a_pool_that_fits_into_one_wave_has_one_wave() -> None:
-    assert dict(waves(["b", "a"], Pace())) == {"wave-0": ("a", "b")}
+    assert dict(waves(["b", "a"], Pace("100%"))) == {"wave-0": ("a", "b")}
 
 
 def test_a_share_of_a_small_pool_is_at_least_one_node() -> None:
     assert Pace("25%").limit(3) == 1
     assert Pace("25%").limit(8) == 2
+
+
+def test_a_quarter_of_a_pool_at_once_is_the_default_of_programs_and_of_stack_files() -> None:
+    assert Pace().max_unavailable == Rollout().max_unavailable == "25%"
+    assert Pace().canary == Rollout().canary == 0

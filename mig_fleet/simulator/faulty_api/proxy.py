@@ -27,6 +27,7 @@ NODE: Final = re.compile(r"/api/v1/nodes/([^/]+)(/status)?")
 START_TIMEOUT_S: Final = 10
 SHUTDOWN_S: Final = 0.1
 """For open watches; aiohttp takes 0 as no limit."""
+CLOSE_S: Final = 0.25
 
 
 class FaultyApi:
@@ -136,7 +137,8 @@ class FaultyApi:
             for transport in transports:
                 if transport is not None:
                     transport.abort()
-            await asyncio.sleep(0)
+        # aiohttp does not wait until the TLS connections that it closes are closed (its page Graceful Shutdown).
+        await asyncio.sleep(CLOSE_S)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = (await request.read()).decode(errors="replace")

@@ -42,7 +42,7 @@ class SimulatedNode:
         self.boot_id = str(uuid.uuid4())
         self.registered: Mapping[str, int] = {}
         """The resources that a device plugin last registered, even if it does not run any more."""
-        self.wedged_manager = ""
+        self.stuck_manager = ""
         """Uid of the MIG Manager pod that got stuck first, for :attr:`Fault.MANAGER_WEDGED`."""
         self._listeners: list[Listener] = []
         self._offered: Mapping[str, int] = {}

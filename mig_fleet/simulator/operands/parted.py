@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
-import yaml
-
+from mig_fleet.documents import parse
 from mig_fleet.model.errors import MigError
 from mig_fleet.model.parted import Entry, PartedFile, read
 from mig_fleet.model.profiles import Profile
@@ -18,15 +17,14 @@ from mig_fleet.simulator.driver.gpu import Gpu
 from mig_fleet.simulator.driver.state import Driver
 from mig_fleet.simulator.driver.text import board
 from mig_fleet.simulator.errors import DriverError, PartedError
-from mig_fleet.simulator.files import LOADER
 
 Config = Sequence[Entry]
 
 
 @lru_cache(maxsize=16)
 def load(content: bytes) -> PartedFile:
-    """Parse a config file; the same bytes are parsed once for all nodes. Raises ``MigError`` or ``YAMLError``."""
-    return read(yaml.load(content, LOADER))
+    """Parse a config file; the same bytes are parsed once for all nodes. Raises ``MigError`` or ``DocumentError``."""
+    return read(parse("config file", content).data)
 
 
 def is_applied(driver: Driver, config: Config) -> bool:

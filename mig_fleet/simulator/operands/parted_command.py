@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-import yaml
-
+from mig_fleet.documents import DocumentError
 from mig_fleet.model.errors import InvalidPartedFile, UnknownConfig
 from mig_fleet.model.parted import PartedFile
 from mig_fleet.simulator.errors import PartedError
@@ -84,7 +83,7 @@ def _load(container: Container, path: str) -> PartedFile:
         raise PartedError(f"Error parsing config file: read error: open {path}: no such file or directory")
     try:
         return parted.load(content)
-    except (InvalidPartedFile, yaml.YAMLError) as exc:
+    except (InvalidPartedFile, DocumentError) as exc:
         raise PartedError(f"Error parsing config file: unmarshal error: {exc}") from None
 
 

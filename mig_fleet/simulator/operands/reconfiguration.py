@@ -6,8 +6,7 @@ Behaviour of mig-parted v0.15.0 (pkg/mig/reconfigure/reconfigure.go).
 import asyncio
 from typing import Final
 
-import yaml
-
+from mig_fleet.documents import DocumentError
 from mig_fleet.model import labels
 from mig_fleet.model.errors import MigError
 from mig_fleet.model.parted import Entry
@@ -91,7 +90,7 @@ class Reconfiguration:
             raise PartedError(f"error reading config file: open {path}: no such file or directory")
         try:
             return parted.load(content).select(self.config_name)
-        except (MigError, yaml.YAMLError) as exc:
+        except (MigError, DocumentError) as exc:
             raise PartedError(f"error validating config: {exc}") from None
 
     async def _change_mode(self, config: parted.Config) -> None:
@@ -143,10 +142,10 @@ class Reconfiguration:
         node = self.node
         if Fault.MANAGER_WEDGED not in node.faults:
             return False
-        node.wedged_manager = node.wedged_manager or self.container.pod.uid
-        if self.container.pod.uid == node.wedged_manager or labels.PAUSED in self.deploy_labels.values():
+        node.stuck_manager = node.stuck_manager or self.container.pod.uid
+        if self.container.pod.uid == node.stuck_manager or labels.PAUSED in self.deploy_labels.values():
             return True
-        node.wedged_manager = ""
+        node.stuck_manager = ""
         node.use_up(Fault.MANAGER_WEDGED)
         return False
 
