@@ -31,11 +31,9 @@ preview: $(READY) ## what `make up` would change
 down: $(READY) ## destroy stack local and stop the simulated fleet
 	@$(BIN)/mig-fleet local down
 
-test: $(READY) ## every test, including those with the real engine
-	@$(BIN)/mig-fleet toolchain engine kube etcd provider mig-parted
-	@$(BIN)/python -m pytest
+test: coverage test-engine ## every test, including those with the real engine
 
-test-fast: $(READY) ## the tests that need no engine and no build (a minute)
+test-fast: $(READY) ## the tests that need no engine and no build (2 minutes)
 	@$(BIN)/python -m pytest -m "not engine and not slow"
 
 test-engine: $(READY) ## the tests that `make coverage` does not run (minutes)

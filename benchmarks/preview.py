@@ -26,6 +26,7 @@ from benchmarks.programs import EMPTY, FLOOR, IDLE, POOLED
 from benchmarks.project import ROOT, Cost, Project
 from mig_fleet import toolchain
 from mig_fleet.model import labels
+from mig_fleet.model.gfd import expected_labels
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.report import ComputeInstance, Gpu, Instance, Report
 from mig_fleet.model.strategy import Strategy
@@ -50,7 +51,7 @@ def a_node(name: str) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": name, "labels": {**found, **LAYOUT.gfd_labels(GPUS, Strategy.MIXED)}},
+        "metadata": {"name": name, "labels": {**found, **expected_labels(LAYOUT.per_gpu(GPUS), Strategy.MIXED)}},
         "status": {
             "capacity": capacity,
             "allocatable": capacity,

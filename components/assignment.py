@@ -30,11 +30,11 @@ CHECK_ONLY = ("stayingNodes", "declaredNodes")
 """Inputs that only `check` reads; they are not stored.
 
 ``stayingNodes``: the pool's nodes that keep what they offer in this update. ``declaredNodes``: every node of the
-stack's pools, separated by blanks: one text, because each wave gets it."""
+stack's pools, separated by blanks; one text, because each wave has a copy of it."""
 
 
 class AssignmentProvider(ResourceProvider):
-    """Writes `nvidia.com/mig.config`. Every step can be repeated, and a node that is right is left alone."""
+    """Writes `nvidia.com/mig.config`. Every step can be repeated, and a node with its config is not changed."""
 
     serialize_as_secret_always = False
 
@@ -56,7 +56,7 @@ class AssignmentProvider(ResourceProvider):
             return found
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
-        """An update if the desired state differs or `check` found drift; never a replacement, the nodes survive it."""
+        """An update if the desired state differs or `check` found drift; never a replacement: the nodes still exist."""
         return DiffResult(changes=_of(olds) != _of(news) or bool(news.get("drift")))
 
     def create(self, props: Props) -> CreateResult:
@@ -91,10 +91,10 @@ class Assignment(Resource, module="mig", name="Assignment"):
 
 
 def _ownership(olds: Props, news: Props, inputs: Props, declared: Iterable[str]) -> Props:
-    """What `update` must know of nodes whose owner is not the wave that declares them.
+    """What `update` must know of nodes that one wave declares and another owns.
 
-    A wave that waits takes its nodes back even if nothing else makes it an update: the wave that owns them may be
-    deleted in this one.
+    A wave that waits takes ownership of its nodes even if it has no other reason for an update: the wave that owns them
+    may be deleted in this update.
     """
     if not olds or pulumi.runtime.rpc.contains_unknowns(inputs):
         return {}

@@ -37,7 +37,7 @@ from mig_fleet.rollout.wave import Props, stored
 
 
 class LayoutFileFailed(CleanError):
-    """The file could not be written; the message says why."""
+    """The file could not be written; the message gives the reason."""
 
 
 class LayoutFileArgs(TypedDict):

@@ -1,6 +1,6 @@
 """A NodeFeatureRule that labels each node with its GPU model, by PCI device id.
 
-A pool whose selector uses that label gets every such node, also one that an autoscaler added a minute ago; the next
+A pool with a selector for that label includes every such node, also one that an autoscaler added a minute ago; the next
 update reconfigures it. The rule writes no config: a label that MIG Manager acts on would reconfigure all nodes at once.
 """
 
@@ -47,7 +47,7 @@ def rules(models: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def _expressions(pci_device_ids: Iterable[str]) -> dict[str, Any]:
-    """mig-parted writes device and vendor as one number, ``0x233010DE``; NFD has them apart and in lower case."""
+    """mig-parted writes device and vendor as one number, ``0x233010DE``; NFD has them separately and in lower case."""
     words = [word.removeprefix("0x").lower() for word in sorted(pci_device_ids)]
     return {
         "vendor": {"op": "In", "value": sorted({word[4:] for word in words})},

@@ -19,7 +19,7 @@ from mig_fleet.rollout.wave import Isolation, OnDelete, OnFailure, OnUserPods, W
 
 
 class PoolRefused(ValueError):
-    """The hardware cannot do what the pool declares; the message says why, in slices."""
+    """The hardware cannot do what the pool declares; the message gives the reason, in slices."""
 
 
 class RolloutArgs(TypedDict, total=False):
@@ -28,7 +28,7 @@ class RolloutArgs(TypedDict, total=False):
     max_unavailable: int | str
     """Nodes that may be unavailable at once: a number, or a share of the pool such as ``25%`` (the default)."""
     canary: int
-    """So many nodes go first, in a wave of their own (default: none)."""
+    """Number of nodes that change first, in a wave of their own (default: none)."""
     soak_seconds: float
     on_user_pods: OnUserPods
     on_failure: OnFailure
@@ -52,14 +52,14 @@ class PoolArgs(TypedDict):
     nodes: list[str]
     layout: Layout
     strategy: NotRequired[Strategy]
-    """The device plugin's (default: mixed; docs/adr/0008 gives the reasons)."""
+    """The device plugin's strategy (default: mixed; docs/adr/0008 gives the reasons)."""
     rollout: NotRequired[RolloutArgs]
     declared_nodes: NotRequired[Collection[str]]
     """The nodes of all pools of the stack (default: those of this one)."""
     verified_nodes: NotRequired[Collection[str]]
     """The nodes that were verified with this layout; needed only with ``max_waves``."""
     max_waves: NotRequired[int | None]
-    """At most so many waves are changed in this update; the others keep what they have."""
+    """The most waves that are changed in this update; the others keep their config."""
 
 
 class Pool(pulumi.ComponentResource):
@@ -106,7 +106,7 @@ class Pool(pulumi.ComponentResource):
             )
             blocked = _or_failed(_or_failed(blocked, assignment), verification)
             verified.append(verification)
-        # Each wave's as one text: Pulumi makes an output of every entry of a mapping that it joins with others.
+        # Each wave's slices are passed as one JSON text: Pulumi would make an output of every entry.
         texts = [verification.slices.apply(json.dumps).recover(lambda _: "{}") for verification in verified]
         self.slices = pulumi.Output.all(*texts).apply(_joined)
         self.register_outputs({"slices": self.slices})
@@ -126,18 +126,18 @@ def _if_registered(resource: pulumi.Resource) -> pulumi.Output[list[pulumi.Resou
 
 
 def _or_failed(blocked: pulumi.Output[bool], resource: pulumi.Resource) -> pulumi.Output[bool]:
-    """Whether anything before failed, or this resource did.
+    """Whether an earlier resource failed, or this one.
 
-    Under `--continue-on-error` a program that depends on a failed resource would end with a traceback, and with it the
-    registration of every other pool (pulumi sdk/python, rpc_manager). So the waves after a failed one are registered
-    all the same, blocked: they keep what they have.
+    Under `--continue-on-error` a program that depends on a failed resource would end with a traceback, so no other pool
+    would be registered (pulumi sdk/python, rpc_manager). So the waves after a failed one are registered anyway, as
+    blocked: they keep their config.
     """
     failed = resource.urn.apply(lambda _: False).recover(lambda _: True)
     return pulumi.Output.all(blocked, failed).apply(any)
 
 
 def _joined(texts: Iterable[str]) -> dict[str, str]:
-    """Wave by wave, and by node in each; a wave without outputs adds nothing."""
+    """The slices of all waves: wave by wave, sorted by node in each; a wave without outputs adds nothing."""
     parts: list[dict[str, str]] = [json.loads(text) or {} for text in texts]
     return {node: text for part in parts for node, text in sorted(part.items())}
 

@@ -1,7 +1,7 @@
-"""What `check` adds for the reviewer: it observes the fleet and puts what it finds among the inputs.
+"""What `check` adds for the reviewer: it observes the fleet and adds its findings to the inputs.
 
-`check` is the only method that Pulumi calls in every preview and every update, changed or not, and whose result is a
-visible property diff. What it adds are inputs only: they never become outputs, so a healed resource has no diff.
+`check` is the only method that Pulumi calls in every preview and every update, changed or not, with a result that is a
+visible property diff. It adds inputs only: they never become outputs, so a repaired resource has no diff.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,8 +13,8 @@ from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.rollout.wave import Props, Wave, stored
 
 CONNECTION = ("cluster", "namespace", "reportsNamespace", "wave", "timeoutSeconds")
-"""Inputs that say where and how, not what: a change of them is an update that writes to no node that is right, so that
-the state never keeps a kubeconfig's path from before a move."""
+"""Inputs about the connection. A change of them is an update that writes to no node that is as declared; it only keeps
+the state current, for example with a kubeconfig's new path."""
 
 
 def unobserved(news: Props, name: str, reason: ClusterError) -> CheckResult:
@@ -58,7 +58,7 @@ def check_wave(
 
 
 def connection_of(wave: Wave) -> tuple[object, ...]:
-    """What both resources of a wave compare, in addition to what each of them does."""
+    """The values that both resources of a wave compare, in addition to their own."""
     return wave.cluster, wave.namespace, wave.reports_namespace, wave.wave, wave.timeout_seconds, wave.held
 
 

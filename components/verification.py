@@ -43,7 +43,7 @@ class VerificationProvider(ResourceProvider):
         )
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
-        """An update if the desired state differs or `check` found drift; never a replacement, the nodes survive it."""
+        """An update if the desired state differs or `check` found drift; never a replacement: the nodes still exist."""
         changed = _desired(Wave.from_properties(olds)) != _desired(Wave.from_properties(news))
         return DiffResult(changes=changed or bool(news.get("drift")))
 
@@ -61,7 +61,7 @@ class VerificationProvider(ResourceProvider):
 
 
 class Verification(Resource, module="mig", name="Verification"):
-    """A wave whose slices were verified."""
+    """A wave with verified slices."""
 
     slices: pulumi.Output[dict[str, str]]
     """Node → the slices that NVML reports on its GPUs, ``GPU 0-7: 7x 1g.10gb``. One text per node: the SDK spends a

@@ -37,6 +37,7 @@ def __dir__() -> list[str]:
 
 
 def _unknown(name: str) -> str:
+    # Not mig_fleet.model.suggestions: it would load the whole model for a misspelled name.
     import difflib
 
     near = difflib.get_close_matches(name, __all__, n=1)

@@ -7,8 +7,8 @@
     ├── ClusterError         what the API server did not do (cluster/errors.py)
     └── CleanError           what a dynamic provider raises: one message, no traceback
 
-Pulumi prints the formatted traceback of whatever a dynamic provider raises (pulumi/dynamic/__main__.py). A message that
-names the node, the reason and the command to run is worth more without twenty lines of SDK frames around it.
+Pulumi prints the formatted traceback of whatever a dynamic provider raises (pulumi/dynamic/__main__.py). The message
+already names the node, the reason and the command to run; twenty lines of SDK frames would only hide it.
 """
 
 import sys

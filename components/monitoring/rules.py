@@ -20,7 +20,7 @@ WAIT = "15m"
 
 
 def alert_rules(pools: Iterable[WatchedPool]) -> dict[str, Any]:
-    """A Prometheus rule file: one alert per pool, for nodes whose exporter reports another slice count than declared.
+    """A Prometheus rule file: one alert per pool, for nodes with a slice count that differs from the declared one.
 
     It assumes that idle instances report the activity field, and that a GPU in MIG mode without instances has a row of
     its own; neither was verified on hardware. A node without any row has no alert.

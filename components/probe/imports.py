@@ -33,7 +33,7 @@ def module_file(name: str) -> Path:
 
 @cache
 def _file(name: str) -> Path | None:
-    """None if there is no such module. Below a package only the file system is asked, for find_spec would import it."""
+    """None if there is no such module. A package's modules are looked up as files: find_spec would import it."""
     parent, _, last = name.rpartition(".")
     if not parent:
         spec = importlib.util.find_spec(name)

@@ -1,7 +1,7 @@
 """The probe packed into one file that a stock Python runs: the same bytes for the same sources and the same zlib.
 
-Each node gets a copy, so only the modules that the probe imports are packed (:mod:`components.probe.imports`). Without
-compression the bytes would not depend on zlib, but be four times as large in every preview and in the state.
+Each node gets a copy, so only modules that the probe imports (:mod:`mig_fleet.components.probe.imports`) are packed.
+Without compression the bytes would not depend on zlib, but be four times as large in every preview and in the state.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ MAIN = f"import {BINDINGS}\nfrom {PROGRAM} import main\nmain()\n"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip file can hold. A fixed one makes the bytes reproducible."""
 UNIX = 3
-"""The system in the header of each entry, on whichever system it is packed."""
+"""The system in the header of each entry; fixed, so that it does not depend on the system that packs it."""
 
 
 def build() -> bytes:

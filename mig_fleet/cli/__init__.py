@@ -1,1 +1,1 @@
-"""The command ``mig-fleet``: one module per subcommand, imported only when the subcommand is called."""
+"""The command ``mig-fleet``: each subcommand is a module, imported only when it is called; the others are helpers."""

@@ -23,7 +23,7 @@ EXTRAS: Final = {"aiohttp": "simulator", "cryptography": "simulator"}
 
 
 class Commands(click.Group):
-    """A group whose commands are modules."""
+    """A group of commands; each command is a module."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -19,7 +19,7 @@ from mig_fleet.model.gpus import by_pci
 from mig_fleet.model.parted import Entry, PartedFile
 from mig_fleet.model.parted.lint import LintRule, lint
 from mig_fleet.model.profiles import Profile
-from mig_fleet.model.report import Gpu, Report
+from mig_fleet.model.report import RESET_HINT, Gpu, Report
 
 AS_DECLARED, DIFFERENT, BAD_USAGE, UNKNOWN = 0, 1, 2, 3
 
@@ -109,25 +109,14 @@ def _difference(gpu: Gpu, entry: Entry | None) -> str | None:
     if gpu.mig_mode_current is None:
         return None if expected is None else f"expected {format_profiles(expected)}, but {gpu.product} cannot do MIG"
     if gpu.is_reset_pending:
-        return f"expected {format_profiles(expected)}; a change of the MIG mode waits for a GPU reset or a reboot"
+        return f"expected {format_profiles(expected)}; {RESET_HINT}"
     found = gpu.counts()
     if found == expected:
-        return _without_compute_instance(gpu)
+        bare = gpu.format_bare_instances()
+        return "; ".join([format_profiles(found), *bare]) if bare else None
     text = f"expected {format_profiles(expected)}, found {format_profiles(found)}"
     unknown = sorted(name for name in expected or () if not _may_exist(name, gpu))
     return f"{text}; {gpu.product} has no {', '.join(unknown)}" if unknown else text
-
-
-def _without_compute_instance(gpu: Gpu) -> str | None:
-    """GPU instances that occupy memory and offer no MIG device, which mig-parted does not count; None if there are
-    none.
-    """
-    ids = [str(instance.gpu_instance_id) for instance in gpu.bare_instances]
-    if not ids:
-        return None
-    command = f"nvidia-smi mig -i {gpu.index} -dgi -gi {','.join(ids)}"
-    counts = format_profiles(gpu.counts())
-    return f"{counts}, and GPU instance {', '.join(ids)} without a compute instance; destroy it: {command}"
 
 
 def _expected_counts(entry: Entry) -> dict[str, int] | None:

@@ -19,22 +19,17 @@ def check_document(document: Document, gpus_per_node: int | None = None) -> list
     """
     data = document.data
     if isinstance(data, Mapping) and "config" in data and "mig-configs" not in data:
-        return _check_ignored(document) + _check_stack(document)
+        return document.ignored + _check_stack(document)
     inner = files_of(document)
     if inner is not None:
-        return _check_ignored(document) + [finding for file in inner for finding in _check_file(file, gpus_per_node)]
+        return document.ignored + [finding for file in inner for finding in _check_file(file, gpus_per_node)]
     return _check_file(document, gpus_per_node)
-
-
-def _check_ignored(document: Document) -> list[Finding]:
-    """What readers of the file ignore, such as a duplicate key, is a mistake."""
-    return [Finding(error.place, error.why) for error in document.ignored]
 
 
 def _check_file(document: Document, gpus_per_node: int | None) -> list[Finding]:
     data = document.data
     if data is None or (isinstance(data, Mapping) and ({"version", "mig-configs"} & set(data))):
-        return _check_ignored(document) + _check_parted(document, gpus_per_node)
+        return document.ignored + _check_parted(document, gpus_per_node)
     raise DocumentError(document.name, "is neither a stack file (config:) nor a mig-parted file (version, mig-configs)")
 
 

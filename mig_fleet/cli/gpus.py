@@ -1,6 +1,7 @@
 """`mig-fleet gpus`: shows the GPU catalog, and all maximal layouts of a GPU model as pictures."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
@@ -16,7 +17,8 @@ from mig_fleet.cli.profile import is_profile
 from mig_fleet.model import gpus as catalog
 from mig_fleet.model import maximal, pictures
 from mig_fleet.model.errors import MigError
-from mig_fleet.model.gpus import ComputeInstance, GpuModel, GpuProfile
+from mig_fleet.model.gpus import ComputeInstance, Engines, GpuModel, GpuProfile
+from mig_fleet.model.gpus.model import DriverRule
 from mig_fleet.model.placement.placed import format_ranges
 
 
@@ -63,17 +65,24 @@ def _meaning(profile: str) -> str:
 
 
 def plain(model: GpuModel) -> dict[str, Any]:
-    """A GPU model with its maximal layouts as plain data."""
+    """A GPU model with its maximal layouts as plain data, with keys in camelCase."""
     fields = {name: getattr(model, name) for name in GpuModel.__dataclass_fields__ if not name.startswith("_")}
-    rows = {name: asdict(row) | {"profile": name} for name, row in model.profiles.items()}
-    rules = [asdict(rule) for rule in model.driver_rules]
-    layouts = [dict(layout) for layout in maximal(model)]
-    return fields | {
-        "engines": asdict(model.engines),
-        "driver_rules": rules,
+    rows = {name: _plain_fields(row) | {"profile": name} for name, row in model.profiles.items()}
+    return _camel_case(fields.items()) | {
+        "engines": _plain_fields(model.engines),
+        "driverRules": [_plain_fields(rule) for rule in model.driver_rules],
         "profiles": rows,
-        "maximal_layouts": layouts,
+        "maximalLayouts": [dict(layout) for layout in maximal(model)],
     }
+
+
+def _plain_fields(part: Engines | DriverRule | GpuProfile) -> dict[str, Any]:
+    return asdict(part, dict_factory=_camel_case)
+
+
+def _camel_case(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The fields of a dataclass with keys such as ``driverMin``."""
+    return {re.sub("_(.)", lambda match: match[1].upper(), name): value for name, value in fields}
 
 
 def _svg(model: GpuModel) -> str:
@@ -131,7 +140,8 @@ def _show(model: GpuModel, console: Console) -> None:
         tables.show(_parts(parts), console)
     if unsourced := [row.name for row in model.profiles.values() if row.parts_unsourced]:
         names = ", ".join(unsourced)
-        echo(f"\nCompute instances: no source states how {names} are split; run on a node: nvidia-smi mig -lcip")
+        command = "run on a node with this GPU model: nvidia-smi mig -lcip"
+        echo(f"\nCompute instances: no source states how {names} are split; {command}")
     console.print()
     _maximal(model, console)
     for title, texts in (("Sources disagree", model.disagreements), ("Notes", (*model.notes, *_row_notes(model)))):
@@ -219,7 +229,7 @@ def _maximal(model: GpuModel, console: Console) -> None:
     layouts = maximal(model)
     if not layouts:
         console.print(
-            "Maximal layouts: no source establishes them; run on a node that has one: nvidia-smi mig -lgipp",
+            "Maximal layouts: no source establishes them; run on a node with this GPU model: nvidia-smi mig -lgipp",
             soft_wrap=True,
         )
         return

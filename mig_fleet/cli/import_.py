@@ -57,7 +57,7 @@ def import_(
     pools, known = import_nodes(found.nodes, known, model, gpus_per_node)
     not_imported = known.not_imported if pools else (*known.not_imported, "no source has nodes; add mig-fleet:pools")
     for note in not_imported:
-        click.echo(f"not imported or changed: {note}", err=True)
+        click.echo(f"not imported, or imported with a change: {note}", err=True)
     if not known.layouts:
         click.echo("there is nothing to import", err=True)
         sys.exit(1)

@@ -10,14 +10,14 @@ from mig_fleet.model.placement import explain, is_proven_alternative, nearest
 
 
 def to_json(proof: Proof) -> dict[str, Any]:
-    """A proof as plain data. ``order`` is the order in which to create the GPU instances."""
+    """A proof as plain data. ``creationOrder`` is the order in which to create the GPU instances."""
     alternatives = nearest(proof)
     return {
         "gpu": proof.gpu.name,
         "request": dict(proof.request),
         "verdict": str(proof.verdict),
         "placements": [{"profile": p.profile, "start": p.start, "size": p.size} for p in proof.placements],
-        "order": list(proof.creation_order),
+        "creationOrder": list(proof.creation_order),
         "reason": explain(proof),
         "nearest": [dict(layout) for layout in alternatives],
         "nearestProven": [is_proven_alternative(proof, layout) for layout in alternatives],

@@ -45,7 +45,7 @@ class Cluster(Connection):
             raise NodeMissing(name) from None
 
     def rewrite_node(self, name: str, change: Callable[[Json], Json | None]) -> Json:
-        """Read a node, apply the merge patch that ``change`` makes of it, and return the node as it is then.
+        """Read a node, apply the merge patch that ``change`` returns for it, and return the resulting node.
 
         For lists such as taints, which a merge patch replaces as a whole: the write carries the version that was read
         and is retried on a conflict. ``None`` is no change. Raises :class:`NodeMissing`, or :class:`Conflict` after
@@ -104,8 +104,8 @@ class Cluster(Connection):
     def write_config_map(self, namespace: str, name: str, data: Mapping[str, str]) -> None:
         """Create the ConfigMap, or merge ``data`` into it.
 
-        If it appears between our read and our create, it is ours when it holds ``data`` (the answer to our first
-        request was lost). Otherwise it is left alone and :class:`Conflict` is raised.
+        A ConfigMap that appears between our patch and our create counts as ours if it has ``data`` (the answer to our
+        first request was lost). Otherwise it is not changed and :class:`Conflict` is raised.
         """
         path = f"/api/v1/namespaces/{namespace}/configmaps"
         metadata = {"name": name, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}}
@@ -121,8 +121,8 @@ class Cluster(Connection):
         except Conflict:
             if self.get(f"{path}/{name}").get("data") != body["data"]:
                 raise Conflict(
-                    f"ConfigMap {name} was created by another client at the same moment and was left alone; run the "
-                    "update again to write into it"
+                    f"ConfigMap {name} was created by another client at the same moment and was not changed; run "
+                    "the update again to write into it"
                 ) from None
 
     def delete_config_map(self, namespace: str, name: str) -> None:

@@ -1,7 +1,7 @@
 """A connection to a user's API server: bounded requests, plain JSON answers, errors that name the request.
 
 Answers are plain JSON dictionaries, or the few fields of them that are asked for: the client's typed models cost
-seconds for a thousand nodes and buy nothing here.
+seconds for a thousand nodes and are not needed here.
 """
 
 import contextlib
@@ -112,7 +112,7 @@ class Connection:
         return answer
 
     def _decode(self, request: str, answer: bytes, shape: type[T]) -> T:
-        """The login page of a proxy has status 200 too."""
+        """Refuses answers that are not JSON: a proxy's login page has status 200, too."""
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
             return msgspec.json.decode(answer, type=shape)
         start = answer[:60].decode(errors="replace").strip()
@@ -135,7 +135,7 @@ class Connection:
             return response, response.read()
 
         try:
-            # The library bounds each single read: one byte now and then would keep a call open for ever.
+            # The library bounds each single read: a server that sends one byte at a time would block a call forever.
             response, answer = call_within(WHOLE_CALL_S, send)
         except TimeoutError:
             raise ClusterUnreachable(

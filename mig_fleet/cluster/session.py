@@ -20,7 +20,7 @@ from mig_fleet.cluster.timeouts import call_within
 T = TypeVar("T")
 
 CREDENTIALS_TIMEOUT_S = 30
-"""Seconds. A credentials plugin may ask a cloud for a token; one that prompts a person never ends here."""
+"""Seconds. A credentials plugin may ask a cloud for a token; one that prompts the user never exits."""
 
 SESSION_S = 300.0
 MOST_AT_ONCE = 64
@@ -70,8 +70,8 @@ def session(where: Mapping[str, str]) -> Session:
     """The session for a kubeconfig, kept for :data:`SESSION_S`; raises
     :class:`~mig_fleet.cluster.errors.ClusterUnreachable`.
 
-    A rollout polls each second and must not parse the kubeconfig, run its credentials plugin and shake hands each time.
-    One caller opens a session while others that need the same one wait.
+    A rollout polls each second and must not parse the kubeconfig, run its credentials plugin and repeat the TLS
+    handshake each time. One caller opens a session while others that need the same one wait.
     """
     path = where.get("kubeconfig") or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     changed = 0
@@ -97,7 +97,7 @@ def _open(where: Mapping[str, str]) -> Session:
     settings.retries = False
     settings.connection_pool_maxsize = MOST_AT_ONCE
     place = where.get("kubeconfig") or "the default path"
-    if "\n" in place:  # a kubeconfig's contents: nothing of it is repeated
+    if "\n" in place:  # a kubeconfig's contents, which must not be printed
         raise ClusterUnreachable("no usable kubeconfig: it must be a path, not the contents")
     place += f" for context {where['context']}" if "context" in where else ""
 

@@ -1,4 +1,4 @@
-"""The only reader of YAML in mig-fleet: it reads a file as the tools that get the file read it.
+"""The only reader of YAML in mig-fleet: it reads a file exactly as the tools that consume it do.
 
 Stack files, mig-parted files and the layout file in the cluster, which other users may edit, are read here. The reader
 is bounded: at most 1 MiB, 100000 values and 64 levels, each counted with aliases expanded. What those tools ignore

@@ -14,6 +14,7 @@ import yaml
 from mig_fleet.documents.document import Document, DocumentError, Location
 from mig_fleet.documents.limits import MAX_DEPTH, MAX_VALUES
 from mig_fleet.documents.scalars import BYTE_ORDER_MARK, Dialect, TagError, resolve_tagged
+from mig_fleet.model.finding import Finding
 from mig_fleet.model.parted import key_text
 from mig_fleet.model.short_repr import format_value
 
@@ -76,10 +77,13 @@ class _Builder:
             has_more = True
         if has_more:
             why = "only the first document is read; the text after --- is ignored"
-            self.document.ignored.append(DocumentError(self.document.name, why))
+            self.document.ignored.append(Finding(self.document.name, why))
 
     def _error(self, line: int, why: str) -> DocumentError:
-        return DocumentError(f"{self.document.name}:{line}", why)
+        return DocumentError(self._place(line), why)
+
+    def _place(self, line: int) -> str:
+        return f"{self.document.name}:{line}"
 
     def _too_deep(self, line: int) -> DocumentError:
         return self._error(line, f"is nested more than {MAX_DEPTH} levels deep")
@@ -142,7 +146,8 @@ class _Builder:
                 raise self._error(key.line, "has a mapping or a list as a key; a key must be a string")
             name = self._key(key.data)
             if name in keys:
-                self.document.ignored.append(self._error(key.line, f"duplicate key {format_value(name)}"))
+                duplicate = Finding(self._place(key.line), f"duplicate key {format_value(name)}")
+                self.document.ignored.append(duplicate)
             keys.add(name)
             result.add(f".{name}", value, key.line)
             self._check_size(result)
@@ -155,7 +160,7 @@ class _Builder:
             raise self._error(value.line, f"has more than {MAX_VALUES} values with its aliases expanded")
 
     def _key(self, key: Any) -> Any:
-        """A key as its reader knows it.
+        """A key as the tool that consumes the file sees it.
 
         mig-parted makes each key a string, so ``1`` and ``true`` are two keys, ``1`` and ``"1"`` are one. A key of
         another type stays: the model of a stack file or of a mig-parted file refuses it.

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from mig_fleet.model.finding import Finding
+
 
 class DocumentError(ValueError):
-    """A file that cannot be read, or a part of it that its reader ignores. ``place`` is the file and, if known, the
-    line: ``layouts.yaml:12``.
-    """
+    """A file that cannot be read. ``place`` is the file and, if known, the line: ``layouts.yaml:12``."""
 
     def __init__(self, place: str, why: str) -> None:
         super().__init__(place, why)
@@ -31,14 +31,14 @@ class Location:
 class Document:
     """The first document of a file; mig-parted and Pulumi read no other.
 
-    ``ignored`` is what they ignore without a message: the first value of a duplicate key, text after the first
-    document.
+    ``ignored`` is what they ignore without a message, each a mistake at its line: the first value of a duplicate key,
+    text after the first document.
     """
 
     name: str
     data: Any = None
     root: Location | None = None
-    ignored: list[DocumentError] = field(default_factory=list)
+    ignored: list[Finding] = field(default_factory=list)
 
     def at(self, path: str) -> str:
         """``file.yaml:12`` for a path such as ``pools.inference.nodes[0]``, or for its nearest parent in the file."""

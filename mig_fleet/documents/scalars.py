@@ -48,7 +48,7 @@ _RESOLVED_TAGS = ("", "str", "bool", "int", "float", "null", "timestamp")
 
 
 class TagError(ValueError):
-    """A value that does not match its tag; the text says why."""
+    """A value that does not match its tag; the text gives the reason."""
 
 
 def resolve_tagged(text: str, tag: str, dialect: Dialect) -> Any:

@@ -1,4 +1,4 @@
-"""Writes plain data as YAML that every reader reads alike: in flow style, each string quoted.
+"""Writes plain data as YAML that all readers interpret in the same way: in flow style, each string quoted.
 
 PyYAML's own writer quotes only what PyYAML would misread, so a string such as ``7e0`` or ``y`` becomes a number or a
 boolean for mig-parted.

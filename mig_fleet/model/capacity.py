@@ -1,11 +1,8 @@
-"""What partitioned nodes offer: slices, memory and SMs by profile."""
+"""What slices offer: their memory and SMs."""
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mig_fleet.model.gpus import GpuModel, profile_of
-from mig_fleet.model.layouts import Layout
 from mig_fleet.model.profiles import Profile
 
 
@@ -27,29 +24,6 @@ class Offer:
     def memory_gib(self) -> float | None:
         """The memory of all slices in GiB; the GB of a profile's name is more than that."""
         return None if self.memory_mib is None else self.memory_mib / 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Capacity:
-    """Offers by profile, sorted. Capacities of different GPU models must not be added up."""
-
-    gpu: str
-    offers: Mapping[str, Offer] = field(default_factory=dict)
-
-    @property
-    def slices(self) -> dict[str, int]:
-        """Slices by profile."""
-        return {name: offer.slices for name, offer in self.offers.items()}
-
-
-def of(layout: Layout, gpus_per_node: int, nodes: int = 1) -> Capacity:
-    """The capacity of ``nodes`` nodes with this layout."""
-    counts: Counter[str] = Counter()
-    for profiles in layout.per_gpu(gpus_per_node):
-        counts.update(profiles or {})
-    return Capacity(
-        layout.gpu, {name: offer(layout.model, name, count * nodes) for name, count in sorted(counts.items())}
-    )
 
 
 def offer(gpu: GpuModel, name: str, count: int = 1) -> Offer:

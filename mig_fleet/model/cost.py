@@ -37,10 +37,6 @@ class Account:
     unallocated: float
     stranded: float
 
-    @property
-    def price(self) -> float:
-        return self.used + self.idle + self.unallocated + self.stranded
-
 
 def shares(gpu: GpuModel | str, profiles: Mapping[str, int], basis: Basis = Basis.MAX) -> dict[str, float]:
     """The share of the GPU, 0 to 1, that **one** slice of each profile has in this layout, by the canonical names.

@@ -131,7 +131,8 @@ class UnverifiedGeometry(MigError):
         self.gpu = gpu
 
     def __str__(self) -> str:
-        return f"no source establishes the placements of {self.gpu}; run on a node that has one: nvidia-smi mig -lgipp"
+        command = "run on a node with this GPU model: nvidia-smi mig -lgipp"
+        return f"no source establishes the placements of {self.gpu}; {command}"
 
 
 class InvalidPlacement(MigError):

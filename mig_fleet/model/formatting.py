@@ -11,7 +11,7 @@ def format_profiles(profiles: Mapping[str, int] | None) -> str:
     """
     if profiles is None:
         return "MIG off"
-    parts = [f"{int(n)}x {name}" if n != 1 else name for name, n in sorted(profiles.items(), reverse=True) if n]
+    parts = [f"{n}x {name}" if n != 1 else name for name, n in sorted(profiles.items(), reverse=True) if n]
     return " + ".join(parts) or "no slices"
 
 

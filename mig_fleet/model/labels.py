@@ -1,4 +1,4 @@
-"""The names that parts of the system share in the cluster: labels, annotations, taints, objects, keys.
+"""The names that parts of the system share in the cluster: labels, annotations, taints, resources, objects, keys.
 
 Names under ``nvidia.com/`` belong to NVIDIA (GPU Operator v26.7.0, mig-parted v0.15.0, GPU Feature Discovery v0.20.0);
 names under ``mig-fleet.dev/`` are ours.
@@ -81,3 +81,15 @@ MODEL: Final = "mig-fleet.dev/gpu"
 NODE_FEATURE_API: Final = "nfd.k8s-sigs.io/v1alpha1"
 NODE_FEATURE_RULE: Final = "NodeFeatureRule"
 """A rule of Node Feature Discovery that labels nodes (Node Feature Discovery, customization guide)."""
+
+
+def is_gpu_resource(name: str) -> bool:
+    """Whether an extended resource is whole GPUs or the slices of a profile, which is all that a layout determines."""
+    return name == GPU_RESOURCE or name.startswith(RESOURCE_PREFIX)
+
+
+def is_gpu_request(name: str) -> bool:
+    """Whether a pod with this extended resource uses a GPU: one of :func:`is_gpu_resource`, or a time-sliced GPU,
+    ``nvidia.com/gpu.shared``.
+    """
+    return is_gpu_resource(name) or name.startswith(f"{GPU_RESOURCE}.")

@@ -88,8 +88,8 @@ class Profile:
 
     @property
     def kubernetes(self) -> str:
-        """The spelling in resource names and labels: ``+`` becomes a dot, nothing else changes (DP
-        internal/rm/rm.go).
+        """The spelling in resource names and labels: ``+`` becomes a dot, nothing else changes
+        (k8s-device-plugin internal/rm/rm.go).
         """
         return str(self).replace("+", ".")
 

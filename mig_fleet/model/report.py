@@ -25,6 +25,8 @@ HEARTBEAT_S = 100.0
 STALE_AFTER_S = 3 * HEARTBEAT_S
 """A report that was last written longer ago does not count."""
 
+RESET_HINT = "a change of the MIG mode waits for a GPU reset; drain and reboot the node"
+
 
 @dataclass(frozen=True, slots=True)
 class ComputeInstance:
@@ -78,6 +80,14 @@ class Gpu:
         memory, but are not MIG devices. mig-parted ignores them.
         """
         return tuple(instance for instance in self.instances if not instance.compute_instances)
+
+    def format_bare_instances(self) -> list[str]:
+        """A sentence for each of :attr:`bare_instances`, with the command that destroys it on the node."""
+        return [
+            f"GPU instance {it.gpu_instance_id} ({it.profile}) has no compute instance, and MIG Manager ignores it; "
+            f"destroy it there: `nvidia-smi mig -i {self.index} -dgi -gi {it.gpu_instance_id}`"
+            for it in self.bare_instances
+        ]
 
     def counts(self) -> Mapping[str, int] | None:
         """MIG devices by profile, as mig-parted counts them; None if MIG is off."""
@@ -139,6 +149,14 @@ class Report:
                 attempt=top.take_nullable("attempt", str),
             )
         )
+
+
+def pending_reset(report: Report) -> str:
+    """Which GPUs change their MIG mode at their next reset, ``GPU 0, 1: …``; empty if none. Until then they keep their
+    old slices.
+    """
+    pending = ", ".join(str(gpu.index) for gpu in report.gpus if gpu.is_reset_pending)
+    return f"GPU {pending}: {RESET_HINT}" if pending else ""
 
 
 def instances_from_json(text: str | bytes) -> tuple[Instance, ...]:

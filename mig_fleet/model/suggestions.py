@@ -24,3 +24,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a sentence, ``; did you mean '1g.10gb'?``; empty if no known word is similar."""
     near = nearest_word(word, known)
     return f"; did you mean {near!r}?" if near else ""
+
+
+def suggestion_or_known(word: str, known: Iterable[str]) -> str:
+    """``did you mean 'layout'?``, or the list of known words if none is similar."""
+    choices = sorted(known)
+    near = nearest_word(word, choices)
+    return f"did you mean '{near}'?" if near else f"known: {', '.join(choices) or 'none'}"

@@ -1,4 +1,4 @@
-"""What is expected against what was observed. Every difference is made here. Pure.
+"""Compares what is expected with what was observed. Every difference is created here. Pure.
 
 Used by drift detection in `check`, and by the wait for convergence in `update`.
 """
@@ -8,20 +8,21 @@ from typing import Any
 
 from mig_fleet.model import gfd, labels
 from mig_fleet.model.formatting import format_profiles
-from mig_fleet.model.report import STALE_AFTER_S, Report
+from mig_fleet.model.report import STALE_AFTER_S, Report, pending_reset
 from mig_fleet.observed.drift import Difference, DriftClass
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.ownership import belongs_to_another_wave
 from mig_fleet.observed.snapshot import Node
-
-RESET_HINT = "a change of the MIG mode waits for a GPU reset; drain and reboot the node"
 
 Profiles = Mapping[str, int] | None
 """One GPU's MIG devices: profile → count; ``None`` is MIG off."""
 
 
 def node_differences(expected: Expected, name: str, node: Node | None) -> list[Difference]:
-    """Everything that differs on one node. What spreads later is compared only once the earlier agrees."""
+    """Everything that differs on one node.
+
+    Allocatable and GFD labels are compared only if config, state and NVML agree.
+    """
 
     def one(drift: DriftClass, text: str) -> list[Difference]:
         return [Difference(drift, name, text)]
@@ -34,8 +35,8 @@ def node_differences(expected: Expected, name: str, node: Node | None) -> list[D
         return one(DriftClass.MANAGER_FAILED, f"could not apply {expected.config!r}{_nvml_reasons(node)}")
     if node.state != "success":
         state = repr(node.state) if node.state else "not set"
-        asleep = "" if node.ready else "; the node is not Ready"
-        return one(DriftClass.NOT_RECONCILED, f"MIG Manager's state is {state}{asleep}")
+        not_ready = "" if node.ready else "; the node is not Ready"
+        return one(DriftClass.NOT_RECONCILED, f"MIG Manager's state is {state}{not_ready}")
     if not node.ready:
         return one(DriftClass.NOT_READY, "kubelet is not Ready; its slices may be gone")
     report = node.report
@@ -71,8 +72,8 @@ def wave_differences(expected: Mapping[str, Expected], nodes: Mapping[str, Node]
 def verification_drift(expected: Expected, names: Iterable[str], nodes: Mapping[str, Node]) -> list[Difference]:
     """Every difference of a wave, and nodes that are as expected but still isolated, or not recorded as verified.
 
-    A node that MIG Manager has not finished counts too: in the update in which the assignment heals a label, this
-    decides whether there is anything to verify. The recorded config is what a rollback returns to, and what a rollout
+    A node that MIG Manager has not finished counts too: in the update in which the assignment restores a label, this
+    shows that verification must run. The recorded config is what a rollback returns to, and what a rollout
     bounded by `maxWavesPerUpdate` counts.
     """
     names = sorted(names)
@@ -91,8 +92,8 @@ def verification_drift(expected: Expected, names: Iterable[str], nodes: Mapping[
 def assignment_drift(
     wave: str, config: str, names: Iterable[str], nodes: Mapping[str, Node], removed: Iterable[Difference]
 ) -> list[Difference]:
-    """What others changed about the nodes of a wave: each missing, replaced, taken over or relabelled; and ``removed``
-    as :func:`removed_nodes` returns it.
+    """What others changed about the nodes of a wave: nodes that are missing, replaced, taken over or relabelled; and
+    ``removed``, the result of :func:`removed_nodes`.
     """
     found: list[Difference] = []
     for name in names:
@@ -110,7 +111,7 @@ def assignment_drift(
 
 
 def removed_nodes(nodes: Iterable[Node], on_delete: str) -> list[Difference]:
-    """Nodes that left the pool and still wait for what ``on_delete`` says, or for their scheduling."""
+    """Nodes that left the pool, if ``on_delete`` was not applied yet or they are still isolated."""
     found = []
     for node in nodes:
         if on_delete != "retain":
@@ -124,7 +125,7 @@ def removed_nodes(nodes: Iterable[Node], on_delete: str) -> list[Difference]:
 
 
 def layout_file_drift(expected: Mapping[str, Any], live: Mapping[str, Any] | None, config_map: str) -> list[Difference]:
-    """What others did to the stack's configs in the layout file; both map config name → entries."""
+    """How others changed the stack's configs in the layout file; both map config name → entries."""
     if live is None:
         text = f"{config_map} is missing, or is not a mig-parted file"
         return [Difference(DriftClass.CONFIG_MAP_MISSING, "", text)]
@@ -149,12 +150,6 @@ def taken_over(node: Node, wave: str) -> Difference:
     return Difference(DriftClass.NODE_TAKEN_OVER, node.name, text)
 
 
-def pending_reset(report: Report) -> str:
-    """Which GPUs change their MIG mode at their next reset, empty if none; until then they keep their old slices."""
-    pending = ", ".join(str(gpu.index) for gpu in report.gpus if gpu.is_reset_pending)
-    return f"GPU {pending}: {RESET_HINT}" if pending else ""
-
-
 def _nvml_reasons(node: Node) -> str:
     """What the probe reports after a failure, which may be its cause."""
     report = node.report
@@ -165,24 +160,15 @@ def _nvml_reasons(node: Node) -> str:
 
 
 def _bare_instances(node: str, report: Report) -> list[Difference]:
-    """GPU instances without a compute instance, as `nvidia-smi mig -cgi` without `-C` leaves them.
-
-    They hold memory and offer nothing. mig-parted counts compute instances, so MIG Manager ignores them.
-    """
     return [
-        Difference(
-            DriftClass.BARE_INSTANCE,
-            node,
-            f"GPU {gpu.index}: GPU instance {it.gpu_instance_id} ({it.profile}) has no compute instance, and MIG "
-            f"Manager ignores it; destroy it there: `nvidia-smi mig -i {gpu.index} -dgi -gi {it.gpu_instance_id}`",
-        )
+        Difference(DriftClass.BARE_INSTANCE, node, f"GPU {gpu.index}: {text}")
         for gpu in report.gpus
-        for it in gpu.bare_instances
+        for text in gpu.format_bare_instances()
     ]
 
 
 def _slice_differences(node: str, expected: Sequence[Profiles], found: Sequence[Profiles]) -> list[Difference]:
-    """NVML's counts per GPU. If no GPU of the node has a slice left, the layout was lost at once, as by a reboot."""
+    """NVML's counts per GPU. If no GPU of the node has a slice left, the layout was lost, for example by a reboot."""
     if len(expected) != len(found):
         gpus = "1 GPU" if len(expected) == 1 else f"{len(expected)} GPUs"
         return [Difference(DriftClass.GPU_COUNT, node, f"expected {gpus}, NVML reports {len(found)}")]
@@ -209,7 +195,7 @@ def _without_zeros(profiles: Profiles) -> dict[str, int] | None:
 
 
 def _allocatable(expected: Expected, node: Node) -> list[str]:
-    ours = {key: n for key, n in node.allocatable.items() if key == labels.GPU_RESOURCE or "/mig-" in key}
+    ours = {key: n for key, n in node.allocatable.items() if labels.is_gpu_resource(key)}
     want = {key: n for key, n in expected.allocatable.items() if n}
     return [
         f"{key}: expected {want.get(key, 0)}, the kubelet offers {ours.get(key, 0)}"

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class DriftClass(StrEnum):
-    """What kind of difference; docs/architecture.md explains each. The order is that in which a change spreads."""
+    """What kind of difference; docs/architecture.md explains each. Order: node, MIG Manager, NVML, kubelet, GFD."""
 
     NODE_MISSING = "node missing"
     NODE_REPLACED = "node replaced"

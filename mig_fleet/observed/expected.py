@@ -16,7 +16,7 @@ class Expected:
     config: str
     """Config name: the value of the label ``nvidia.com/mig.config``."""
     gpu: str
-    """Catalog name of the GPU model; empty where it is not known. Not compared."""
+    """Catalog name of the GPU model; empty if it is not known. Not compared."""
     gpus: PerGpu
     """By GPU index: profile → count; ``None`` is MIG off."""
     allocatable: Mapping[str, int]

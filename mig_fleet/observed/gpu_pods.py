@@ -81,12 +81,7 @@ def _resources(spec: Json) -> dict[str, int]:
 def _limits(container: Json) -> Counter[str]:
     """GPUs and slices, without zeros."""
     limits: Json = container.get("resources", {}).get("limits") or {}
-    return +Counter({name: parse_count(number) for name, number in limits.items() if _is_gpu(name)})
-
-
-def _is_gpu(resource: str) -> bool:
-    """Time-sliced GPUs are called ``nvidia.com/gpu.shared``."""
-    return resource == labels.GPU_RESOURCE or resource.startswith((labels.RESOURCE_PREFIX, f"{labels.GPU_RESOURCE}."))
+    return +Counter({name: parse_count(number) for name, number in limits.items() if labels.is_gpu_request(name)})
 
 
 def _owner(metadata: Json) -> str:

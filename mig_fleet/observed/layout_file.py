@@ -40,7 +40,7 @@ def declared_configs(file: str) -> Configs:
 
 
 def needed_configs(nodes: Iterable[Node]) -> set[str]:
-    """What MIG Manager may have to apply: now, in a rollback, or when the wave leaves the stack."""
+    """The configs that MIG Manager may have to apply: now, in a rollback, or when the wave leaves the stack."""
     keys = (labels.VERIFIED_CONFIG, labels.PREVIOUS_CONFIG)
     return {config for node in nodes for config in (node.config, *(node.annotations.get(key, "") for key in keys))}
 

@@ -1,5 +1,5 @@
 """Which wave owns a node. An annotation on the node names one wave, and the stack declares the node in one wave; after
-a half-done update the two can differ. Pure.
+an interrupted update the two can differ. Pure.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from mig_fleet.observed.snapshot import Node
 
 
 def owned_by(wave: str, nodes: Mapping[str, Node], keep: Iterable[str]) -> dict[str, Node]:
-    """The nodes whose annotation names this wave, except those in ``keep``; sorted by name."""
+    """The nodes with an annotation that names this wave, except those in ``keep``; sorted by name."""
     kept = set(keep)
     owned = (node for node in nodes.values() if node.annotations.get(labels.WAVE) == wave)
     return {node.name: node for node in sorted(owned, key=lambda node: node.name) if node.name not in kept}
@@ -21,7 +21,7 @@ def belongs_to_another_wave(node: Node, wave: str) -> bool:
 
 
 def ownership_annotations(node: Node | None, wave: str) -> dict[str, str | None]:
-    """What makes a node this wave's own: the wave, and the config from before our first write."""
+    """The annotations of a node that this wave owns: the wave, and the config from before our first write."""
     before = node.annotations.get(labels.PREVIOUS_CONFIG, node.config) if node else ""
     return {labels.WAVE: wave, labels.PREVIOUS_CONFIG: before}
 

@@ -18,7 +18,7 @@ from mig_fleet.model.report import VERSION, Gpu, Instance, Report, instances_fro
 from mig_fleet.observed.objects import ConfigMapObjects, Metadata
 
 CACHED_REPORTS = 2048
-"""Report texts that are not parsed twice: a fleet that is observed every second mostly repeats itself."""
+"""Report texts that are not parsed twice: most reports do not change between two reads."""
 
 
 @dataclass(frozen=True)

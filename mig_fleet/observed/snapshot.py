@@ -32,13 +32,13 @@ class Node:
     """Extended resources under ``nvidia.com/``, in slices or GPUs; those that the kubelet keeps at 0 are left out."""
     report: Report | None
     ready: bool = True
-    """Whether the condition ``Ready`` is true; pods on other nodes can be neither started nor stopped."""
+    """Whether the condition ``Ready`` is true; on a node that is not Ready, pods can be neither started nor stopped."""
     taints: frozenset[str] = frozenset()
     """The keys of its taints."""
     cordoned: bool = False
-    """Whether it is unschedulable, by us or by anyone else."""
+    """Whether it is unschedulable, by us or by another client."""
     report_age_s: float | None = None
-    """Seconds since its probe last wrote, by the API server's clock; ``None`` where that is unknown."""
+    """Seconds since its probe last wrote, by the API server's clock; ``None`` if that is unknown."""
 
     @property
     def config(self) -> str:

@@ -7,7 +7,7 @@ from mig_fleet.policies.rule import Rule
 
 
 def check(pool: PoolFacts) -> list[Finding]:
-    """One finding for each GPU group whose profiles are not proven to fit."""
+    """One finding for each GPU group with profiles that are not proven to fit."""
     return [_finding(pool, proof) for _, proof in pool.layout.proofs() if proof.verdict is not Verdict.FEASIBLE]
 
 

@@ -1,4 +1,4 @@
-"""All rules about a stack. A new rule is a module of its own and one line here.
+"""All rules about a pool. A new rule is a module of its own and one line here.
 
 :func:`rule_conflicts` finds, :func:`explain` formats. The caller decides whether to raise, warn or report a violation.
 """
@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from mig_fleet.model.finding import Finding
-from mig_fleet.model.labels import LAYOUTS_CONFIG_MAP
 from mig_fleet.policies import (
-    config_map_is_ours,
     every_gpu_covered,
     layout_fits_gpu,
     layout_matches_pool_gpu,
@@ -27,13 +25,11 @@ POOL_RULES: Final[tuple[PoolRule, ...]] = (
 )
 
 
-def rule_conflicts(pools: Iterable[PoolFacts], *, config_map: str = LAYOUTS_CONFIG_MAP) -> tuple[Finding, ...]:
-    """The findings of every rule about every pool, each with the pool's name as its path; empty if all rules are kept.
-
-    ``config_map`` is the ConfigMap that MIG Manager reads its layouts from.
+def rule_conflicts(pools: Iterable[PoolFacts]) -> tuple[Finding, ...]:
+    """The findings of every rule about every pool, each with the pool's name as its path; empty if all rules are
+    kept.
     """
-    found = [finding for pool in pools for check in POOL_RULES for finding in check(pool)]
-    return (*found, *config_map_is_ours.check(config_map))
+    return tuple(finding for pool in pools for check in POOL_RULES for finding in check(pool))
 
 
 def explain(conflicts: Sequence[Finding]) -> str:

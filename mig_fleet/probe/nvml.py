@@ -1,8 +1,8 @@
 """One reading of NVML: initialize, read every GPU, shut down. Nothing is ever written to a GPU.
 
 Call this in a process of its own: pynvml caches the library per process; an initialized NVML makes the process a client
-of the driver, which can block MIG Manager ("In use by another client"); and a driver that hangs or crashes takes the
-process with it.
+of the driver, which can block MIG Manager ("In use by another client"); and a driver that hangs or crashes also blocks
+or ends the process.
 
 The oldest driver that has every call is R460: ``nvmlComputeInstanceGetInfo_v2`` came with CUDA 11.2.
 """
@@ -80,7 +80,7 @@ def _initialized() -> Iterator[None]:
 
 
 def _call(function: Callable[..., Any], *args: Any, absent: tuple[int, ...] = ()) -> Any:
-    """NVML's answer, or None for the codes with which NVML says that there is no such thing. Raises NvmlError."""
+    """NVML's answer, or None for error codes that mean 'does not exist' (``absent``). Raises NvmlError."""
     try:
         return function(*args)
     except pynvml.NVMLError as exc:

@@ -1,4 +1,4 @@
-"""Reads NVML in a process of its own, so that the driver can neither end nor block the probe.
+"""Reads NVML in a process of its own, so that the driver can neither crash nor block the probe.
 
 The process is a fork: the probe's modules are loaded once, and a reading costs milliseconds of a node's processor.
 """
@@ -17,7 +17,7 @@ from mig_fleet.model.report import Report
 from mig_fleet.probe import nvml
 
 TIMEOUT_S = 60.0
-"""Seconds for one reading. NVML answers in milliseconds; if the driver hangs, the report says so."""
+"""Seconds for one reading. NVML answers in milliseconds; if the driver hangs, the report states it."""
 
 KILL_TIMEOUT_S = 5.0
 """Seconds to wait for a killed process. A process that hangs inside the driver does not end at all."""

@@ -75,7 +75,7 @@ def watch(node: str, interval_s: float, heartbeat_s: float) -> NoReturn:
             is_busy, failures = False, failures + 1
             log(str(exc))
         except Exception as exc:
-            # A probe that restarts in a loop helps no user.
+            # Log and continue: a crash loop would hide the error.
             is_busy, failures = False, failures + 1
             log(f"{type(exc).__name__}: {exc}; this is a bug in mig-fleet, please report it")
         time.sleep(min(interval_s, BUSY_INTERVAL_S) if is_busy else next_interval_s(interval_s, failures))
@@ -99,7 +99,7 @@ def config_state_attempt(node: dict[str, Any]) -> tuple[str | None, str | None, 
 def config_map(node: dict[str, Any], report: Report) -> dict[str, Any]:
     """The ConfigMap that publishes a report. The node owns it, so Kubernetes deletes it with the node.
 
-    Its heartbeat is another one each time: the API server stamps only a changed object with its own clock
+    Its heartbeat has a new value each time: the API server stamps only a changed object with its own clock
     (``metadata.managedFields``).
     """
     name, uid = node["metadata"]["name"], node["metadata"]["uid"]

@@ -18,16 +18,16 @@ from mig_fleet.rollout.wave import Wave
 
 
 class AssignmentFailed(CleanError):
-    """Some nodes could not be given their config; the message names each and why."""
+    """Some nodes could not get their config; the message names each of them and the reason."""
 
 
 def assign(wave: Wave, before: Wave | None = None) -> None:
-    """Give the nodes that differ their config, and make all nodes this wave's own.
+    """Write the config on the nodes that do not carry it, and take ownership of all nodes of the wave.
 
-    Nodes of other waves are taken over first, and stay so if the rest is refused: under `--continue-on-error` the wave
-    that they leave is deleted all the same, and would treat them as its delete policy says. A wave that is held back
-    or blocked does only that. ``before`` is the wave that an update replaces: nodes that left before it are released.
-    Raises :class:`AssignmentFailed`.
+    Takes ownership of nodes of other waves first, and keeps it if the change is refused. Otherwise, under
+    `--continue-on-error`, their old wave is deleted and applies its own `onDelete` to them. A wave that is held or
+    blocked does nothing else. ``before`` is the wave as it was before this update: nodes that had left it by an earlier
+    update are released. Raises :class:`AssignmentFailed`.
     """
     with one_clean_error(AssignmentFailed):
         context = RolloutContext(wave)
@@ -50,9 +50,9 @@ def assign(wave: Wave, before: Wave | None = None) -> None:
 
 
 def release(wave: Wave) -> None:
-    """Do what the delete policy says, for this wave's own nodes; can be repeated. Raises :class:`AssignmentFailed`.
+    """Apply the delete policy to the nodes that this wave owns; can be repeated. Raises :class:`AssignmentFailed`.
 
-    The owner is an annotation on the node, so a node that another wave has taken over, or that left, is not touched.
+    The owner is an annotation on the node, so a node that another wave owns now, or that was released, is not changed.
     """
     with one_clean_error(AssignmentFailed):
         context = RolloutContext(wave)
@@ -80,7 +80,7 @@ def _take_ownership(context: RolloutContext, ownership: Annotations, relabelled:
 
 
 def _target(node: Node, wave: Wave) -> str | None:
-    """The config that a leaving node gets; ``None`` leaves it alone, as does a label that another client changed."""
+    """The config that a leaving node gets; ``None`` if it keeps its config, or if another client changed its label."""
     previous = node.annotations.get(labels.PREVIOUS_CONFIG) or labels.ALL_DISABLED
     target = {"disable": labels.ALL_DISABLED, "restore": previous}.get(wave.on_delete)
     ours = (wave.config, node.annotations.get(labels.VERIFIED_CONFIG), target)
@@ -88,7 +88,7 @@ def _target(node: Node, wave: Wave) -> str | None:
 
 
 def _wait_success(context: RolloutContext, targets: Mapping[str, str]) -> None:
-    """A delete may go on to remove MIG Manager itself, so it must finish first."""
+    """Wait for MIG Manager, because a deletion of the stack may remove it next."""
     while True:
         try:
             nodes = retry(context.observe).nodes
@@ -104,5 +104,6 @@ def _wait_success(context: RolloutContext, targets: Mapping[str, str]) -> None:
             raise AssignmentFailed(
                 f"MIG Manager did not reconfigure {names}; see its log: {log}{still_isolated(context, targets)}"
             )
-        context.progress(f"waits for {len(waiting)} node(s) to be {targets[waiting[0]]!r}: {waiting[0]}")
+        target = targets[waiting[0]]
+        context.progress(f"waits until MIG Manager has applied {target!r} on {len(waiting)} node(s): {waiting[0]}")
         time.sleep(POLL_S)

@@ -14,7 +14,7 @@ CANARY = "canary"
 
 @dataclass(frozen=True)
 class Pace:
-    """How many nodes of a pool may be unavailable at once (a number, or a share such as ``25%``); how many go first."""
+    """How many nodes of a pool may be unavailable at once (a number or a share: ``25%``), and how many change first."""
 
     max_unavailable: int | str = "25%"
     canary: int = 0

@@ -13,7 +13,7 @@ from mig_fleet.rollout.wave import Wave
 T = TypeVar("T")
 
 PARALLEL_REQUESTS = 16
-"""Nodes of a wave are written side by side, without flooding the API server."""
+"""Nodes of a wave that are written at the same time; more could overload the API server."""
 
 POLL_S = 1.0
 """Seconds between two reads of something that changes."""
@@ -25,7 +25,7 @@ def _now() -> float:
 
 @dataclass
 class RolloutContext:
-    """Lives as long as one call of a provider, or as one rollback."""
+    """One instance per provider call or rollback."""
 
     wave: Wave
     started: float = field(default_factory=_now)

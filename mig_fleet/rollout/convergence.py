@@ -1,4 +1,4 @@
-"""Wait until every node of a wave is as expected: recover what may be recovered, give up on what cannot be."""
+"""Wait until every node of a wave is as expected; recover nodes if allowed, and stop early if waiting cannot help."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,13 +18,13 @@ from mig_fleet.rollout.recovery import Recovery
 T = TypeVar("T")
 
 FINAL = frozenset({DriftClass.NODE_MISSING, DriftClass.CONFIG_CHANGED})
-"""Waiting does not change these: another user or controller decided so."""
+"""Another user or controller made these changes, so no wait resolves them."""
 
 NEEDS_REPORT = frozenset({DriftClass.REPORT_MISSING, DriftClass.REPORT_STALE, DriftClass.DRIVER_ERROR})
-"""Only the probe can tell more about these."""
+"""Only the probe's log explains these."""
 
 BY_HAND = frozenset({DriftClass.GPU_COUNT, DriftClass.RESET_PENDING, DriftClass.BARE_INSTANCE})
-"""MIG Manager does not repair these; if a person just did, the probe's next report shows it."""
+"""MIG Manager does not repair these; if a user repaired one just now, the probe's next report shows it."""
 
 LAGGING = (
     NEEDS_REPORT
@@ -35,7 +35,7 @@ LAGGING = (
         DriftClass.GFD_LABELS_STALE,
     }
 )
-"""These follow the slices by themselves, a little later."""
+"""These usually catch up with NVML without a remedy, a little later."""
 
 LOGS = {
     **dict.fromkeys(NEEDS_REPORT, ("the probe's", f"app.kubernetes.io/name={labels.PROBE}")),
@@ -46,13 +46,13 @@ LOGS = {
 
 NODE_COMMANDS = {
     DriftClass.NODE_MISSING: ("the nodes of the cluster", "kubectl get nodes"),
-    DriftClass.CONFIG_CHANGED: ("who wrote the label", "kubectl get node {} --show-managed-fields -o yaml"),
+    DriftClass.CONFIG_CHANGED: ("the writers of the label", "kubectl get node {} --show-managed-fields -o yaml"),
     **dict.fromkeys(
         (DriftClass.NOT_READY, DriftClass.GPU_COUNT),
         ("the node's conditions and events", "kubectl describe node {}"),
     ),
 }
-"""What no log shows, and the command that does."""
+"""Differences that no log explains, and the command to run."""
 
 CONVERGENCE_S = 120.0
 """Seconds. GFD reads once a minute (its default interval), so labels and allocatable may lag this long behind NVML."""
@@ -61,9 +61,9 @@ CONVERGENCE_S = 120.0
 def wait_for_convergence(context: RolloutContext, expected: Mapping[str, Expected], recovery: Recovery) -> Snapshot:
     """The first snapshot without a difference; raises :class:`Refused` with every node, GPU and difference.
 
-    How long it waits depends on the class: MIG Manager may work until the deadline; what lags behind NVML gets
-    :data:`CONVERGENCE_S`; a failed or wrong node is recovered as ``recovery`` allows; a missing node or a label that
-    another client wrote is final. An API server that does not answer for a while is waited for too.
+    How long it waits depends on the class: MIG Manager may work until the deadline; a difference that lags behind NVML
+    may last for :data:`CONVERGENCE_S`; a failed or wrong node is recovered as ``recovery`` allows; a missing node or a
+    label that another client wrote is final. An API server that does not answer is retried for :data:`CONVERGENCE_S`.
     """
     lagging_since: float | None = None
     while True:
@@ -73,8 +73,8 @@ def wait_for_convergence(context: RolloutContext, expected: Mapping[str, Expecte
         context.progress(_progress(found, expected))
         lagging = [d for d in found if d.drift in LAGGING or _report_may_explain(seen, d)]
         given_up = not recovering and _cannot_converge(found, recovery)
-        # Nodes that only lag get their time even if another node is lost, so that the error does not name them. A node
-        # that waits for its remedy after a lagging one gets no more time than that.
+        # Nodes that only lag get their full time even if another node is lost; otherwise the error would list them.
+        # After that, no further remedy is started.
         working = any(d.drift is DriftClass.NOT_RECONCILED for d in found)
         is_lagging = not recovering and (given_up or not working)
         lagging_since = (lagging_since or time.monotonic()) if is_lagging else None
@@ -128,14 +128,14 @@ def _observe(
 
 
 def _cannot_converge(found: Iterable[Difference], recovery: Recovery) -> bool:
-    """Whether a node is lost while no other node of the wave is being changed."""
+    """Whether a node cannot converge, while MIG Manager works on no node of the wave."""
     found = list(found)
     working = any(d.drift is DriftClass.NOT_RECONCILED for d in found)
     return not working and any(d.drift in FINAL or recovery.is_exhausted(d) for d in found)
 
 
 def _report_may_explain(seen: Snapshot, difference: Difference) -> bool:
-    """Whether the probe has still to report what NVML shows after a failure."""
+    """Whether the probe has not yet reported what NVML shows after a failure."""
     is_failure = difference.drift is DriftClass.MANAGER_FAILED
     return is_failure and not seen.nodes[difference.node].has_current_report
 
@@ -157,7 +157,7 @@ def _where_to_look(context: RolloutContext, found: Iterable[Difference]) -> list
 
 
 def _source(context: RolloutContext, difference: Difference) -> tuple[str, str]:
-    """What shows more, and the command that prints it."""
+    """The log or object that shows more, and the command that prints it."""
     if difference.drift in NODE_COMMANDS:
         what, command = NODE_COMMANDS[difference.drift]
         return what, command.format(difference.node)

@@ -14,7 +14,7 @@ EVICT_AGAIN_S = 5.0
 
 
 def drain(context: RolloutContext, nodes: Iterable[str]) -> list[str]:
-    """Return once no user's pod holds a slice of the nodes; the evicted pods as ``namespace/name``.
+    """Wait until no user's pod holds a slice of the nodes; returns the evicted pods as ``namespace/name``.
 
     Raises :class:`Refused` for pods that may not be moved, or that are still there at the deadline.
     """

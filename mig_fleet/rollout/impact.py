@@ -10,7 +10,7 @@ from mig_fleet.observed.gpu_pods import GpuPod
 from mig_fleet.observed.snapshot import Node, Snapshot
 
 MAX_LINES = 20
-"""People read previews; further lines are counted."""
+"""Lines per property. Users read previews, so further lines are only counted."""
 
 
 def planned_impact(
@@ -18,7 +18,7 @@ def planned_impact(
 ) -> dict[str, list[str]]:
     """Property → lines about the nodes that will be reconfigured; empty properties are left out.
 
-    ``staying`` are the pool's nodes that keep what they offer, because their waves wait for a later update.
+    ``staying`` are the pool's nodes that keep their slices, because their waves wait for a later update.
 
     ``plannedChanges``: nodes, old → new layout · ``podsLosingSlices``: pods, and their owners · ``podsUnschedulable``:
     pods that request a resource that nothing in the pool will offer any more · ``gpuResets`` · ``capacityChanges``:
@@ -58,7 +58,7 @@ def _losing_slices(affected: Iterable[Node], pods: Iterable[GpuPod]) -> list[str
 def _unschedulable(
     affected: Iterable[Node], pods: Iterable[GpuPod], expected: Expected, staying: Iterable[Node]
 ) -> list[str]:
-    """Pods on the nodes, and unscheduled pods, whose resource is offered now and will not be afterwards.
+    """Pods on the nodes, and unscheduled pods, that request a resource that is offered now and will not be afterwards.
 
     All waves of a pool get one layout, so only the waiting waves still offer the old one.
     """
@@ -81,7 +81,7 @@ def _offered(nodes: Iterable[Node]) -> set[str]:
 def _resets(affected: Iterable[Node], expected: Expected) -> list[str]:
     """Ampere resets a GPU when its MIG mode changes; Hopper and newer do not (NVIDIA MIG User Guide, MIG mode).
 
-    Nothing else restarts on either, but every client must leave the GPU first.
+    No other component restarts on either, but every client must leave the GPU first.
     """
     ampere = gpus.find(expected.gpu).architecture.startswith("Ampere") if expected.gpu else False
     found = []
@@ -92,7 +92,7 @@ def _resets(affected: Iterable[Node], expected: Expected) -> list[str]:
         changed = [gpu.index for gpu, desired in pairs if bool(gpu.mig_mode_current) != (desired is not None)]
         if changed:
             reset = "a reset of each GPU, or a reboot where the platform forbids it" if ampere else "no GPU reset"
-            found.append(f"{node.name}: a change of the MIG mode of GPU {format_indices(changed)}: {reset}")
+            found.append(f"{node.name}: MIG mode of GPU {format_indices(changed)} changes; needs {reset}")
     return found
 
 
@@ -100,7 +100,7 @@ def _capacity(affected: Iterable[Node], expected: Expected) -> list[str]:
     affected = list(affected)
     before: Counter[str] = Counter()
     for node in affected:
-        before.update({k: n for k, n in node.allocatable.items() if k == labels.GPU_RESOURCE or "/mig-" in k})
+        before.update({name: n for name, n in node.allocatable.items() if labels.is_gpu_resource(name)})
     after = {name: n * len(affected) for name, n in expected.allocatable.items()}
     names = sorted(name for name in before.keys() | after.keys() if before[name] != after.get(name, 0))
     return [f"{name}: {before[name]} → {after.get(name, 0)}" for name in names]

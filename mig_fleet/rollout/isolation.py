@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 from mig_fleet.cluster.client import Cluster, Json, NodeMissing
 from mig_fleet.cluster.errors import ClusterError
@@ -12,7 +13,7 @@ from mig_fleet.rollout.context import RolloutContext
 
 
 class Scheduling(StrEnum):
-    """What became of a node whose scheduling was to be restored, as users read it."""
+    """Result of restoring a node's scheduling, as printed."""
 
     RESTORED = "scheduling restored"
     CORDONED = "still cordoned by another user"
@@ -52,9 +53,11 @@ def format_results(results: Mapping[str, Scheduling]) -> str:
 
 
 def restore_command(nodes: Iterable[Node], isolation: str = "") -> str:
-    """The commands that restore scheduling by hand. Only what is there: ``kubectl`` refuses to remove a missing taint.
+    """The commands that restore scheduling by hand. Names only taints that the node has: ``kubectl`` refuses to remove
+    a missing one.
 
-    A node that was not isolated when it was observed counts as isolated by ``isolation`` since then.
+    A node that is not isolated in its snapshot is assumed to have been isolated by us, by ``isolation``, after the
+    snapshot.
     """
     commands: dict[str, list[str]] = {}
     for node in sorted(nodes, key=lambda node: node.name):
@@ -69,13 +72,51 @@ def restore_command(nodes: Iterable[Node], isolation: str = "") -> str:
     return " && ".join(command.format(" ".join(names)) for command, names in commands.items())
 
 
-def format_isolated(nodes: Iterable[Node], lead: str = "still isolated") -> str:
-    """``still isolated: n1; restore scheduling with `kubectl …` ``; empty if no node is isolated."""
-    isolated = sorted((node for node in nodes if node.isolated), key=lambda node: node.name)
+def restore_hint(nodes: Iterable[Node], isolation: str = "") -> str:
+    """``restore scheduling with `kubectl …` ``; empty if :func:`restore_command` is."""
+    command = restore_command(nodes, isolation)
+    return f"restore scheduling with `{command}`" if command else ""
+
+
+def format_isolated(
+    nodes: Iterable[Node],
+    lead: str = "still isolated",
+    isolation: str = "",
+    reasons: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """``still isolated: n1; restore scheduling with `kubectl …` ``; empty if no node is isolated.
+
+    With ``isolation`` every node counts as isolated, as in :func:`restore_command`. ``reasons`` are by node: ``n1 (no
+    answer)``.
+    """
+    isolated = sorted((node for node in nodes if node.isolated or isolation), key=lambda node: node.name)
     if not isolated:
         return ""
-    names = ", ".join(node.name for node in isolated)
-    return f"{lead}: {names}; restore scheduling with `{restore_command(isolated)}`"
+    if reasons:
+        names = "; ".join(f"{node.name} ({reasons[node.name]})" for node in isolated)
+    else:
+        names = ", ".join(node.name for node in isolated)
+    return "; ".join(filter(None, [f"{lead}: {names}", restore_hint(isolated, isolation)]))
+
+
+def format_isolated_by_config(nodes: Iterable[Node]) -> str:
+    """The isolated nodes by config, and what to do after a failed verification; empty if no node is isolated."""
+    isolated = [node for node in nodes if node.isolated]
+    if not isolated:
+        return ""
+    by_config: dict[str, list[str]] = {}
+    for node in isolated:
+        by_config.setdefault(node.config or "none", []).append(node.name)
+    states = "; ".join(f"with config {config}: {', '.join(names)}" for config, names in sorted(by_config.items()))
+    return (
+        f"Still isolated, {states}. Once the cause is fixed, run `pulumi up` again; to restore scheduling without "
+        f"another update: `{restore_command(isolated)}`"
+    )
+
+
+def format_unknown(names: Iterable[str]) -> str:
+    """A line about nodes whose isolation is unknown, because the cluster does not answer."""
+    return f"{', '.join(names)} may still be isolated; run the update again once the cluster answers"
 
 
 def still_isolated(context: RolloutContext, nodes: Iterable[str]) -> str:
@@ -86,7 +127,7 @@ def still_isolated(context: RolloutContext, nodes: Iterable[str]) -> str:
     try:
         seen = context.observe().nodes
     except ClusterError:
-        return f"\n{', '.join(names)} may still be isolated; run the update again once the cluster answers"
+        return f"\n{format_unknown(names)}"
     line = format_isolated(seen[name] for name in names if name in seen)
     return f"\n{line}" if line else ""
 
@@ -112,7 +153,7 @@ def _tainted(node: Json) -> Json | None:
 
 
 def _cordoned(node: Json) -> Json | None:
-    """A cordon of others stays theirs: only ours is recorded."""
+    """A node that another user cordoned is not changed; only our cordon is recorded."""
     if node["spec"].get("unschedulable"):
         return None
     return {"metadata": {"annotations": {labels.CORDONED: "true"}}, "spec": {"unschedulable": True}}

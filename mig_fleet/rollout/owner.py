@@ -1,4 +1,4 @@
-"""Make nodes a wave's own, and release them."""
+"""Take ownership of nodes for a wave, and release them."""
 
 import contextlib
 from collections.abc import Mapping
@@ -10,19 +10,20 @@ from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.isolation import restored
 
 Annotations = Mapping[str, Mapping[str, str | None]]
-"""Node → the annotations that make it a wave's own."""
+"""Node → the annotations that record its owner."""
 
 
 def take_ownership(context: RolloutContext, annotations: Annotations) -> None:
-    """Annotate nodes as this wave's own, so that no other wave changes them; raises :class:`Refused`."""
+    """Record a wave as the owner of nodes, so that no other wave changes them; raises :class:`Refused`."""
     _, failed = context.on_each(annotations, lambda cluster, name: cluster.patch_node(name, {}, annotations[name]))
     if failed:
         raise Refused("; ".join(f"{name} could not be annotated: {text}" for name, text in sorted(failed.items())))
 
 
 def release_node(cluster: Cluster, name: str, wave: str) -> None:
-    """Restore scheduling and remove our annotations, in one write. A node that is gone, or that another wave owns by
-    now, is left alone.
+    """Restore scheduling and remove our annotations, in one write.
+
+    A node that is missing, or that another wave owns now, is not changed.
     """
 
     def released(node: Json) -> Json | None:

@@ -1,4 +1,4 @@
-"""Before anything is changed: every reason against a change of these nodes, of all nodes at once."""
+"""Every reason against a change, for all nodes together, before anything is changed."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from mig_fleet.cluster.client import NodeMissing
 from mig_fleet.cluster.connection import Json
 from mig_fleet.model import gpus, labels
 from mig_fleet.model.errors import MigError
-from mig_fleet.observed.differences import RESET_HINT
+from mig_fleet.model.report import pending_reset
 from mig_fleet.observed.gpu_pods import GpuPod, by_node, format_pods, gpu_pods
 from mig_fleet.observed.operands import MIG_MANAGER, operand_pods
 from mig_fleet.observed.snapshot import Node, Snapshot
@@ -31,7 +31,7 @@ def problems(wave: Wave, seen: Snapshot, pods: Iterable[Json], nodes: Iterable[s
 
 
 def in_use(wave: Wave, node: str, held: Iterable[GpuPod]) -> list[str]:
-    """Pods that cannot or may not be moved; what `wait` and `evict` can deal with is not a problem."""
+    """Pods that cannot or must not be moved; a pod that `wait` or `evict` can move is not a problem."""
     held = list(held)
     if wave.on_user_pods == "refuse" and held:
         return [f"node '{node}' is in use: {format_pods(held)}; move them away, or choose onUserPods: wait or evict"]
@@ -94,10 +94,8 @@ def _label(node: Node, key: str) -> str:
 
 
 def _pending_mode(node: Node) -> list[str]:
-    pending = [str(gpu.index) for gpu in (node.report.gpus if node.report else ()) if gpu.is_reset_pending]
-    if not pending:
-        return []
-    return [f"node '{node.name}': GPU {', '.join(pending)}: {RESET_HINT}, then run the update again"]
+    text = pending_reset(node.report) if node.report else ""
+    return [f"node '{node.name}': {text}, then run the update again"] if text else []
 
 
 def _without_manager(wave: Wave, node: Node) -> list[str]:

@@ -2,8 +2,8 @@
 
 The kubelet projects a changed ConfigMap into a running pod after a minute or more. A label that arrives earlier ends in
 `failed`, which MIG Manager never retries (mig-parted cmd/nvidia-mig-manager/main.go; gpu-operator #891). So the copy in
-the manager's pod is read, with the program in its image; the kubelet synchronises a pod whose annotations change at
-once.
+the manager's pod is read, with the program in its image. A change of the pod's annotations makes the kubelet
+synchronise the pod immediately.
 """
 
 import secrets
@@ -22,14 +22,14 @@ FILE = "/mig-parted-config/config.yaml"
 """The layout file in the manager's pod, unless its environment names another path (gpu-operator v26.7.0)."""
 
 WITHIN_S = 180.0
-"""The kubelet's sync period and its ConfigMap cache, a minute each, and one more."""
+"""Seconds: a minute for the kubelet's sync period, a minute for its ConfigMap cache, and a minute in reserve."""
 
 UNREADABLE_S = 120.0
-"""How long to wait if the manager's copy cannot be read: the sync period and the cache, a minute each."""
+"""Seconds to wait if the manager's copy cannot be read: the sync period and the cache, a minute each."""
 
 SYNC_ANNOTATION = "mig-fleet.dev/sync"
-"""Pod annotation whose change makes the kubelet update the pod's volumes. Each value is new: the same config may be
-awaited again, after a rollback."""
+"""Pod annotation. A change of it makes the kubelet update the pod's volumes. Each value is new, because a later update
+may wait for the same config again, for example after a rollback."""
 
 
 def await_propagation(context: RolloutContext, targets: Mapping[str, str]) -> None:
@@ -45,9 +45,8 @@ def await_propagation(context: RolloutContext, targets: Mapping[str, str]) -> No
         _refuse_missing(context, waiting)
         if waited > UNREADABLE_S and unreadable.keys() == waiting.keys():
             first = min(unreadable)
-            context.progress(
-                f"continues without knowing the layout file on {len(unreadable)} node(s): {first}: {unreadable[first]}"
-            )
+            what = f"could not read MIG Manager's layout file on {len(unreadable)} node(s)"
+            context.progress(f"{what}, continues: {first}: {unreadable[first]}")
             return
         if waited > WITHIN_S or context.is_late:
             raise Refused(

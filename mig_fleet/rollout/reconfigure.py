@@ -18,7 +18,6 @@ from mig_fleet.rollout.isolation import (
     format_isolated,
     format_results,
     isolate,
-    restore_command,
     restore_scheduling,
 )
 from mig_fleet.rollout.owner import Annotations, take_ownership
@@ -60,10 +59,10 @@ def start_attempt(
     node_labels: Mapping[str, str],
     annotations: Mapping[str, str | None] | None = None,
 ) -> None:
-    """Patch a node so that everything observed afterwards is known to be later than this write.
+    """Patch a node so that later states and reports can be distinguished from earlier ones.
 
-    The state label is removed in the same patch, so that a later `success` is one of this config; the attempt's number
-    goes up, so that a report of an earlier `success` is known to be stale.
+    The same patch removes the state label, so that a later `success` belongs to this config, and increases the number
+    of the attempt, so that a report of an earlier `success` counts as stale.
     """
     before = node.attempt if node else None
     attempt = str(int(before) + 1 if before and before.isdigit() else 1)
@@ -72,25 +71,23 @@ def start_attempt(
 
 
 def _restore(context: RolloutContext, before: Snapshot, nodes: Iterable[str]) -> str:
-    """Restore scheduling on the nodes that had it before; returns what became of them, with the commands."""
+    """Restore scheduling on the nodes that were not isolated before; returns their state, with the commands."""
     results, failed = restore_scheduling(context, [name for name in nodes if not before.nodes[name].isolated])
-    lines = [format_results(results)] if results and not failed else []
-    if failed:
-        command = restore_command((before.nodes[name] for name in failed), context.wave.isolation)
-        way_out = f"; restore scheduling with `{command}`" if command else ""
-        lines = [f"still isolated: {', '.join(sorted(failed))}{way_out}"]
-    return "\n".join([*lines, *_isolated_before(before, nodes)])
+    left = format_isolated((before.nodes[name] for name in failed), isolation=context.wave.isolation)
+    return "\n".join(filter(None, [left or format_results(results), *_isolated_before(before, nodes)]))
 
 
 def _isolated_before(seen: Snapshot, nodes: Iterable[str]) -> list[str]:
-    """A line about nodes that were isolated already, as after an update that failed."""
+    """A line about nodes that were already isolated, for example by an update that failed."""
     there = [seen.nodes[name] for name in nodes if name in seen.nodes]
     line = format_isolated(there, "still isolated as before")
     return [line] if line else []
 
 
 def _wait_not_pending(context: RolloutContext, targets: Mapping[str, str]) -> None:
-    """A manager in the middle of another config would report its end as the new one's; a stuck one never ends."""
+    """If MIG Manager still applies another config, its later `success` looks like that of the new one. A stuck one is
+    not waited for.
+    """
     since: dict[str, float] = {}
     while True:
         seen, now = context.observe(), time.monotonic()

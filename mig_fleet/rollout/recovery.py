@@ -1,4 +1,4 @@
-"""Recover nodes that NVIDIA's tools left wrong: one remedy per node and update, one node at a time.
+"""Recover nodes that NVIDIA's tools left in a wrong state: one remedy per node and update, one node at a time.
 
 A rollback is a change of its own, to another config, and may recover each node once more.
 
@@ -129,8 +129,8 @@ class Recovery:
         return now - self._since[node][1]
 
     def _apply(self, remedy: Remedy, node: Node) -> bool:
-        """Whether the remedy was used. A refusal is recorded as what was tried; a pod that is being scheduled gets
-        :data:`NO_POD_S`.
+        """Whether the remedy was used. A refusal is recorded in its place; a missing pod is waited for, for
+        :data:`NO_POD_S` seconds.
         """
         cluster, app = self.context.cluster(), DEVICE_PLUGIN if remedy is Remedy.RESTART_PLUGIN else MIG_MANAGER
         namespace = self.context.wave.namespace
@@ -164,7 +164,7 @@ class Recovery:
         return f"nothing was restarted, because {format_pods(held)}; move them away, then run the update again"
 
     def _isolate(self, cluster: Cluster, node: Node) -> str | None:
-        """Keep new pods off; a refusal if one arrived before that, and then scheduling is restored."""
+        """Keep new pods off. If a GPU pod arrived before that, restores scheduling and returns a refusal."""
         isolate_node(self.context, cluster, node.name)
         refusal = self._refusal(cluster.pods_on(node.name))
         if refusal:

@@ -12,15 +12,15 @@ from mig_fleet.observed.layout_file import parse_live_file
 from mig_fleet.observed.snapshot import Node, Snapshot
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.convergence import wait_for_convergence
-from mig_fleet.rollout.isolation import format_results, restore_command, restore_scheduling
+from mig_fleet.rollout.isolation import format_isolated, format_results, restore_scheduling
 from mig_fleet.rollout.reconfigure import reconfigure
 from mig_fleet.rollout.recovery import Recovery
 
 
 def roll_back(context: RolloutContext) -> str:
-    """Return the nodes to what was verified last on each; one sentence about what they have now.
+    """Return each node to the config that was verified last on it; returns one sentence about the result.
 
-    A node that carries its verified config keeps it; a node that left the cluster needs nothing. Raises
+    A node that carries its verified config keeps it; a node that left the cluster is skipped. Raises
     :class:`Refused` or :class:`~mig_fleet.cluster.errors.ClusterError`; the nodes are then isolated.
     """
     seen = context.observe()
@@ -41,17 +41,14 @@ def roll_back(context: RolloutContext) -> str:
     nodes = wait_for_convergence(context, expected, Recovery(context)).nodes
     results, failed = restore_scheduling(context, targets)
     if failed:
-        reasons = "; ".join(f"{name} ({text})" for name, text in sorted(failed.items()))
-        command = restore_command((nodes[name] for name in failed), context.wave.isolation)
-        raise Refused(
-            f"back at the last verified layout, but still isolated: {reasons}; restore scheduling with `{command}`"
-        )
+        lead = "back at the last verified layout, but still isolated"
+        raise Refused(format_isolated((nodes[name] for name in failed), lead, context.wave.isolation, failed))
     configs = sorted({f"{config!r}" for config in targets.values()})
     return f"rolled back to {', '.join(configs)} and verified; {format_results(results)}"
 
 
 def _expected(context: RolloutContext, seen: Snapshot, targets: Mapping[str, str]) -> dict[str, Expected]:
-    """What the live layout file makes of each node's GPUs under its target."""
+    """What each node must show with its target config, by the live layout file."""
     config_map = context.cluster().config_map(context.wave.namespace, labels.LAYOUTS_CONFIG_MAP) or {}
     strategy = context.wave.expected.strategy
     try:
@@ -69,8 +66,8 @@ def _of_config(file: parted.PartedFile, config: str, node: Node, strategy: Strat
         if entry := file.board_specific_entry(config, gpu.pci_id, gpu.index):
             filters = ", ".join(entry.device_filter)
             raise Refused(
-                f"what GPU {gpu.index} of {node.name} had is not known: the device filter {filters} of {config!r} "
-                "selects by subsystem ID, which reports do not include"
+                f"the slices of GPU {gpu.index} of {node.name} under {config!r} are unknown: its device filter "
+                f"{filters} selects by subsystem ID, which reports do not include"
             )
     entries = [file.for_gpu(config, gpu.pci_id, gpu.index) for gpu in node.report.gpus]
     per_gpu = [dict(entry.mig_devices) if entry is not None and entry.mig_enabled else None for entry in entries]

@@ -13,7 +13,7 @@ from mig_fleet.observed.operands import MIG_MANAGER
 from mig_fleet.observed.snapshot import Node, Snapshot, observe
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.convergence import soak, wait_for_convergence
-from mig_fleet.rollout.isolation import restore_command, restore_scheduling
+from mig_fleet.rollout.isolation import format_isolated_by_config, format_unknown, restore_hint, restore_scheduling
 from mig_fleet.rollout.recovery import WRONG, Recovery
 from mig_fleet.rollout.rollback import roll_back
 from mig_fleet.rollout.wave import Props, Wave
@@ -40,7 +40,7 @@ def verify(wave: Wave) -> Props:
 
 
 def read_slices(wave: Wave) -> Props:
-    """The output ``slices`` as NVML has them now; raises :class:`VerificationFailed`."""
+    """The output ``slices`` as NVML reports them now; raises :class:`VerificationFailed`."""
     with one_clean_error(VerificationFailed):
         return {"slices": _slices(observe(wave.cluster, wave.reports_namespace), wave.nodes)}
 
@@ -60,15 +60,15 @@ def _accept(context: RolloutContext, seen: Snapshot) -> None:
     if unrecorded or isolated:
         reasons = [f"{name} is not recorded as verified: {text}" for name, text in sorted(unrecorded.items())]
         reasons += [f"{name} may still be isolated: {text}" for name, text in sorted(isolated.items())]
-        command = restore_command(seen.nodes[name] for name in isolated)
-        way_out = f", or restore scheduling with `{command}`" if isolated else ""
+        hint = restore_hint(seen.nodes[name] for name in isolated)
+        way_out = f", or {hint}" if hint else ""
         raise VerificationFailed(
             f"all nodes of {wave.wave} are as declared, but {'; '.join(reasons)}\nRun the update again{way_out}"
         )
 
 
 def _after_failure(context: RolloutContext) -> str:
-    """Roll back if the wave says so; the state that the nodes are in, and what to do."""
+    """Roll back if ``on_failure`` is ``rollback``; returns the state of the nodes, and what to do."""
     lead = ""
     if context.wave.on_failure == "rollback":
         try:
@@ -80,7 +80,7 @@ def _after_failure(context: RolloutContext) -> str:
 
 
 def _restart_by_hand(context: RolloutContext) -> str:
-    """What an update alone does not repair if recovery is off, because MIG Manager never retries."""
+    """The command that restarts MIG Manager; an update does not do it if recovery is off."""
     if context.wave.recovery:
         return ""
     try:
@@ -97,22 +97,13 @@ def _node_states(context: RolloutContext) -> str:
     try:
         seen = context.observe().nodes
     except ClusterError:
-        names = ", ".join(context.wave.nodes)
-        return f"{names} may still be isolated; run the update again once the cluster answers."
+        return f"{format_unknown(context.wave.nodes)}."
     there = [seen[name] for name in context.wave.nodes if name in seen]
-    isolated = [node for node in there if node.isolated]
-    if not isolated:
-        kept = " and ".join(sorted({node.config for node in there if node.config}))
-        keep = f"The nodes keep config {kept}; once" if kept else "Once"
-        return f"{keep} the cause is fixed, run `pulumi up` again."
-    by_config: dict[str, list[str]] = {}
-    for node in isolated:
-        by_config.setdefault(node.config or "none", []).append(node.name)
-    states = "; ".join(f"with config {config}: {', '.join(names)}" for config, names in sorted(by_config.items()))
-    return (
-        f"Still isolated, {states}. Once the cause is fixed, run `pulumi up` again; to restore scheduling as they are: "
-        f"`{restore_command(isolated)}`"
-    )
+    if isolated := format_isolated_by_config(there):
+        return isolated
+    kept = " and ".join(sorted({node.config for node in there if node.config}))
+    keep = f"The nodes keep config {kept}; once" if kept else "Once"
+    return f"{keep} the cause is fixed, run `pulumi up` again."
 
 
 def _slices(seen: Snapshot, names: Iterable[str]) -> dict[str, str]:

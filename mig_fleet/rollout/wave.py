@@ -27,7 +27,7 @@ PREVIEW_ONLY = (
     "gpuResets",
     "capacityChanges",
 )
-"""Properties that `check` adds for the reviewer; they never become outputs, so a healed resource has no diff."""
+"""Properties that `check` adds for the reviewer; they never become outputs, so a repaired resource has no diff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class Wave:
     nodes: tuple[str, ...]
     expected: Expected
     on_user_pods: OnUserPods = "refuse"
-    """``refuse`` to change a node whose slices are in use, ``wait`` for its pods, or ``evict`` them."""
+    """``refuse`` to change a node with slices in use, ``wait`` for its pods, or ``evict`` them."""
     isolation: Isolation = "taint"
     """``taint`` the nodes during a change, or ``cordon`` them if an operator that is not ours ignores our taint."""
     on_failure: OnFailure = "halt"
-    """``halt``: the wave stays isolated; ``rollback``: back to the layout that was verified last."""
+    """``halt``: the wave stays isolated; ``rollback``: it returns to the layout that was verified last."""
     on_delete: OnDelete = "retain"
     """``retain`` the config of a node that leaves, ``disable`` MIG, or ``restore`` the config from before our first
     write."""
@@ -63,10 +63,10 @@ class Wave:
     """For each step: assigning the config, verifying it, rolling it back. After MIG Manager was restarted at
     ``stuck_after_seconds`` it still has the 25 minutes that it may need."""
     held: bool = False
-    """The wave waits for a later update: nodes that are new to it become its own, nothing else happens."""
+    """The wave waits for a later update: the wave takes ownership of new nodes and does nothing else."""
     blocked: bool = False
-    """A wave before this one failed: nothing is changed and no drift is reported. Nodes that are new to this wave
-    become its own, so that the wave they came from does not change them when it is deleted."""
+    """A wave before this one failed: nothing is changed and no drift is reported. The wave takes ownership of new
+    nodes, so that their old wave does not change them when it is deleted."""
     joining: tuple[str, ...] = ()
     """Nodes that are new to a wave that waits."""
     owned_elsewhere: tuple[str, ...] = ()
@@ -121,5 +121,5 @@ DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Wave) if 
 
 
 def stored(props: Mapping[str, Any]) -> Props:
-    """The properties without what is of one preview or one update only."""
+    """The properties without those of a single preview or update."""
     return {key: value for key, value in props.items() if key not in (*PREVIEW_ONLY, "blocked", "ownedElsewhere")}

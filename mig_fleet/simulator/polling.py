@@ -12,11 +12,11 @@ TIMEOUT_S: Final = 60
 INTERVAL_S: Final = 0.05
 
 
-def wait_until(condition: Callable[[], T], what: str, timeout_s: float = TIMEOUT_S) -> T:
-    """Return the first truthy result of ``condition``; raises :class:`NotStarted` after ``timeout_s`` seconds."""
-    deadline = time.monotonic() + timeout_s
+def wait_until(condition: Callable[[], T], what: str) -> T:
+    """Return the first truthy result of ``condition``; raises :class:`NotStarted` after :data:`TIMEOUT_S` seconds."""
+    deadline = time.monotonic() + TIMEOUT_S
     while not (found := condition()):
         if time.monotonic() > deadline:
-            raise NotStarted(f"timeout after {timeout_s:g} s waiting until {what}")
+            raise NotStarted(f"timeout after {TIMEOUT_S} s waiting until {what}")
         time.sleep(INTERVAL_S)
     return found

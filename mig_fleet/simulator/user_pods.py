@@ -70,13 +70,13 @@ class UserPods:
             self.call("create", f"/apis/apps/v1/namespaces/{namespace}/{owner.lower()}s", body)
         return wait_until(lambda: self._running(namespace, name), f"pod {name} runs") if wait else name
 
-    def protect(
-        self, labels: Mapping[str, str], *, min_available: int = 1, name: str = "guard", namespace: str = "default"
-    ) -> None:
-        """Create a PodDisruptionBudget; returns when the Eviction API enforces it."""
-        self._create_namespace(namespace)
-        path = f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"
-        spec = {"minAvailable": min_available, "selector": {"matchLabels": dict(labels)}}
+    def protect(self, labels: Mapping[str, str]) -> None:
+        """Create a PodDisruptionBudget that keeps one pod in namespace ``default``; returns when the Eviction API
+        enforces it.
+        """
+        self._create_namespace("default")
+        path, name = "/apis/policy/v1/namespaces/default/poddisruptionbudgets", "guard"
+        spec = {"minAvailable": 1, "selector": {"matchLabels": dict(labels)}}
         self.call("create", path, {"metadata": {"name": name}, "spec": spec})
         wait_until(lambda: self._is_observed(f"{path}/{name}"), f"the controller has observed budget {name}")
 

@@ -7,17 +7,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mig_fleet.documents import Document, open_document
+from mig_fleet.documents import Document, DocumentError, open_document
 from mig_fleet.model import gpus
 from mig_fleet.model.errors import InvalidLayout, MigError
 from mig_fleet.model.finding import Finding, Level
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.placement import Verdict, explain
 from mig_fleet.model.strategy import DEFAULT, Strategy
+from mig_fleet.model.suggestions import suggestion_or_known
 from mig_fleet.policies.chart_values import contradictions, derived_values
 from mig_fleet.policies.pool_facts import PoolFacts
 from mig_fleet.policies.rules import rule_conflicts
-from mig_fleet.stack_file.problems import InvalidSettings, did_you_mean, from_pydantic
+from mig_fleet.stack_file.problems import InvalidSettings, from_pydantic
 from mig_fleet.stack_file.settings import Pool, Settings, raw_from_document, raw_from_pulumi, secret_sections
 
 
@@ -71,7 +72,8 @@ def from_file(path: Path) -> Fleet:
     """
     document = open_document(path)
     if document.ignored:
-        raise document.ignored[0]
+        first = document.ignored[0]
+        raise DocumentError(first.path, first.text)
     return from_document(document)
 
 
@@ -103,7 +105,7 @@ def parse(raw: Mapping[str, Any], source: str, secrets: frozenset[str] = frozens
 
 
 def _with_text_keys(raw: Mapping[str, Any], problems: list[Finding]) -> dict[str, Any]:
-    """The same data without entries whose key is not a string: YAML reads ``1`` as a number, ``true`` as a boolean."""
+    """The same data without keys that are not strings: YAML reads ``1`` as a number, ``true`` as a boolean."""
     kept = dict(raw)
     for section in ("layouts", "pools"):
         entries = kept.get(section)
@@ -166,7 +168,7 @@ def _pools(settings: Settings, layouts: Mapping[str, Layout], problems: list[Fin
         elif pool.layout not in settings.layouts and not any(
             problem.path.startswith(f"layouts.{pool.layout}") for problem in problems
         ):
-            suggestion = did_you_mean(pool.layout, settings.layouts)
+            suggestion = suggestion_or_known(pool.layout, settings.layouts)
             problems.append(Finding(f"pools.{name}.layout", f"there is no layout '{pool.layout}'; {suggestion}"))
     return tuple(found)
 

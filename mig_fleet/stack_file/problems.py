@@ -8,7 +8,7 @@ from pydantic_core import ErrorDetails
 
 from mig_fleet.model.finding import Finding
 from mig_fleet.model.short_repr import format_found
-from mig_fleet.model.suggestions import nearest_word
+from mig_fleet.model.suggestions import suggestion_or_known
 
 HIDDEN = "hidden_value"
 """The error type for a value that may be a credential; the message leaves the value out."""
@@ -37,13 +37,6 @@ def from_pydantic(
     return [_finding(details, model, secrets) for details in error.errors(include_url=False)]
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``did you mean 'layout'?``, or the list of known words if none is similar."""
-    choices = sorted(known)
-    near = nearest_word(word, choices)
-    return f"did you mean '{near}'?" if near else f"known: {', '.join(choices) or 'none'}"
-
-
 def path_of(parts: Iterable[str | int]) -> str:
     """``pools.inference.nodes[0]``"""
     text = ""
@@ -56,7 +49,7 @@ def _finding(details: ErrorDetails, model: type[BaseModel], secrets: Container[s
     path = details["loc"]
     if details["type"] == "extra_forbidden":
         known = _keys_at(model, path[:-1])
-        return Finding(path_of(path), f"unknown key; {did_you_mean(str(path[-1]), known)}")
+        return Finding(path_of(path), f"unknown key; {suggestion_or_known(str(path[-1]), known)}")
     if details["type"] == "missing":
         return Finding(path_of(path), "is missing")
     text = details["msg"].removeprefix("Value error, ").removeprefix("Input ").replace("should ", "must ")

@@ -1,4 +1,4 @@
-"""The settings of a stack file: frozen, closed, camelCase outside and snake_case inside.
+"""The settings of a stack file: immutable, unknown keys refused, camelCase outside and snake_case inside.
 
 This is the only reader of `pulumi.Config`. :mod:`mig_fleet.stack_file.fleet` also checks the settings with the model of
 MIG, so that all mistakes in a stack file are reported together, each with its path.
@@ -171,7 +171,7 @@ def raw_from_pulumi() -> dict[str, Any]:
 
 
 def secret_sections() -> frozenset[str]:
-    """The sections of the running program with a value that was set with ``--secret``; Pulumi does not tell which
+    """The sections of the running program with a value that was set with ``--secret``; Pulumi does not report which
     value.
     """
     from pulumi.runtime.config import is_config_secret

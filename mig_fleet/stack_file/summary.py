@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from mig_fleet.model.capacity import of as capacity_of
 from mig_fleet.model.cost import shares
 from mig_fleet.stack_file.fleet import Fleet, FleetPool
 
@@ -29,14 +28,15 @@ def capacity(fleet: Fleet) -> dict[str, int]:
 
 
 def cost(fleet: Fleet) -> dict[str, Any]:
-    """USD per hour: for each pool whose GPU model has a price, and for one slice of each of its profiles."""
+    """USD per hour: for each pool with a price for its GPU model, and for one slice of each of its profiles."""
     pools = {pool.name: _pool_cost(pool, fleet) for pool in fleet.pools if _price(pool, fleet) is not None}
     return {"perHourUsd": round(sum(p["perHourUsd"] for p in pools.values()), 2), "pools": pools} if pools else {}
 
 
 def slices(pool: FleetPool) -> int:
     """MIG slices on one node of the pool."""
-    return sum(capacity_of(pool.layout, pool.settings.gpus_per_node).slices.values())
+    per_gpu = pool.layout.per_gpu(pool.settings.gpus_per_node)
+    return sum(sum(profiles.values()) for profiles in per_gpu if profiles)
 
 
 def _price(pool: FleetPool, fleet: Fleet) -> float | None:

@@ -55,7 +55,7 @@ def test_json_has_verdict_placements_order_and_reason() -> None:
         {"profile": "4g.40gb", "start": 0, "size": 4},
         {"profile": "3g.40gb", "start": 4, "size": 4},
     ]
-    assert answer["order"] == ["4g.40gb", "3g.40gb"]
+    assert answer["creationOrder"] == ["4g.40gb", "3g.40gb"]
     answer = json.loads(run("check", "--gpu", "H100-80GB", "1g.10gb=8", "--json").output)
     assert (answer["nearest"][0], answer["nearestProven"]) == ({"1g.10gb": 7}, [True, True, True])
     answer = json.loads(run("check", "--gpu", "GB200-186GB", "1g.24gb=8", "--json").output)

@@ -1,7 +1,7 @@
 """`mig-fleet gpus`: the whole catalog on a terminal, in a pipe, as JSON and as a picture."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import pytest
@@ -38,7 +38,15 @@ def test_the_whole_catalog_as_json() -> None:
     assert len(models) == 25
     (h100,) = json.loads(run("gpus", "0x233010DE", "--json").output)
     assert h100["profiles"]["3g.40gb"]["starts"] == [0, 4]
-    assert {"3g.40gb": 2} in h100["maximal_layouts"]
+    assert {"3g.40gb": 2} in h100["maximalLayouts"]
+    assert not any("_" in key for model in models for key in keys_of(model)), "keys are in camelCase"
+
+
+def keys_of(data: object) -> Iterator[str]:
+    if isinstance(data, dict):
+        yield from data
+    for value in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
+        yield from keys_of(value)
 
 
 def test_the_maximal_layouts_as_a_picture() -> None:
@@ -129,8 +137,9 @@ def test_a_profile_is_one_line_on_a_terminal_of_100_columns(monkeypatch: pytest.
 
 
 def test_a_model_without_a_source_for_its_parts_has_a_note() -> None:
-    note = "no source states how 2g.48gb, 2g.48gb+gfx are split; run on a node: nvidia-smi mig -lcip"
-    assert note in run("gpus", "RTX-PRO-5000").output
+    output = run("gpus", "RTX-PRO-5000").output
+    assert "no source states how 2g.48gb, 2g.48gb+gfx are split; run on a node with this GPU model: " in output
+    assert "nvidia-smi mig -lcip" in output
     assert "-lcip" not in run("gpus", "H100-80GB").output
 
 

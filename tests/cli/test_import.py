@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from mig_fleet.cli import sources
 from mig_fleet.cli.__main__ import main
-from mig_fleet.model import Layout, Strategy, parted
+from mig_fleet.model import Layout, Strategy, gfd, parted
 from mig_fleet.stack_file import fleet
 
 
@@ -95,7 +95,7 @@ def test_a_cluster_is_imported_from_its_labels_and_config_maps() -> None:
         {"metadata": {"name": "empty"}},
         {"metadata": {"name": "broken"}, "data": {"config.yaml": "mig-configs: ["}},
     ]
-    labels = layout.gfd_labels(8, Strategy.MIXED) | {
+    labels = gfd.expected_labels(layout.per_gpu(8), Strategy.MIXED) | {
         "nvidia.com/mig.capable": "true",
         "nvidia.com/mig.config": layout.config_name,
         "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3",
@@ -125,7 +125,7 @@ def test_a_node_with_a_config_and_without_the_capable_label_is_reported() -> Non
 @pytest.mark.parametrize("strategy", [Strategy.SINGLE, Strategy.NONE])
 def test_the_note_about_another_strategy_states_what_changes_for_pods(strategy: Strategy) -> None:
     layout = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
-    node_labels = layout.gfd_labels(8, strategy) | {"nvidia.com/mig.capable": "true"}
+    node_labels = gfd.expected_labels(layout.per_gpu(8), strategy) | {"nvidia.com/mig.capable": "true"}
     found = sources.Found()
     sources.read_cluster([in_a_cluster(node_labels, f"gpu-{number}") for number in range(5)], [], found)
     assert len(found.nodes) == 5

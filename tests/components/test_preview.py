@@ -24,7 +24,7 @@ def impact(wave: Props, before: Props | None = None) -> dict[str, list[str]]:
 def test_a_first_layout_shows_the_changes_the_resets_and_the_new_capacity(fleet: Fleet) -> None:
     assert impact(a_wave("n1", "n2")) == {
         "plannedChanges": ["n1, n2: GPU 0-1: MIG off → GPU 0-1: 7x 1g.10gb"],
-        "gpuResets": [f"{node}: a change of the MIG mode of GPU 0-1: no GPU reset" for node in ("n1", "n2")],
+        "gpuResets": [f"{node}: MIG mode of GPU 0-1 changes; needs no GPU reset" for node in ("n1", "n2")],
         "capacityChanges": ["nvidia.com/gpu: 4 → 0", "nvidia.com/mig-1g.10gb: 0 → 28"],
     }
 
@@ -125,7 +125,7 @@ def test_on_ampere_a_change_of_the_mode_needs_a_reset(fleet: Fleet) -> None:
     layout = Layout.parse("small", {"gpu": "A100-80GB", "all": {"1g.10gb": 7}})
     fleet.report("n1", gpus=(a_gpu(0, None, pci_id=A100), a_gpu(1, {}, pci_id=A100)))
     assert impact(a_wave("n1", layout=layout))["gpuResets"] == [
-        "n1: a change of the MIG mode of GPU 0: a reset of each GPU, or a reboot where the platform forbids it"
+        "n1: MIG mode of GPU 0 changes; needs a reset of each GPU, or a reboot where the platform forbids it"
     ]
 
 

@@ -1,4 +1,4 @@
-"""After `pulumi destroy` no object of ours remains, and the nodes are as the delete policy says."""
+"""After `pulumi destroy` no object of ours remains, and the nodes are as the delete policy requires."""
 
 import pytest
 

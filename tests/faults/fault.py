@@ -50,7 +50,7 @@ class Fault:
     fix: str = "nothing"
     """What a person does before the next update."""
     apply_fix: Action = nothing
-    next_update: str = "nothing to do"
+    next_update: str = "has nothing to do"
     """What the next update does, if this one succeeded."""
     rollout: Mapping[str, Any] = field(default_factory=dict)
     """Arguments of the pool's rollout."""

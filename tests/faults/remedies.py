@@ -15,7 +15,7 @@ APPS = {
     Remedy.RESTORE_OPERANDS: MIG_MANAGER,
     Remedy.RESTART_PLUGIN: DEVICE_PLUGIN,
 }
-"""The operand whose pod each remedy restarts."""
+"""The operand that each remedy restarts."""
 
 
 @dataclass

@@ -28,7 +28,7 @@ WRITES_OF_RELEASE, WRITES_OF_LAST_WAVE = 9, 3
 
 ROLLBACK = {"on_failure": "rollback", "recovery": False}
 WRITES_OF_ROLLBACK = (7, 8, 9)
-"""After the six writes of the change that fails: both labels, and the first node whose scheduling is restored."""
+"""After the six writes of the change that fails: both labels, and the first node with restored scheduling."""
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,14 @@
 """Capacity and cost: the sums are right."""
 
 import math
+from dataclasses import astuple
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mig_fleet.model import Layout, capacity, cost, gpus
+from mig_fleet.model import capacity, cost, gpus
 from mig_fleet.model.cost import Basis
 from mig_fleet.model.errors import InvalidCount, InvalidRequest, MigError, UnknownGpu, UnknownProfile
 from mig_fleet.model.placement import feasible
@@ -56,7 +57,7 @@ def test_used_idle_unallocated_and_stranded_add_up_to_the_price(
     layout = data.draw(st.sampled_from(feasible(model)))
     busy = {name: data.draw(st.lists(st.floats(0, 1), max_size=count)) for name, count in layout.items()}
     account = cost.account(price, model, layout, busy, basis)
-    assert math.isclose(account.price, price, rel_tol=1e-9, abs_tol=1e-9)
+    assert math.isclose(sum(astuple(account)), price, rel_tol=1e-9, abs_tol=1e-9)
     assert min(account.used, account.idle, account.unallocated, account.stranded) >= -1e-9
 
 
@@ -103,7 +104,7 @@ def test_an_invalid_argument_is_refused_with_the_reason(
     changes: dict[str, Any], error: type[MigError], why: str
 ) -> None:
     valid: dict[str, Any] = {"price": 2.5, "gpu": "H100-80GB", "profiles": {"1g.10gb": 7}, "busy": {"1g.10gb": [0.5]}}
-    assert cost.account(**valid).price == pytest.approx(2.5)
+    assert sum(astuple(cost.account(**valid))) == pytest.approx(2.5)
     with pytest.raises(error, match=why):
         cost.account(**valid | changes)
 
@@ -112,35 +113,20 @@ def test_a_measured_utilisation_outside_0_to_1_counts_as_0_or_1() -> None:
     assert cost.account(7.0, "H100-80GB", {"1g.10gb": 7}, {"1g.10gb": [1.2, -0.1]}).used == pytest.approx(1.0)
 
 
-def test_capacity_counts_slices_memory_and_sms_of_all_nodes() -> None:
-    layout = Layout.parse(
-        "some",
-        {
-            "gpu": "H100-80GB",
-            "gpus": [{"devices": [0, 1], "profiles": {"1g.10gb": 7}}, {"devices": [2], "disabled": True}],
-        },
-    )
-    found = capacity.of(layout, gpus_per_node=3, nodes=2)
-    assert found.slices == {"1g.10gb": 28}
-    offer = found.offers["1g.10gb"]
-    assert (offer.memory_mib, offer.sm_count) == (28 * 9984, 28 * 16)
+def test_an_offer_is_the_memory_and_the_sms_of_all_its_slices() -> None:
+    offer = capacity.offer(gpus.find("H100-80GB"), "1g.10gb", 28)
+    assert (offer.slices, offer.memory_mib, offer.sm_count) == (28, 28 * 9984, 28 * 16)
 
 
 def test_a_number_that_no_source_gives_is_none() -> None:
-    offer = capacity.of(Layout.uniform("dense", "H20-96GB", {"1g.12gb": 7}), 8).offers["1g.12gb"]
+    offer = capacity.offer(gpus.find("H20-96GB"), "1g.12gb", 56)
     assert (offer.slices, offer.memory_mib, offer.sm_count) == (56, None, None)
 
 
 def test_parts_of_an_instance_add_up_to_it() -> None:
-    found = capacity.of(Layout.uniform("split", "A100-80GB", {"1c.3g.40gb": 3}), 1).offers["1c.3g.40gb"]
-    whole = capacity.of(Layout.uniform("whole", "A100-80GB", {"3g.40gb": 1}), 1).offers["3g.40gb"]
-    assert found.sm_count == whole.sm_count
-    assert found.memory_mib is not None
+    gpu = gpus.find("A100-80GB")
+    parts, whole = capacity.offer(gpu, "1c.3g.40gb", 3), capacity.offer(gpu, "3g.40gb")
+    assert parts.sm_count == whole.sm_count
+    assert parts.memory_mib is not None
     assert whole.memory_mib is not None
-    assert abs(found.memory_mib - whole.memory_mib) < 3
-    assert (found.shared_in, whole.shared_in) == ("3g.40gb", None), "each may use all of the instance's memory"
-
-
-def test_a_part_that_no_source_lists_has_no_number_of_sms() -> None:
-    offer = capacity.offer(gpus.find("RTX-PRO-6000"), "1c.2g.48gb", 2)
-    assert offer.sm_count is None, "94 is the number of the whole instance"
+    assert abs(parts.memory_mib - whole.memory_mib) < 3

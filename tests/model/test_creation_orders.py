@@ -101,7 +101,7 @@ def test_if_only_one_rule_works_the_proof_states_what_to_do_under_the_other() ->
     proof = prove("H100-80GB", {"3g.40gb": 1, "2g.20gb": 2})
     assert proof
     assert proof.creation_order == ("3g.40gb", "2g.20gb", "2g.20gb")
-    assert "give each instance its start (nvidia-smi mig -cgi <id>:<start>)" in proof.requires[-1]
+    assert "set each instance's start (nvidia-smi mig -cgi <id>:<start>)" in proof.requires[-1]
 
 
 @pytest.mark.parametrize("gpu", ["H100-80GB", "A30-24GB"])

@@ -6,7 +6,7 @@ import pytest
 
 from mig_fleet.model import gpus
 from mig_fleet.model.errors import UnknownGpu, UnknownProfile
-from mig_fleet.model.suggestions import did_you_mean, nearest_word
+from mig_fleet.model.suggestions import did_you_mean, nearest_word, suggestion_or_known
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,15 @@ def test_the_meaning_of_a_name_of_some_boards_names_the_boards() -> None:
 def test_the_nearest_word_is_similar_in_spelling_and_upper_case_does_not_matter(word: str, near: str | None) -> None:
     assert nearest_word(word, ["layout", "gpusPerNode"]) == near
     assert did_you_mean(word, ["layout", "gpusPerNode"]) == (f"; did you mean '{near}'?" if near else "")
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "text"),
+    [
+        ("layuot", ["layout", "gpu"], "did you mean 'layout'?"),
+        ("selector", ["layout", "gpu"], "known: gpu, layout"),
+        ("layout", [], "known: none"),
+    ],
+)
+def test_without_a_similar_word_the_known_ones_are_listed(word: str, known: list[str], text: str) -> None:
+    assert suggestion_or_known(word, known) == text

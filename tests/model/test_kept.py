@@ -47,7 +47,8 @@ def test_on_an_empty_gpu_the_most_instances_of_a_profile_are_those_of_the_catalo
 @pytest.mark.parametrize("gpu", UNVERIFIED)
 def test_a_driver_choice_is_refused_if_no_source_establishes_the_placements(gpu: str) -> None:
     name = next(iter(gpus.find(gpu).profiles))
-    with pytest.raises(UnverifiedGeometry, match=r"run on a node that has one: nvidia-smi mig -lgipp") as refused:
+    command = "run on a node with this GPU model: nvidia-smi mig -lgipp"
+    with pytest.raises(UnverifiedGeometry, match=command) as refused:
         driver_choice(gpu, [], name)
     assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
 

@@ -112,8 +112,8 @@ def test_a_layout_is_impossible_if_no_start_is_free_although_memory_is() -> None
     proof = prove("H100-80GB", {"2g.20gb": 1}, keep=kept)
     assert proof.verdict is Verdict.IMPOSSIBLE
     assert explain(proof) == (
-        "1g.10gb ×3 take memory slices 1, 3, 5; 2g.20gb needs 2 in a row from start 0, 2, 4, "
-        "and none of these has room although 4 compute slices are free"
+        "1g.10gb ×3 take memory slices 1, 3, 5; 2g.20gb needs 2 consecutive memory slices at "
+        "start 0, 2, 4, and none of these ranges is free although 4 compute slices are free"
     )
 
 

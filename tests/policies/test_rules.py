@@ -4,7 +4,8 @@ import pytest
 
 from mig_fleet.model import Layout, Strategy
 from mig_fleet.model.finding import Level
-from mig_fleet.model.labels import OPERATOR_OWNED_CONFIG_MAP
+from mig_fleet.model.labels import LAYOUTS_CONFIG_MAP, OPERATOR_OWNED_CONFIG_MAP
+from mig_fleet.policies import config_map_is_ours
 from mig_fleet.policies.pool_facts import PoolFacts
 from mig_fleet.policies.rule import Rule
 from mig_fleet.policies.rules import explain, rule_conflicts
@@ -75,6 +76,7 @@ def test_the_strategy_of_the_cluster_is_checked() -> None:
 
 
 def test_the_operators_own_config_map_is_refused() -> None:
-    (conflict,) = rule_conflicts([a_pool()], config_map=OPERATOR_OWNED_CONFIG_MAP)
+    (conflict,) = config_map_is_ours.check(OPERATOR_OWNED_CONFIG_MAP)
     assert conflict.rule is Rule.CONFIG_MAP
     assert "which the GPU operator overwrites" in conflict.text
+    assert config_map_is_ours.check(LAYOUTS_CONFIG_MAP) == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mig_fleet.model.report import RESET_HINT
 from tests.conftest import ADriver
 from tests.probe.conftest import Run
 
@@ -61,8 +62,8 @@ def test_a_gpu_instance_without_a_compute_instance_is_reported_with_its_remedy(v
     status, output, _ = verdict(an_entry(**{"mig-devices": {"3g.40gb": 1}}), driver=driver)
     assert status == 1
     assert output.splitlines()[0] == (
-        f"GPU 0: 3g.40gb, and GPU instance {instance.id} without a compute instance; "
-        f"destroy it: nvidia-smi mig -i 0 -dgi -gi {instance.id}"
+        f"GPU 0: 3g.40gb; GPU instance {instance.id} (3g.40gb) has no compute instance, and MIG Manager ignores it; "
+        f"destroy it there: `nvidia-smi mig -i 0 -dgi -gi {instance.id}`"
     )
 
 
@@ -158,7 +159,7 @@ def test_a_mode_that_waits_for_a_reset_is_not_as_declared(verdict: Any, a_driver
     driver.gpus[0].pending = False
     status, output, _ = verdict(an_entry(), driver=driver)
     assert status == 1
-    assert "GPU 0: expected 7x 1g.10gb; a change of the MIG mode waits for a GPU reset or a reboot" in output
+    assert f"GPU 0: expected 7x 1g.10gb; {RESET_HINT}" in output
 
 
 def test_gpus_that_nvml_cannot_read_are_not_compared(verdict: Any, a_driver: ADriver) -> None:

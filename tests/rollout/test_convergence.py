@@ -54,7 +54,7 @@ def test_a_timeout_reports_the_differences_and_the_nodes_that_are_still_isolated
         "Look at MIG Manager's log: kubectl -n gpu-operator logs $(kubectl -n gpu-operator get pods -o name -l "
         "app=nvidia-mig-manager --field-selector spec.nodeName=n1)",
         f"Still isolated, with config {DENSE.config_name}: n1, n2. Once the cause is fixed, run `pulumi up` again; to "
-        "restore scheduling as they are: `kubectl taint nodes n1 n2 mig-fleet.dev/reconfiguring-`",
+        "restore scheduling without another update: `kubectl taint nodes n1 n2 mig-fleet.dev/reconfiguring-`",
     ]
     assert fleet.isolated() == ["n1", "n2"]
 
@@ -227,7 +227,8 @@ def test_for_a_missing_node_the_error_names_a_command_and_no_log(fleet: Fleet) -
 
 def test_for_a_changed_label_the_error_names_the_command_that_shows_who_wrote_it(fleet: Fleet) -> None:
     fleet.label("n1", labels.CONFIG, "all-balanced")
-    assert "Look at who wrote the label: kubectl get node n1 --show-managed-fields -o yaml" in failure(a_wave("n1"))
+    look = "Look at the writers of the label: kubectl get node n1 --show-managed-fields -o yaml"
+    assert look in failure(a_wave("n1"))
 
 
 def test_for_a_missing_report_the_error_names_the_probes_log(fleet: Fleet) -> None:

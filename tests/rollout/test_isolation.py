@@ -190,7 +190,8 @@ def test_the_command_for_a_node_with_only_the_startup_taint_removes_that_taint(f
     fleet.manager_outcomes["n1"] = [FAILS]
     with pytest.raises(VerificationFailed) as failed:
         roll_out(a_wave("n1"))
-    assert "restore scheduling as they are: `kubectl taint nodes n1 mig-fleet.dev/startup-`" in str(failed.value)
+    by_hand = "to restore scheduling without another update: `kubectl taint nodes n1 mig-fleet.dev/startup-`"
+    assert by_hand in str(failed.value)
 
 
 # What an error reports

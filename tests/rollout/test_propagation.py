@@ -62,7 +62,7 @@ def test_copies_that_cannot_be_read_get_the_time_that_a_kubelet_may_need(
     ASSIGNMENT.create(a_wave("n1", "n2"))
     assert fleet.clock.slept == pytest.approx(UNREADABLE_S, abs=2)
     assert fleet.configs() == {"n1": DENSE.config_name, "n2": DENSE.config_name}
-    assert "continues without knowing the layout file on 2 node(s): n1: " in capsys.readouterr().out
+    assert "could not read MIG Manager's layout file on 2 node(s), continues: n1: " in capsys.readouterr().out
 
 
 def test_a_copy_without_the_config_stops_the_wave_even_if_another_copy_cannot_be_read(fleet: Fleet) -> None:

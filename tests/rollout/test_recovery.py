@@ -93,7 +93,7 @@ def test_the_whole_error_of_a_node_whose_remedy_failed(fleet: Fleet) -> None:
         "Look at MIG Manager's log: kubectl -n gpu-operator logs $(kubectl -n gpu-operator get pods -o name -l "
         "app=nvidia-mig-manager --field-selector spec.nodeName=n1)",
         f"Still isolated, with config {DENSE.config_name}: n1. Once the cause is fixed, run `pulumi up` again; to "
-        "restore scheduling as they are: `kubectl taint nodes n1 mig-fleet.dev/reconfiguring-`",
+        "restore scheduling without another update: `kubectl taint nodes n1 mig-fleet.dev/reconfiguring-`",
     ]
 
 

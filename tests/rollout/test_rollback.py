@@ -166,7 +166,7 @@ def test_without_a_verified_layout_the_wave_stays_isolated_and_the_error_says_so
     assert verification_failure(wave).splitlines()[-2:] == [
         "The wave could not be rolled back: no layout was ever verified on n1, n2, so there is none to return to",
         f"Still isolated, with config {DENSE.config_name}: n1, n2. Once the cause is fixed, run `pulumi up` again; to "
-        "restore scheduling as they are: `kubectl taint nodes n1 n2 mig-fleet.dev/reconfiguring-`",
+        "restore scheduling without another update: `kubectl taint nodes n1 n2 mig-fleet.dev/reconfiguring-`",
     ]
     assert fleet.configs()["n1"] == DENSE.config_name
 
@@ -203,8 +203,9 @@ def test_a_layout_that_is_selected_by_subsystem_id_cannot_be_returned_to(dense: 
     with_subsystem = file.replace('"0x233010DE"', '"0x233010DE:0x16C110DE"')
     dense.config_map(OPERATOR, labels.LAYOUTS_CONFIG_MAP, {"config.yaml": with_subsystem})
     text = verification_failure(wave)
-    assert "what GPU 0 of n1 had is not known: the device filter 0x233010DE:0x16C110DE" in text
-    assert f"of '{DENSE.config_name}' selects by subsystem ID, which reports do not include" in text
+    what = f"the slices of GPU 0 of n1 under '{DENSE.config_name}' are unknown: its device filter 0x233010DE:0x16C110DE"
+    assert what in text
+    assert " selects by subsystem ID, which reports do not include" in text
     assert dense.configs()["n1"] == WIDE.config_name, "nothing was changed"
 
 

@@ -9,7 +9,7 @@ look-ups (lookup, meanings).
 """
 
 from mig_fleet.model.gpus.evidence import Evidence, Geometry, Naming, Places
-from mig_fleet.model.gpus.lookup import all_models, by_pci, find, names, profile_of, sources
+from mig_fleet.model.gpus.lookup import all_models, by_pci, find, profile_of, sources
 from mig_fleet.model.gpus.meanings import find_profile, meanings
 from mig_fleet.model.gpus.model import AlternateName, ComputeInstance, Engines, GpuModel, GpuProfile
 
@@ -28,7 +28,6 @@ __all__ = [
     "find",
     "find_profile",
     "meanings",
-    "names",
     "profile_of",
     "sources",
 ]

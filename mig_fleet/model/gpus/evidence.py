@@ -1,4 +1,4 @@
-"""How reliable the facts of the catalog are: closed sets of words, strongest first."""
+"""How reliable the facts of the catalog are: fixed lists of values, strongest first."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""The name that was probably meant by an unknown one: what this package knows of GPUs and profiles, beside spelling."""
+"""Suggestions for unknown names, from facts about GPUs and profiles in addition to spelling."""
 
 import re
 from collections.abc import Iterable, Sequence

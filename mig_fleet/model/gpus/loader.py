@@ -1,6 +1,6 @@
 """From the text of a catalog file to a :class:`GpuModel`; a malformed entry is refused with file, table and key.
 
-Checked here: types, no unknown keys, words of closed sets, PCI ids in mig-parted's exact form, known source keys.
+Checked here: types, no unknown keys, values from fixed lists, PCI ids in mig-parted's exact form, known source keys.
 :mod:`mig_fleet.model.gpus.checks` checks the numbers.
 """
 

@@ -90,12 +90,6 @@ def by_pci(pci_device_id: str) -> GpuModel | None:
 
 
 @cache
-def names() -> tuple[str, ...]:
-    """The catalog names of all models."""
-    return tuple(model.name for model in all_models())
-
-
-@cache
 def all_models() -> tuple[GpuModel, ...]:
     """Every model of the catalog, by generation and size."""
     return tuple(_model(file) for file in _FILES)

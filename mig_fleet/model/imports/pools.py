@@ -129,7 +129,7 @@ def stock(config: str, gpu: GpuModel) -> Layout | None:
 
 
 def _doubts(config: str, layout: Layout) -> list[str]:
-    """A note for each GPU group whose profiles are not proven to fit."""
+    """A note for each GPU group with profiles that are not proven to fit."""
     proofs = [proof for _, proof in layout.proofs() if not proof]
     return [f"{config}: imported, but unproven: {explain(proof)}" for proof in proofs]
 

@@ -11,7 +11,7 @@ from mig_fleet.model.layouts import GpuGroup, Layout
 def stack_file(layouts: Iterable[Layout], pools: Iterable[ImportedPool] = (), not_imported: Iterable[str] = ()) -> str:
     """The layouts are sorted by name. What could not be imported is listed at the top, as comments."""
     notes = [f"#   {_printable(' '.join(note.split()))}" for note in not_imported]
-    head = ["# Not imported or changed:", *notes] if notes else []
+    head = ["# Not imported, or imported with a change:", *notes] if notes else []
     body = ["config:", "  mig-fleet:layouts:"]
     body += [
         f"    {_text(layout.name)}: {_layout(layout)}" for layout in sorted(layouts, key=lambda layout: layout.name)

@@ -13,7 +13,6 @@ from typing import Any
 
 from mig_fleet.model.errors import InvalidLayout
 from mig_fleet.model.finding import Finding
-from mig_fleet.model.gfd import expected_labels
 from mig_fleet.model.gpus import GpuModel, find
 from mig_fleet.model.labels import ALL_DISABLED
 from mig_fleet.model.layouts import forms
@@ -86,7 +85,8 @@ class Layout:
     def canonical(self) -> str:
         """The meaning as JSON: the GPU model, then GPUs and profiles, sorted; without the name and the PCI ids.
 
-        Any change here, even of a key, changes every config name and repartitions every fleet.
+        Every config name has the hash of this text, so any change here, even of one of its two keys, changes every
+        config name and repartitions every fleet.
         """
         groups = [
             ["all" if it.devices is None else list(it.devices), None if it.profiles is None else dict(it.profiles)]
@@ -113,10 +113,6 @@ class Layout:
     def allocatable(self, gpus_per_node: int, strategy: Strategy) -> dict[str, int]:
         """The extended resources of a node with this layout."""
         return allocatable(strategy, self.per_gpu(gpus_per_node))
-
-    def gfd_labels(self, gpus_per_node: int, strategy: Strategy) -> dict[str, str]:
-        """The labels that GPU Feature Discovery must write on a node with this layout."""
-        return expected_labels(self.per_gpu(gpus_per_node), strategy)
 
     def proofs(self) -> tuple[tuple[GpuGroup, Proof], ...]:
         """A proof for each group with MIG."""

@@ -26,17 +26,20 @@ class Entry:
     mig_enabled: bool
     mig_devices: Mapping[str, int]
 
-    def matches(self, pci_device_id: str, index: int, subsystem_id: str | None = None) -> bool:
-        """Whether mig-parted applies this entry to the GPU with this index and device id (``0x233010DE``).
+    def matches(self, pci_device_id: str, index: int) -> bool:
+        """Whether mig-parted applies this entry to the GPU with this index and device id (``0x233010DE``) on every
+        board.
 
         A filter that mig-parted cannot parse matches no GPU, because mig-parted drops the parse error
         (``newDeviceID, _ :=``).
         """
-        return self.selects(pci_device_id, subsystem_id) and (self.devices is None or index in self.devices)
+        return self.selects(pci_device_id) and (self.devices is None or index in self.devices)
 
-    def selects(self, pci_device_id: str, subsystem_id: str | None = None) -> bool:
-        """Whether the device filter selects GPUs with this device id, whatever their index."""
-        return not self.device_filter or any(_matches(word, pci_device_id, subsystem_id) for word in self.device_filter)
+    def selects(self, pci_device_id: str) -> bool:
+        """Whether the device filter selects GPUs with this device id on every board, whatever their index."""
+        return not self.device_filter or any(
+            _names(word, pci_device_id) and filter_ids(word)[1] is None for word in self.device_filter
+        )
 
     def may_match(self, pci_device_id: str, index: int) -> bool:
         """Whether mig-parted applies this entry to the GPU with this index and device id on at least one board."""
@@ -100,13 +103,6 @@ def filter_ids(word: str) -> tuple[int, int | None]:
     """
     device, colon, subsystem = word.partition(":")
     return device_id(device), device_id(subsystem) if colon else None
-
-
-def _matches(word: str, pci_device_id: str, subsystem_id: str | None) -> bool:
-    _, board = filter_ids(word)
-    return _names(word, pci_device_id) and (
-        board is None or (subsystem_id is not None and board == device_id(subsystem_id))
-    )
 
 
 def _names(word: str, pci_device_id: str) -> bool:

@@ -14,7 +14,7 @@ CONFIDENCE = {
 """A proof's ``confidence`` as text about its placements."""
 
 
-def row(gpu: GpuModel | str, profiles: Mapping[str, int] | Proof | None, *, full_names: bool = False) -> str:
+def row(gpu: GpuModel | str, profiles: Mapping[str, int] | Proof | None) -> str:
     """One line, each memory slice equally wide. ``None`` is a GPU without MIG. Profiles without known placements are
     listed, not drawn. Raises what :func:`mig_fleet.model.prove` raises.
     """
@@ -25,14 +25,12 @@ def row(gpu: GpuModel | str, profiles: Mapping[str, int] | Proof | None, *, full
     if not proof.fits:
         request = " + ".join(f"{count} × {name}" for name, count in proof.request)
         return f"{request} ({proof.verdict})"
-    labels = {
-        placement: placement.profile if full_names else short(placement.profile) for placement in proof.placements
-    }
+    labels = {placement: _short(placement.profile) for placement in proof.placements}
     width = max([4, *(-(-(len(label) + 2) // placement.size) for placement, label in labels.items())])
     return _draw(labels, model.memory_slices, width)
 
 
-def short(profile: str) -> str:
+def _short(profile: str) -> str:
     """The name without its memory, which the width of the box shows: ``1g+me``."""
     parsed = Profile.parse(profile)
     return str(parsed).replace(f".{parsed.memory_gb}gb", "")

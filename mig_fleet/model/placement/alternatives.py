@@ -14,10 +14,12 @@ from mig_fleet.model.placement.proof import Proof, Verdict
 from mig_fleet.model.placement.proving import prove
 from mig_fleet.model.placement.request import board_specific_names, instances_of
 
+_MOST = 3
 
-def nearest(proof: Proof, limit: int = 3) -> tuple[CountedProfiles, ...]:
-    """Maximal layouts that hold the kept instances and differ from the request by the fewest memory slices, the nearest
-    first; empty unless the request is impossible.
+
+def nearest(proof: Proof) -> tuple[CountedProfiles, ...]:
+    """At most three maximal layouts that hold the kept instances and differ from the request by the fewest memory
+    slices, the nearest first; empty unless the request is impossible.
 
     Variants with suffixes, ``1g.24gb-me``, are included only if the request or the kept instances have them. The kept
     instances are not part of the answer. If boards report different names, the answer has those of the boards that the
@@ -52,7 +54,7 @@ def nearest(proof: Proof, limit: int = 3) -> tuple[CountedProfiles, ...]:
         if not proof.kept or _fits_beside_kept(proof, rest):
             profiles = counted_profiles(proof.gpu, rest)
             answers.append(MappingProxyType({names.get(name, name): count for name, count in profiles.items()}))
-            if len(answers) == limit:
+            if len(answers) == _MOST:
                 break
     return tuple(answers)
 

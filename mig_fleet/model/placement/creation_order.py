@@ -1,7 +1,7 @@
 """The order in which to create instances, so that a driver that chooses the starts places them all.
 
-The driver's rule is unverified on hardware (:mod:`~mig_fleet.model.placement.driver`). So an order that works if the
-driver takes the highest free start and also if it takes the lowest one is preferred to an order that needs the first.
+The driver's rule is unverified on hardware (:mod:`~mig_fleet.model.placement.driver`). So an order that works with
+the highest and with the lowest free start is preferred to an order that works only with the highest.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,13 @@ from mig_fleet.model.placement.driver import highest_free, lowest_free
 from mig_fleet.model.placement.grid import CompiledProfile, search
 
 NEEDS_EXPLICIT_STARTS = (
-    "explicit starts (nvidia-smi mig -cgi <id>:<start>): a driver that chooses them does not reach these placements"
+    "explicit starts (nvidia-smi mig -cgi <id>:<start>): a driver that chooses the starts itself does not produce "
+    "these placements"
 )
 """Requirement of instances that no order of creation places; no model of the catalog has any."""
 
 NEEDS_HIGHEST_START = (
-    "a driver that takes the highest free start, as published outputs show; with any other give each instance its "
+    "a driver that takes the highest free start, as published outputs show; with another driver, set each instance's "
     "start (nvidia-smi mig -cgi <id>:<start>); mig-parted tries every order by itself"
 )
 """Requirement of an order that fails with a driver that takes the lowest free start."""

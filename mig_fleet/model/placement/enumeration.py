@@ -12,9 +12,7 @@ CountedProfiles = Mapping[str, int]
 
 
 def feasible(gpu: GpuModel | str) -> tuple[CountedProfiles, ...]:
-    """Every multiset of profiles that fits, including the empty one; empty for a model whose geometry is not
-    established.
-    """
+    """Every multiset of profiles that fits, including the empty one; empty for a model without established geometry."""
     model = find(gpu)
     return tuple(counted_profiles(model, counts) for counts in _feasible(model))
 

@@ -60,7 +60,7 @@ def _placements_unknown(proof: Proof) -> str:
     published = any(row.starts for row in proof.gpu.profiles.values())
     disputed = published and not established
     what = "the sources disagree on the placements" if disputed else "no source gives the placements of these profiles"
-    return f"{what} on {proof.gpu.name}; run on a node that has one: nvidia-smi mig -lgipp"
+    return f"{what} on {proof.gpu.name}; run on a node with this GPU model: nvidia-smi mig -lgipp"
 
 
 def _split_unknown(proof: Proof) -> str:
@@ -70,7 +70,8 @@ def _split_unknown(proof: Proof) -> str:
     verb = "is" if len(parts) == 1 else "are"
     names = format_counts((name, 1) for name in parts)
     model = proof.gpu.name
-    return f"no source states how {names} {verb} split on {model}; run on a node that has one: nvidia-smi mig -lcip"
+    command = "run on a node with this GPU model: nvidia-smi mig -lcip"
+    return f"no source states how {names} {verb} split on {model}; {command}"
 
 
 def _names_differ(proof: Proof) -> str:
@@ -78,7 +79,7 @@ def _names_differ(proof: Proof) -> str:
     others = ", ".join(f"{row.name} is {it.name} {it.where}" for row in rows for it in row.alternate_names)
     return (
         f"names differ between boards of {proof.gpu.name}: {others}; on a board without the name mig-parted wipes the "
-        "GPU and reports success; run on a node that has one: nvidia-smi mig -lgip"
+        "GPU and reports success; run on a node with this GPU model: nvidia-smi mig -lgip"
     )
 
 
@@ -120,9 +121,12 @@ def _no_room(proof: Proof, requested: Sequence[CompiledProfile]) -> str:
         verb = "fills" if one else "fill"
         return f"{users} {verb} memory slices {format_ranges(occupied)}; nothing is left for {last.name}{although}"
     starts_of_last = ", ".join(str(start) for start, _ in reversed(last.places))
+    needed = "1 memory slice" if last.size == 1 else f"{last.size} consecutive memory slices"
+    ranges = "slice" if last.size == 1 else "range"
+    none_free = f"none of these {ranges}s is free" if len(last.places) > 1 else f"this {ranges} is not free"
     return (
-        f"{users} take{'s' if one else ''} memory slices {format_ranges(occupied)}; {last.name} needs {last.size} in a "
-        f"row from start {starts_of_last}, and none of these has room{although}"
+        f"{users} take{'s' if one else ''} memory slices {format_ranges(occupied)}; {last.name} needs {needed} at "
+        f"start {starts_of_last}, and {none_free}{although}"
     )
 
 

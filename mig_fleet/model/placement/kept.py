@@ -33,7 +33,7 @@ def counts_of(gpu: GpuModel, placements: Iterable[Placement]) -> list[int]:
 
 
 def require_established_geometry(gpu: GpuModel) -> None:
-    """Raises UnverifiedGeometry for a model whose placements no source establishes: any answer would be a guess."""
+    """Raises UnverifiedGeometry for a model without established placements: any answer would be a guess."""
     if gpu.geometry is not Geometry.ESTABLISHED:
         raise UnverifiedGeometry(gpu.name)
 

@@ -62,8 +62,8 @@ class Child:
         """``None`` while it runs."""
         return self._process.poll()
 
-    def last_lines(self, lines: int = 5) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+    def last_lines(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
 
     def kill(self) -> None:
         """SIGKILL: on SIGTERM an API server drains its watches for ten seconds, which has no use here."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mig_fleet.model.labels import GPU_RESOURCE, RESOURCE_PREFIX
+from mig_fleet.model.labels import is_gpu_resource
 from mig_fleet.simulator.api import Json
 
 PREFIX: Final = "simulator.mig-fleet.dev/"
@@ -130,7 +130,7 @@ class Pod:
         for container in self.spec["containers"]:
             limits: dict[str, Any] = container.get("resources", {}).get("limits") or {}
             for name, count in limits.items():
-                if name == GPU_RESOURCE or name.startswith(RESOURCE_PREFIX):
+                if is_gpu_resource(name):
                     found[name] = found.get(name, 0) + int(count)
         return found
 

@@ -19,7 +19,7 @@ from tests.faults.table.texts import AGAIN, OWNED_POD, POD, SCHEDULING_RESTORED,
 
 ANSWER_500 = "answered 500: Internal error occurred: etcdserver: request timed out"
 ANSWER_503 = "answered 503: the server is currently unable to handle the request"
-SLOW_ETCD = "etcd is slow: the server answers 500 (etcdserver: request timed out)"
+SLOW_ETCD = "the server answers 500 because etcd is slow (etcdserver: request timed out)"
 RECOVERED = "the API server works again"
 
 
@@ -57,7 +57,7 @@ API = [
     ),
     Fault(
         "429 at the first list of nodes",
-        "the server sheds load, and says when to retry (API priority and fairness)",
+        "the server sheds load, and its answer states when to retry (API priority and fairness)",
         lambda run: run.api.answer("GET", NODE_LIST, 429, times=1, retry_after=1),
         Outcome.SUCCEEDED,
         written=POOL,

@@ -231,7 +231,7 @@ NODES = [
         reset_to_new_node,
         Outcome.SUCCEEDED,
         written=POOL,
-        preview=("gpuResets: node-3: a change of the MIG mode of GPU 0-1: no GPU reset",),
+        preview=("gpuResets: node-3: MIG mode of GPU 0-1 changes; needs no GPU reset",),
         pool_before={"nodes": ["node-1", "node-2"]},
         target=OLD,
     ),

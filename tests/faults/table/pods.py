@@ -159,7 +159,7 @@ PODS = [
     ),
     Fault(
         "a pod that blocks a remedy",
-        "a slice was destroyed beside a pod that still runs: MIG Manager is not restarted while the pod holds a slice",
+        "a pod still holds a slice of the node, so MIG Manager is not restarted to restore another slice",
         destroy_slice_beside_pod,
         Outcome.FAILED,
         written=(),

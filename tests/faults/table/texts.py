@@ -11,19 +11,19 @@ OWNED_POD = f"{POD} (Deployment notebook) holds 1x mig-1g.10gb"
 POD_WITHOUT_OWNER = "default/notebook (no owner) holds 1x mig-1g.10gb"
 
 
-def log(whose: str, namespace: str, pods: str) -> str:
+def log(component: str, namespace: str, pods: str) -> str:
     """The log to look at for node-1."""
     kubectl = f"kubectl -n {namespace}"
     names = f"{kubectl} get pods -o name -l {pods} --field-selector spec.nodeName=node-1"
-    return f"Look at {whose} log: {kubectl} logs $({names})"
+    return f"Look at {component}'s log: {kubectl} logs $({names})"
 
 
-MANAGER_LOG = log("MIG Manager's", "gpu-operator", "app=nvidia-mig-manager")
-PLUGIN_LOG = log("the device plugin's", "gpu-operator", "app=nvidia-device-plugin-daemonset")
-GFD_LOG = log("GPU Feature Discovery's", "gpu-operator", "app=gpu-feature-discovery")
-PROBE_LOG = log("the probe's", "mig-fleet", "app.kubernetes.io/name=mig-probe")
+MANAGER_LOG = log("MIG Manager", "gpu-operator", "app=nvidia-mig-manager")
+PLUGIN_LOG = log("the device plugin", "gpu-operator", "app=nvidia-device-plugin-daemonset")
+GFD_LOG = log("GPU Feature Discovery", "gpu-operator", "app=gpu-feature-discovery")
+PROBE_LOG = log("the probe", "mig-fleet", "app.kubernetes.io/name=mig-probe")
 CONDITIONS = "Look at the node's conditions and events: kubectl describe node node-1"
-LABEL_WRITERS = "Look at who wrote the label: kubectl get node node-1 --show-managed-fields -o yaml"
+LABEL_WRITERS = "Look at the writers of the label: kubectl get node node-1 --show-managed-fields -o yaml"
 CLUSTER_NODES = "Look at the nodes of the cluster: kubectl get nodes"
 
 
@@ -35,7 +35,7 @@ def still_isolated(nodes: str = "node-1, node-2", config: str = "training-ea45f7
     """The last line of a verification that failed."""
     return (
         f"Still isolated, with config {config}: {nodes}. Once the cause is fixed, run `pulumi up` again; to restore "
-        f"scheduling as they are: {restore_command(nodes)}"
+        f"scheduling without another update: {restore_command(nodes)}"
     )
 
 

@@ -95,7 +95,7 @@ def _kind(word: str) -> DeviceKind:
 
 
 def _is_rest(kind: DeviceKind, kinds: Iterable[DeviceKind]) -> bool:
-    """Whether this kind is only what other kinds of the config leave over: the nodes may have no such GPU."""
+    """Whether this kind is only the GPUs that no other filter of the config selects: the nodes may have no such GPU."""
     return kind.board is None and any(kind.device in ("", other.device) for other in kinds if other != kind)
 
 
