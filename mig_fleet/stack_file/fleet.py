@@ -166,7 +166,7 @@ def _pools(settings: Settings, layouts: Mapping[str, Layout], problems: list[Fin
         if pool.layout in layouts:
             found.append(FleetPool(name, pool, layouts[pool.layout], pool.nodes or ()))
         elif pool.layout not in settings.layouts and not any(
-            problem.path.startswith(f"layouts.{pool.layout}") for problem in problems
+            f"{problem.path}.".startswith(f"layouts.{pool.layout}.") for problem in problems
         ):
             suggestion = suggestion_or_known(pool.layout, settings.layouts)
             problems.append(Finding(f"pools.{name}.layout", f"there is no layout '{pool.layout}'; {suggestion}"))

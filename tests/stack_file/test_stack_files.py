@@ -68,6 +68,14 @@ def test_mistakes_of_every_kind_are_reported_together() -> None:
     assert any(problem.startswith("pools.c") and "3g.40gb" in problem for problem in found), text
 
 
+def test_a_mistake_in_one_layout_does_not_hide_that_another_is_missing() -> None:
+    raw = a_stack(
+        layouts={"dense": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}}, "dense-wide": {"gpu": "H100-80GB", "al": {}}},
+        pools={"p": {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": ["n1"], "layout": "dense-w"}},
+    )
+    assert any(problem.startswith("pools.p.layout: there is no layout 'dense-w'") for problem in problems(raw))
+
+
 def test_the_message_counts_and_names_the_file() -> None:
     with pytest.raises(InvalidSettings) as refused:
         fleet.parse(a_stack(prizes={}), "Pulumi.dev.yaml")
