@@ -51,7 +51,7 @@ benchmark-preview: $(READY) ## compare a preview of 1,000 nodes with that of an 
 	@$(BIN)/mig-fleet toolchain engine kube etcd
 	@$(BIN)/python -m benchmarks.preview
 
-fault-table: $(READY) ## write docs/faults.md from faults on simulated nodes (minutes)
+fault-table: $(READY) ## write docs/faults.md from faults injected into simulated nodes (minutes)
 	@MIG_FLEET_WRITE_FAULTS=yes $(BIN)/python -m pytest -q tests/faults/test_faults.py tests/faults/test_document.py
 
 check: $(READY) ## lint, types, import layers
