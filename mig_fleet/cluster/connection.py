@@ -7,6 +7,7 @@ seconds for a thousand nodes and are not needed here.
 import contextlib
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypedDict, TypeVar
@@ -51,6 +52,20 @@ class ClusterArgs(TypedDict, total=False):
     """``fail`` (default) or ``warn``: whether a preview continues when the API server does not answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; as text ``GET /api/v1/nodes``, for messages."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] | None = None
+    body: Json | None = None
+    content_type: str = "application/json"
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
 class Connection:
     """Reads the kubeconfig unless a session for it is open; makes no call when it is created."""
 
@@ -68,7 +83,8 @@ class Connection:
 
     def read(self, path: str, shape: type[T], query: Mapping[str, str] | None = None) -> T:
         """The fields of an object or a list that ``shape`` has."""
-        return self._decode(f"GET {path}", self._answer("GET", path, query), shape)
+        request = Request("GET", path, query)
+        return self._decode(request, self._answer(request), shape)
 
     def call(
         self,
@@ -83,22 +99,14 @@ class Connection:
 
         ``tries`` counts all attempts; the default is :data:`TRIES` for the method.
         """
-        answer = self._answer(method, path, query, body, content_type, tries)
-        return self._decode(f"{method} {path}", answer, dict[str, Any])
+        request = Request(method, path, query, body, content_type)
+        return self._decode(request, self._answer(request, tries), dict[str, Any])
 
-    def _answer(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        body: Json | None = None,
-        content_type: str = "application/json",
-        tries: int | None = None,
-    ) -> bytes:
+    def _answer(self, request: Request, tries: int | None = None) -> bytes:
         pause = FIRST_PAUSE_S
-        for left in reversed(range(tries or TRIES.get(method, MOST_TRIES))):
+        for left in reversed(range(tries or TRIES.get(request.method, MOST_TRIES))):
             try:
-                status, answer = self._request(method, path, query, body, content_type)
+                status, answer = self._send(request)
             except ClusterUnreachable as exc:
                 if not left or isinstance(exc, NoCredentials):
                     raise
@@ -108,29 +116,35 @@ class Connection:
             time.sleep(pause)
             pause *= 2
         if status >= 400:
-            raise _error_of(f"{method} {path}", status, answer)
+            raise _error_of(request, status, answer)
         return answer
 
-    def _decode(self, request: str, answer: bytes, shape: type[T]) -> T:
+    def _decode(self, request: Request, answer: bytes, shape: type[T]) -> T:
         """Refuses answers that are not JSON: a proxy's login page has status 200, too."""
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
             return msgspec.json.decode(answer, type=shape)
         start = answer[:60].decode(errors="replace").strip()
         raise ClusterUnreachable(f"{self.server} is not an API server: {request} returned {start!r}")
 
-    def _request(
-        self, method: str, path: str, query: Mapping[str, str] | None, body: Json | None, content_type: str
-    ) -> tuple[int, bytes]:
+    def _send(self, request: Request) -> tuple[int, bytes]:
         from kubernetes.client import ApiException
         from urllib3.exceptions import HTTPError
 
         url, headers, payload = self._session.prepare_request(
-            method, path, query or {}, {"Accept": "application/json", "Content-Type": content_type}, body
+            request.method,
+            request.path,
+            request.query or {},
+            {"Accept": "application/json", "Content-Type": request.content_type},
+            request.body,
         )
 
         def send() -> tuple[Any, bytes]:
             response = self._session.api.call_api(
-                method, url, header_params=headers, body=payload, _request_timeout=(CALL_TIMEOUT_S, CALL_TIMEOUT_S)
+                request.method,
+                url,
+                header_params=headers,
+                body=payload,
+                _request_timeout=(CALL_TIMEOUT_S, CALL_TIMEOUT_S),
             )
             return response, response.read()
 
@@ -148,7 +162,7 @@ class Connection:
         return response.status, answer
 
 
-def _error_of(request: str, status: int, answer: bytes) -> ClusterError:
+def _error_of(request: Request, status: int, answer: bytes) -> ClusterError:
     try:
         message = msgspec.json.decode(answer)["message"]
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mig_fleet.cluster.client import Cluster
+from mig_fleet.cluster.connection import Request
 from mig_fleet.cluster.errors import ClusterUnreachable, Conflict
 
 DATA = {"config.yaml": "version: v1"}
@@ -20,7 +21,8 @@ class OneConfigMap(Cluster):
         self.found: dict[str, Any] | None = None
         self.methods: list[str] = []
 
-    def _request(self, method: str, _path: str, _query: Any, body: Any, _type: str) -> tuple[int, bytes]:
+    def _send(self, request: Request) -> tuple[int, bytes]:
+        method, body = request.method, request.body or {}
         self.methods.append(method)
         status = 200 if self.found else 404
         if method == "POST":

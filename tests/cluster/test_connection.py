@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mig_fleet.cluster import session
-from mig_fleet.cluster.connection import BUSY, Connection
+from mig_fleet.cluster.connection import BUSY, Connection, Request
 from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable, Conflict, Forbidden, NotFound, TooManyRequests
 
 UNREACHABLE = ClusterUnreachable("the cluster at https://fleet does not answer: timed out")
@@ -19,7 +19,7 @@ class Scripted(Connection):
     def __init__(self, *answers: tuple[int, object] | ClusterError) -> None:
         self.server, self.answers, self.requests = "https://fleet", list(answers), 0
 
-    def _request(self, *_: Any) -> tuple[int, bytes]:
+    def _send(self, _request: Request) -> tuple[int, bytes]:
         self.requests += 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, ClusterError):
