@@ -15,7 +15,7 @@ from mig_fleet.observed.expected import Expected
 from mig_fleet.policies.pool_facts import PoolFacts
 from mig_fleet.policies.rules import explain, rule_conflicts
 from mig_fleet.rollout.batching import Pace, held_back, waves
-from mig_fleet.rollout.wave import Isolation, OnDelete, OnFailure, OnUserPods, Wave
+from mig_fleet.rollout.wave import ConfigName, Isolation, OnDelete, OnFailure, OnStrandedPods, OnUserPods, Wave
 
 
 class PoolRefused(ValueError):
@@ -31,6 +31,7 @@ class RolloutArgs(TypedDict, total=False):
     """Number of nodes that change first, in a wave of their own (default: none)."""
     soak_seconds: float
     on_user_pods: OnUserPods
+    on_stranded_pods: OnStrandedPods
     on_failure: OnFailure
     recovery: bool
     stuck_after_seconds: float
@@ -51,6 +52,12 @@ class PoolArgs(TypedDict):
     gpus_per_node: int
     nodes: list[str]
     layout: Layout
+    config_name: NotRequired[ConfigName]
+    """Whether a node whose slices are as declared may ``keep`` its config name (default: ``generated``)."""
+    operator_managed: NotRequired[bool]
+    """Whether this program installs the operator (default: yes)."""
+    owner: NotRequired[pulumi.Input[str]]
+    """The stack that owns the cluster: the output of :class:`~mig_fleet.components.owner.ClusterOwner`."""
     strategy: NotRequired[Strategy]
     """The device plugin's strategy (default: mixed; docs/adr/0008 gives the reasons)."""
     rollout: NotRequired[RolloutArgs]
@@ -91,8 +98,10 @@ class Pool(pulumi.ComponentResource):
                 nodes=nodes,
                 expected=expected,
                 held=wave in held,
+                config_name=args.get("config_name", "generated"),
+                operator_managed=args.get("operator_managed", True),
                 **rollout,  # type: ignore[arg-type]  # a TypedDict without the two keys that were popped
-            ).to_properties()
+            ).to_properties() | {"owner": args.get("owner", "")}
             check_only = {"stayingNodes": [] if wave in held else staying, "declaredNodes": declared}
             assignment = Assignment(
                 f"{name}-{wave}-assigned",

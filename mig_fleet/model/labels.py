@@ -57,13 +57,17 @@ WAVE: Final = "mig-fleet.dev/wave"
 owns: when a pool is renamed, or a node moves to another pool, the new wave takes ownership before the old one is
 deleted."""
 
+OWNER: Final = "mig-fleet.dev/owner"
+"""Annotation of the nodes and of the layout file: the stack that owns the cluster, ``<id> <organization>/<project>/
+<stack>``. The id survives a rename of the stack."""
+
 VERIFIED_CONFIG: Final = "mig-fleet.dev/verified-config"
 """Node annotation: the last config that was verified through NVML on this node; a rollback returns to it."""
 
 CORDONED: Final = "mig-fleet.dev/cordoned"
 """Node annotation, ``true``: the node was schedulable until we made it unschedulable for a change."""
 
-OWNERSHIP_ANNOTATIONS: Final = (WAVE, PREVIOUS_CONFIG, ATTEMPT, VERIFIED_CONFIG)
+OWNERSHIP_ANNOTATIONS: Final = (WAVE, OWNER, PREVIOUS_CONFIG, ATTEMPT, VERIFIED_CONFIG)
 """The annotations of a node that a wave owns; they are removed together."""
 
 TAINT: Final = "mig-fleet.dev/reconfiguring"

@@ -17,9 +17,12 @@ OnUserPods = Literal["refuse", "wait", "evict"]
 Isolation = Literal["taint", "cordon"]
 OnFailure = Literal["halt", "rollback"]
 OnDelete = Literal["retain", "disable", "restore"]
+OnStrandedPods = Literal["refuse", "warn"]
+ConfigName = Literal["generated", "keep"]
 
 PREVIEW_ONLY = (
     "drift",
+    "unfinishedNodes",
     "prunedConfigs",
     "plannedChanges",
     "podsLosingSlices",
@@ -49,9 +52,20 @@ class Wave:
     """``taint`` the nodes during a change, or ``cordon`` them if an operator that is not ours ignores our taint."""
     on_failure: OnFailure = "halt"
     """``halt``: the wave stays isolated; ``rollback``: it returns to the layout that was verified last."""
+    on_stranded_pods: OnStrandedPods = "refuse"
+    """``refuse`` a change after which a pod finds no slice on any node where it may run, or ``warn`` about it."""
     on_delete: OnDelete = "retain"
     """``retain`` the config of a node that leaves, ``disable`` MIG, or ``restore`` the config from before our first
     write."""
+    config_name: ConfigName = "generated"
+    """``generated``: each node carries the layout's own config name; ``keep``: a node whose slices are as declared
+    keeps the name that it carries, until its slices must change."""
+    operator_managed: bool = True
+    """Whether this program installs the operator. If not, its user must let MIG Manager read the
+    layout file."""
+    owner: str = ""
+    """The stack that owns the cluster, ``<id> <organization>/<project>/<stack>``; empty in a program that declares
+    none."""
     recovery: bool = True
     """Whether a node that went wrong may be recovered, see :mod:`mig_fleet.rollout.recovery`."""
     soak_seconds: float = 0

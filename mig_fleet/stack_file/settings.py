@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from mig_fleet.documents import Document, DocumentError
 from mig_fleet.rollout.batching import Pace
-from mig_fleet.rollout.wave import DEFAULTS, OnDelete, OnFailure, OnUserPods
+from mig_fleet.rollout.wave import DEFAULTS, ConfigName, OnDelete, OnFailure, OnStrandedPods, OnUserPods
 from mig_fleet.stack_file.scalars import (
     Duration,
     Interval,
@@ -43,6 +43,8 @@ class Cluster(Closed):
     on_unreachable: Literal["fail", "warn"] = "fail"
     """Whether a preview fails if the cluster does not answer, or continues without a drift check. With a selector or
     ``maxWavesPerUpdate`` the preview always fails, because the members of a pool or the finished nodes are unknown."""
+    take_over: str | None = None
+    """The stack, ``organization/project/stack``, whose cluster this stack takes over."""
 
 
 class Operator(Closed):
@@ -76,6 +78,9 @@ class Probe(Closed):
     """Any stock Python image, 3.11 or newer, pinned by digest, so that it remains the image that was reviewed."""
     runtime_class: str | None = "nvidia"
     interval: Interval = 15
+    pod_resources: bool = Field(default=True, strict=True)
+    """Whether the probe asks the kubelet which pod holds which slice. Without it, a change of one GPU disturbs every
+    GPU pod of its node."""
 
 
 class Rollout(Closed):
@@ -91,6 +96,8 @@ class Rollout(Closed):
     """How long a wave must stay as declared before scheduling is restored on its nodes and the next wave starts."""
     on_user_pods: OnUserPods = DEFAULTS["on_user_pods"]
     """What happens to GPU pods on a node that must be repartitioned."""
+    on_stranded_pods: OnStrandedPods = DEFAULTS["on_stranded_pods"]
+    """What happens if a pod would find no slice on any node where it may run."""
     on_failure: OnFailure = DEFAULTS["on_failure"]
     """A failed wave stays isolated, or is rolled back to the layout that was last verified on it."""
     recovery: bool = Field(default=DEFAULTS["recovery"], strict=True)
@@ -115,6 +122,8 @@ class Pool(Closed):
     nodes: NodeNames | None = None
     selector: Selector | None = None
     layout: str
+    config_name: ConfigName = DEFAULTS["config_name"]
+    """Whether a node whose slices are as declared may keep the config name that it carries."""
     rollout: Rollout = Rollout()
 
     @model_validator(mode="after")

@@ -41,7 +41,11 @@ WAVE_DEFAULTS = {
     "onUserPods": "refuse",
     "isolation": "taint",
     "onFailure": "halt",
+    "onStrandedPods": "refuse",
     "onDelete": "retain",
+    "configName": "generated",
+    "operatorManaged": True,
+    "owner": "",
     "recovery": True,
     "soakSeconds": 0.0,
     "stuckAfterSeconds": 1800.0,
@@ -57,6 +61,7 @@ EXPECTED = {"config", "gpu", "gpus", "allocatable", "labels", "strategy"}
 """The properties in ``expected``."""
 ADDED_BY_CHECK = {
     "drift",
+    "unfinishedNodes",
     "prunedConfigs",
     "plannedChanges",
     "podsLosingSlices",
@@ -73,6 +78,7 @@ ON_THE_WIRE = {
     "LAYOUTS_CONFIG_MAP": "mig-fleet-layouts",
     "LAYOUTS_KEY": "config.yaml",
     "MODEL": "mig-fleet.dev/gpu",
+    "OWNER": "mig-fleet.dev/owner",
     "PREVIOUS_CONFIG": "mig-fleet.dev/previous-config",
     "PROBE": "mig-probe",
     "REPORT_KEY": "report.json",
