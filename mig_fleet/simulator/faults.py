@@ -33,6 +33,9 @@ class Fault(StrEnum):
     GFD_STALE = "gfd-stale"
     PROBE_DEAD = "probe-dead"
     PROBE_NVML_ERROR = "probe-nvml-error"
+    POD_RESOURCES_GONE_PODS = "pod-resources-gone-pods"
+    POD_RESOURCES_STALE = "pod-resources-stale"
+    POD_RESOURCES_SILENT = "pod-resources-silent"
 
     @property
     def meaning(self) -> str:
@@ -98,6 +101,15 @@ MEANINGS: Final[Mapping[Fault, str]] = {
     ),
     Fault.PROBE_DEAD: "the probe's program exits with an error as soon as it starts: its pod is in a crash loop",
     Fault.PROBE_NVML_ERROR: "NVML returns 'GPU is lost' for every GPU, as after XID 79: the GPU fell off the bus",
+    Fault.POD_RESOURCES_GONE_PODS: (
+        "the kubelet lists pods that ended after the fault was injected, with the devices that they had "
+        "(kubernetes#119423, kubernetes#132020: before Kubernetes 1.34 the list has terminated pods)"
+    ),
+    Fault.POD_RESOURCES_STALE: (
+        "the kubelet lists device IDs that do not exist (inferred: a slice that was created again can have a new UUID, "
+        "and the kubelet keeps the IDs from the pod's start)"
+    ),
+    Fault.POD_RESOURCES_SILENT: "the kubelet accepts calls of its PodResources API and does not answer them",
 }
 
 GPU_IS_LOST: Final = {"nvmlDeviceGetHandleByIndex_v2": 15}

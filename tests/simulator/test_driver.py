@@ -1,12 +1,14 @@
 """Creating and destroying instances as a driver does."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mig_fleet.model.placement import Verdict, prove
-from mig_fleet.simulator.driver import Client, Driver
-from mig_fleet.simulator.driver.gpu import new_gpu
+from mig_fleet.simulator.driver import Client, Driver, DriverFile
+from mig_fleet.simulator.driver.gpu import Gpu, new_gpu
 from mig_fleet.simulator.errors import DriverError, InsufficientResources, InUse, NotFound, NotSupported
 from tests.conftest import ADriver
 
@@ -106,6 +108,29 @@ def test_the_state_file_has_the_complete_state_of_a_driver(a_driver: ADriver) ->
     driver.gpus[1].clients.append(Client("team-b/whole", None))
     driver.errors["nvmlDeviceGetCount_v2"] = 999
     assert Driver.parse(driver.dump()) == driver
+
+
+def test_a_slice_keeps_its_uuid_and_one_that_is_created_again_has_another(tmp_path: Path) -> None:
+    gpu = new_gpu("gpu-node-1", 0, "H100-80GB")
+    gpu.set_mode(True)
+
+    def uuids(of: Gpu) -> list[str]:
+        return [of.mig_uuid(instance, compute) for instance in of.instances for compute in instance.compute]
+
+    kept, lost = gpu.create("3g.40gb"), gpu.create("1g.10gb")
+    before = uuids(gpu)
+    file = DriverFile(tmp_path / "driver")
+    file.write(Driver("580.126.09", 13000, [gpu]))
+    (gpu,) = file.read().gpus
+    assert uuids(gpu) == before
+    gpu.destroy(lost.id)
+    again = gpu.create("1g.10gb")
+    assert (again.id, again.start) == (lost.id, lost.start), "the same place"
+    assert uuids(gpu)[0] == before[0] and uuids(gpu)[1] not in before
+    gpu.power_cycle()
+    gpu.set_mode(True)
+    assert gpu.create("3g.40gb").start == kept.start
+    assert uuids(gpu)[0] not in before
 
 
 def test_gpu_uuids_depend_on_the_nodes_name_and_the_index() -> None:

@@ -74,7 +74,8 @@ def large(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     probe = daemon_set(labels.PROBE, "mig-manager")
     pod = probe["spec"]["template"]
     pod["metadata"]["labels"]["app.kubernetes.io/name"] = labels.PROBE
-    pod["spec"]["containers"][0]["command"] = ["python", "mig-probe.pyz", "watch", "--interval", "0.5"]
+    command = ["python", "mig-probe.pyz", "watch", "--interval", "0.5", "--pod-resources", "/kubelet"]
+    pod["spec"]["containers"][0]["command"] = command
     site.create(f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets", probe)
     yield site
     fleet.down()
@@ -106,6 +107,28 @@ def test_every_node_of_a_large_fleet_reports_its_new_slices(large: Site) -> None
     assert set(written["metadata"]["annotations"]) == set(expected["metadata"]["annotations"])
     assert labels.PROBE in {entry["manager"] for entry in written["metadata"]["managedFields"]}
     assert not list((large.fleet.directory / "nodes").glob("*/pods/*")), "no probe has its own process"
+
+
+@pytest.mark.engine
+def test_it_reports_which_pod_has_which_gpu_and_the_faults_of_the_kubelet(large: Site) -> None:
+    node, name = "node-02", f"{labels.REPORT_PREFIX}node-02"
+    large.eventually(lambda: large.offered(node), "the node offers GPUs")
+    (resource, *_) = large.offered(node)
+    pod = large.fleet.run_pod(node, {resource: 1}, name="in-process")
+    large.eventually(lambda: reports(large)[name].allocations, "the report has the pod")
+    (found,) = reports(large)[name].allocations or ()
+    assert (found.namespace, found.pod, found.resource, found.gpu) == ("default", pod, resource, 0)
+    assert (found.gpu_instance_id is None) == (resource == "nvidia.com/gpu")
+    large.fleet.inject(node, Fault.POD_RESOURCES_STALE)
+    large.eventually(
+        lambda: [it.gpu for it in reports(large)[name].allocations or ()] == [None], "its device is unknown"
+    )
+    large.fleet.inject(node, Fault.POD_RESOURCES_SILENT)
+    large.eventually(lambda: reports(large)[name].allocations is None, "the allocations are not known")
+    assert "no answer within 2 s" in reports(large)[name].allocations_error
+    large.fleet.clear_faults(node)
+    large.fleet.user_pods.clear()
+    large.eventually(lambda: reports(large)[name].allocations == (), "no pod has a GPU")
 
 
 @pytest.mark.engine

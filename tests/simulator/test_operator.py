@@ -6,7 +6,7 @@ import pytest
 
 from mig_fleet.model import labels
 from mig_fleet.simulator.errors import ApiError
-from mig_fleet.simulator.operands.operator import LAYOUTS
+from mig_fleet.simulator.operands.stock_layouts import stock_layouts
 from tests.simulator.site import NAMESPACE, Site
 
 pytestmark = pytest.mark.engine
@@ -35,11 +35,15 @@ def own_layouts(site: Site) -> dict[str, str] | None:
 
 
 def test_the_operator_restores_its_own_layout_file_after_any_change(policy: Site) -> None:
-    policy.eventually(lambda: own_layouts(policy) == {labels.LAYOUTS_KEY: LAYOUTS}, "the ConfigMap exists")
+    policy.eventually(lambda: own_layouts(policy) == {labels.LAYOUTS_KEY: stock_layouts()}, "the ConfigMap exists")
     policy.fleet.call("patch", OWN, {"data": {labels.LAYOUTS_KEY: "version: v1", "notes": "ours"}})
-    policy.eventually(lambda: own_layouts(policy) == {labels.LAYOUTS_KEY: LAYOUTS}, "the operator has overwritten it")
+    policy.eventually(
+        lambda: own_layouts(policy) == {labels.LAYOUTS_KEY: stock_layouts()}, "the operator has overwritten it"
+    )
     policy.fleet.call("delete", OWN)
-    policy.eventually(lambda: own_layouts(policy) == {labels.LAYOUTS_KEY: LAYOUTS}, "the operator has created it again")
+    policy.eventually(
+        lambda: own_layouts(policy) == {labels.LAYOUTS_KEY: stock_layouts()}, "the operator has created it again"
+    )
 
 
 def test_with_another_layout_file_the_operator_does_not_create_its_own(policy: Site) -> None:

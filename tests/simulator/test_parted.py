@@ -134,6 +134,49 @@ def test_a_pod_with_a_slice_blocks_the_reconfiguration(a_driver: ADriver) -> Non
     assert dict(driver.gpus[0].counts()) == {"1g.10gb": 1}
 
 
+def test_a_change_of_one_gpus_mode_clears_every_matched_gpu_that_has_mig_on(a_driver: ADriver) -> None:
+    """Measured with mig-parted v0.13.1 and v0.15.0: GPU 0 is right, GPU 1 must be switched on."""
+    driver = a_driver("3g.40gb", "2g.20gb", "1g.10gb", gpus=2)
+    driver.gpus[1].instances.clear()
+    driver.gpus[1].mode = driver.gpus[1].pending = False
+    before = list(driver.gpus[0].instances)
+    slices = {"3g.40gb": 1, "2g.20gb": 1, "1g.10gb": 1}
+    parted.apply_mode(driver, config(enabled(p3g_40gb=1, p2g_20gb=1, p1g_10gb=1)))
+    assert driver.gpus[0].instances == [], f"mig-parted cleared {before}"
+    assert applied(driver, config(enabled(p3g_40gb=1, p2g_20gb=1, p1g_10gb=1))) == [slices, slices]
+
+
+def test_a_slice_in_use_on_a_gpu_that_is_right_already_stops_the_mode_change_of_another_one(a_driver: ADriver) -> None:
+    """The free slices of GPU 0 are lost, the one in use stays, and GPU 1 is not switched."""
+    driver = a_driver("3g.40gb", "2g.20gb", "1g.10gb", gpus=2)
+    driver.gpus[1].instances.clear()
+    driver.gpus[1].mode = driver.gpus[1].pending = False
+    driver.gpus[0].clients.append(Client("team-a/training", driver.gpus[0].instances[0].id))
+    desired = config(enabled(p3g_40gb=1, p2g_20gb=1, p1g_10gb=1))
+    with pytest.raises(PartedError, match=r"error clearing MIG config: .*In use by another client"):
+        parted.apply_mode(driver, desired)
+    assert dict(driver.gpus[0].counts()) == {"3g.40gb": 1}
+    assert not driver.gpus[1].mode
+    assert not parted.is_applied(driver, desired)
+
+
+def test_a_mode_change_does_not_clear_a_gpu_that_no_entry_matches(a_driver: ADriver) -> None:
+    driver = a_driver("1g.10gb", gpus=2)
+    parted.apply_mode(driver, config({"devices": [1], "mig-enabled": False}))
+    assert [dict(gpu.counts()) for gpu in driver.gpus] == [{"1g.10gb": 1}, {}]
+
+
+def test_gpus_with_the_right_counts_keep_their_instances_when_another_one_changes(a_driver: ADriver) -> None:
+    driver = a_driver("3g.40gb", gpus=2)
+    driver.gpus[0].clients.append(Client("team-a/training", driver.gpus[0].instances[0].id))
+    kept = list(driver.gpus[0].instances)
+    assert applied(driver, config(enabled([0], p3g_40gb=1), enabled([1], p1g_10gb=7))) == [
+        {"3g.40gb": 1},
+        {"1g.10gb": 7},
+    ]
+    assert driver.gpus[0].instances == kept
+
+
 def test_compute_instances_share_gpu_instances(a_driver: ADriver) -> None:
     driver = a_driver(mig=False)
     parsed = config({"devices": "all", "mig-enabled": True, "mig-devices": {"1c.3g.40gb": 6}})

@@ -38,6 +38,8 @@ class GpuInstance:
     start: int
     size: int
     compute: tuple[ComputeInstance, ...] = ()
+    serial: int = field(default=0, compare=False)
+    """Which of the instances that were ever created on the GPU it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Gpu:
     """The GPU has fallen off the bus: NVML still counts it, and every call for it returns `GPU is lost`."""
     instances: list[GpuInstance] = field(default_factory=list)
     clients: list[Client] = field(default_factory=list)
+    created: int = field(default=0, compare=False)
+    """How many instances were ever created."""
 
     @property
     def mig_capable(self) -> bool:
@@ -117,7 +121,9 @@ class Gpu:
         placement = driver_choice(self.model, taken, profile)
         if placement is None:
             raise InsufficientResources(f"GPU {self.index}: GPU instance {profile}")
-        instance = GpuInstance(self._free_id(placement.size), facts.name, placement.start, placement.size)
+        self.created += 1
+        place = placement.start, placement.size
+        instance = GpuInstance(self._free_id(placement.size), facts.name, *place, serial=self.created)
         self.instances.append(instance)
         return self.split(instance.id, compute_slices or facts.compute_slices)
 
@@ -175,8 +181,11 @@ class Gpu:
         raise NotFound(f"GPU {self.index}: GPU instance at memory slice {start}")
 
     def mig_uuid(self, instance: GpuInstance, compute: ComputeInstance) -> str:
-        """Deterministic, as reported from the field for recent drivers."""
-        return f"MIG-{uuid.uuid5(uuid.NAMESPACE_OID, f'{self.uuid}/{instance.id}/{instance.start}/{compute.id}')}"
+        """The same until the instance is destroyed; one that is created again in its place has another.
+
+        Unproven: field reports say that recent drivers derive it from the place.
+        """
+        return f"MIG-{uuid.uuid5(uuid.NAMESPACE_OID, f'{self.uuid}/{instance.serial}/{instance.id}/{compute.id}')}"
 
     def _is_exhausted(self, facts: GpuProfile) -> bool:
         same = sum(each.profile == facts.name for each in self.instances)

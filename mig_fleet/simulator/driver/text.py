@@ -69,11 +69,12 @@ def gpu(found: Gpu) -> Iterator[str]:
         pending=found.pending,
         lost=found.lost,
         devices=model.max_gpu_instances,
+        created=found.created,
     )
     for instance in found.instances:
         profile = model.profile(instance.profile)
-        placement = {"start": instance.start, "size": instance.size}
-        yield line("gi", gpu=found.index, id=instance.id, profile=profile.nvml_id, name=instance.profile, **placement)
+        place = {"start": instance.start, "size": instance.size, "serial": instance.serial}
+        yield line("gi", gpu=found.index, id=instance.id, profile=profile.nvml_id, name=instance.profile, **place)
         for compute in instance.compute:
             yield line(
                 "ci",
@@ -103,6 +104,7 @@ def read_gpu(record: Record) -> Gpu:
         mode=record["mode"] == "1",
         pending=record["pending"] == "1",
         lost=record.get("lost") == "1",
+        created=int(record.get("created", 0)),
     )
 
 
@@ -110,7 +112,8 @@ def read_part(found: Gpu, kind: str, record: Record) -> None:
     """Add a ``gi``, ``ci`` or ``client`` record to its GPU."""
     if kind == "gi":
         placement = int(record["start"]), int(record["size"])
-        found.instances.append(GpuInstance(int(record["id"]), record["name"], *placement))
+        serial = int(record.get("serial", 0))
+        found.instances.append(GpuInstance(int(record["id"]), record["name"], *placement, serial=serial))
     elif kind == "ci":
         compute = ComputeInstance(int(record["id"]), int(record["profile"]), int(record["start"]), int(record["size"]))
         found.instances[-1] = replace(found.instances[-1], compute=(*found.instances[-1].compute, compute))

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from mig_fleet.model.labels import GPU_RESOURCE
 from mig_fleet.model.profiles import Profile
-from mig_fleet.simulator.driver.gpu import Client, GpuInstance
+from mig_fleet.simulator.driver.gpu import Client, Gpu, GpuInstance
 from mig_fleet.simulator.driver.state import Driver, DriverFile
 from mig_fleet.simulator.node.pod import Pod
 
@@ -14,8 +14,12 @@ class AllocationFailed(Exception):
     """The pod requests devices that do not exist: the node's allocatable resources and its driver differ."""
 
 
+Devices = tuple[tuple[str, str], ...]
+"""Resource and ID of each device that a pod has."""
+
+
 @contextmanager
-def allocated(file: DriverFile, pod: Pod) -> Iterator[None]:
+def allocated(file: DriverFile, pod: Pod) -> Iterator[Devices]:
     """Allocate what a pod requests for the length of the ``with`` block.
 
     Meanwhile the pod is a client of the driver and blocks changes. Raises :class:`AllocationFailed`.
@@ -23,8 +27,9 @@ def allocated(file: DriverFile, pod: Pod) -> Iterator[None]:
     requests = pod.gpu_requests()
     name = f"{pod.namespace}/{pod.name}"
     if not requests:
-        yield
+        yield ()
         return
+    devices: list[tuple[str, str]] = []
     with file.change() as driver:
         for resource, count in requests.items():
             free = free_devices(driver, resource)
@@ -32,12 +37,18 @@ def allocated(file: DriverFile, pod: Pod) -> Iterator[None]:
                 raise AllocationFailed(f"Allocate failed due to requested {count} {resource}, available {len(free)}")
             for index, instance in free[:count]:
                 driver.gpus[index].clients.append(Client(name, instance.id if instance else None))
+                devices.append((resource, device_id(driver.gpus[index], instance)))
     try:
-        yield
+        yield tuple(devices)
     finally:
         with file.change() as driver:
             for gpu in driver.gpus:
                 gpu.clients = [client for client in gpu.clients if client.name != name]
+
+
+def device_id(gpu: Gpu, instance: GpuInstance | None) -> str:
+    """The ID under which the device plugin offers a GPU or a slice: its UUID. It offers no slice with several parts."""
+    return gpu.mig_uuid(instance, instance.compute[0]) if instance is not None and instance.compute else gpu.uuid
 
 
 def free_devices(driver: Driver, resource: str) -> list[tuple[int, GpuInstance | None]]:

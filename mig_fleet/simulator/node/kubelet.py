@@ -134,7 +134,10 @@ class Kubelet:
             await mounts.open()
             await asyncio.sleep(self.node.timing.pod_start)
             await self.node.runtime_ready.wait()
-            with allocated(self.node.driver_file, pod):
+            with (
+                allocated(self.node.driver_file, pod) as devices,
+                self.node.pod_resources.recorded(pod, devices),
+            ):
                 await self._run_container(pod, mounts)
         except AllocationFailed as exc:
             await self._report(pod, pod_status.rejected("UnexpectedAdmissionError", str(exc)))

@@ -16,6 +16,7 @@ from mig_fleet.simulator.errors import ApiError
 from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.fleet_file import NodeSpec, Timing
 from mig_fleet.simulator.node.node_status import NodeStatus
+from mig_fleet.simulator.node.pod_resources import PodResources
 from mig_fleet.simulator.node.surroundings import Surroundings
 from mig_fleet.simulator.tasks import Spawn
 
@@ -40,6 +41,8 @@ class SimulatedNode:
         """Set while the container runtime is healthy; without it the kubelet neither starts nor stops a pod."""
         self.runtime_ready.set()
         self.boot_id = str(uuid.uuid4())
+        self.pod_resources = PodResources(lambda: self.faults)
+        """Which pod has which device, as the kubelet reports it."""
         self.registered: Mapping[str, int] = {}
         """The resources that a device plugin last registered, even if it does not run any more."""
         self.stuck_manager = ""

@@ -134,6 +134,16 @@ class Pod:
                     found[name] = found.get(name, 0) + int(count)
         return found
 
+    def host_folders(self) -> dict[str, str]:
+        """Path in the first container → the folder of the node that is mounted there."""
+        paths = {
+            volume["name"]: str(volume["hostPath"]["path"])
+            for volume in self.spec.get("volumes") or []
+            if "hostPath" in volume
+        }
+        mounts = self.first_container.get("volumeMounts") or []
+        return {mount["mountPath"]: paths[mount["name"]] for mount in mounts if mount["name"] in paths}
+
     def config_map_volumes(self) -> dict[str, Json]:
         """Volume name → its ``configMap`` source."""
         return {

@@ -1,7 +1,8 @@
 """The probe without its own process, for fleets of hundreds of nodes: the simulator writes the report itself.
 
 The report, its ConfigMap and the moments at which it is written are those of the real probe. Not simulated are the
-probe's program, its rights, its token and its use of NVML. It requests no Node, because the simulator has it.
+probe's program, its rights, its token, its use of NVML and its call of the kubelet. It requests no Node, because the
+simulator has it.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from mig_fleet.model import labels
+from mig_fleet.model.allocation import NOT_ASKED, NVML_INCOMPLETE, POD_RESOURCES, Allocation, sort_allocations
 from mig_fleet.model.report import HEARTBEAT_S, ComputeInstance, Gpu, Instance, Report
 from mig_fleet.simulator import driver
 from mig_fleet.simulator.api import Json
@@ -24,6 +26,10 @@ BUSY: Final = ("pending", "rebooting")
 BUSY_PAUSE_S: Final = 2.0
 DEFAULTS: Final = {"--interval": 15.0, "--heartbeat": HEARTBEAT_S}
 """Flags of the real probe's command line, in seconds."""
+OPTION: Final = "--pod-resources"
+
+Kubelet = tuple[tuple[Allocation, ...] | None, str]
+"""The allocations, or None and why they are not known."""
 
 
 async def run(container: Container) -> int:
@@ -36,10 +42,11 @@ async def run(container: Container) -> int:
     published, published_at, seen = None, 0.0, None
     while Fault.PROBE_DEAD not in node.faults:
         attempt = node.annotations.get(labels.ATTEMPT)
-        now = node.driver_stamp, node.labels.get(labels.CONFIG), node.labels.get(labels.STATE), attempt
+        kubelet = allocations(container)
+        now = node.driver_stamp, node.labels.get(labels.CONFIG), node.labels.get(labels.STATE), attempt, kubelet
         due = time.monotonic() - published_at >= heartbeat_s
         changed = now != seen or due
-        report = read(node.name, node.driver, node.labels, node.annotations) if changed else published
+        report = read(node.name, node.driver, node.labels, node.annotations, kubelet) if changed else published
         seen = now
         if report is not None and (report != published or due):
             try:
@@ -54,8 +61,33 @@ async def run(container: Container) -> int:
     return 1
 
 
+def allocations(container: Container) -> Kubelet:
+    """What the real probe reports of the kubelet's answer; it asks only if its command says so."""
+    if OPTION not in _words(container):
+        return None, NOT_ASKED
+    listed = container.node.pod_resources.list()
+    if listed is None:
+        return None, f"the kubelet did not answer on {POD_RESOURCES}/kubelet.sock: no answer within 2 s"
+    devices: dict[str, tuple[int | None, int | None, int | None]] = {}
+    for gpu in container.node.driver.gpus:
+        devices[gpu.uuid] = gpu.index, None, None
+        for instance in gpu.instances:
+            for compute in instance.compute:
+                devices[gpu.mig_uuid(instance, compute)] = gpu.index, instance.id, compute.id
+    found = sort_allocations(
+        Allocation(pod.namespace, pod.name, resource, *devices.get(device_id, (None, None, None)))
+        for pod in listed
+        for resource, device_id in pod.devices
+    )
+    return found, ""
+
+
 def read(
-    node: str, found: driver.Driver, node_labels: Mapping[str, str], annotations: Mapping[str, str]
+    node: str,
+    found: driver.Driver,
+    node_labels: Mapping[str, str],
+    annotations: Mapping[str, str],
+    kubelet: Kubelet = (None, NOT_ASKED),
 ) -> Report | None:
     """The real probe's report for a node with this driver; ``None`` while MIG Manager changes the GPUs."""
     state = node_labels.get(labels.STATE)
@@ -70,6 +102,8 @@ def read(
         gpus=() if errors else tuple(_gpu(gpu) for gpu in found.gpus),
         errors=errors,
         attempt=annotations.get(labels.ATTEMPT),
+        allocations=None if errors else kubelet[0],
+        allocations_error=NVML_INCOMPLETE if errors and kubelet[1] != NOT_ASKED else kubelet[1],
     )
 
 
@@ -121,7 +155,11 @@ def _instance(gpu: driver.Gpu, instance: driver.GpuInstance) -> Instance:
     return Instance(instance.id, instance.profile, instance.start, instance.size, compute)
 
 
-def _flag(container: Container, name: str) -> float:
+def _words(container: Container) -> list[str]:
     spec = container.pod.first_container
-    words = [*(spec.get("command") or []), *(spec.get("args") or [])]
+    return [*(spec.get("command") or []), *(spec.get("args") or [])]
+
+
+def _flag(container: Container, name: str) -> float:
+    words = _words(container)
     return float(words[words.index(name) + 1]) if name in words else DEFAULTS[name]

@@ -13,6 +13,7 @@ from mig_fleet.simulator.api import Json
 from mig_fleet.simulator.errors import ApiError
 from mig_fleet.simulator.informer import Informer
 from mig_fleet.simulator.node.container import Container
+from mig_fleet.simulator.operands.stock_layouts import stock_layouts
 
 PRESENT: Final = "nvidia.com/gpu.present"
 NFD_LABELS: Final = tuple(
@@ -31,15 +32,6 @@ DEPLOYED: Final = (
 MIG_MANAGER: Final = f"{labels.DEPLOY_PREFIX}mig-manager"
 POLICIES: Final = "/apis/nvidia.com/v1/clusterpolicies"
 RETRY_S: Final = 1.0
-LAYOUTS: Final = """\
-version: v1
-mig-configs:
-  all-disabled:
-    - {devices: all, mig-enabled: false}
-  all-enabled:
-    - {devices: all, mig-enabled: true, mig-devices: {}}
-"""
-"""The operator's own layout file, reduced to the two configs that apply to every GPU."""
 
 
 async def run(container: Container) -> int:
@@ -99,7 +91,7 @@ class Operator:
         node = self.surroundings.nodes.objects.get(name)
         patch = missing_labels(node["metadata"].get("labels") or {}, policy) if node else {}
         if patch:
-            await self.surroundings.api.patch(f"/api/v1/nodes/{name}", {"metadata": {"labels": patch}})
+            await self.surroundings.api.patch(f"/api/v1/nodes/{name}", {"metadata": {"labels": patch}}, "gpu-operator")
 
     async def _write_status(self, policy: Json) -> None:
         """Report in the ClusterPolicy that everything is ready."""
@@ -115,7 +107,7 @@ class Operator:
         selected = policy.get("spec", {}).get("migManager", {}).get("config", {}).get("name")
         if selected not in (None, "", labels.OPERATOR_OWNED_CONFIG_MAP):
             return
-        data = {labels.LAYOUTS_KEY: LAYOUTS}
+        data = {labels.LAYOUTS_KEY: stock_layouts()}
         found = self.surroundings.config_maps.objects.get(self._own_config_map)
         collection = f"/api/v1/namespaces/{self.namespace}/configmaps"
         metadata = {"name": labels.OPERATOR_OWNED_CONFIG_MAP}

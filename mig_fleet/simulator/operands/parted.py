@@ -49,9 +49,16 @@ def mode_is_applied(driver: Driver, config: Config) -> bool:
 def apply_mode(driver: Driver, config: Config) -> None:
     """`apply --mode-only`; raises :class:`PartedError` when a client uses a GPU.
 
+    If the mode of one GPU must change, every matched GPU that has MIG on is cleared first, one after the other
+    (cmd/nvidia-mig-parted/apply/mode.go): an error leaves the earlier ones cleared and the later ones as they were.
     GPUs that no entry matches do not change (S1), nor do GPUs without MIG (S5).
     """
-    for gpu, entry in _matched(driver, config):
+    matched = list(_matched(driver, config))
+    if all(gpu.mode == entry.mig_enabled for gpu, entry in matched):
+        return
+    for gpu, entry in matched:
+        if gpu.mode:
+            _clear(gpu)
         try:
             gpu.set_mode(entry.mig_enabled)
         except DriverError as exc:
@@ -88,8 +95,10 @@ def clear(driver: Driver) -> None:
 
 
 def _clear(gpu: Gpu) -> None:
+    """Destroy the instances in the order of NVML's profiles, small ones first; stops at the first one in use."""
     try:
-        gpu.clear()
+        for instance in sorted(gpu.instances, key=lambda it: (_size(it.profile), it.id)):
+            gpu.destroy(instance.id)
     except DriverError as exc:
         raise PartedError(f"error clearing MIG config: {exc}") from None
 

@@ -1,7 +1,8 @@
 """The probe as a process of this machine, in an environment like that of its pod.
 
 It gets what a container would get: its ConfigMaps as files, a token of its own service account from the API server (so
-its RBAC is exercised), the node's name, and by ``LD_LIBRARY_PATH`` a ``libnvidia-ml.so.1`` that reports its driver.
+its RBAC is exercised), the node's name, the folder with the socket of the kubelet, and by ``LD_LIBRARY_PATH`` a
+``libnvidia-ml.so.1`` that reports its driver.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from mig_fleet.model.allocation import POD_RESOURCES
 from mig_fleet.simulator import clock
 from mig_fleet.simulator.control_plane.process import die_with
 from mig_fleet.simulator.driver.library import STATE_VARIABLE
@@ -21,6 +23,7 @@ from mig_fleet.simulator.errors import ApiError
 from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.files import write_private
 from mig_fleet.simulator.node.container import Container
+from mig_fleet.simulator.node.pod_resources_server import served
 
 CREDENTIALS_VARIABLE: Final = "MIG_PROBE_CREDENTIALS"
 """Environment variable with the folder of the service account's token, CA and namespace; the process has no
@@ -68,8 +71,12 @@ class ProbeProcess:
             return 1
         refresh = asyncio.create_task(self._refresh_credentials(container, credentials))
         try:
-            environment = self._environment(container, mounts, credentials)
-            return await _execute(container, self._command(container, mounts), environment, folder)
+            async with served(container.node.pod_resources.list) as kubelet:
+                for path, host_folder in container.pod.host_folders().items():
+                    if host_folder == POD_RESOURCES:
+                        mounts[path] = kubelet
+                environment = self._environment(container, mounts, credentials)
+                return await _execute(container, self._command(container, mounts), environment, folder)
         finally:
             refresh.cancel()
             shutil.rmtree(folder, ignore_errors=True)
