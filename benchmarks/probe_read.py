@@ -1,15 +1,17 @@
-"""The cost of one reading of the probe: 8 GPUs with 7 slices each, through the simulated NVML library.
+"""The cost of one reading of the probe: 8 GPUs with 7 slices each, through the simulated NVML library, and a simulated
+kubelet with a pod on each slice.
 
-    python -m benchmarks.probe_read [--runs 200]
+    python -m benchmarks.probe_read [--runs 200] [--without-kubelet]
 
 The packed program is measured as a node runs it, on a bare Python: the time from initializing NVML to the finished
 report, and the resident memory of the reading process, next to that of an idle Python on the same machine. A real
-driver adds the time of its own calls; their number is printed.
+driver adds the time of its own calls; their number is printed. A real kubelet adds the time in which it makes its list.
 
-Exits 1 when the median reading takes more than 30 ms, or the process more than 40 MB at its peak.
+Exits 1 when the median reading takes more than 30 ms, or the process more than 50 MB at its peak.
 """
 
 import argparse
+import asyncio
 import json
 import os
 import subprocess
@@ -18,15 +20,20 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from mig_fleet.components.probe import zipapp
 from mig_fleet.simulator.driver import Driver, DriverFile
 from mig_fleet.simulator.driver.gpu import new_gpu
 from mig_fleet.simulator.driver.library import STATE_VARIABLE, library
+from mig_fleet.simulator.node.allocation import device_id
+from mig_fleet.simulator.node.pod_resources import PodDevices
+from mig_fleet.simulator.node.pod_resources_server import served
 
 MOST_MS = 30.0
-MOST_MB = 40.0
+MOST_MB = 50.0
 GPUS, SLICES = 8, 7
+RESOURCE = "nvidia.com/mig-1g.10gb"
 
 IDLE = "import pathlib; print(pathlib.Path('/proc/self/status').read_text())"
 READING = """
@@ -37,13 +44,24 @@ import json, pathlib, time
 from mig_fleet.probe import nvml, watch
 from mig_fleet.model.gpus import all_models
 all_models()  # as in the process that forks each reading
+asks_kubelet = len(sys.argv) > 3
+if asks_kubelet:
+    from mig_fleet.probe.pod_resources import Kubelet
 
 def once():
     started = time.perf_counter()
-    report = nvml.read("a-node")
+    if asks_kubelet:
+        report, devices = nvml.read_with_devices("a-node")
+        found, error = Kubelet(pathlib.Path(sys.argv[3])).allocations(devices)
+        assert found is not None, error
+        known.append(sum(each.gpu is not None for each in found))
+    else:
+        report = nvml.read("a-node")
     seconds.append(time.perf_counter() - started)
     assert not report.errors, report.errors
     return sum(len(gpu.instances) for gpu in report.gpus)
+
+known = [0]
 
 seconds = []
 slices = [once() for _ in range(int(sys.argv[2]))][-1]
@@ -56,7 +74,8 @@ def count(name):
     return get_function(name)
 pynvml._nvmlGetFunctionPointer = count
 once()
-print(json.dumps({"seconds": seconds[:-1], "slices": slices, "peak_kb": int(peak.split()[1]), "calls": calls}))
+found = {"slices": slices, "pods": known[-1], "peak_kb": int(peak.split()[1]), "calls": calls}
+print(json.dumps({"seconds": seconds[:-1], **found}))
 """
 
 
@@ -66,6 +85,7 @@ class Reading:
 
     seconds: list[float]
     slices: int
+    pods: int
     calls: int
     peak_mb: float
     idle_mb: float
@@ -75,7 +95,7 @@ class Reading:
         return median(self.seconds) * 1000
 
 
-def measure(runs: int) -> Reading:
+def measure(runs: int, with_kubelet: bool = True) -> Reading:
     """Pack the probe, write a driver's state, and read it ``runs`` times in one process of a bare Python."""
     driver = Driver("580.126.09", 13000, [new_gpu("a-node", index, "H100-80GB") for index in range(GPUS)])
     for gpu in driver.gpus:
@@ -92,12 +112,26 @@ def measure(runs: int) -> Reading:
             "LD_LIBRARY_PATH": str(library(folder)),
             STATE_VARIABLE: str(folder / "driver"),
         }
-        found = json.loads(_python(environment, READING, str(program), str(runs)))
+        arguments = [str(program), str(runs)]
+        if with_kubelet:
+            found = asyncio.run(_read_beside_kubelet(driver, environment, arguments))
+        else:
+            found = json.loads(_python(environment, READING, *arguments))
         idle = _python(environment, IDLE)
     idle_kb = next(int(line.split()[1]) for line in idle.splitlines() if line.startswith("VmHWM"))
-    return Reading(
-        found["seconds"], found["slices"], found["calls"], found["peak_kb"] * 1024 / 1e6, idle_kb * 1024 / 1e6
+    facts = {name: found[name] for name in ("seconds", "slices", "pods", "calls")}
+    return Reading(**facts, peak_mb=found["peak_kb"] * 1024 / 1e6, idle_mb=idle_kb * 1024 / 1e6)
+
+
+async def _read_beside_kubelet(driver: Driver, environment: dict[str, str], arguments: list[str]) -> Any:
+    """The readings of a node whose kubelet lists a pod on each slice."""
+    pods = tuple(
+        PodDevices("a-namespace", f"a-pod-{gpu.index}-{it.id}", "main", ((RESOURCE, device_id(gpu, it)),))
+        for gpu in driver.gpus
+        for it in gpu.instances
     )
+    async with served(lambda: pods) as folder:
+        return json.loads(await asyncio.to_thread(_python, environment, READING, *arguments, str(folder)))
 
 
 def _python(environment: dict[str, str], program: str, *arguments: str) -> str:
@@ -109,8 +143,10 @@ def _python(environment: dict[str, str], program: str, *arguments: str) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=200, help="readings (default: %(default)s)")
-    found = measure(parser.parse_args().runs)
-    print(f"{GPUS} GPUs, {found.slices} slices, {found.calls} calls of NVML per reading")
+    parser.add_argument("--without-kubelet", action="store_true", help="as with probe.podResources: false")
+    arguments = parser.parse_args()
+    found = measure(arguments.runs, with_kubelet=not arguments.without_kubelet)
+    print(f"{GPUS} GPUs, {found.slices} slices, {found.calls} calls of NVML per reading, {found.pods} pods found")
     print(
         f"time: {found.median_ms / MOST_MS:.2f} of the bound: median {found.median_ms:.1f} ms of "
         f"{len(found.seconds)}, the first {found.seconds[0] * 1000:.1f} ms (bound {MOST_MS:.0f} ms)"

@@ -10,6 +10,7 @@ import pulumi_kubernetes as k8s
 from mig_fleet.components.probe import zipapp
 from mig_fleet.components.probe.rights import MANAGED, rights
 from mig_fleet.model import labels
+from mig_fleet.model.allocation import POD_RESOURCES
 
 PROGRAM = "mig-probe.pyz"
 MOUNT_PATH = "/opt/mig-fleet"
@@ -29,10 +30,14 @@ class MigProbeArgs(TypedDict):
     """Seconds between two readings."""
     timeout_seconds: NotRequired[int]
     """Seconds in which the pods must start on every node."""
+    pod_resources: NotRequired[bool]
+    """Whether the probe asks the kubelet which pod has which slice. By default it does."""
 
 
 class MigProbe(pulumi.ComponentResource):
-    """Publishes one report per node. Reads the nodes' labels and NVML; a pod can write only its own node's report."""
+    """Publishes one report per node. Reads the nodes' labels, NVML and the kubelet's allocations; a pod can write only
+    its own node's report.
+    """
 
     namespace: k8s.core.v1.Namespace
     daemon_set: k8s.apps.v1.DaemonSet
@@ -103,6 +108,13 @@ def _timeouts(args: MigProbeArgs) -> pulumi.CustomTimeouts:
 
 
 def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
+    mounts = {"program": MOUNT_PATH, **({"pod-resources": POD_RESOURCES} if args.get("pod_resources", True) else {})}
+    sources: dict[str, dict[str, Any]] = {
+        "program": {"configMap": {"name": program}},
+        # Its folder, because a restarted kubelet makes a new socket. Created where the kubelet has another root
+        # folder: without a socket there, the probe reports why it knows no allocations.
+        "pod-resources": {"hostPath": {"path": POD_RESOURCES, "type": "DirectoryOrCreate"}},
+    }
     return {
         "serviceAccountName": labels.PROBE,
         "runtimeClassName": args.get("runtime_class"),
@@ -111,7 +123,7 @@ def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
         # The report of a node is needed most while taints keep other pods off the node.
         "tolerations": [{"operator": "Exists"}],
         "terminationGracePeriodSeconds": 5,
-        "volumes": [{"name": "program", "configMap": {"name": program}}],
+        "volumes": [{"name": name, **sources[name]} for name in mounts],
         "containers": [
             {
                 "name": "probe",
@@ -123,6 +135,7 @@ def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
                     "watch",
                     "--interval",
                     f"{args['interval_seconds']:g}",
+                    *(["--pod-resources", POD_RESOURCES] if "pod-resources" in mounts else []),
                 ],
                 "env": [
                     {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
@@ -136,10 +149,10 @@ def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
                     "capabilities": {"drop": ["ALL"], "add": ["SYS_ADMIN"]},
                 },
                 "resources": {
-                    "requests": {"cpu": "10m", "memory": "48Mi"},
+                    "requests": {"cpu": "10m", "memory": "64Mi"},
                     "limits": {"memory": "128Mi"},
                 },
-                "volumeMounts": [{"name": "program", "mountPath": MOUNT_PATH, "readOnly": True}],
+                "volumeMounts": [{"name": name, "mountPath": path, "readOnly": True} for name, path in mounts.items()],
             }
         ],
     }

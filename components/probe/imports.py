@@ -1,14 +1,14 @@
-"""Which modules of a package a program imports, found by reading the sources and without running them."""
+"""Which modules of some packages a program imports, found by reading the sources and without running them."""
 
 import ast
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 
 
-def imported_modules(program: str, package: str) -> list[str]:
-    """The module ``program`` and every module of ``package`` that it imports, directly or not, sorted.
+def imported_modules(program: str, packages: Collection[str]) -> list[str]:
+    """The module ``program`` and every module of ``packages`` that it imports, directly or not, sorted.
 
     A package is in the list only if a name is imported from its ``__init__``; to import one of its modules is not
     enough. Imports inside functions count, those under ``if TYPE_CHECKING`` do not. Raises ModuleNotFoundError.
@@ -19,7 +19,7 @@ def imported_modules(program: str, package: str) -> list[str]:
         module = left.pop()
         if module not in found:
             found.add(module)
-            left += (name for name in _imports(module) if name.partition(".")[0] == package)
+            left += (name for name in _imports(module) if name.partition(".")[0] in packages)
     return sorted(found)
 
 
@@ -50,10 +50,19 @@ def _imports(module: str) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.module is not None and node.level == 0, f"{module}: relative imports are not read here"
+            source = _source(module, node)
             for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                yield node.module if _file(inner) is None else inner
+                inner = f"{source}.{alias.name}"
+                yield source if _file(inner) is None else inner
+
+
+def _source(module: str, node: ast.ImportFrom) -> str:
+    """The absolute name of what a ``from`` statement of a module imports from; each dot is one package up."""
+    if not node.level:
+        return node.module or ""
+    parts = module.split(".")
+    keep = len(parts) - node.level + (module_file(module).name == "__init__.py")
+    return ".".join([*parts[:keep], *([node.module] if node.module else [])])
 
 
 def _executed_nodes(tree: ast.AST) -> Iterator[ast.AST]:

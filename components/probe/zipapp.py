@@ -5,14 +5,19 @@ Without compression the bytes would not depend on zlib, but be four times as lar
 """
 
 import hashlib
+import importlib.metadata
 import io
 import zipfile
+from pathlib import Path
 
 from mig_fleet.components.probe.imports import imported_modules, module_file
 
 PROGRAM = "mig_fleet.probe.__main__"
 PACKAGE = "mig_fleet"
 BINDINGS = "pynvml"
+HTTP2 = ("h2", "hpack", "hyperframe")
+"""HTTP/2, for the kubelet, and the packages that it needs; all are pure Python."""
+LICENSE = "LICENSE"
 DATA_SUFFIX = ".toml"
 
 MAIN = f"import {BINDINGS}\nfrom {PROGRAM} import main\nmain()\n"
@@ -44,10 +49,10 @@ def contents() -> dict[str, bytes]:
     """File name in the zipapp → content.
 
     A package from which the probe imports nothing but modules is packed as an empty ``__init__.py``, so that it imports
-    nothing. Data files are packed with the modules of their folder.
+    nothing. Data files are packed with the modules of their folder, and the license with each package of others.
     """
     found = {"__main__.py": MAIN.encode(), f"{BINDINGS}.py": module_file(BINDINGS).read_bytes()}
-    for module in imported_modules(PROGRAM, PACKAGE):
+    for module in imported_modules(PROGRAM, (PACKAGE, *HTTP2)):
         path = module_file(module)
         name = module.replace(".", "/")
         found[f"{name}/__init__.py" if path.name == "__init__.py" else f"{name}.py"] = path.read_bytes()
@@ -55,7 +60,12 @@ def contents() -> dict[str, bytes]:
             found.setdefault(f"{parent}/__init__.py", b"")
         folder = name if path.name == "__init__.py" else name.rpartition("/")[0]
         found |= {f"{folder}/{data.name}": data.read_bytes() for data in path.parent.glob(f"*{DATA_SUFFIX}")}
-    return found
+    return found | {f"{package}/{LICENSE}": _license(package) for package in HTTP2}
+
+
+def _license(distribution: str) -> bytes:
+    files = importlib.metadata.files(distribution) or []
+    return next((Path(str(file.locate())).read_bytes() for file in files if file.name == LICENSE), b"")
 
 
 def _parents(name: str) -> list[str]:

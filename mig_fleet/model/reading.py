@@ -64,6 +64,13 @@ class Reader:
         """A list of mappings; an absent one is empty."""
         return self.each(key) if key in self._data else []
 
+    def each_nullable(self, key: str) -> list["Reader"] | None:
+        """A list of mappings; None if it is absent or null."""
+        if self._data.get(key) is None:
+            self._data.pop(key, None)
+            return None
+        return self.each(key)
+
     def inner(self, key: str) -> "Reader":
         """The mapping of a required key."""
         return self._inner(key, self.take(key, dict))

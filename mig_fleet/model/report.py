@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
+from mig_fleet.model.allocation import Allocation as Allocation
+from mig_fleet.model.allocation import read_allocation
 from mig_fleet.model.errors import InvalidProfile, InvalidReport
 from mig_fleet.model.gpus import by_pci
 from mig_fleet.model.profiles import Profile
@@ -111,6 +113,11 @@ class Report:
     gpus: tuple[Gpu, ...]
     errors: tuple[str, ...] = ()
     attempt: str | None = None
+    allocations: tuple[Allocation, ...] | None = None
+    """What the kubelet allocated to pods, sorted (:func:`mig_fleet.model.allocation.sort_allocations`); None if it is
+    not known. The pods may be gone."""
+    allocations_error: str = ""
+    """Why ``allocations`` is not known; empty also in the report of an older probe, which does not ask the kubelet."""
 
     def counts(self) -> tuple[Mapping[str, int] | None, ...]:
         """MIG devices per GPU in the order of their indexes, the shape of ``Layout.per_gpu``."""
@@ -128,7 +135,10 @@ class Report:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Report":
-        """Strict: a missing, unknown or mistyped key is refused with its path. Raises InvalidReport."""
+        """Strict: a missing, unknown or mistyped key is refused with its path. Raises InvalidReport.
+
+        Only the allocations may be missing: version 1 of the report did not have them at first.
+        """
         return _read(text, cls._of)
 
     @classmethod
@@ -147,6 +157,8 @@ class Report:
                 gpus=tuple(_gpu(item) for item in top.each("gpus")),
                 errors=top.take_texts("errors"),
                 attempt=top.take_nullable("attempt", str),
+                allocations=_allocations(top),
+                allocations_error=top.take_optional("allocations_error", str) or "",
             )
         )
 
@@ -192,6 +204,11 @@ def profile_name(pci_id: str, nvml_profile_id: int, nvml_name: str | None = None
         model = by_pci(pci_id)
         row = model.by_nvml_id(nvml_profile_id) if model else None
         return row.name if row else f"unknown({nvml_profile_id})"
+
+
+def _allocations(data: Reader) -> tuple[Allocation, ...] | None:
+    found = data.each_nullable("allocations")
+    return None if found is None else tuple(map(read_allocation, found))
 
 
 def _gpu(data: Reader) -> Gpu:

@@ -11,9 +11,14 @@ import os
 import socket
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
+from mig_fleet.model.allocation import POD_RESOURCES
 from mig_fleet.model.report import HEARTBEAT_S
+
+if TYPE_CHECKING:
+    from mig_fleet.probe.pod_resources import Kubelet
 
 
 def main() -> NoReturn:
@@ -42,6 +47,7 @@ def new_parser(
         description="Read NVML once and print the report as JSON. The exit status is 1 if the report has errors.",
     )
     add_node(read)
+    _add_pod_resources(read)
     read.set_defaults(run=_read)
 
     watch = commands.add_parser(
@@ -50,6 +56,7 @@ def new_parser(
         description="Publish the node's report as ConfigMap mig-report-NODE when it changes and after each heartbeat.",
     )
     add_node(watch)
+    _add_pod_resources(watch)
     watch.add_argument("--interval", type=_seconds, default=15.0, help="between readings (default: %(default)g s)")
     watch.add_argument(
         "--heartbeat",
@@ -65,6 +72,27 @@ def add_node(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--node", help="the name in the report (default: $NODE_NAME, else this machine's name)")
 
 
+def _add_pod_resources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pod-resources",
+        type=Path,
+        nargs="?",
+        const=Path(POD_RESOURCES),
+        metavar="FOLDER",
+        help="also report which pod has which slice, by the kubelet's socket in this folder "
+        f"(without FOLDER: {POD_RESOURCES})",
+    )
+
+
+def _kubelet(arguments: argparse.Namespace) -> "Kubelet | None":
+    """None if it is not asked: then the probe does not load HTTP/2."""
+    if arguments.pod_resources is None:
+        return None
+    from mig_fleet.probe.pod_resources import Kubelet
+
+    return Kubelet(arguments.pod_resources)
+
+
 def node_name(arguments: argparse.Namespace) -> str:
     name: str = arguments.node or os.environ.get("NODE_NAME") or socket.gethostname()
     return name
@@ -73,7 +101,7 @@ def node_name(arguments: argparse.Namespace) -> str:
 def _read(arguments: argparse.Namespace) -> NoReturn:
     from mig_fleet.probe.nvml_subprocess import NvmlSubprocess, exit_process
 
-    report = NvmlSubprocess().read(node_name(arguments))
+    report = NvmlSubprocess(kubelet=_kubelet(arguments)).read(node_name(arguments))
     sys.stdout.write(report.to_json() + "\n")
     exit_process(1 if report.errors else 0)
 
@@ -84,7 +112,7 @@ def _watch(arguments: argparse.Namespace) -> NoReturn:
     node = node_name(arguments)
     if not (arguments.node or os.environ.get("NODE_NAME")):
         log(f"NODE_NAME is not set, so the name of this machine, {node!r}, is used as the name of the node")
-    watch(node, arguments.interval, arguments.heartbeat)
+    watch(node, arguments.interval, arguments.heartbeat, _kubelet(arguments))
 
 
 def _seconds(text: str) -> float:

@@ -7,8 +7,7 @@ or ends the process.
 The oldest driver that has every call is R460: ``nvmlComputeInstanceGetInfo_v2`` came with CUDA 11.2.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -16,6 +15,9 @@ import pynvml
 
 from mig_fleet.model.gpus import by_pci
 from mig_fleet.model.report import ComputeInstance, Gpu, Instance, Report, profile_name
+from mig_fleet.probe import device_ids
+from mig_fleet.probe.device_ids import DeviceIds
+from mig_fleet.probe.nvml_calls import NvmlError, call, initialized
 
 MAX_INSTANCES = 64
 """Handles in the buffer for a list of instances. NVML writes all it has and is not given the buffer's size; the
@@ -33,74 +35,47 @@ INCAPABLE = (pynvml.NVML_ERROR_NOT_SUPPORTED,)
 NO_SUCH_PROFILE = (pynvml.NVML_ERROR_NOT_SUPPORTED, pynvml.NVML_ERROR_INVALID_ARGUMENT)
 """A profile that the GPU does not have, and one that the driver does not know; mig-parted skips the same two."""
 
-LIKELY_CAUSES = {
-    pynvml.NVML_ERROR_NO_PERMISSION: "the container may not read MIG devices; is NVIDIA_MIG_MONITOR_DEVICES=all set?",
-    pynvml.NVML_ERROR_DRIVER_NOT_LOADED: "the NVIDIA kernel module is not loaded on this node",
-    pynvml.NVML_ERROR_LIBRARY_NOT_FOUND: "no libnvidia-ml.so.1 here: no driver, or no runtime class 'nvidia'",
-    pynvml.NVML_ERROR_FUNCTION_NOT_FOUND: "the driver is too old for this call",
-    pynvml.NVML_ERROR_GPU_IS_LOST: "a GPU fell off the bus; look at the kernel log for XID 79",
-    pynvml.NVML_ERROR_RESET_REQUIRED: "the GPU must be reset, or the node rebooted",
-    pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "the driver was upgraded under a running system; reload it or reboot",
-    pynvml.NVML_ERROR_ARGUMENT_VERSION_MISMATCH: "the driver is too old for this form of the call",
-}
-
-
-class NvmlError(Exception):
-    """NVML refused a call; the text has the call, NVML's own message and the likely cause."""
-
 
 def read(node: str) -> Report:
     """What NVML reports, with one error for each GPU that it could not read; no error of NVML is raised.
 
-    Config, state and attempt are None: NVML does not know them.
+    Config, state and attempt are None: NVML does not know them. Allocations are None, too: the kubelet knows them.
     """
-    driver, gpus, errors = "", [], []
+    return _read(node, lambda _: DeviceIds({}))[0]
+
+
+def read_with_devices(node: str) -> tuple[Report, DeviceIds]:
+    """:func:`read`, and the IDs under which NVIDIA's device plugin offers what it found."""
+    return _read(node, device_ids.read)
+
+
+def _read(node: str, read_devices: Callable[[Sequence[Gpu]], DeviceIds]) -> tuple[Report, DeviceIds]:
+    driver, gpus, errors, devices = "", list[Gpu](), list[str](), DeviceIds({})
     try:
-        with _initialized():
-            driver = _call(pynvml.nvmlSystemGetDriverVersion)
-            for index in range(_call(pynvml.nvmlDeviceGetCount)):
+        with initialized():
+            driver = call(pynvml.nvmlSystemGetDriverVersion)
+            for index in range(call(pynvml.nvmlDeviceGetCount)):
                 try:
                     gpus.append(_gpu(index))
                 except NvmlError as exc:
                     errors.append(f"GPU {index}: {exc}")
+            devices = read_devices(gpus)
     except NvmlError as exc:
         errors.append(str(exc))
-    return Report(node, driver, config=None, state=None, gpus=tuple(gpus), errors=tuple(errors))
-
-
-@contextmanager
-def _initialized() -> Iterator[None]:
-    _call(pynvml.nvmlInit)
-    try:
-        yield
-    finally:
-        # If this fails, the reading is still true, and the process ends anyway.
-        with suppress(pynvml.NVMLError):
-            pynvml.nvmlShutdown()
-
-
-def _call(function: Callable[..., Any], *args: Any, absent: tuple[int, ...] = ()) -> Any:
-    """NVML's answer, or None for error codes that mean 'does not exist' (``absent``). Raises NvmlError."""
-    try:
-        return function(*args)
-    except pynvml.NVMLError as exc:
-        if exc.value in absent:
-            return None
-        cause = LIKELY_CAUSES.get(exc.value)
-        raise NvmlError(f"{function.__name__}: {exc}{f' ({cause})' if cause else ''}") from None
+    return Report(node, driver, config=None, state=None, gpus=tuple(gpus), errors=tuple(errors)), devices
 
 
 def _gpu(index: int) -> Gpu:
-    handle = _call(pynvml.nvmlDeviceGetHandleByIndex, index)
-    mode = _call(pynvml.nvmlDeviceGetMigMode, handle, absent=INCAPABLE)
-    memory = _call(pynvml.nvmlDeviceGetMemoryInfo, handle, absent=INCAPABLE)
-    pci_id = f"0x{_call(pynvml.nvmlDeviceGetPciInfo, handle).pciDeviceId:08X}"
+    handle = call(pynvml.nvmlDeviceGetHandleByIndex, index)
+    mode = call(pynvml.nvmlDeviceGetMigMode, handle, absent=INCAPABLE)
+    memory = call(pynvml.nvmlDeviceGetMemoryInfo, handle, absent=INCAPABLE)
+    pci_id = f"0x{call(pynvml.nvmlDeviceGetPciInfo, handle).pciDeviceId:08X}"
     model = by_pci(pci_id)
     return Gpu(
         index=index,
-        uuid=_call(pynvml.nvmlDeviceGetUUID, handle),
+        uuid=call(pynvml.nvmlDeviceGetUUID, handle),
         pci_id=pci_id,
-        product=_call(pynvml.nvmlDeviceGetName, handle),
+        product=call(pynvml.nvmlDeviceGetName, handle),
         memory_mib=None if memory is None else memory.total // 2**20,
         mig_mode_current=None if mode is None else bool(mode[0]),
         mig_mode_pending=None if mode is None else bool(mode[1]),
@@ -120,7 +95,7 @@ def _gpu_instances(gpu: Any, pci_id: str) -> list[Instance]:
         # The same for each instance of a profile.
         compute_profiles = _compute_profiles(handles[0])
         for handle in handles:
-            info = _call(pynvml.nvmlGpuInstanceGetInfo, handle)
+            info = call(pynvml.nvmlGpuInstanceGetInfo, handle)
             compute = tuple(_compute_instances(handle, name, profile.sliceCount, compute_profiles))
             found.append(Instance(info.id, name, info.placement.start, info.placement.size, compute))
     return sorted(found, key=lambda instance: instance.gpu_instance_id)
@@ -143,7 +118,7 @@ def _compute_instances(
         name = gpu_instance_profile if slices == gpu_instance_slices else f"{slices}c.{gpu_instance_profile}"
         function = pynvml.nvmlGpuInstanceGetComputeInstances
         for handle in _instance_handles(function, instance, profile_id, pynvml.c_nvmlComputeInstance_t):
-            info = _call(pynvml.nvmlComputeInstanceGetInfo, handle)
+            info = call(pynvml.nvmlComputeInstanceGetInfo, handle)
             found.append(ComputeInstance(info.id, name, slices))
     return sorted(found, key=lambda compute: compute.compute_instance_id)
 
@@ -151,7 +126,7 @@ def _compute_instances(
 def _profiles(count: int, function: Callable[..., Any], parent: Any, *engines: int) -> list[Any]:
     """What NVML knows about each profile that exists. Raises NvmlError if there is none, which cannot be true."""
     function = _with_version_1(function)
-    answers = [_call(function, parent, number, *engines, absent=NO_SUCH_PROFILE) for number in range(count)]
+    answers = [call(function, parent, number, *engines, absent=NO_SUCH_PROFILE) for number in range(count)]
     profiles = [profile for profile in answers if profile is not None]
     if not profiles:
         raise NvmlError(f"{function.__name__}: MIG is on, but the driver reports no profile")
@@ -176,5 +151,5 @@ def _with_version_1(function: Callable[..., Any]) -> Callable[..., Any]:
 def _instance_handles(function: Callable[..., Any], parent: Any, profile_id: int, handle_type: Any) -> list[Any]:
     """Handles of the instances of one profile."""
     buffer, count = (handle_type * MAX_INSTANCES)(), pynvml.c_uint(MAX_INSTANCES)
-    _call(function, parent, profile_id, buffer, pynvml.byref(count))
+    call(function, parent, profile_id, buffer, pynvml.byref(count))
     return list(buffer[: count.value])

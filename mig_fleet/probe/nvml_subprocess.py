@@ -1,6 +1,7 @@
 """Reads NVML in a process of its own, so that the driver can neither crash nor block the probe.
 
-The process is a fork: the probe's modules are loaded once, and a reading costs milliseconds of a node's processor.
+The process is a fork: the probe's modules are loaded once, and a reading costs milliseconds of a node's processor. It
+also asks the kubelet, after NVML was shut down: a process that waits must not be a client of the driver.
 """
 
 import multiprocessing
@@ -8,13 +9,18 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkContext, ForkProcess
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+from mig_fleet.model.allocation import NOT_ASKED, NVML_INCOMPLETE
 from mig_fleet.model.gpus import all_models
 from mig_fleet.model.report import Report
 from mig_fleet.probe import nvml
+
+if TYPE_CHECKING:
+    from mig_fleet.probe.pod_resources import Kubelet
 
 TIMEOUT_S = 60.0
 """Seconds for one reading. NVML answers in milliseconds; if the driver hangs, the report states it."""
@@ -24,10 +30,13 @@ KILL_TIMEOUT_S = 5.0
 
 
 class NvmlSubprocess:
-    """Reads NVML on request, never in two processes at a time."""
+    """Reads NVML on request, never in two processes at a time.
 
-    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
-        self._timeout_s = timeout_s
+    With a ``kubelet`` a report has its allocations, too.
+    """
+
+    def __init__(self, timeout_s: float = TIMEOUT_S, *, kubelet: "Kubelet | None" = None) -> None:
+        self._timeout_s, self._kubelet = timeout_s, kubelet
         self._context: ForkContext = multiprocessing.get_context("fork")
         self._stuck: ForkProcess | None = None
         all_models()  # loaded here once, not in each fork
@@ -38,7 +47,7 @@ class NvmlSubprocess:
             return failed(node, "an earlier reading of NVML still hangs in the driver; reboot the node")
         try:
             receiver, sender = self._context.Pipe(duplex=False)
-            child = self._context.Process(target=_send_report, args=(sender, node), daemon=True)
+            child = self._context.Process(target=_send_report, args=(sender, node, self._kubelet), daemon=True)
             with receiver:
                 with sender:
                     child.start()
@@ -76,10 +85,33 @@ def exit_process(status: int) -> NoReturn:
 
 def failed(node: str, reason: str) -> Report:
     """A report with one error and no GPUs."""
-    return Report(node=node, driver_version="", config=None, state=None, gpus=(), errors=(reason,))
+    return Report(
+        node=node,
+        driver_version="",
+        config=None,
+        state=None,
+        gpus=(),
+        errors=(reason,),
+        allocations_error=NVML_INCOMPLETE,
+    )
 
 
-def _send_report(sender: Connection, node: str) -> None:
+def _read(node: str, kubelet: "Kubelet | None") -> Report:
+    """What NVML reports, and what the kubelet allocated of it."""
+    if kubelet is None:
+        return replace(nvml.read(node), allocations_error=NOT_ASKED)
+    report, devices = nvml.read_with_devices(node)
+    if report.errors:
+        return replace(report, allocations_error=NVML_INCOMPLETE)
+    try:
+        allocations, why_not = kubelet.allocations(devices)
+    except Exception as exc:
+        # A bug in mig-fleet must not hide what NVML reports.
+        allocations, why_not = None, f"asking the kubelet failed: {type(exc).__name__}: {exc}"
+    return replace(report, allocations=allocations, allocations_error=why_not)
+
+
+def _send_report(sender: Connection, node: str, kubelet: "Kubelet | None") -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # A program that reads the probe's output waits until each process that can write to it has closed it; a reading
     # that hangs never closes it.
@@ -87,7 +119,7 @@ def _send_report(sender: Connection, node: str) -> None:
     for stream in (1, 2):
         os.dup2(devnull, stream)
     try:
-        report = nvml.read(node)
+        report = _read(node, kubelet)
     except Exception as exc:
         # A bug in mig-fleet or in the bindings: users look for it in the report.
         report = failed(node, f"reading NVML failed: {type(exc).__name__}: {exc}")

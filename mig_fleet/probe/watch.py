@@ -9,12 +9,16 @@ import signal
 import sys
 import time
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mig_fleet.model import labels
+from mig_fleet.model.allocation import NOT_ASKED
 from mig_fleet.model.report import Report
 from mig_fleet.probe.kubernetes import Api, ApiError
 from mig_fleet.probe.nvml_subprocess import NvmlSubprocess, exit_process
+
+if TYPE_CHECKING:
+    from mig_fleet.probe.pod_resources import Kubelet
 
 BUSY_STATES = ("pending", "rebooting")
 """The states (``nvidia.com/mig.config.state``) in which MIG Manager works on the GPUs."""
@@ -26,9 +30,9 @@ MAX_BACKOFF_S = 60.0
 class Watch:
     """One node, its last published report, and the time of that publication."""
 
-    def __init__(self, node: str, heartbeat_s: float) -> None:
+    def __init__(self, node: str, heartbeat_s: float, kubelet: "Kubelet | None" = None) -> None:
         self._node, self._heartbeat_s = node, heartbeat_s
-        self._api, self._nvml = Api(), NvmlSubprocess()
+        self._api, self._nvml = Api(), NvmlSubprocess(kubelet=kubelet)
         self._published: Report | None = None
         self._published_at = 0.0
 
@@ -49,7 +53,8 @@ class Watch:
             return
         self._api.publish(config_map(node, report))
         if report != self._published:
-            errors = "".join(f"; {error}" for error in report.errors)
+            unknown = [report.allocations_error] if report.allocations_error not in ("", NOT_ASKED) else []
+            errors = "".join(f"; {error}" for error in (*report.errors, *unknown))
             log(f"published config {report.config!r}, state {report.state!r}, {len(report.gpus)} GPUs{errors}")
         self._published, self._published_at = report, time.monotonic()
 
@@ -62,11 +67,14 @@ class Watch:
         return report if config_state_attempt(self._api.node(self._node)) == before else None
 
 
-def watch(node: str, interval_s: float, heartbeat_s: float) -> NoReturn:
-    """Check the node forever. A failure is logged, and the next check is tried after growing intervals."""
+def watch(node: str, interval_s: float, heartbeat_s: float, kubelet: "Kubelet | None" = None) -> NoReturn:
+    """Check the node forever. A failure is logged, and the next check is tried after growing intervals.
+
+    With a ``kubelet`` its allocations are in the reports.
+    """
     # A container's first process does not receive a signal for which it has no handler.
     signal.signal(signal.SIGTERM, lambda *_: exit_process(0))
-    node_watch = Watch(node, heartbeat_s)
+    node_watch = Watch(node, heartbeat_s, kubelet)
     failures = 0
     while True:
         try:

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from mig_fleet.model import Report
+from mig_fleet.model.allocation import Allocation, sort_allocations
 from mig_fleet.model.report import ComputeInstance, Gpu, Instance
 
 
@@ -19,6 +20,9 @@ def a_report(*gpus: Gpu) -> Report:
     return Report("gpu-node-1", "580.126.09", "dense-255390f5", "success", gpus)
 
 
+_numbers = st.none() | st.integers(0, 13)
+allocations = st.builds(Allocation, st.text(), st.text(), st.text(), _numbers, _numbers, _numbers)
+
 reports = st.builds(
     Report,
     st.text(),
@@ -33,4 +37,6 @@ reports = st.builds(
     ).map(tuple),
     st.lists(st.text()).map(tuple),
     st.none() | st.text(),
+    st.none() | st.lists(allocations, max_size=3).map(sort_allocations),
+    st.text(),
 )

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from mig_fleet.documents import parse
 from mig_fleet.model import GpuGroup, Layout, gpus, parted
 from mig_fleet.model.imports import Imported, NodeFacts, import_nodes, import_parted, models_by_config, stack_file
-from mig_fleet.model.imports.pools import stock
 from mig_fleet.model.labels import ALL_DISABLED
 from mig_fleet.model.placement import feasible
+from mig_fleet.model.stock_configs import stock
 
 ESTABLISHED = [model for model in gpus.all_models() if feasible(model) and model.pci_device_ids]
 

@@ -93,6 +93,10 @@ def broken(**changes: Any) -> str:
         (broken(gpus__0__instances__0__compute_instances__0__slices=None), "compute_instances[0].slices: must be"),
         (broken(errors=[1]), "errors[0]: must be a text, found 1"),
         (broken(errors=...), "errors: is missing; it must be a list"),
+        (broken(allocations={}), "allocations: must be a list"),
+        (broken(allocations=[1]), "allocations[0]: must be a mapping"),
+        (broken(allocations=[{"namespace": "default"}]), "allocations[0].pod: is missing; it must be a text"),
+        (broken(allocations_error=None), "allocations_error: must be a text"),
     ],
 )
 def test_a_malformed_report_is_refused_with_its_path(text: str, why: str) -> None:
@@ -100,6 +104,11 @@ def test_a_malformed_report_is_refused_with_its_path(text: str, why: str) -> Non
         Report.from_json(text)
     assert why in str(refused.value)
     assert pickle.loads(pickle.dumps(refused.value)).path == refused.value.path
+
+
+def test_the_report_of_an_older_probe_says_nothing_about_allocations() -> None:
+    report = Report.from_json(broken(allocations=..., allocations_error=...))
+    assert (report.allocations, report.allocations_error) == (None, "")
 
 
 @pytest.mark.parametrize(

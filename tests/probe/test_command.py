@@ -2,21 +2,26 @@
 
 import socket
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mig_fleet.cli import mig_probe
 from mig_fleet.probe import __main__ as packed_probe
 from mig_fleet.probe import watch
+from mig_fleet.probe.pod_resources import Kubelet
+
+Call = tuple[Any, ...]
 
 
 @pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float, float]]:
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     """The arguments of each call of `watch`, which here returns at once."""
-    calls: list[tuple[str, float, float]] = []
+    calls: list[Call] = []
 
-    def record(node: str, interval_s: float, heartbeat_s: float) -> None:
-        calls.append((node, interval_s, heartbeat_s))
+    def record(*arguments: Any) -> None:
+        calls.append(arguments)
         raise SystemExit(0)
 
     monkeypatch.setattr(watch, "watch", record)
@@ -32,22 +37,33 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str, packed: bool = True) 
 
 
 def test_the_node_is_that_of_the_argument_or_of_the_pod(
-    monkeypatch: pytest.MonkeyPatch, watched: list[tuple[str, float, float]], capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, watched: list[Call], capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NODE_NAME", "n1")
     call(monkeypatch, "watch")
     call(monkeypatch, "watch", "--node", "n2", "--interval", "2", "--heartbeat", "60")
-    assert watched == [("n1", 15.0, 100.0), ("n2", 2.0, 60.0)]
+    assert watched == [("n1", 15.0, 100.0, None), ("n2", 2.0, 60.0, None)]
     assert capsys.readouterr().err == ""
 
 
 def test_without_a_name_the_machines_name_is_used_and_a_message_says_so(
-    monkeypatch: pytest.MonkeyPatch, watched: list[tuple[str, float, float]], capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, watched: list[Call], capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("NODE_NAME", raising=False)
     call(monkeypatch, "watch")
     assert [node for node, *_ in watched] == [socket.gethostname()]
     assert "NODE_NAME is not set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "folder"),
+    [(["--pod-resources"], "/var/lib/kubelet/pod-resources"), (["--pod-resources", "/kubelet"], "/kubelet")],
+)
+def test_the_kubelet_is_asked_if_an_option_says_so(
+    monkeypatch: pytest.MonkeyPatch, watched: list[Call], option: list[str], folder: str
+) -> None:
+    call(monkeypatch, "watch", "--node", "n1", *option)
+    assert watched == [("n1", 15.0, 100.0, Kubelet(Path(folder)))]
 
 
 @pytest.mark.parametrize("packed", [True, False])

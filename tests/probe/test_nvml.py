@@ -12,7 +12,7 @@ import pynvml
 import pytest
 
 from mig_fleet.model.report import Report
-from mig_fleet.probe import nvml
+from mig_fleet.probe import nvml, nvml_calls
 from mig_fleet.simulator.driver import text as driver_text
 from tests.conftest import ADriver
 from tests.probe.conftest import Run
@@ -55,9 +55,13 @@ for call, code in json.load(sys.stdin):
 
 
 def called_functions() -> Iterator[str]:
-    """NVML's own names of the functions that the probe calls through the bindings."""
-    tree = ast.parse(inspect.getsource(nvml))
-    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr.startswith("nvml")}
+    """NVML's own names of the functions that a reading calls through the bindings."""
+    names = {
+        node.attr
+        for module in (nvml, nvml_calls)
+        for node in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(node, ast.Attribute) and node.attr.startswith("nvml")
+    }
     assert len(names) >= 14, "the scan no longer finds the probe's calls"
     for name in sorted(names):
         yield from c_functions(name)

@@ -7,13 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from mig_fleet.model.allocation import NOT_ASKED, Allocation
 from mig_fleet.model.report import Report
 from mig_fleet.probe import nvml
+from mig_fleet.probe.device_ids import DeviceIds
 from mig_fleet.probe.nvml_subprocess import NvmlSubprocess
+from mig_fleet.probe.pod_resources import Kubelet
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,7 +60,42 @@ def a_report(node: str) -> Report:
 
 def test_a_report_is_returned_as_it_was_read(set_read: SetRead) -> None:
     set_read(a_report)
-    assert NvmlSubprocess().read("n1") == a_report("n1")
+    assert NvmlSubprocess().read("n1") == replace(a_report("n1"), allocations_error=NOT_ASKED)
+
+
+class Answering:
+    """A kubelet with one allocation, or with an error."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    def allocations(self, devices: DeviceIds) -> tuple[tuple[Allocation, ...], str]:
+        if self._error is not None:
+            raise self._error
+        return (Allocation("default", "p", "nvidia.com/gpu", *(devices.find("GPU-0") or (None,) * 3)),), ""
+
+
+def read_with(kubelet: object, monkeypatch: pytest.MonkeyPatch, *errors: str) -> Report:
+    reading = replace(a_report("n1"), errors=errors), DeviceIds({"GPU-0": (0, None, None)})
+    monkeypatch.setattr(nvml, "read_with_devices", lambda _: reading)
+    return NvmlSubprocess(kubelet=cast("Kubelet", kubelet)).read("n1")
+
+
+def test_the_kubelets_allocations_are_in_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = read_with(Answering(), monkeypatch)
+    assert report.allocations == (Allocation("default", "p", "nvidia.com/gpu", 0, None, None),)
+    assert report.allocations_error == ""
+
+
+def test_a_bug_in_reading_the_kubelets_answer_does_not_hide_what_nvml_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = read_with(Answering(KeyError("x")), monkeypatch)
+    assert (report.driver_version, report.errors) == ("580.126.09", ())
+    assert (report.allocations, report.allocations_error) == (None, "asking the kubelet failed: KeyError: 'x'")
+
+
+def test_a_device_is_not_called_unknown_because_nvml_could_not_read_its_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = read_with(Answering(), monkeypatch, "GPU 0: nvmlDeviceGetHandleByIndex: GPU is lost")
+    assert (report.allocations, report.allocations_error) == (None, "NVML was not read completely")
 
 
 def test_nvml_is_never_opened_in_the_probes_own_process(set_read: SetRead, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 @pytest.fixture
 def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
     nvml = Nvml()
-    monkeypatch.setattr(watch, "NvmlSubprocess", lambda: nvml)
+    monkeypatch.setattr(watch, "NvmlSubprocess", lambda **_: nvml)
     return nvml
 
 

@@ -38,21 +38,29 @@ def import_parted(
     gpu: GpuModel | None = None,
     gpus_per_node: int | None = None,
     models: Mapping[str, Sequence[GpuModel]] | None = None,
+    used_only: bool = False,
 ) -> Imported:
     """``models`` maps a config to the GPU models of its nodes, for entries without a device filter; ``gpu`` is for
     configs without nodes. ``gpus_per_node`` is needed for a config that treats some GPUs differently from all others.
+    ``used_only`` is for NVIDIA's own file, which has a config for every profile of every GPU model: only those that a
+    node uses are imported.
     """
     configs: dict[tuple[str, str], Layout] = {}
     defined: set[str] = set()
     notes: list[str] = []
     for name, entries in file.configs.items():
+        used = (models or {}).get(name, ())
+        if used_only and not used:
+            continue
         if name == ALL_DISABLED:
             if not _switches_off(entries):
                 defined.add(name)
                 notes.append(f"{name}: must be MIG off on every GPU, because no other layout can have this name")
             continue
         defined.add(name)
-        selected = _models(name, entries, gpu, (models or {}).get(name, ()), notes)
+        selected = _models(name, entries, gpu, used, [] if used_only else notes)
+        if used_only:
+            selected = [model for model in selected if model in used]
         for model in selected:
             where = f"{name} ({model.short})" if len(selected) > 1 else name
             if entry := _board_specific_entry(entries, model):

@@ -7,15 +7,22 @@ from dataclasses import dataclass, field
 from mig_fleet.model.errors import AmbiguousGpu, InvalidLayout, UnknownGpu
 from mig_fleet.model.gpus import GpuModel, find
 from mig_fleet.model.imports.layouts import Imported
+from mig_fleet.model.imports.offers import Offers, contradictions, expected_counts
 from mig_fleet.model.labels import ALL_DISABLED, COUNT
 from mig_fleet.model.layouts import Layout
-from mig_fleet.model.layouts.forms import balanced
 from mig_fleet.model.placement import explain
 from mig_fleet.model.profiles import Profile
 from mig_fleet.model.short_repr import format_value
+from mig_fleet.model.stock_configs import stock
 
 MOST_GPUS = 64
 """No node has more GPUs, so a larger number is a mistake."""
+
+UNCONFIRMED = (
+    "imported by the config label alone: resources are shared or renamed, or the device plugin and GPU Feature "
+    "Discovery do not run; the first update compares NVML, and fails for allocatable that differs (docs/adopt.md)"
+)
+"""About nodes of a cluster on which no source counts slices."""
 
 _NODE = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
@@ -27,6 +34,7 @@ class NodeFacts:
     ``gpu`` is any name that `gpus.find` knows. ``slices`` counts MIG devices by profile in the spelling of labels
     (``1g.10gb.me``). ``gpu_count`` is the label ``nvidia.com/gpu.count``: all GPUs of the node, or in some versions of
     GFD only those without MIG. ``invalid_size`` describes a number of GPUs that is not a number: ``gpus is '8'``.
+    ``offers`` is what a node of a cluster offers; None for a node of a file.
     """
 
     name: str
@@ -36,17 +44,21 @@ class NodeFacts:
     slices: Mapping[str, int] = field(default_factory=dict)
     gpu_count: int = 0
     invalid_size: str = ""
+    offers: Offers | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedPool:
-    """Nodes with the same GPU model, number of GPUs and config."""
+    """Nodes with the same GPU model, number of GPUs and config. ``keep`` is whether their config name is not one that
+    mig-fleet wrote, so that the nodes keep it.
+    """
 
     name: str
     gpu: str
     gpus_per_node: int
     layout: str
     nodes: tuple[str, ...]
+    keep: bool = False
 
 
 def models_by_config(nodes: Iterable[NodeFacts], gpu: GpuModel | None = None) -> dict[str, tuple[GpuModel, ...]]:
@@ -69,6 +81,7 @@ def import_nodes(
     configs = dict(known.configs)
     groups: dict[tuple[str, int, str], list[str]] = {}
     seen: set[str] = set()
+    unconfirmed: list[str] = []
     for node in sorted(nodes, key=lambda node: node.name):
         if note := _name_note(node.name, seen):
             notes.append(note)
@@ -96,36 +109,43 @@ def import_nodes(
                 f"node {node.name}: no source defines config {format_value(node.config)}; add the file that does"
             )
             continue
+        if why := _contradiction(node, layout, gpus_per_node):
+            notes.append(why)
+            continue
         size = _size(node, layout, gpus_per_node, notes)
         if size is None:
             continue
+        if node.offers is not None and node.offers.is_unknown:
+            unconfirmed.append(node.name)
         configs[node.config, model.name] = _with_unique_name(layout, configs.values())
         groups.setdefault((model.name, size, node.config), []).append(node.name)
     taken: set[str] = set()
     pools = []
     for (model_name, size, config), names in groups.items():
         layout = configs[config, model_name]
-        pools.append(ImportedPool(_unique(layout.name, taken), model_name, size, layout.name, tuple(names)))
+        keep = config == ALL_DISABLED or config != layout.config_name
+        pools.append(ImportedPool(_unique(layout.name, taken), model_name, size, layout.name, tuple(names), keep))
+    if unconfirmed:
+        notes.append(f"{'node' if len(unconfirmed) == 1 else 'nodes'} {format_names(unconfirmed)}: {UNCONFIRMED}")
     layouts = tuple(dict.fromkeys((*known.layouts, *configs.values())))
     return tuple(pools), Imported(layouts, configs, known.defined, tuple(notes))
 
 
-def stock(config: str, gpu: GpuModel) -> Layout | None:
-    """The layout of a config of NVIDIA's default file on a GPU model: ``all-1g.10gb.me``, ``all-balanced``; None for
-    other names. Raises InvalidLayout for a model that cannot have a layout.
-    """
-    if config == ALL_DISABLED:
-        return Layout.disabled(config, gpu.name)
-    if config == "all-balanced":
-        return Layout.uniform(config, gpu.name, balanced(gpu)) if balanced(gpu) else None
-    # A label value cannot contain a +, so NVIDIA uses the spelling of the resource; it is compared with the profiles of
-    # the GPU model.
-    profile = config.removeprefix("all-")
-    names = (name for row in gpu.profiles for name in gpu.names_of(row) if Profile.parse(name).kubernetes == profile)
-    name = next(names, None)
-    if name is None or profile == config:
-        return None
-    return Layout.uniform(config, gpu.name, {name: gpu.profile(name).max_instances})
+def format_names(names: list[str]) -> str:
+    """At most three of them: ``a, b, c and 37 more``."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _contradiction(node: NodeFacts, layout: Layout, given: int | None) -> str:
+    """Why a node of a cluster is not imported: it does not offer what its config says. Empty if it does."""
+    size = _known_size(node, layout, given)
+    found = contradictions(layout, size, node.offers) if node.offers is not None else []
+    if not found:
+        return ""
+    return (
+        f"node {node.name}: not imported: config {format_value(node.config)} is {expected_counts(layout, size)}, but "
+        f"{' and '.join(found)}; let MIG Manager apply the config, or label the node with what it has, and import again"
+    )
 
 
 def _doubts(config: str, layout: Layout) -> list[str]:
@@ -157,7 +177,7 @@ def _model(node: NodeFacts, gpu: GpuModel | None, notes: list[str]) -> GpuModel 
 
 def _size(node: NodeFacts, layout: Layout, given: int | None, notes: list[str]) -> int | None:
     """The number of GPUs of a node; None, with the reason in ``notes``, if it is unknown or invalid."""
-    size = node.gpus_per_node if node.gpus_per_node is not None else given or _size_from_slices(node, layout)
+    size = _known_size(node, layout, given)
     if node.invalid_size:
         remedy = f"imported with {size} GPUs" if size else "write for example gpus: 8, or use --gpus-per-node"
         notes.append(f"node {node.name}: {node.invalid_size}, which must be a whole number; {remedy}")
@@ -170,6 +190,10 @@ def _size(node: NodeFacts, layout: Layout, given: int | None, notes: list[str]) 
         why = "because of --gpus-per-node" if given else f"because layout {layout.name} covers only those"
         notes.append(f"node {node.name}: imported with {size} GPUs, {why}, but its label {COUNT} is {node.gpu_count}")
     return size
+
+
+def _known_size(node: NodeFacts, layout: Layout, given: int | None) -> int | None:
+    return node.gpus_per_node if node.gpus_per_node is not None else given or _size_from_slices(node, layout)
 
 
 def _size_from_slices(node: NodeFacts, layout: Layout) -> int | None:

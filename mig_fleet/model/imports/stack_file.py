@@ -2,17 +2,37 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from mig_fleet.model.gpus import find
 from mig_fleet.model.imports.pools import ImportedPool
 from mig_fleet.model.layouts import GpuGroup, Layout
 
 
-def stack_file(layouts: Iterable[Layout], pools: Iterable[ImportedPool] = (), not_imported: Iterable[str] = ()) -> str:
+@dataclass(frozen=True, slots=True)
+class ImportedCluster:
+    """The cluster that was read, for the sections ``cluster`` and ``operator``.
+
+    ``kubeconfig`` is only a path that was given explicitly. ``operator`` is the namespace of the operator that another
+    owner installed; None if there is none. ``notes`` are comments above that section.
+    """
+
+    context: str | None = None
+    kubeconfig: str | None = None
+    operator: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def stack_file(
+    layouts: Iterable[Layout],
+    pools: Iterable[ImportedPool] = (),
+    not_imported: Iterable[str] = (),
+    cluster: ImportedCluster | None = None,
+) -> str:
     """The layouts are sorted by name. What could not be imported is listed at the top, as comments."""
-    notes = [f"#   {_printable(' '.join(note.split()))}" for note in not_imported]
+    notes = [f"#   {_comment(note)}" for note in not_imported]
     head = ["# Not imported, or imported with a change:", *notes] if notes else []
-    body = ["config:", "  mig-fleet:layouts:"]
+    body = ["config:", *(_cluster(cluster) if cluster else ()), "  mig-fleet:layouts:"]
     body += [
         f"    {_text(layout.name)}: {_layout(layout)}" for layout in sorted(layouts, key=lambda layout: layout.name)
     ]
@@ -26,8 +46,20 @@ def stack_file(layouts: Iterable[Layout], pools: Iterable[ImportedPool] = (), no
             f"      gpusPerNode: {pool.gpus_per_node}",
             f"      nodes: [{', '.join(_text(node) for node in pool.nodes)}]",
             f"      layout: {_text(pool.layout)}",
+            *(["      configName: keep"] if pool.keep else []),
         ]
     return "\n".join([*head, *body, ""])
+
+
+def _cluster(cluster: ImportedCluster) -> list[str]:
+    given = {"kubeconfig": cluster.kubeconfig, "context": cluster.context}
+    settings = ", ".join(f"{key}: {_text(value)}" for key, value in given.items() if value is not None)
+    operator = f"  mig-fleet:operator: {{managed: false, namespace: {_text(cluster.operator or '')}}}"
+    return [
+        *([f"  mig-fleet:cluster: {{{settings}}}"] if settings else []),
+        *(f"  # {_comment(note)}" for note in cluster.notes),
+        *([operator] if cluster.operator is not None else []),
+    ]
 
 
 def _layout(layout: Layout) -> str:
@@ -55,9 +87,9 @@ def _text(word: str) -> str:
     return '"' + "".join(c if " " <= c <= "~" and c not in '"\\' else f"\\U{ord(c):08x}" for c in word) + '"'
 
 
-def _printable(text: str) -> str:
-    """YAML does not allow control characters in comments."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+def _comment(note: str) -> str:
+    """A note on one line. YAML does not allow control characters in comments."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(note.split()))
 
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9.-]*")

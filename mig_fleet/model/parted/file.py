@@ -1,8 +1,9 @@
 """The content of a mig-parted file, with NVIDIA's meaning (mig-parted api/spec/v1, pkg/types/device.go)."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from mig_fleet.model.errors import UnknownConfig
 
@@ -50,6 +51,19 @@ class Entry:
         subsystem id that the filter names.
         """
         return not self.device_filter or any(_names(word, pci_device_id) for word in self.device_filter)
+
+    def restricted_to(self, pci_device_ids: Collection[str]) -> "Entry | None":
+        """The same entry for GPUs with these device ids only; None if it selects none of them on any board."""
+        words = tuple(word for word in self.device_filter if any(_names(word, pci) for pci in pci_device_ids))
+        words = words if self.device_filter else tuple(sorted(pci_device_ids))
+        return replace(self, device_filter=words) if words else None
+
+    def to_data(self) -> dict[str, Any]:
+        """The entry as plain data, which :func:`mig_fleet.model.parted.read` reads back as an equal entry."""
+        data: dict[str, Any] = {"device-filter": list(self.device_filter)} if self.device_filter else {}
+        data["devices"] = "all" if self.devices is None else list(self.devices)
+        data["mig-enabled"] = self.mig_enabled
+        return {**data, "mig-devices": dict(self.mig_devices)} if self.mig_enabled else data
 
 
 @dataclass(frozen=True, slots=True)
