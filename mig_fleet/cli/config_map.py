@@ -1,6 +1,6 @@
-"""Finds the mig-parted files in ConfigMaps, as ``kubectl get -o yaml`` prints them."""
+"""Finds the mig-parted files in ConfigMaps, as ``kubectl get -o yaml`` prints them, and in values of NVIDIA's chart."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mig_fleet.documents import Document, DocumentError, parse
@@ -10,11 +10,16 @@ from mig_fleet.model.labels import LAYOUTS_KEY
 def files_of(document: Document) -> list[Document] | None:
     """The mig-parted files in a ConfigMap, or in a list of ConfigMaps (`kubectl get configmaps -o yaml`).
 
-    Each file is the value of the key ``config.yaml``. None if the document is neither; raises DocumentError if it has
-    no such file.
+    Each file is the value of the key ``config.yaml``. The chart has it below ``migManager.config.data``: in a values
+    file, in k3s' HelmChart, in Argo CD's Application. None if the document is none of these; raises DocumentError if it
+    has no such file.
     """
     data = document.data
     kind = data.get("kind") if isinstance(data, Mapping) else None
+    for values in _chart_values(document):
+        text = _inner(values, "migManager", "config", "data", LAYOUTS_KEY)
+        if isinstance(text, str):
+            return [parse(f"{document.name}, migManager.config.data, key {LAYOUTS_KEY}", text.encode())]
     if kind == "ConfigMap":
         text = _layouts(data)
         if text is None:
@@ -34,6 +39,27 @@ def files_of(document: Document) -> list[Document] | None:
         why = f"no ConfigMap of the list has a mig-parted file under {LAYOUTS_KEY}, the key that MIG Manager reads"
         raise DocumentError(document.at("items"), why)
     return files
+
+
+def _chart_values(document: Document) -> Iterator[Any]:
+    """The chart's values, wherever a document has them, as data."""
+    data = document.data
+    yield data
+    sources = _inner(data, "spec", "sources")
+    helm = [
+        _inner(each, "helm")
+        for each in (_inner(data, "spec", "source"), *(sources if isinstance(sources, list) else ()))
+    ]
+    yield from (_inner(each, "valuesObject") for each in helm)
+    for text in (_inner(data, "spec", "valuesContent"), *(_inner(each, "values") for each in helm)):
+        if isinstance(text, str):
+            yield parse(f"{document.name}, the values of the chart", text.encode()).data
+
+
+def _inner(data: Any, *keys: str) -> Any:
+    for key in keys:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data
 
 
 def _layouts(config_map: Any) -> str | None:

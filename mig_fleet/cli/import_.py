@@ -2,8 +2,7 @@
 
 import os
 import sys
-from typing import Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,25 +10,37 @@ from mig_fleet.cli import sources
 from mig_fleet.documents import DocumentError, open_document
 from mig_fleet.model import gpus
 from mig_fleet.model.errors import MigError
-from mig_fleet.model.imports import Imported, import_nodes, import_parted, models_by_config, stack_file
+from mig_fleet.model.imports import (
+    Imported,
+    ImportedCluster,
+    import_nodes,
+    import_parted,
+    models_by_config,
+    stack_file,
+)
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.short_repr import format_value
+
+if TYPE_CHECKING:
+    from mig_fleet.cluster.connection import Connection
 
 
 @click.command(name="import")
 @click.argument("files", nargs=-1, metavar="[FILE...]")
-@click.option("--cluster", is_flag=True, help="Read nodes and ConfigMaps of the cluster that kubectl uses.")
+@click.option("--cluster", is_flag=True, help="Read the cluster that kubectl uses.")
 @click.option("--context", help="Use this context of the kubeconfig; implies --cluster.")
 @click.option(
-    "--namespace", default="gpu-operator", show_default=True, help="The namespace of the operator's ConfigMaps."
+    "--kubeconfig", metavar="FILE", help="Use this kubeconfig, and name it in the stack file; implies --cluster."
 )
+@click.option("--namespace", help="The namespace of the operator; without it the operator is looked for.")
 @click.option("--gpu", help="The GPU model of nodes and configs that do not specify one.")
 @click.option("--gpus-per-node", type=click.IntRange(1, 64), help="The number of GPUs of nodes that do not specify it.")
 def import_(
     files: tuple[str, ...],
     cluster: bool,
     context: str | None,
-    namespace: str,
+    kubeconfig: str | None,
+    namespace: str | None,
     gpu: str | None,
     gpus_per_node: int | None,
 ) -> None:
@@ -37,23 +48,28 @@ def import_(
 
     FILE is a mig-parted file, ConfigMaps as `kubectl get -o yaml` prints them, or an Ansible playbook with mig_nodes.
 
+    With --cluster it also finds the GPU Operator and who installed it, and compares each node's config with what the
+    node offers. A node that offers something else is named and not imported.
+
     The stack file is printed to standard output. What could not be imported is printed to standard error and added to
     the stack file as comments. The sources are only read. Exit status 1 if there is nothing to import, 2 if a source
     cannot be read.
     """
-    if not (files or cluster or context):
+    if not (files or cluster or context or kubeconfig):
         raise click.UsageError("name a source: a file, or --cluster")
     found = sources.Found()
+    where: ImportedCluster | None = None
     try:
         model = gpus.find(gpu) if gpu else None
         for file in files:
             sources.read(open_document(file), found)
-        if cluster or context:
-            sources.read_cluster(*_cluster(context, namespace), found)
+        if cluster or context or kubeconfig:
+            where = _read_cluster(_connect(kubeconfig, context), kubeconfig, namespace, found)
     except (MigError, DocumentError) as exc:
         raise click.UsageError(str(exc)) from None
     models = models_by_config(found.nodes, model)
-    known = _merge([import_parted(file, model, gpus_per_node, models) for file in found.files], found.not_imported)
+    parts = [import_parted(file, model, gpus_per_node, models, file is found.stock) for file in found.files]
+    known = _merge(parts, found.not_imported)
     pools, known = import_nodes(found.nodes, known, model, gpus_per_node)
     not_imported = known.not_imported if pools else (*known.not_imported, "no source has nodes; add mig-fleet:pools")
     for note in not_imported:
@@ -61,7 +77,7 @@ def import_(
     if not known.layouts:
         click.echo("there is nothing to import", err=True)
         sys.exit(1)
-    click.echo(stack_file(known.layouts, pools, not_imported), nl=False)
+    click.echo(stack_file(known.layouts, pools, not_imported, where), nl=False)
 
 
 def _merge(parts: list[Imported], not_imported: list[str]) -> Imported:
@@ -85,15 +101,28 @@ def _merge(parts: list[Imported], not_imported: list[str]) -> Imported:
     return Imported(tuple(layouts.values()), configs, defined, tuple(notes))
 
 
-def _cluster(context: str | None, namespace: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The nodes of a cluster, and the ConfigMaps of a namespace."""
+def _connect(kubeconfig: str | None, context: str | None) -> "Connection":
     from mig_fleet.cluster.connection import Connection
     from mig_fleet.cluster.errors import ClusterError
 
-    args = {"kubeconfig": os.environ.get("KUBECONFIG"), "context": context}
+    # The client library reads the variable only when it is imported.
+    args = {"kubeconfig": kubeconfig or os.environ.get("KUBECONFIG"), "context": context}
     try:
-        cluster = Connection({key: value for key, value in args.items() if value})
-        nodes = cluster.get("/api/v1/nodes")["items"]
-        return nodes, cluster.get(f"/api/v1/namespaces/{quote(namespace, safe='')}/configmaps")["items"]
+        return Connection({key: value for key, value in args.items() if value})
     except ClusterError as exc:
         raise click.UsageError(str(exc)) from None
+
+
+def _read_cluster(
+    connection: "Connection", kubeconfig: str | None, namespace: str | None, found: sources.Found
+) -> ImportedCluster:
+    from mig_fleet.cli.live_cluster import imported_cluster, read_live
+    from mig_fleet.cluster.errors import ClusterError
+
+    try:
+        live = read_live(connection, namespace)
+    except ClusterError as exc:
+        raise click.UsageError(str(exc)) from None
+    sources.read_cluster(live.nodes, live.config_maps, found, live.reports)
+    found.not_imported += live.notes
+    return imported_cluster(live, connection.context, kubeconfig)

@@ -1,7 +1,8 @@
-"""`mig-fleet report`: shows the slices that NVML counted on each node when its wave was last verified."""
+"""`mig-fleet report`: shows the slices of each node as they were verified last, or with ``--live`` as they are now."""
 
 import json
 import subprocess
+from collections import Counter
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,14 @@ import click
 from rich.console import Console
 
 from mig_fleet import toolchain
-from mig_fleet.cli import tables
+from mig_fleet.cli import live_report, tables
 from mig_fleet.cli.progress import progress_on
-from mig_fleet.model.formatting import parse_gpus
+from mig_fleet.cli.stack_state import NOT_DEPLOYED, DeployedNode, deployed_nodes, resources, stack_outputs
+from mig_fleet.documents import DocumentError
+from mig_fleet.model.formatting import parse_gpus, parse_per_gpu
+from mig_fleet.model.strategy import DEFAULT, allocatable
+from mig_fleet.stack_file import fleet as fleets
+from mig_fleet.stack_file.problems import InvalidSettings
 
 
 @click.command()
@@ -22,14 +28,21 @@ from mig_fleet.model.formatting import parse_gpus
     show_default=True,
     help="A stack in the project's own file backend, the one that `mig-fleet pulumi` uses.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the stack's outputs as JSON.")
-def report(stack: str, as_json: bool) -> None:
+@click.option("--live", is_flag=True, help="Read the cluster of the stack file instead of the stack's state.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: the stack's outputs, or with --live the nodes.")
+def report(stack: str, live: bool, as_json: bool) -> None:
     """Show the layout of each node, and the slices that NVML counted.
 
-    NVML counted them when the wave of the node was last verified. The data comes from the stack's outputs, not from the
-    nodes, and a failed update does not change the outputs. To compare the stack with the current state of the nodes,
-    run `mig-fleet pulumi preview --stack STACK`.
+    NVML counted them when the wave of the node was last verified. The data comes from the stack's state, not from the
+    nodes; a node that the last update did not verify is marked, and is not part of the capacity.
+
+    With --live, the nodes are read now: state, isolation, slices, and the pods that have them. It needs the stack file
+    and no Pulumi. To compare the stack with the nodes, run `mig-fleet pulumi preview --stack STACK`.
     """
+    console = Console(highlight=False)
+    if live:
+        live_report.run(_stack_file(stack), console, as_json)
+        return
     try:
         workspace = toolchain.workspace(Path.cwd(), progress=progress_on(Console(stderr=True)))
     except toolchain.ToolchainError as exc:
@@ -37,26 +50,29 @@ def report(stack: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(outputs(workspace, stack), indent=2, sort_keys=True))
     else:
-        show(workspace, stack, Console(highlight=False))
+        show(workspace, stack, console)
 
 
 def show(workspace: toolchain.Workspace, stack: str, console: Console) -> None:
     """Prints the table, the capacity and the cost."""
-    found = outputs(workspace, stack)
+    found = resources(workspace, stack, _remedy(stack))
+    nodes = _with_declared(deployed_nodes(found), _stack_file(stack))
     title = f"Stack {stack}, as NVML counted it when each wave was last verified"
     table = tables.ruled("node", "pool, config", "GPUs", "slices on each", title=title)
-    pools = {node: (pool, parse_gpus(text)) for pool, nodes in found["slices"].items() for node, text in nodes.items()}
-    for node, (pool, gpus) in sorted(pools.items()):
+    for name, node in nodes.items():
+        gpus = parse_gpus(node.slices) if node.slices else {"": node.note}
         # One row per line, so that GPUs and slices stay side by side if a cell is folded.
-        lines = zip_longest((node,), (pool, found["configs"][pool]), gpus, gpus.values(), fillvalue="")
-        for line in lines:
+        for line in zip_longest((name,), (node.pool, node.config), gpus, gpus.values(), fillvalue=""):
             table.add_row(*line)
     tables.show(table, console)
-    console.print(
-        "Capacity: " + ", ".join(f"{int(n)} {name}" for name, n in sorted(found["capacity"].items())), soft_wrap=True
-    )
-    if found.get("cost"):
-        console.print(f"Cost: ${found['cost']['perHourUsd']:.2f} per hour")
+    verified = [node for node in nodes.values() if node.slices]
+    real, of = _capacity(verified), f" of the {len(verified)} verified of {len(nodes)} nodes"
+    console.print(f"Capacity{of if len(verified) < len(nodes) else ''}: {_amounts(real)}", soft_wrap=True)
+    declared = {name: int(n) for name, n in (stack_outputs(found).get("capacity") or {}).items()}
+    if declared and declared != real:
+        console.print(f"The last complete update declared: {_amounts(declared)}", soft_wrap=True)
+    if cost := stack_outputs(found).get("cost"):
+        console.print(f"Cost: ${cost['perHourUsd']:.2f} per hour")
 
 
 def outputs(workspace: toolchain.Workspace, stack: str) -> dict[str, Any]:
@@ -75,6 +91,37 @@ def outputs(workspace: toolchain.Workspace, stack: str) -> dict[str, Any]:
     if "slices" not in found:
         raise click.ClickException(f"stack '{stack}' has not been deployed in {workspace.state}\n{_remedy(stack)}")
     return found
+
+
+def _stack_file(stack: str) -> Path:
+    return Path("stacks") / f"Pulumi.{stack}.yaml"
+
+
+def _with_declared(nodes: dict[str, DeployedNode], path: Path) -> dict[str, DeployedNode]:
+    """And the nodes that the stack file lists and no update has reached. A file with mistakes adds none."""
+    try:
+        pools = fleets.from_file(path).pools
+    except (OSError, InvalidSettings, DocumentError):
+        return nodes
+    missing = {
+        name: DeployedNode(pool.name, pool.layout.config_name, note=NOT_DEPLOYED)
+        for pool in pools
+        for name in pool.nodes
+        if name not in nodes
+    }
+    return dict(sorted({**nodes, **missing}.items()))
+
+
+def _capacity(nodes: list[DeployedNode]) -> dict[str, int]:
+    """What the slices that NVML counted add up to, as resources; a node without a report adds nothing."""
+    total: Counter[str] = Counter()
+    for node in nodes:
+        total.update(allocatable(DEFAULT, parse_per_gpu(node.slices)))
+    return dict(sorted(total.items()))
+
+
+def _amounts(found: dict[str, int]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in sorted(found.items())) or "none"
 
 
 def _remedy(stack: str) -> str:

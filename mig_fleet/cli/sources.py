@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mig_fleet.cli.config_map import files_of
+from mig_fleet.cluster.quantities import parse_count
 from mig_fleet.documents import Document, DocumentError, parse
 from mig_fleet.model import gfd, labels, parted, strategy
 from mig_fleet.model.errors import InvalidPartedFile
-from mig_fleet.model.imports import NodeFacts
+from mig_fleet.model.imports import NodeFacts, Offers, format_names, read_offers
 from mig_fleet.model.parted import PartedFile
+from mig_fleet.model.report import Report
 from mig_fleet.model.short_repr import format_value
+from mig_fleet.observed.configs.manager_file import GENERATED_SUFFIX
 
 NAMES = ("name", "node", "host", "hostname", "inventory_hostname")
 CONFIGS = ("config", "mig_config", "layout", "profile", "mig_profile", "label")
@@ -26,6 +29,8 @@ class Found:
     """The content of all sources."""
 
     files: list[PartedFile] = field(default_factory=list)
+    stock: PartedFile | None = None
+    """The one of ``files`` that the operator writes: NVIDIA's own configs."""
     nodes: list[NodeFacts] = field(default_factory=list)
     not_imported: list[str] = field(default_factory=list)
 
@@ -95,21 +100,34 @@ def _text(item: Mapping[Any, Any], keys: tuple[str, ...]) -> str | None:
     return next((item[key] for key in keys if isinstance(item.get(key), str)), None)
 
 
-def read_cluster(nodes: list[dict[str, Any]], config_maps: list[dict[str, Any]], found: Found) -> None:
-    """Adds the objects of a cluster: MIG-capable nodes, and the mig-parted files in ConfigMaps."""
+def read_cluster(
+    nodes: list[dict[str, Any]],
+    config_maps: list[dict[str, Any]],
+    found: Found,
+    reports: Mapping[str, Report] | None = None,
+) -> None:
+    """Adds the objects of a cluster: MIG-capable nodes, and the mig-parted files in ConfigMaps.
+
+    ``reports`` has the probes' reports by node, if probes run.
+    """
+    # What MIG Manager generated for one node has NVIDIA's names for the node's GPU model, which are known here too.
+    generated = {f"{node['metadata']['name']}{GENERATED_SUFFIX}" for node in nodes}
     for item in config_maps:
         text = (item.get("data") or {}).get(labels.LAYOUTS_KEY, "")
-        name = f"ConfigMap {item['metadata']['name']}"
-        if "mig-configs" in text:
+        name = item["metadata"]["name"]
+        if "mig-configs" in text and name not in generated:
             try:
-                read(parse(name, text.encode()), found)
+                read(parse(f"ConfigMap {name}", text.encode()), found)
             except DocumentError as exc:
                 found.not_imported.append(str(exc))
+            else:
+                if name == labels.OPERATOR_OWNED_CONFIG_MAP and found.files:
+                    found.stock = found.files[-1]
     strategies: dict[str, list[str]] = {}
     for node in nodes:
         name, node_labels = node["metadata"]["name"], node["metadata"].get("labels") or {}
         if node_labels.get(labels.CAPABLE) == "true":
-            found.nodes.append(node_facts(name, node_labels))
+            found.nodes.append(node_facts(name, node_labels, _offers(node, (reports or {}).get(name))))
             # GFD writes the label only under the strategies single and mixed (k8s-device-plugin internal/lm).
             strategies.setdefault(node_labels.get(labels.STRATEGY, str(strategy.Strategy.NONE)), []).append(name)
         elif labels.CONFIG in node_labels:
@@ -118,21 +136,31 @@ def read_cluster(nodes: list[dict[str, Any]], config_maps: list[dict[str, Any]],
     found.not_imported += [_other_strategy(*item) for item in sorted(strategies.items()) if item[0] != strategy.DEFAULT]
 
 
+def _offers(node: dict[str, Any], report: Report | None) -> Offers:
+    node_labels, status = node["metadata"].get("labels") or {}, node.get("status") or {}
+    listed = (status.get("allocatable") or {}).items()
+    allocatable = {key: parse_count(number) for key, number in listed if key.startswith("nvidia.com/")}
+    state, gpus = node_labels.get(labels.STATE), None
+    if report and not report.errors and (report.config, report.state) == (node_labels.get(labels.CONFIG), state):
+        gpus = report.counts()
+    return read_offers(node_labels, allocatable, gpus, state)
+
+
 def _other_strategy(name: str, nodes: list[str]) -> str:
     """What changes for the pods of a cluster with this strategy once a stack manages it."""
-    some = ", ".join(nodes[:3]) + (f" and {len(nodes) - 3} more" if len(nodes) > 3 else "")
     return (
-        f"strategy {format_value(name)} of {some}: every stack uses strategy {strategy.DEFAULT}, which has a resource "
-        f"for each profile, such as {labels.RESOURCE_PREFIX}1g.10gb; a pod that requests {labels.GPU_RESOURCE} then "
-        "gets a whole GPU, or stays Pending if there is none; change the requests of such pods before the first update"
+        f"strategy {format_value(name)} of {format_names(nodes)}: every stack uses strategy {strategy.DEFAULT}, which "
+        f"has a resource for each profile, such as {labels.RESOURCE_PREFIX}1g.10gb; a pod that requests "
+        f"{labels.GPU_RESOURCE} then gets a whole GPU, or stays Pending if there is none; change the requests of such "
+        "pods before the first update"
     )
 
 
-def node_facts(name: str, node_labels: Mapping[str, str]) -> NodeFacts:
+def node_facts(name: str, node_labels: Mapping[str, str], offers: Offers | None = None) -> NodeFacts:
     """A node from its labels. Under strategy mixed there is a label with the number of slices of each profile."""
     slices = gfd.slice_counts(node_labels)
     # Under strategy single the label counts slices.
     count = "0" if gfd.is_slice_product(node_labels.get(labels.PRODUCT, "")) else node_labels.get(labels.COUNT, "0")
     gpu_count = int(count) if count.isdecimal() else 0
     config, product = node_labels.get(labels.CONFIG), node_labels.get(labels.PRODUCT)
-    return NodeFacts(name, config, product, slices=slices, gpu_count=gpu_count)
+    return NodeFacts(name, config, product, slices=slices, gpu_count=gpu_count, offers=offers)

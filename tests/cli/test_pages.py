@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +16,11 @@ import pytest
 from click.testing import CliRunner
 
 from mig_fleet.cli import fleet as fleet_commands
-from mig_fleet.cli import mig_probe
+from mig_fleet.cli import live_report, mig_probe
 from mig_fleet.cli.__main__ import main
+from mig_fleet.model import labels
+from mig_fleet.model.allocation import Allocation
+from mig_fleet.observed.snapshot import Node, Snapshot
 from mig_fleet.simulator.running import Status
 from mig_fleet.stack_file import fleet as fleets
 from mig_fleet.stack_file import summary
@@ -185,8 +189,27 @@ def of_report() -> list[Any]:
     return [{"strategy": str(local.strategy), "configs": configs, "slices": slices, **amounts}]
 
 
+def of_live_report() -> list[Any]:
+    """One node of each kind of report."""
+    local = fleets.from_file(Path("stacks/Pulumi.local.yaml"))
+    has = Allocation("team", "web", "nvidia.com/mig-1g.10gb", 0, 1, 0)
+    read = replace(a_report(a_gpu(0, an_instance(1, "1g.10gb", 0, 1))), node="n1", allocations=(has,))
+    node = Node(
+        name="n1",
+        labels={labels.CONFIG: read.config or "", labels.STATE: read.state or ""},
+        annotations={labels.WAVE: "serving-wave-0"},
+        allocatable={"nvidia.com/mig-1g.10gb": 1},
+        report=read,
+    )
+    seen = Snapshot({"n1": node})
+    nodes = live_report.live_nodes(local, seen, [("team", "web")])
+    return [live_report.json_data(nodes, live_report.resources(nodes.values(), local, seen))]
+
+
 def of_probe() -> list[Any]:
-    return [json.loads(a_report(a_gpu(0, an_instance(1, "1g.10gb", 0, 1))).to_json())]
+    report = a_report(a_gpu(0, an_instance(1, "1g.10gb", 0, 1)))
+    allocation = Allocation("team-a", "notebook", "nvidia.com/mig-1g.10gb", 0, 1, 0)
+    return [json.loads(replace(report, allocations=(allocation,)).to_json())]
 
 
 def key_paths(value: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -210,7 +233,7 @@ def is_shown(shown: tuple[str, ...], found: tuple[str, ...]) -> bool:
     )
 
 
-@pytest.mark.parametrize("command", ["check", "check FILE", "gpus", "fleet status", "report", "probe"])
+@pytest.mark.parametrize("command", ["check", "check FILE", "gpus", "fleet status", "report", "report --live", "probe"])
 def test_the_keys_of_json_output_are_on_the_page(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = {
         "check": of_check,
@@ -218,11 +241,13 @@ def test_the_keys_of_json_output_are_on_the_page(command: str, tmp_path: Path, m
         "gpus": lambda: [output("gpus", "--json")],
         "fleet status": lambda: of_status(monkeypatch),
         "report": of_report,
+        "report --live": of_live_report,
         "probe": of_probe,
     }[command]()
-    heading = {"probe": "mig-probe read", "check FILE": "mig-fleet check"}.get(command, f"mig-fleet {command}")
+    others = {"probe": "mig-probe read", "check FILE": "mig-fleet check", "report --live": "mig-fleet report"}
+    heading = others.get(command, f"mig-fleet {command}")
     tables = re.findall(r"^\| key \| content \|\n(.*?)(?:\n\n|\Z)", section(heading), re.MULTILINE | re.DOTALL)
-    rows = tables[command == "check FILE"].splitlines()[1:]
+    rows = tables[command in ("check FILE", "report --live")].splitlines()[1:]
     shown = [tuple(path.split(".")) for row in rows for path in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
     above = {path[:length] for path in shown for length in range(1, len(path))}
     found = {path for sample in samples for path in key_paths(sample)}

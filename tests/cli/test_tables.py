@@ -39,24 +39,30 @@ def test_a_narrow_terminal_gets_folded_cells_and_every_letter(kind: Callable[...
     assert "…" not in printed(console)
 
 
-OUTPUTS = {
-    "slices": {"training": {"a-node-with-a-name-as-long-as-clouds-make-them": "GPU 0-1: 2x 3g.40gb; GPU 2-3: off"}},
-    "configs": {"training": "training-and-inference-7fed796b"},
-    "capacity": {"nvidia.com/mig-3g.40gb": 4},
+VERIFICATION = {
+    "type": "pulumi-python:dynamic/mig:Verification",
+    "parent": "urn:pulumi:local::mig-fleet::mig-fleet:index:Pool::training",
+    "outputs": {
+        "slices": {"a-node-with-a-name-as-long-as-clouds-make-them": "GPU 0-1: 2x 3g.40gb; GPU 2-3: MIG off"},
+        "expected": {"config": "training-and-inference-7fed796b"},
+    },
 }
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_the_report_keeps_gpus_and_slices_side_by_side(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_report_keeps_gpus_and_slices_side_by_side(
+    terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def answer(*_words: object, **_options: object) -> "subprocess.CompletedProcess[str]":
-        return subprocess.CompletedProcess([], 0, json.dumps(OUTPUTS), "")
+        return subprocess.CompletedProcess([], 0, json.dumps({"deployment": {"resources": [VERIFICATION]}}), "")
 
     monkeypatch.setattr(subprocess, "run", answer)
+    monkeypatch.chdir(tmp_path)
     workspace: Any = SimpleNamespace(pulumi=Path("pulumi"), environment=dict)
     console = Console(file=io.StringIO(), width=60, force_terminal=terminal, color_system=None)
     report.show(workspace, "local", console)
     lines = printed(console).splitlines()
-    for gpus, slices in (("0-1", "2x"), ("2-3", "off")):
+    for gpus, slices in (("0-1", "2x"), ("2-3", "MIG off")):
         assert any(gpus in line and slices in line for line in lines), printed(console)
     if not terminal:
         assert lines[0].strip() == "Stack local, as NVML counted it when each wave was last verified"

@@ -1,0 +1,108 @@
+"""docs/adopt.md: its commands exist, its lines are those that a refused update prints, its list of objects is complete.
+
+tests/engine/test_adoption.py runs the story on a fleet.
+"""
+
+import asyncio
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from mig_fleet.cli.__main__ import main
+from mig_fleet.model import labels
+from mig_fleet.rollout.manager_file import _ways_out
+from mig_fleet.stack_file import fleet
+from mig_fleet.stacks import program
+from tests.memory.api import MemoryCluster
+from tests.memory.fleet import Fleet as MemoryFleet
+
+PAGE = Path("docs/adopt.md").read_text()
+BLOCKS = dict(re.findall(r"<!-- run: (\w+) -->\n```sh\n(.*?)```", PAGE, re.DOTALL))
+"""Name → the commands that a test runs."""
+
+
+def test_the_steps_of_the_page_are_these() -> None:
+    assert list(BLOCKS) == ["import", "check", "preview", "up", "again", "switch", "leave"]
+    assert all(BLOCKS[name].startswith("pulumi ") for name in ("preview", "up", "again", "leave"))
+
+
+@pytest.mark.parametrize("name", ["import", "check"])
+def test_our_own_commands_on_the_page_are_accepted(name: str) -> None:
+    for line in BLOCKS[name].splitlines():
+        program_name, command, *words = shlex.split(line.partition(" > ")[0])
+        assert program_name == "mig-fleet"
+        found = main.get_command(None, command)  # type: ignore[arg-type]  # the context is not used
+        assert found is not None
+        found.make_context(command, words)
+
+
+def test_the_lines_that_let_mig_manager_read_our_file_are_those_of_a_refused_update() -> None:
+    printed = " ".join(_ways_out("gpu-operator", MemoryCluster(MemoryFleet("n1")), True))
+    assert BLOCKS["switch"].strip() in printed
+    (helm,) = re.findall(r"`(helm upgrade [^`]*)`", PAGE)
+    assert helm in printed
+
+
+class Recorder(pulumi.runtime.Mocks):
+    """Records the objects that a program registers."""
+
+    def __init__(self) -> None:
+        self.objects: set[tuple[str, str, str]] = set()
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
+        if args.typ.startswith("kubernetes:"):
+            metadata = args.inputs["metadata"]
+            kind = args.typ.rpartition(":")[2]
+            self.objects.add((kind, metadata.get("namespace", ""), metadata["name"]))
+        elif args.typ.endswith(":LayoutFile"):
+            self.objects.add(("ConfigMap", args.inputs["namespace"], labels.LAYOUTS_CONFIG_MAP))
+        return f"{args.name}-id", dict(args.inputs)
+
+    def call(self, _args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        return {}, None
+
+
+@pytest.fixture(scope="module")
+def registered() -> Iterator[set[tuple[str, str, str]]]:
+    """Kind, namespace and name of each object of an adopted fleet's stack."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    recorder = Recorder()
+    pulumi.runtime.set_mocks(recorder, preview=False)
+    raw = {
+        "cluster": {"context": "prod-gpu"},
+        "operator": {"managed": False},
+        "layouts": {"all-1g.10gb": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}}},
+        "pools": {
+            "a": {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": ["n"], "layout": "all-1g.10gb", "configName": "keep"}
+        },
+    }
+    pulumi.runtime.test(lambda: program.deploy(fleet.parse(raw, "the stack")) and None)()  # type: ignore[no-untyped-call]  # not annotated in the SDK
+    yield recorder.objects
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+def test_the_page_lists_every_object_that_is_created(registered: set[tuple[str, str, str]]) -> None:
+    rows = re.findall(r"^\| (cluster|namespace `mig-fleet`|the operator's namespace) \| (.*) \|$", PAGE, re.MULTILINE)
+    places = {"cluster": "", "namespace `mig-fleet`": "mig-fleet", "the operator's namespace": "gpu-operator"}
+    shown = {
+        (kind, places[place], name.replace("<hash>", "*"))
+        for place, cell in rows
+        for kind, name in re.findall(r"(\w+) `([^`]+)`", cell)
+    }
+    probes = ("ConfigMap", "mig-fleet", "mig-report-<node>")
+    assert {(kind, where, re.sub(r"-[0-9a-f]{8,}$", "-*", name)) for kind, where, name in registered} == shown - {
+        probes
+    }
+    assert probes in shown
+
+
+def test_the_page_lists_every_annotation_of_an_owned_node() -> None:
+    shown = set(re.findall(r"^\| annotation `([^`]+)` \|", PAGE, re.MULTILINE))
+    assert shown == {*labels.OWNERSHIP_ANNOTATIONS} - {labels.ATTEMPT}, "an attempt counts our writes of a config"
