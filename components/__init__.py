@@ -1,1 +1,1 @@
-"""What Pulumi sees: components, and the three dynamic providers. :mod:`mig_fleet` exports the public names."""
+"""What Pulumi sees: components, and the dynamic providers. :mod:`mig_fleet` exports the public names."""

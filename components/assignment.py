@@ -11,6 +11,7 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import (
+    CheckFailure,
     CheckResult,
     CreateResult,
     DiffResult,
@@ -20,17 +21,20 @@ from pulumi.dynamic import (
 )
 
 from mig_fleet.cluster.errors import ClusterError
-from mig_fleet.components.preview import check_wave, connection_of
+from mig_fleet.components.cancellation import listen_for_cancel
+from mig_fleet.components.preview import check_wave, connection_of, has_new_owner, with_known_owner
+from mig_fleet.model import labels
+from mig_fleet.observed.configs.names import expected_config
 from mig_fleet.observed.differences import assignment_drift, removed_nodes, taken_over
-from mig_fleet.observed.ownership import belongs_to_another_wave, owned_by
+from mig_fleet.observed.owners.ownership import belongs_to_another_wave, owned_by
 from mig_fleet.observed.snapshot import Snapshot, observe
 from mig_fleet.rollout.wave import Props, Wave, stored
 
-CHECK_ONLY = ("stayingNodes", "declaredNodes")
+CHECK_ONLY = ("earlierNodes", "declaredNodes")
 """Inputs that only `check` reads; they are not stored.
 
-``stayingNodes``: the pool's nodes that keep what they offer in this update. ``declaredNodes``: every node of the
-stack's pools, separated by blanks; one text, because each wave has a copy of it."""
+``earlierNodes``: the nodes of the pool that change before this wave in the same update. ``declaredNodes``: every node
+of the stack's pools. Both are separated by blanks: one text, because each wave has a copy of it."""
 
 
 class AssignmentProvider(ResourceProvider):
@@ -42,24 +46,27 @@ class AssignmentProvider(ResourceProvider):
         """Called for every wave in each preview and each up. Adds ``drift`` if others changed a node, and the impact of
         a planned change.
         """
-        staying, declared = news.get("stayingNodes") or [], (news.get("declaredNodes") or "").split()
+        earlier, declared = ((news.get(key) or "").split() for key in CHECK_ONLY)
         found = check_wave(
             olds,
             {key: value for key, value in news.items() if key not in CHECK_ONLY},
             _desired,
             lambda wave: _drift(wave, declared),
-            lambda wave: _impact(wave, staying),
+            lambda wave: _impact(wave, earlier, adopts=not olds),
         )
         try:
-            return CheckResult({**found.inputs, **_ownership(olds, news, found.inputs, declared)}, found.failures)
+            inputs = {**found.inputs, **_ownership(olds, news, found.inputs, declared)}
+            return CheckResult(inputs, found.failures or _other_file(olds, news, inputs))
         except ClusterError:
             return found
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update if the desired state differs or `check` found drift; never a replacement: the nodes still exist."""
-        return DiffResult(changes=_of(olds) != _of(news) or bool(news.get("drift")))
+        changed = _of(olds) != _of(news) or has_new_owner(olds, news)
+        return DiffResult(changes=changed or bool(news.get("drift")))
 
     def create(self, props: Props) -> CreateResult:
+        listen_for_cancel()
         from mig_fleet.rollout.assign import assign
 
         assign(Wave.from_properties(props))
@@ -69,6 +76,7 @@ class AssignmentProvider(ResourceProvider):
         """Nodes that leave the wave in this update are released by a later one: in this one another wave may take them
         over, so that they are reconfigured only once. Those that left earlier are released before anything else.
         """
+        listen_for_cancel()
         from mig_fleet.rollout.assign import assign
 
         assign(Wave.from_properties(news), Wave.from_properties(olds))
@@ -76,6 +84,7 @@ class AssignmentProvider(ResourceProvider):
 
     def delete(self, _id: str, props: Props) -> None:
         """Called when a wave leaves the stack, and on destroy, while MIG Manager still runs."""
+        listen_for_cancel()
         from mig_fleet.rollout.assign import release
 
         release(Wave.from_properties(props))
@@ -96,36 +105,81 @@ def _ownership(olds: Props, news: Props, inputs: Props, declared: Iterable[str])
     A wave that waits takes ownership of its nodes even if it has no other reason for an update: the wave that owns them
     may be deleted in this update.
     """
+    inputs = with_known_owner(inputs, olds)
     if not olds or pulumi.runtime.rpc.contains_unknowns(inputs):
         return {}
     wave = Wave.from_properties(inputs)
     nodes = _observe(wave).nodes
     waits = bool(news.get("held")) or news.get("blocked") is True
     if waits and "drift" not in inputs and _of(olds) == _desired(wave):
-        members = [nodes[name] for name in wave.members if name in news["nodes"] and name in nodes]
-        lost = [str(taken_over(node, wave.wave)) for node in members if belongs_to_another_wave(node, wave.wave)]
+        there = [nodes[name] for name in wave.members if name in news["nodes"] and name in nodes]
+        theirs = [node for node in there if belongs_to_another_wave(node, wave.wave, wave.owner)]
+        lost = [str(taken_over(node, wave.wave, wave.owner)) for node in theirs]
         return {"drift": lost, "blocked": True} if lost else {}
-    elsewhere = {*declared} & owned_by(wave.wave, nodes, {*wave.members, *Wave.from_properties(olds).members}).keys()
+    members = {*wave.members, *Wave.from_properties(olds).members}
+    elsewhere = {*declared} & owned_by(wave.wave, nodes, members, wave.owner).keys()
     return {"ownedElsewhere": sorted(elsewhere)} if elsewhere else {}
+
+
+def _other_file(olds: Props, news: Props, inputs: Props) -> list[CheckFailure]:
+    """A failed preview if nodes must be relabelled, and their MIG Manager reads another file than ours."""
+    inputs = with_known_owner(inputs, olds)
+    waits = bool(inputs.get("held")) or news.get("blocked") is True
+    if waits or inputs.get("operatorManaged") is not False or pulumi.runtime.rpc.contains_unknowns(inputs):
+        return []
+    wave = Wave.from_properties(inputs)
+    targets = dict.fromkeys(_relabelled(wave), wave.config)
+    if not targets:
+        return []
+    from mig_fleet.cluster.client import Cluster
+    from mig_fleet.rollout.manager_file import check_manager_file
+
+    reason = check_manager_file(wave, Cluster(wave.cluster), targets)
+    return [CheckFailure("", f"{wave.wave}: {reason}")] if reason else []
+
+
+def _relabelled(wave: Wave) -> list[str]:
+    """The nodes that an update gives the layout's own config name."""
+    nodes = _observe(wave).nodes
+    there = (nodes[name] for name in wave.nodes if name in nodes)
+    return [it.name for it in there if it.config != expected_config(wave.expected, it, wave.config_name)]
 
 
 def _drift(wave: Wave, declared: Iterable[str]) -> list[object]:
     nodes = _observe(wave).nodes
-    leaving = owned_by(wave.wave, nodes, {*wave.members, *declared}).values()
-    return [*assignment_drift(wave.wave, wave.config, wave.nodes, nodes, removed_nodes(leaving, wave.on_delete))]
+    leaving = owned_by(wave.wave, nodes, {*wave.members, *declared}, wave.owner).values()
+    removed = removed_nodes(leaving, wave.on_delete)
+    found = assignment_drift(wave.wave, wave.expected, wave.nodes, nodes, removed, wave.owner, wave.config_name)
+    return [*found]
 
 
-def _impact(wave: Wave, staying: Iterable[str]) -> dict[str, list[str]]:
-    """Pods are listed only if a node changes."""
+def _impact(wave: Wave, earlier: Iterable[str], adopts: bool) -> dict[str, list[str]]:
+    """Pods are listed only if a node gets another config name. A wave that ``adopts`` nodes names those that keep
+    theirs.
+    """
     seen = _observe(wave)
-    if all(name in seen.nodes and seen.nodes[name].config == wave.config for name in wave.nodes):
+    nodes = {name: seen.nodes.get(name) for name in wave.nodes}
+    relabelled = {
+        name
+        for name, node in nodes.items()
+        if node is None or node.config != expected_config(wave.expected, node, wave.config_name)
+    }
+    there = (node for node in nodes.values() if node is not None and node.name not in relabelled)
+    kept = [node for node in there if adopts and labels.WAVE not in node.annotations]
+    if not (relabelled or kept):
         return {}
-    from mig_fleet.cluster.client import Cluster
-    from mig_fleet.observed.gpu_pods import gpu_pods
-    from mig_fleet.rollout.impact import planned_impact
+    from mig_fleet.rollout.impact import adopted_nodes, planned_impact
 
-    pods = gpu_pods(Cluster(wave.cluster).pods(), wave.namespace)
-    return planned_impact(seen, pods, wave.nodes, wave.expected, staying)
+    if not relabelled:
+        return {"plannedChanges": adopted_nodes(kept)}
+    from mig_fleet.cluster.client import Cluster
+    from mig_fleet.observed.gpus.pods import gpu_pods
+    from mig_fleet.rollout.stranding.check import planned_stranding
+
+    pods = Cluster(wave.cluster).pods()
+    impact = planned_impact(seen, gpu_pods(pods, wave.namespace), relabelled, wave.expected)
+    impact["plannedChanges"] = [*impact.get("plannedChanges", []), *adopted_nodes(kept)]
+    return impact | {"podsUnschedulable": planned_stranding(wave, seen, pods, relabelled, earlier)}
 
 
 def _observe(wave: Wave) -> Snapshot:
@@ -137,5 +191,5 @@ def _of(props: Props) -> tuple[object, ...]:
 
 
 def _desired(wave: Wave) -> tuple[object, ...]:
-    policy = wave.on_delete, wave.on_user_pods, wave.isolation
-    return *connection_of(wave), wave.config, wave.nodes, wave.joining, policy
+    policy = wave.on_delete, wave.on_user_pods, wave.on_stranded_pods, wave.isolation
+    return *connection_of(wave), (wave.config, wave.config_name), wave.nodes, wave.joining, policy

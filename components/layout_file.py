@@ -1,7 +1,7 @@
 """LayoutFile: the mig-parted file in the cluster. PINNED: this module's path and its class names are state.
 
 A plain ConfigMap resource would drop a changed layout's old name while nodes still carry it, so this file is the union
-of the stack's configs and those that nodes need (:mod:`mig_fleet.observed.layout_file`).
+of the stack's configs and those that nodes need (:mod:`mig_fleet.observed.configs.layout_file`).
 
 Pulumi stores the provider by module path and class name, and loads it from the *old* state on destroy: never move or
 rename either. The provider keeps no attributes, because they would be stored too.
@@ -11,6 +11,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import (
+    CheckFailure,
     CheckResult,
     CreateResult,
     DiffResult,
@@ -19,20 +20,26 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from mig_fleet.cluster.client import Cluster, ClusterArgs, ClusterError
-from mig_fleet.components.preview import unobserved
+from mig_fleet.cluster.client import Cluster, ClusterArgs, ClusterError, Json
+from mig_fleet.cluster.errors import NotFound
+from mig_fleet.components.preview import has_new_owner, unobserved, with_known_owner
 from mig_fleet.failures import CleanError, one_clean_error
 from mig_fleet.model import labels
-from mig_fleet.observed.differences import layout_file_drift
-from mig_fleet.observed.layout_file import (
-    Configs,
+from mig_fleet.observed.configs.carried import CarriedConfigs, carried_configs
+from mig_fleet.observed.configs.layout_file import (
     declared_configs,
     live_configs,
     merge_files,
     needed_configs,
+    sound_configs,
     superfluous,
 )
-from mig_fleet.observed.snapshot import observe
+from mig_fleet.observed.configs.layout_file_drift import carried_config_drift, file_owner_drift, layout_file_drift
+from mig_fleet.observed.configs.outdated import outdated_configs
+from mig_fleet.observed.configs.sources import read_sources
+from mig_fleet.observed.installed.existing_objects import foreign_layout_file
+from mig_fleet.observed.owners.cluster_owner import not_ours
+from mig_fleet.observed.snapshot import Node, observe
 from mig_fleet.rollout.wave import Props, stored
 
 
@@ -50,6 +57,12 @@ class LayoutFileArgs(TypedDict):
     """Where the probes write their reports (default: ``namespace``); the waves share the snapshot."""
     file: str
     """The stack's layouts, as :func:`mig_fleet.model.parted.dump` writes them."""
+    operator_managed: NotRequired[bool]
+    """Whether this program installs the operator (default: yes); if not, a preview notes what MIG Manager reads."""
+    owner: NotRequired[pulumi.Input[str]]
+    """The stack that owns the cluster: the output of :class:`~mig_fleet.components.owner.ClusterOwner`."""
+    take_over: NotRequired[str | None]
+    """The stack whose cluster is taken over on purpose."""
 
 
 class LayoutFileProvider(ResourceProvider):
@@ -59,19 +72,31 @@ class LayoutFileProvider(ResourceProvider):
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         """Called in each preview and each up. Adds ``drift`` for edits of others, and ``prunedConfigs`` for configs
-        that are no longer needed.
+        that are no longer needed; and nodes that we isolated and no wave owns.
         """
         news = stored(news)
-        if pulumi.runtime.rpc.contains_unknowns(news) or not olds:
+        if pulumi.runtime.rpc.contains_unknowns(with_known_owner(news, olds)):
             return CheckResult(news, [])
         try:
-            live, needed = _observe(news)
+            config_map, nodes = _observe(news)
+            carried = _carried(news, config_map, nodes)
+            _note_other_file(news)
         except ClusterError as exc:
             return unobserved(news, labels.LAYOUTS_CONFIG_MAP, exc)
-        found = {"prunedConfigs": superfluous(news["file"], live or {}, needed)}
+        if not olds and (foreign := foreign_layout_file(config_map, news["namespace"])):
+            return CheckResult(news, [CheckFailure("", foreign)])
+        for problem in [*carried.problems(), *outdated_configs(carried.entries, nodes)]:
+            pulumi.log.warn(problem)
+        news = {**news, **_abandoned(nodes)}
+        if not olds:
+            return CheckResult(news, [])
+        live = live_configs(config_map)
+        found = {"prunedConfigs": superfluous(news["file"], live or {}, needed_configs(nodes))}
         if olds.get("file") == news["file"]:
             drift = layout_file_drift(declared_configs(news["file"]), live, labels.LAYOUTS_CONFIG_MAP)
-            found["drift"] = [str(difference) for difference in drift]
+            drift += carried_config_drift(carried.entries, config_map, {node.config for node in nodes})
+            owner = with_known_owner(news, olds).get("owner") or ""
+            found["drift"] = [str(difference) for difference in [*drift, *file_owner_drift(owner, config_map)]]
         return CheckResult({**news, **{key: value for key, value in found.items() if value}}, [])
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
@@ -79,6 +104,7 @@ class LayoutFileProvider(ResourceProvider):
         moved = olds["namespace"] != news["namespace"]
         return DiffResult(
             changes=any(olds.get(key) != news.get(key) for key in ("cluster", "namespace", "file"))
+            or has_new_owner(olds, news)
             or bool(news.get("drift") or news.get("prunedConfigs")),
             replaces=["namespace"] if moved else [],
         )
@@ -90,32 +116,103 @@ class LayoutFileProvider(ResourceProvider):
         return UpdateResult(_write(news))
 
     def delete(self, _id: str, props: Props) -> None:
+        """The ConfigMap stays if MIG Manager belongs to another owner and reads it: a new pod could not start without
+        it, and would set nodes with a config that it does not have to `failed`.
+        """
         with one_clean_error(LayoutFileFailed):
-            Cluster(props["cluster"]).delete_config_map(props["namespace"], labels.LAYOUTS_CONFIG_MAP)
+            from mig_fleet.rollout.manager_file import reads_ours
+            from mig_fleet.rollout.owner import require_cluster_owner
+
+            cluster, namespace = Cluster(props["cluster"]), props["namespace"]
+            require_cluster_owner(cluster, namespace, props.get("owner") or "")
+            if not props.get("operatorManaged", True) and reads_ours(cluster, namespace):
+                _leave(cluster, namespace)
+            else:
+                cluster.delete_config_map(namespace, labels.LAYOUTS_CONFIG_MAP)
 
 
 class LayoutFile(Resource, module="mig", name="LayoutFile"):
     """The ConfigMap that MIG Manager reads."""
 
     def __init__(self, name: str, args: LayoutFileArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        props = {"reportsNamespace" if key == "reports_namespace" else key: value for key, value in args.items()}
+        names = {
+            "reports_namespace": "reportsNamespace",
+            "operator_managed": "operatorManaged",
+            "take_over": "takeOver",
+        }
+        props = {names.get(key, key): value for key, value in args.items()}
         super().__init__(LayoutFileProvider(), name, props, opts)
 
 
 def _write(props: Props) -> Props:
     """Merge and write; returns the outputs."""
     with one_clean_error(LayoutFileFailed):
-        live, needed = _observe(props, fresh=True)
-        text = merge_files(props["file"], live or {}, needed)
-        Cluster(props["cluster"]).write_config_map(
-            props["namespace"], labels.LAYOUTS_CONFIG_MAP, {labels.LAYOUTS_KEY: text}
-        )
+        config_map, nodes = _observe(props, fresh=True)
+        if reason := not_ours(props.get("owner") or "", config_map, props.get("takeOver") or ""):
+            raise LayoutFileFailed(reason)
+        text = merge_files(props["file"], _carried(props, config_map, nodes, every=True).entries)
+        owner = {labels.OWNER: props["owner"]} if props.get("owner") else {}
+        try:
+            Cluster(props["cluster"]).write_config_map(
+                props["namespace"], labels.LAYOUTS_CONFIG_MAP, {labels.LAYOUTS_KEY: text}, owner
+            )
+        except NotFound:
+            raise LayoutFileFailed(_without_namespace(props)) from None
         return stored(props)
 
 
-def _observe(props: Props, fresh: bool = False) -> tuple[Configs | None, set[str]]:
-    """The live configs (``None``: no file), and the config names that nodes need."""
+def _without_namespace(props: Props) -> str:
+    """What to do if the namespace of MIG Manager is missing."""
+    if props.get("operatorManaged") is False:
+        remedy = "install the GPU Operator there, or set `operator.namespace` to where it runs"
+    else:
+        remedy = "run `pulumi up --refresh`, which installs the GPU Operator again"
+    return f"namespace {props['namespace']} is missing, and all that was in it; {remedy}"
+
+
+def _leave(cluster: Cluster, namespace: str) -> None:
+    """Give the ConfigMap to the owner of MIG Manager."""
+    name = labels.LAYOUTS_CONFIG_MAP
+    if cluster.config_map(namespace, name) is None:
+        return
+    cluster.write_config_map(namespace, name, {}, {labels.OWNER: None})
+    print(
+        f"ConfigMap {namespace}/{name} was not deleted, because MIG Manager reads it and is not of this stack; to "
+        "remove it, let MIG Manager read another ConfigMap that has the configs of all nodes, then run "
+        f"`kubectl -n {namespace} delete configmap {name}`",
+        flush=True,
+    )
+
+
+def _abandoned(nodes: list[Node]) -> Props:
+    """``unfinishedNodes``: nodes that we isolated and that no wave owns any more, so no wave's check names them."""
+    if not any(node.isolated and labels.WAVE not in node.annotations for node in nodes):
+        return {}
+    from mig_fleet.rollout.unfinished import abandoned_nodes
+
+    lines = abandoned_nodes(nodes)
+    return {"unfinishedNodes": lines} if lines else {}
+
+
+def _observe(props: Props, fresh: bool = False) -> tuple[Json | None, list[Node]]:
+    """The live ConfigMap (``None``: it does not exist), and the nodes."""
     reports_namespace = props.get("reportsNamespace") or props["namespace"]
     nodes = observe(props["cluster"], reports_namespace, fresh).nodes.values()
-    found = Cluster(props["cluster"]).config_map(props["namespace"], labels.LAYOUTS_CONFIG_MAP)
-    return live_configs(found), needed_configs(nodes)
+    return Cluster(props["cluster"]).config_map(props["namespace"], labels.LAYOUTS_CONFIG_MAP), list(nodes)
+
+
+def _carried(props: Props, config_map: Json | None, nodes: list[Node], every: bool = False) -> CarriedConfigs:
+    """The configs that nodes carry, or with ``every`` need, and the stack does not declare."""
+    declared, live = declared_configs(props["file"]), sound_configs(config_map)
+    cluster = Cluster(props["cluster"])
+    sources = read_sources(cluster, props["namespace"], nodes, declared, live, every)
+    return carried_configs(nodes, declared, sources)
+
+
+def _note_other_file(props: Props) -> None:
+    """Where this program does not install the operator: a note in the preview if MIG Manager reads another file."""
+    if props.get("operatorManaged") is False:
+        from mig_fleet.rollout.manager_file import note
+
+        if text := note(Cluster(props["cluster"]), props["namespace"]):
+            pulumi.log.info(text)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from typing import NotRequired, TypedDict
 
 import pulumi
+from pulumi.resource import DependencyResource
 
 from mig_fleet.cluster.client import ClusterArgs
 from mig_fleet.components.assignment import Assignment
@@ -74,6 +75,9 @@ class Pool(pulumi.ComponentResource):
 
     slices: pulumi.Output[dict[str, str]]
     """Node → the slices that NVML reports on its GPUs, ``GPU 0-7: 7x 1g.10gb``."""
+    changed: pulumi.Output[list[pulumi.Resource]]
+    """For ``depends_on`` of what describes the pool: it changes after the pool. If a wave failed, Pulumi leaves it as
+    it is, also with `--continue-on-error`."""
 
     def __init__(self, name: str, args: PoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         refuse_impossible(name, args)
@@ -84,10 +88,11 @@ class Pool(pulumi.ComponentResource):
         held = held_back(members, args.get("verified_nodes", ()), args.get("max_waves"))
         if held:
             pulumi.log.info(f"{len(held)} of {len(members)} waves wait for a later update: {', '.join(held)}", self)
-        staying = sorted(node for wave in held for node in members[wave])
+        earlier: list[str] = []
         declared = " ".join(sorted(args.get("declared_nodes", args["nodes"])))
         expected = Expected.of_layout(args["layout"], args["gpus_per_node"], args.get("strategy", DEFAULT))
         verified: list[Verification] = []
+        resources: list[Assignment | Verification] = []
         blocked = pulumi.Output.from_input(False)
         for wave, nodes in members.items():
             props = Wave(
@@ -102,7 +107,8 @@ class Pool(pulumi.ComponentResource):
                 operator_managed=args.get("operator_managed", True),
                 **rollout,  # type: ignore[arg-type]  # a TypedDict without the two keys that were popped
             ).to_properties() | {"owner": args.get("owner", "")}
-            check_only = {"stayingNodes": [] if wave in held else staying, "declaredNodes": declared}
+            check_only = {"earlierNodes": " ".join(earlier), "declaredNodes": declared}
+            earlier += [] if wave in held else nodes
             assignment = Assignment(
                 f"{name}-{wave}-assigned",
                 {**props, **check_only, "blocked": blocked},
@@ -115,6 +121,8 @@ class Pool(pulumi.ComponentResource):
             )
             blocked = _or_failed(_or_failed(blocked, assignment), verification)
             verified.append(verification)
+            resources += [assignment, verification]
+        self.changed = blocked.apply(lambda failed: _by_urn(self, resources) if failed else [*verified[-1:]])
         # Each wave's slices are passed as one JSON text: Pulumi would make an output of every entry.
         texts = [verification.slices.apply(json.dumps).recover(lambda _: "{}") for verification in verified]
         self.slices = pulumi.Output.all(*texts).apply(_joined)
@@ -143,6 +151,29 @@ def _or_failed(blocked: pulumi.Output[bool], resource: pulumi.Resource) -> pulum
     """
     failed = resource.urn.apply(lambda _: False).recover(lambda _: True)
     return pulumi.Output.all(blocked, failed).apply(any)
+
+
+def after_pools(pools: Iterable[Pool], *others: pulumi.Resource) -> pulumi.Output[list[pulumi.Resource]]:
+    """For ``depends_on`` of what must come after the pools and ``others``; see :attr:`Pool.changed`.
+
+    If a wave failed, ``others`` are left out: some of them may depend on it and were skipped.
+    """
+
+    def joined(found: Iterable[list[pulumi.Resource]]) -> list[pulumi.Resource]:
+        resources = [each for part in found for each in part]
+        failed = any(isinstance(each, DependencyResource) for each in resources)
+        return resources if failed else [*resources, *others]
+
+    return pulumi.Output.all(*(pool.changed for pool in pools)).apply(joined)
+
+
+async def _by_urn(pool: pulumi.Resource, resources: Iterable[pulumi.Resource]) -> list[pulumi.Resource]:
+    """The resources by their URNs, for a dependency on some that failed: the SDK refuses one on a failed resource
+    itself, or on its component; the engine skips what depends on it (pulumi v3.259.0,
+    pkg/resource/deploy/deployment_executor.go, handleSingleEvent).
+    """
+    urns = [pulumi.create_urn(each.pulumi_resource_name, each.pulumi_resource_type, pool) for each in resources]
+    return [DependencyResource(str(await urn.future())) for urn in urns]
 
 
 def _joined(texts: Iterable[str]) -> dict[str, str]:

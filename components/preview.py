@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult
 
-from mig_fleet.cluster.errors import ClusterError
+from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable
 from mig_fleet.rollout.wave import Props, Wave, stored
 
 CONNECTION = ("cluster", "namespace", "reportsNamespace", "wave", "timeoutSeconds")
@@ -17,10 +17,14 @@ CONNECTION = ("cluster", "namespace", "reportsNamespace", "wave", "timeoutSecond
 the state current, for example with a kubeconfig's new path."""
 
 
+WAY_OUT = "; a stack with `cluster.onUnreachable: warn` is previewed without the check for drift"
+
+
 def unobserved(news: Props, name: str, reason: ClusterError) -> CheckResult:
     """The inputs if the cluster cannot be observed: a failed preview, unless the stack has ``onUnreachable: warn``."""
     if (news.get("cluster") or {}).get("onUnreachable") != "warn":
-        return CheckResult(news, [CheckFailure("", str(reason))])
+        way_out = WAY_OUT if type(reason) is ClusterUnreachable else ""
+        return CheckResult(news, [CheckFailure("", f"{reason}{way_out}")])
     pulumi.log.warn(f"{name}: drift was not checked: {reason}")
     return CheckResult(news, [])
 
@@ -37,17 +41,19 @@ def check_wave(
     A planned change is not drift, so only one of the two is computed; a change of the connection alone is neither. A
     wave that is held back keeps its old inputs for those of its nodes that are still in it; new ones are ``joining``.
     A wave that is blocked keeps all of them and takes over nodes that join it; its drift is not reported, because a
-    second error would hide the first. Nothing is observed while an input is unknown.
+    second error would hide the first. Nothing is observed while an input is unknown, except the owner: that is unknown
+    in a stack's first preview, whose impact matters most.
     """
     blocked = news.get("blocked") is True
     news, olds = stored(news), stored(olds)
     if blocked:
         return CheckResult(_blocked(olds, news["nodes"]) if olds else {**news, "held": True}, [])
     if news.get("held") and olds and not olds.get("held"):
-        news = _held(olds, news["nodes"])
-    if pulumi.runtime.rpc.contains_unknowns(news) or news.get("held"):
+        news = {**_held(olds, news["nodes"]), "owner": news.get("owner", "")}
+    known = with_known_owner(news, olds)
+    if pulumi.runtime.rpc.contains_unknowns(known) or news.get("held"):
         return CheckResult(news, [])
-    wave = Wave.from_properties(news)
+    wave = Wave.from_properties(known)
     connection = {key: news.get(key) for key in CONNECTION}
     planned = not olds or desired(Wave.from_properties({**olds, **connection})) != desired(wave)
     try:
@@ -55,6 +61,18 @@ def check_wave(
     except ClusterError as exc:
         return unobserved(news, wave.wave, exc)
     return CheckResult({**news, **{key: lines for key, lines in found.items() if lines}}, [])
+
+
+def with_known_owner(news: Props, olds: Props) -> Props:
+    """The inputs, with the owner of the old ones while the new one is unknown."""
+    if not pulumi.runtime.rpc.contains_unknowns(news.get("owner")):
+        return news
+    return {**news, "owner": olds.get("owner") or ""}
+
+
+def has_new_owner(olds: Props, news: Props) -> bool:
+    """Whether the record of the owner must be written again: another id, a renamed stack, or not yet known."""
+    return (olds.get("owner") or "") != (news.get("owner") or "")
 
 
 def connection_of(wave: Wave) -> tuple[object, ...]:

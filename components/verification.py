@@ -20,8 +20,12 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from mig_fleet.components.preview import check_wave, connection_of
+from mig_fleet.cluster.errors import ClusterError
+from mig_fleet.components.cancellation import listen_for_cancel
+from mig_fleet.components.preview import check_wave, connection_of, with_known_owner
 from mig_fleet.observed.differences import verification_drift
+from mig_fleet.observed.drift import Difference
+from mig_fleet.observed.probe_health import silent_nodes, with_problems
 from mig_fleet.observed.snapshot import observe
 from mig_fleet.rollout.wave import Props, Wave, stored
 
@@ -32,15 +36,16 @@ class VerificationProvider(ResourceProvider):
     serialize_as_secret_always = False
 
     def check(self, olds: Props, news: Props) -> CheckResult:
-        """Called for every wave in each preview and each up. Adds ``drift``: the differences a reviewer must see."""
-        return check_wave(
+        """Called for every wave in each preview and each up. Adds ``drift``, the differences a reviewer must see, and
+        ``unfinishedNodes``, the nodes that an earlier update left half done.
+        """
+        found = check_wave(
             olds,
             news,
             _desired,
-            lambda wave: verification_drift(
-                wave.expected, wave.nodes, observe(wave.cluster, wave.reports_namespace).nodes
-            ),
+            _drift,
         )
+        return CheckResult({**found.inputs, **_unfinished(olds, found.inputs)}, found.failures)
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update if the desired state differs or `check` found drift; never a replacement: the nodes still exist."""
@@ -77,9 +82,39 @@ def _verified(props: Props, olds: Props) -> Props:
     """A wave that waits for a later update is not verified, and keeps its outputs."""
     if props.get("held"):
         return {**stored(props), "slices": olds.get("slices"), "remedies": None}
+    listen_for_cancel()
     from mig_fleet.rollout.verify import verify
 
     return {**stored(props), **verify(Wave.from_properties(props))}
+
+
+def _drift(wave: Wave) -> list[Difference]:
+    """The differences of a wave; a report that is missing or stale with what is wrong with its probe."""
+    seen = observe(wave.cluster, wave.reports_namespace)
+    found = verification_drift(wave.expected, wave.nodes, seen.nodes, wave.config_name)
+    silent = {name: seen.nodes[name].labels for name in silent_nodes(found)}
+    return with_problems(found, seen.probes.problems(silent) if silent and seen.probes else {})
+
+
+def _unfinished(olds: Props, inputs: Props) -> Props:
+    """``unfinishedNodes``, if there are any. Nothing else is imported for a wave whose nodes are all schedulable."""
+    inputs = with_known_owner(inputs, olds)
+    from mig_fleet.rollout.engine_run import is_changed
+
+    if inputs.get("blocked") or is_changed(inputs["wave"]) or pulumi.runtime.rpc.contains_unknowns(inputs):
+        return {}
+    wave = Wave.from_properties(inputs)
+    planned = not olds or _desired(Wave.from_properties(stored(olds))) != _desired(wave)
+    try:
+        nodes = observe(wave.cluster, wave.reports_namespace).nodes
+    except ClusterError:
+        return {}
+    if not planned and not any(nodes[name].isolated for name in wave.members if name in nodes):
+        return {}
+    from mig_fleet.rollout.unfinished import unfinished_nodes
+
+    lines = unfinished_nodes(wave, nodes, planned)
+    return {"unfinishedNodes": lines} if lines else {}
 
 
 def _desired(wave: Wave) -> tuple[object, ...]:
@@ -87,6 +122,6 @@ def _desired(wave: Wave) -> tuple[object, ...]:
     return (
         *connection_of(wave),
         wave.nodes,
-        (expected.config, expected.gpus, expected.strategy),
+        (expected.config, expected.gpus, expected.strategy, wave.config_name),
         (wave.on_failure, wave.recovery),
     )

@@ -10,13 +10,15 @@ if TYPE_CHECKING:
     from mig_fleet.components.gpu_operator import GpuOperator
     from mig_fleet.components.layouts import MigLayouts
     from mig_fleet.components.monitoring import Monitoring
+    from mig_fleet.components.owner import ClusterOwner
     from mig_fleet.components.pool import Pool
     from mig_fleet.components.probe import MigProbe
     from mig_fleet.model.layouts import Layout
 
-__all__ = ["GpuOperator", "Layout", "MigLayouts", "MigProbe", "Monitoring", "Pool"]
+__all__ = ["ClusterOwner", "GpuOperator", "Layout", "MigLayouts", "MigProbe", "Monitoring", "Pool"]
 
 _MODULES = {
+    "ClusterOwner": "mig_fleet.components.owner",
     "GpuOperator": "mig_fleet.components.gpu_operator",
     "Layout": "mig_fleet.model.layouts",
     "MigLayouts": "mig_fleet.components.layouts",

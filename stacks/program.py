@@ -5,12 +5,17 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
+from mig_fleet.cluster.client import FIELD_MANAGER
+from mig_fleet.components.destroy_guard import DestroyGuard
+from mig_fleet.components.existing import refuse_existing_objects
 from mig_fleet.components.gpu_operator import GpuOperator
 from mig_fleet.components.layouts import MigLayouts
-from mig_fleet.components.monitoring import Monitoring, WatchedPool
+from mig_fleet.components.monitoring import Monitoring, WatchedPool, metrics_list
 from mig_fleet.components.node_labels import NodeLabels
-from mig_fleet.components.pool import Pool
+from mig_fleet.components.owner import ClusterOwner
+from mig_fleet.components.pool import Pool, after_pools
 from mig_fleet.components.probe import MigProbe
+from mig_fleet.components.supporting_objects import RecordedObjects, SupportingObjects
 from mig_fleet.model import parted
 from mig_fleet.stack_file import summary
 from mig_fleet.stack_file.fleet import Fleet, FleetPool
@@ -18,8 +23,22 @@ from mig_fleet.stack_file.membership import cluster_args
 
 
 def deploy(fleet: Fleet) -> dict[str, Any]:
-    """Register everything; returns the stack's outputs: small, sorted, and without times."""
+    """Register everything; returns the stack's outputs: small, sorted, and without times.
+
+    First the owner, so that nothing is written to another stack's cluster. What describes the fleet changes after the
+    fleet. The guard is last, so that a destroy begins with it.
+    """
     settings = fleet.settings
+    cluster, reports = cluster_args(fleet), settings.probe.namespace
+    owner = ClusterOwner(
+        "cluster-owner",
+        {
+            "cluster": cluster,
+            "namespace": settings.operator.namespace,
+            "reports_namespace": reports,
+            "take_over": settings.cluster.take_over,
+        },
+    )
     provider = k8s.Provider(
         "cluster",
         kubeconfig=settings.cluster.kubeconfig,
@@ -27,14 +46,19 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         # The dashboard and the alerts change in place; a replacement would remove them for a moment.
         enable_config_map_mutable=True,
     )
-    on_cluster = pulumi.ResourceOptions(provider=provider)
+    refuse_existing_objects(cluster)
+    recorded = RecordedObjects()
+    on_cluster = pulumi.ResourceOptions(provider=provider, depends_on=[owner], transformations=[recorded.record])
     name: pulumi.Input[str] = settings.operator.namespace
     if settings.operator.managed:
         namespace = k8s.core.v1.Namespace(
             "operator-namespace",
             metadata={
                 "name": settings.operator.namespace,
-                "labels": {"pod-security.kubernetes.io/enforce": "privileged"},
+                "labels": {
+                    "app.kubernetes.io/managed-by": FIELD_MANAGER,
+                    "pod-security.kubernetes.io/enforce": "privileged",
+                },
             },
             opts=on_cluster,
         )
@@ -42,42 +66,75 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
     layouts = MigLayouts(
         "layouts",
         {
-            "cluster": cluster_args(fleet),
+            "cluster": cluster,
             "namespace": name,
-            "reports_namespace": settings.probe.namespace,
+            "reports_namespace": reports,
             "file": parted.dump(fleet.layouts.values()),
+            "operator_managed": settings.operator.managed,
+            "owner": owner.owner,
+            "take_over": settings.cluster.take_over,
         },
-        _at(provider),
+        _at(provider, owner),
     )
+    metrics = metrics_list("monitoring", name, on_cluster)
+    prerequisites: list[pulumi.Resource] = [layouts, metrics]
+    chart_objects: list[pulumi.Input[str]] = []
+    if settings.operator.managed:
+        operator = _operator(fleet, name, metrics.metadata["name"], _at(provider, *prerequisites))
+        prerequisites, chart_objects = [operator], operator.chart_objects
+    probe = MigProbe(
+        "probe",
+        {
+            "namespace": reports,
+            "image": settings.probe.image,
+            "runtime_class": settings.probe.runtime_class,
+            "interval_seconds": settings.probe.interval,
+            "pod_resources": settings.probe.pod_resources,
+            "timeout_seconds": settings.operator.timeout,
+        },
+        _at(provider, *prerequisites, recorded=recorded),
+    )
+    watched: list[pulumi.Resource] = [*prerequisites, probe]
+    if fleet.serves_rules:
+        chosen = [pool.settings.gpu for pool in fleet.pools if pool.settings.selector]
+        watched.append(NodeLabels("node-labels", chosen, _at(provider, owner, recorded=recorded)))
+    # The waves come after it: an object that is missing is restored before a wave waits for a probe without rights.
+    supporting = SupportingObjects(
+        "supporting-objects",
+        {
+            "cluster": cluster,
+            "namespace": settings.operator.namespace,
+            "objects": recorded.manifests,
+            "chart_objects": chart_objects,
+        },
+        pulumi.ResourceOptions(depends_on=watched),
+    )
+    before_pools = _at(provider, layouts, *watched, supporting)
+    pools = {pool.name: _pool(pool, fleet, owner, before_pools) for pool in fleet.pools}
+    described = RecordedObjects()
     monitoring = Monitoring(
         "monitoring",
         {
             "namespace": name,
+            "metrics_config_map": metrics,
             "pools": [_watched(pool) for pool in fleet.pools],
             "dashboard": settings.monitoring.dashboard,
             "rules": settings.monitoring.rules,
             "monitor_labels": settings.monitoring.monitor_labels,
+            "after": after_pools(pools.values()),
         },
-        _at(provider),
+        _at(provider, owner, recorded=described),
     )
-    prerequisites: list[pulumi.Resource] = [layouts, monitoring]
-    if settings.operator.managed:
-        prerequisites = [_operator(fleet, name, monitoring, _at(provider, *prerequisites))]
-    probe = MigProbe(
-        "probe",
-        {
-            "namespace": settings.probe.namespace,
-            "image": settings.probe.image,
-            "runtime_class": settings.probe.runtime_class,
-            "interval_seconds": settings.probe.interval,
-            "timeout_seconds": settings.operator.timeout,
-        },
-        _at(provider, *prerequisites),
+    monitored = SupportingObjects(
+        "monitoring-objects",
+        {"cluster": cluster, "namespace": settings.operator.namespace, "objects": described.manifests},
+        pulumi.ResourceOptions(depends_on=after_pools(pools.values(), monitoring)),
     )
-    if fleet.serves_rules:
-        chosen = [pool.settings.gpu for pool in fleet.pools if pool.settings.selector]
-        NodeLabels("node-labels", chosen, _at(provider))
-    pools = {pool.name: _pool(pool, fleet, _at(provider, layouts, *prerequisites, probe)) for pool in fleet.pools}
+    DestroyGuard(
+        "destroy-guard",
+        {"cluster": cluster, "namespace": settings.operator.namespace, "owner": owner.owner},
+        pulumi.ResourceOptions(depends_on=after_pools(pools.values(), layouts, *watched, supporting, monitored)),
+    )
     return {
         "strategy": str(fleet.strategy),
         "configs": {pool.name: pool.layout.config_name for pool in fleet.pools},
@@ -88,7 +145,7 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
 
 
 def _operator(
-    fleet: Fleet, namespace: pulumi.Input[str], monitoring: Monitoring, opts: pulumi.ResourceOptions
+    fleet: Fleet, namespace: pulumi.Input[str], metrics: pulumi.Input[str], opts: pulumi.ResourceOptions
 ) -> GpuOperator:
     chart = fleet.settings.operator
     return GpuOperator(
@@ -99,7 +156,7 @@ def _operator(
             "version": chart.version,
             "repository": chart.repository,
             "strategy": str(fleet.strategy),
-            "metrics": monitoring.metrics_config_map.metadata["name"],
+            "metrics": metrics,
             "values": chart.values,
             "secret": "operator" in fleet.secrets,
             "timeout_seconds": chart.timeout,
@@ -108,7 +165,7 @@ def _operator(
     )
 
 
-def _pool(pool: FleetPool, fleet: Fleet, opts: pulumi.ResourceOptions) -> Pool:
+def _pool(pool: FleetPool, fleet: Fleet, owner: ClusterOwner, opts: pulumi.ResourceOptions) -> Pool:
     rollout = pool.settings.rollout
     return Pool(
         pool.name,
@@ -123,6 +180,7 @@ def _pool(pool: FleetPool, fleet: Fleet, opts: pulumi.ResourceOptions) -> Pool:
             "layout": pool.layout,
             "config_name": pool.settings.config_name,
             "operator_managed": fleet.settings.operator.managed,
+            "owner": owner.owner,
             "strategy": fleet.strategy,
             "rollout": {
                 "max_unavailable": rollout.max_unavailable,
@@ -148,5 +206,8 @@ def _watched(pool: FleetPool) -> WatchedPool:
     return WatchedPool(pool.name, tuple(sorted(pool.nodes)), summary.slices(pool))
 
 
-def _at(provider: pulumi.ProviderResource, *after: pulumi.Resource) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions(providers=[provider], depends_on=list(after))
+def _at(
+    provider: pulumi.ProviderResource, *after: pulumi.Resource, recorded: RecordedObjects | None = None
+) -> pulumi.ResourceOptions:
+    transformations: list[Any] = [recorded.record] if recorded else []
+    return pulumi.ResourceOptions(providers=[provider], depends_on=list(after), transformations=transformations)

@@ -33,6 +33,8 @@ class GpuOperator(pulumi.ComponentResource):
     """The operator's release; its values name our layout file, and let its pods tolerate our taints."""
 
     release: k8s.helm.v3.Release
+    chart_objects: list[pulumi.Input[str]]
+    """Manifests of objects of the chart, as JSON, with only the fields that our values determine."""
 
     def __init__(self, name: str, args: GpuOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mig-fleet:index:GpuOperator", name, {}, opts)
@@ -49,4 +51,27 @@ class GpuOperator(pulumi.ComponentResource):
             timeout=args.get("timeout_seconds", 600),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        objects = (_cluster_policy(args["strategy"], args["metrics"]), _deployment(args["namespace"]))
+        self.chart_objects = [pulumi.Output.json_dumps(each) for each in objects]
         self.register_outputs({"release": self.release.name})
+
+
+def _cluster_policy(strategy: str, metrics: pulumi.Input[str]) -> dict[str, Any]:
+    """The chart writes these values to the same fields (gpu-operator v26.7.0, templates/clusterpolicy.yaml)."""
+    manager = derived_values(strategy)["migManager"]["config"]
+    return {
+        "apiVersion": "nvidia.com/v1",
+        "kind": "ClusterPolicy",
+        "metadata": {"name": "cluster-policy"},
+        "spec": {
+            "mig": {"strategy": strategy},
+            "migManager": {"config": {"name": manager["name"], "default": manager["default"]}},
+            "dcgmExporter": {"config": {"name": metrics}},
+        },
+    }
+
+
+def _deployment(namespace: pulumi.Input[str]) -> dict[str, Any]:
+    """Only its existence: it is missing if another user deleted the operator's namespace or uninstalled the release."""
+    metadata = {"name": "gpu-operator", "namespace": namespace}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata}

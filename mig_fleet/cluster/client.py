@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from mig_fleet.cluster.connection import ClusterArgs, Connection, Json
 from mig_fleet.cluster.errors import (
@@ -20,6 +21,8 @@ FIELD_MANAGER = "mig-fleet"
 """Our name in ``metadata.managedFields`` and in ``app.kubernetes.io/managed-by``."""
 
 MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+"""Server-side apply; JSON is YAML."""
 
 REWRITES = 5
 """Attempts to read, change and write a node; another client may write in between."""
@@ -94,6 +97,24 @@ class Cluster(Connection):
         items: list[Json] = self.get("/api/v1/pods", query)["items"]
         return items
 
+    def pods_in(self, namespace: str, label_selector: str) -> list[Json]:
+        """The pods of a namespace with these labels."""
+        items: list[Json] = self.get(f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": label_selector})["items"]
+        return items
+
+    def custom_objects(self, api_version: str, plural: str) -> list[Json] | None:
+        """All objects of a custom resource that has no namespace; ``None`` if the API server does not serve it."""
+        try:
+            items: list[Json] = self.get(f"/apis/{api_version}/{plural}")["items"]
+        except NotFound:
+            return None
+        return items
+
+    def config_maps(self, namespace: str) -> list[Json]:
+        """Every ConfigMap of a namespace."""
+        items: list[Json] = self.get(f"/api/v1/namespaces/{namespace}/configmaps")["items"]
+        return items
+
     def config_map(self, namespace: str, name: str) -> Json | None:
         """A ConfigMap, or ``None`` if it does not exist."""
         try:
@@ -101,14 +122,21 @@ class Cluster(Connection):
         except NotFound:
             return None
 
-    def write_config_map(self, namespace: str, name: str, data: Mapping[str, str]) -> None:
-        """Create the ConfigMap, or merge ``data`` into it.
+    def write_config_map(
+        self,
+        namespace: str,
+        name: str,
+        data: Mapping[str, str],
+        annotations: Mapping[str, str | None] = MappingProxyType({}),
+    ) -> None:
+        """Create the ConfigMap, or merge ``data`` and ``annotations`` into it (``None`` removes one).
 
         A ConfigMap that appears between our patch and our create counts as ours if it has ``data`` (the answer to our
         first request was lost). Otherwise it is not changed and :class:`Conflict` is raised.
         """
         path = f"/api/v1/namespaces/{namespace}/configmaps"
-        metadata = {"name": name, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}}
+        managed = {"app.kubernetes.io/managed-by": FIELD_MANAGER}
+        metadata = {"name": name, "labels": managed, "annotations": dict(annotations)}
         body: Json = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
         try:
             self._patch(f"{path}/{name}", body)
@@ -125,6 +153,28 @@ class Cluster(Connection):
                     "the update again to write into it"
                 ) from None
 
+    def apply(self, path: str, manifest: Json) -> Json:
+        """Create an object, or take back what other clients changed of it, by server-side apply."""
+        return self.call("PATCH", path, {"fieldManager": FIELD_MANAGER, "force": "true"}, manifest, APPLY_PATCH)
+
+    def merge(self, path: str, fields: Json) -> Json:
+        """Merge fields into an object that exists; raises :class:`NotFound`."""
+        return self._patch(path, fields)
+
+    def account_may(self, namespace: str, account: str, verb: str, resource: str, where: str = "") -> bool:
+        """Whether a service account has a right in namespace ``where``, or in the whole cluster; changes nothing."""
+        groups = ["system:authenticated", "system:serviceaccounts", f"system:serviceaccounts:{namespace}"]
+        attributes = {"verb": verb, "resource": resource, "version": "v1", "namespace": where}
+        asked = {"user": f"system:serviceaccount:{namespace}:{account}", "groups": groups}
+        body: Json = {"spec": {**asked, "resourceAttributes": attributes}}
+        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        return bool(self.call("POST", path, body=body)["status"].get("allowed"))
+
+    def last_log_line(self, namespace: str, pod: str) -> str:
+        """The last line of a pod's log; empty if it has none."""
+        lines = self.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", {"tailLines": "1"}).strip().splitlines()
+        return lines[-1] if lines else ""
+
     def delete_config_map(self, namespace: str, name: str) -> None:
         """Delete it; a missing one is not an error."""
         with contextlib.suppress(NotFound):
@@ -135,16 +185,25 @@ class Cluster(Connection):
         with contextlib.suppress(NotFound):
             self.call("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}")
 
-    def evict(self, namespace: str, name: str) -> bool:
-        """Request a pod's eviction; False if a disruption budget refuses it now. A missing pod is evicted."""
+    def evict(self, namespace: str, name: str) -> str | None:
+        """Request a pod's eviction; ``None`` if it is accepted, or if the pod is missing.
+
+        Otherwise a disruption budget refuses it now: returns the sentences that name the budget, or an empty text if
+        the API server names none.
+        """
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace}}
         try:
             self.call("POST", f"/api/v1/namespaces/{namespace}/pods/{name}/eviction", body=body, tries=1)
-        except TooManyRequests:
-            return False
+        except TooManyRequests as exc:
+            return "; ".join(exc.causes)
         except NotFound:
-            return True
-        return True
+            return None
+        return None
+
+    def disruption_budgets(self, namespace: str) -> list[Json]:
+        """The PodDisruptionBudgets of a namespace."""
+        items: list[Json] = self.get(f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets")["items"]
+        return items
 
     def annotate_pod(self, namespace: str, name: str, annotations: Mapping[str, str]) -> None:
         """Merge annotations into a pod's; the kubelet then synchronises the pod at once, volumes included."""

@@ -5,6 +5,7 @@ seconds for a thousand nodes and are not needed here.
 """
 
 import contextlib
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ CALL_TIMEOUT_S = 10
 WHOLE_CALL_S = 60
 """Seconds for one call, from connecting to the last byte: enough for a large fleet's nodes over a slow line."""
 
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""An object without its content (Kubernetes API concepts, metadata-only fetches)."""
+
 BUSY = (429, 500, 502, 503, 504)
 """Status codes of a temporary failure; the request was not carried out and is retried."""
 
@@ -41,6 +45,9 @@ TRIES = {"GET": 2}
 MOST_TRIES = 4
 """A write is retried more often than a read; all our writes can be repeated."""
 FIRST_PAUSE_S = 0.5
+
+_OBJECT = re.compile(r"^(?:<[^>]*>|\w+\([^()]*\)): ")
+"""``HTTPSConnectionPool(host='…', port=443): `` at the start of an error of urllib3."""
 
 
 class ClusterArgs(TypedDict, total=False):
@@ -61,6 +68,7 @@ class Request:
     query: Mapping[str, str] | None = None
     body: Json | None = None
     content_type: str = "application/json"
+    accept: str = "application/json"
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -73,6 +81,8 @@ class Connection:
         self._session = session(dict(args or {}))  # type: ignore[arg-type]  # a TypedDict of str is one
         self.settings = self._session.settings
         self.server: str = self.settings.host
+        self.context: str = self._session.context
+        """The context that is used: the given one, or the kubeconfig's current one."""
         self.server_time: datetime | None = None
         """The API server's clock in its last answer; ``None`` before the first, and from a server that sends no
         ``Date``."""
@@ -80,6 +90,15 @@ class Connection:
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Json:
         """An object or a list by its path."""
         return self.call("GET", path, query)
+
+    def metadata(self, path: str) -> Json:
+        """An object without its content, which may be large."""
+        request = Request("GET", path, accept=METADATA_ONLY)
+        return self._decode(request, self._answer(request), dict[str, Any])
+
+    def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
+        """An answer that is not JSON, such as a log."""
+        return self._answer(Request("GET", path, query, accept="*/*")).decode(errors="replace")
 
     def read(self, path: str, shape: type[T], query: Mapping[str, str] | None = None) -> T:
         """The fields of an object or a list that ``shape`` has."""
@@ -134,7 +153,7 @@ class Connection:
             request.method,
             request.path,
             request.query or {},
-            {"Accept": "application/json", "Content-Type": request.content_type},
+            {"Accept": request.accept, "Content-Type": request.content_type},
             request.body,
         )
 
@@ -164,15 +183,21 @@ class Connection:
 
 def _error_of(request: Request, status: int, answer: bytes) -> ClusterError:
     try:
-        message = msgspec.json.decode(answer)["message"]
+        found = msgspec.json.decode(answer)
+        message = found["message"]
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
-        message = answer[:200].decode(errors="replace")
+        found, message = {}, answer[:200].decode(errors="replace")
     if status in (401, 403):
         return Forbidden(f"the cluster refuses {request}: {message}")
-    kind = {404: NotFound, 409: Conflict, 429: TooManyRequests}.get(status, ClusterError)
+    if status == 429:
+        causes = (found.get("details") or {}).get("causes") or ()
+        texts = tuple(cause["message"] for cause in causes if cause.get("message"))
+        return TooManyRequests(f"{request} answered {status}: {message}", texts)
+    kind = {404: NotFound, 409: Conflict}.get(status, ClusterError)
     return kind(f"{request} answered {status}: {message}")
 
 
 def _root_cause(exc: BaseException) -> str:
+    """``Read timed out. (read timeout=10)``: without the names of the client library's objects that it begins with."""
     reason = getattr(exc, "reason", None)
-    return _root_cause(reason) if isinstance(reason, BaseException) else str(exc)
+    return _root_cause(reason) if isinstance(reason, BaseException) else _OBJECT.sub("", str(exc))

@@ -44,6 +44,14 @@ class Conflict(ClusterError):
 class TooManyRequests(ClusterError):
     """A disruption budget refuses this now, or the server is too busy."""
 
+    def __init__(self, message: str, causes: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.causes = causes
+        """The server's ``details.causes``: one sentence per disruption budget, with its name."""
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[str, ...]]]:
+        return type(self), (str(self), self.causes)
+
 
 class NodeMissing(ClusterError):
     """A node of the stack is not in the cluster."""

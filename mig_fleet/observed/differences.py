@@ -1,17 +1,19 @@
-"""Compares what is expected with what was observed. Every difference is created here. Pure.
+"""Compares what is expected with what was observed. Every difference of a node is created here. Pure.
 
 Used by drift detection in `check`, and by the wait for convergence in `update`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
+from mig_fleet.cluster.client import FIELD_MANAGER
 from mig_fleet.model import gfd, labels
 from mig_fleet.model.formatting import format_profiles
 from mig_fleet.model.report import STALE_AFTER_S, Report, pending_reset
+from mig_fleet.observed.configs.names import expected_by_node, expected_config
 from mig_fleet.observed.drift import Difference, DriftClass
 from mig_fleet.observed.expected import Expected
-from mig_fleet.observed.ownership import belongs_to_another_wave
+from mig_fleet.observed.owners.cluster_owner import node_owner
+from mig_fleet.observed.owners.ownership import belongs_to_another_stack, belongs_to_another_wave
 from mig_fleet.observed.snapshot import Node
 
 Profiles = Mapping[str, int] | None
@@ -41,8 +43,7 @@ def node_differences(expected: Expected, name: str, node: Node | None) -> list[D
         return one(DriftClass.NOT_READY, "kubelet is not Ready; its slices may be gone")
     report = node.report
     if report is None:
-        text = "its probe has not reported; is the pod of DaemonSet mig-probe running there?"
-        return one(DriftClass.REPORT_MISSING, text)
+        return one(DriftClass.REPORT_MISSING, "its probe has not reported")
     if node.report_age_s is not None and node.report_age_s > STALE_AFTER_S:
         return one(DriftClass.REPORT_STALE, f"its probe has not reported for {STALE_AFTER_S / 60:.0f} minutes")
     if report.errors:
@@ -69,28 +70,37 @@ def wave_differences(expected: Mapping[str, Expected], nodes: Mapping[str, Node]
     return [d for name in sorted(expected) for d in node_differences(expected[name], name, nodes.get(name))]
 
 
-def verification_drift(expected: Expected, names: Iterable[str], nodes: Mapping[str, Node]) -> list[Difference]:
+def verification_drift(
+    expected: Expected, names: Iterable[str], nodes: Mapping[str, Node], config_name: str = "generated"
+) -> list[Difference]:
     """Every difference of a wave, and nodes that are as expected but still isolated, or not recorded as verified.
 
     A node that MIG Manager has not finished counts too: in the update in which the assignment restores a label, this
     shows that verification must run. The recorded config is what a rollback returns to, and what a rollout
-    bounded by `maxWavesPerUpdate` counts.
+    bounded by `maxWavesPerUpdate` counts. A name that is kept is no difference: the assignment decides about names.
     """
     names = sorted(names)
-    found = wave_differences(dict.fromkeys(names, expected), nodes)
+    of_node = expected_by_node(expected, names, nodes, config_name)
+    found = wave_differences(of_node, nodes)
     differing = {difference.node for difference in found}
     for node in (nodes[name] for name in names if name not in differing):
         if node.isolated:
             text = "is as declared, but still isolated: new pods are kept off"
             found.append(Difference(DriftClass.STILL_ISOLATED, node.name, text))
-        if node.annotations.get(labels.VERIFIED_CONFIG) != expected.config:
+        if node.annotations.get(labels.VERIFIED_CONFIG) != of_node[node.name].config:
             text = "is as declared, but not recorded as verified"
             found.append(Difference(DriftClass.NOT_RECORDED, node.name, text))
     return found
 
 
 def assignment_drift(
-    wave: str, config: str, names: Iterable[str], nodes: Mapping[str, Node], removed: Iterable[Difference]
+    wave: str,
+    expected: Expected,
+    names: Iterable[str],
+    nodes: Mapping[str, Node],
+    removed: Iterable[Difference],
+    owner: str = "",
+    config_name: str = "generated",
 ) -> list[Difference]:
     """What others changed about the nodes of a wave: nodes that are missing, replaced, taken over or relabelled; and
     ``removed``, the result of :func:`removed_nodes`.
@@ -103,10 +113,11 @@ def assignment_drift(
         elif node.annotations.get(labels.WAVE) is None:
             text = "is another node of that name, without our ownership annotations"
             found.append(Difference(DriftClass.NODE_REPLACED, name, text))
-        elif belongs_to_another_wave(node, wave):
-            found.append(taken_over(node, wave))
-        elif node.config != config:
-            found.append(config_changed(node, config))
+        elif belongs_to_another_wave(node, wave, owner):
+            found.append(taken_over(node, wave, owner))
+        elif node.config != (config := expected_config(expected, node, config_name)):
+            kept = config_name == "keep" and node.config
+            found.append(kept_config_lost(node, config) if kept else config_changed(node, config))
     return sorted([*found, *removed], key=str)
 
 
@@ -124,29 +135,26 @@ def removed_nodes(nodes: Iterable[Node], on_delete: str) -> list[Difference]:
     return found
 
 
-def layout_file_drift(expected: Mapping[str, Any], live: Mapping[str, Any] | None, config_map: str) -> list[Difference]:
-    """How others changed the stack's configs in the layout file; both map config name → entries."""
-    if live is None:
-        text = f"{config_map} is missing, or is not a mig-parted file"
-        return [Difference(DriftClass.CONFIG_MAP_MISSING, "", text)]
-    return [
-        Difference(DriftClass.CONFIG_MAP_EDITED, "", f"config '{name}' {'differs' if name in live else 'is missing'}")
-        for name, entries in sorted(expected.items())
-        if live.get(name) != entries
-    ]
-
-
 def node_missing(name: str) -> Difference:
     return Difference(DriftClass.NODE_MISSING, name, "is not in the cluster")
 
 
 def config_changed(node: Node, config: str) -> Difference:
     carried = f"carries config {node.config!r}" if node.config else "carries no config"
-    return Difference(DriftClass.CONFIG_CHANGED, node.name, f"{carried}, expected {config!r}")
+    is_others = node.config and node.config_writer not in ("", FIELD_MANAGER)
+    writer = f"; written by {node.config_writer}" if is_others else ""
+    return Difference(DriftClass.CONFIG_CHANGED, node.name, f"{carried}, expected {config!r}{writer}")
 
 
-def taken_over(node: Node, wave: str) -> Difference:
-    text = f"is owned by wave {node.annotations[labels.WAVE]}, expected {wave}"
+def kept_config_lost(node: Node, config: str) -> Difference:
+    text = f"is not as declared under its own config {node.config!r}, expected {config!r}"
+    return Difference(DriftClass.CONFIG_CHANGED, node.name, text)
+
+
+def taken_over(node: Node, wave: str, owner: str = "") -> Difference:
+    recorded = node_owner(node) if belongs_to_another_stack(node, owner) else None
+    of_stack = f" of stack {recorded.stack}" if recorded else ""
+    text = f"is owned by wave {node.annotations[labels.WAVE]}{of_stack}, expected {wave}"
     return Difference(DriftClass.NODE_TAKEN_OVER, node.name, text)
 
 

@@ -30,11 +30,13 @@ class DriftClass(StrEnum):
     NODE_REMOVED = "node removed from pool"
     CONFIG_MAP_MISSING = "ConfigMap missing"
     CONFIG_MAP_EDITED = "ConfigMap edited"
+    OBJECT_MISSING = "object missing"
+    OBJECT_CHANGED = "object changed"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One sentence about one node, or about the layout file.
+    """One sentence about one node, about the layout file, or about another object of ours.
 
     Not a :class:`~mig_fleet.model.finding.Finding`: it is about the cluster and not about a place in a document, and
     its class decides how long the rollout waits and which remedy helps.
@@ -42,7 +44,7 @@ class Difference:
 
     drift: DriftClass
     node: str
-    """Empty for the layout file."""
+    """Empty for the layout file and the supporting objects."""
     text: str
 
     def __str__(self) -> str:

@@ -3,7 +3,7 @@
 Decoded straight into these shapes, a LIST costs a tenth of what dictionaries would (benchmarks/preview.py).
 """
 
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 
 class _Part(Struct, rename="camel"):
@@ -15,6 +15,8 @@ class Manager(_Part):
 
     manager: str = ""
     time: str | None = None
+    fields_v1: Raw = Raw(b"{}")
+    """The fields that it wrote, not parsed."""
 
 
 class Metadata(_Part):
@@ -26,7 +28,11 @@ class Metadata(_Part):
 
 
 class Taint(_Part):
+    """What keeps pods off a node; ``effect`` is ``NoSchedule``, ``NoExecute`` or ``PreferNoSchedule``."""
+
     key: str
+    value: str = ""
+    effect: str = ""
 
 
 class NodeSpec(_Part):

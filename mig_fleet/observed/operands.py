@@ -9,6 +9,9 @@ MIG_MANAGER: Final = "nvidia-mig-manager"
 DEVICE_PLUGIN: Final = "nvidia-device-plugin-daemonset"
 FEATURE_DISCOVERY: Final = "gpu-feature-discovery"
 
+CLUSTER_POLICIES: Final = ("nvidia.com/v1", "clusterpolicies")
+"""API version and plural of the operator's own configuration."""
+
 
 def operand_pods(pods: Iterable[Json], namespace: str, app: str) -> dict[str, Json]:
     """Node → its pod of an operand; pods that are being deleted are left out."""

@@ -14,7 +14,7 @@ import msgspec
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.model import labels
 from mig_fleet.model.errors import InvalidReport
-from mig_fleet.model.report import VERSION, Gpu, Instance, Report, instances_from_json
+from mig_fleet.model.report import VERSION, Allocation, Gpu, Instance, Report, instances_from_json
 from mig_fleet.observed.objects import ConfigMapObjects, Metadata
 
 CACHED_REPORTS = 2048
@@ -27,6 +27,8 @@ class ReceivedReport:
 
     report: Report
     age_s: float | None
+    written: datetime | None = None
+    """When its probe last wrote it, by the API server's clock, in whole seconds."""
 
 
 def read_reports(cluster: Cluster, namespace: str) -> dict[str, ReceivedReport]:
@@ -41,7 +43,7 @@ def read_reports(cluster: Cluster, namespace: str) -> dict[str, ReceivedReport]:
         if report is not None and item.metadata.name == labels.REPORT_PREFIX + report.node:
             written = written_at(item.metadata)
             age = None if now is None or written is None else max(0.0, (now - written).total_seconds())
-            found[report.node] = ReceivedReport(report, age)
+            found[report.node] = ReceivedReport(report, age, written)
     return found
 
 
@@ -74,13 +76,23 @@ _STRICT: dict[Any, Any] = {int: _Natural, int | None: _Natural | None}
 
 
 def _shape(kind: type, **overrides: Any) -> Any:
-    """A report's dataclass as a decoder shape: every key, no other key, no negative number."""
+    """A report's dataclass as a decoder shape: every key, no other key, no negative number.
+
+    An override is a type, or a type and the default of a key that may be missing.
+    """
     strict = {name: _STRICT.get(hint, hint) for name, hint in get_type_hints(kind).items()}
-    return msgspec.defstruct(kind.__name__, list({**strict, **overrides}.items()), forbid_unknown_fields=True)
+    fields = [(name, *hint) if isinstance(hint, tuple) else (name, hint) for name, hint in (strict | overrides).items()]
+    return msgspec.defstruct(kind.__name__, fields, forbid_unknown_fields=True, kw_only=True)
 
 
 _GPU: Any = _shape(Gpu, instances=msgspec.Raw)
-_REPORT: Any = msgspec.json.Decoder(_shape(Report, gpus=tuple[_GPU, ...], version=Literal[VERSION]))
+_ALLOCATION: Any = _shape(Allocation)
+_OPTIONAL = {
+    "allocations": (tuple[_ALLOCATION, ...] | None, None),
+    "allocations_error": (str, ""),
+}
+"""Keys that reports of older probes lack, with their default."""
+_REPORT: Any = msgspec.json.Decoder(_shape(Report, gpus=tuple[_GPU, ...], version=Literal[VERSION], **_OPTIONAL))
 
 _instances = lru_cache(maxsize=8192)(instances_from_json)
 
@@ -88,7 +100,12 @@ _instances = lru_cache(maxsize=8192)(instances_from_json)
 def _decode(text: str) -> Report:
     found = msgspec.structs.asdict(_REPORT.decode(text))
     del found["version"]
-    return Report(**{**found, "gpus": tuple(map(_gpu, found["gpus"]))})
+    gpus, allocations = tuple(map(_gpu, found.pop("gpus"))), found.pop("allocations")
+    return Report(gpus=gpus, allocations=allocations and tuple(map(_allocation, allocations)), **found)
+
+
+def _allocation(found: Any) -> Allocation:
+    return Allocation(**msgspec.structs.asdict(found))
 
 
 def _gpu(found: Any) -> Gpu:

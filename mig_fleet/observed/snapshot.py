@@ -9,12 +9,15 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from mig_fleet.cluster.client import Cluster, ClusterArgs, ClusterError
 from mig_fleet.cluster.quantities import parse_count
 from mig_fleet.model import labels
 from mig_fleet.model.report import Report
-from mig_fleet.observed.objects import NodeObject, NodeObjects
+from mig_fleet.observed.label_writer import config_writer
+from mig_fleet.observed.objects import NodeObject, NodeObjects, Taint
+from mig_fleet.observed.probe_health import Probes
 from mig_fleet.observed.reports import ReceivedReport, read_reports
 
 LIFETIME_S = 30.0
@@ -35,10 +38,16 @@ class Node:
     """Whether the condition ``Ready`` is true; on a node that is not Ready, pods can be neither started nor stopped."""
     taints: frozenset[str] = frozenset()
     """The keys of its taints."""
+    full_taints: tuple[Taint, ...] = ()
+    """Its taints with value and effect, as the scheduler compares them."""
     cordoned: bool = False
     """Whether it is unschedulable, by us or by another client."""
+    config_writer: str = ""
+    """The field manager that wrote the config label last; empty if that is not recorded."""
     report_age_s: float | None = None
     """Seconds since its probe last wrote, by the API server's clock; ``None`` if that is unknown."""
+    report_written: datetime | None = None
+    """When that was, by the same clock, in whole seconds."""
 
     @property
     def config(self) -> str:
@@ -74,6 +83,8 @@ class Snapshot:
     """The fleet at one moment."""
 
     nodes: Mapping[str, Node] = field(default_factory=dict)
+    probes: Probes | None = field(default=None, compare=False)
+    """Reads why probes do not report, if that is needed."""
 
 
 class _Cache:
@@ -133,7 +144,8 @@ def _read(args: ClusterArgs, reports_namespace: str) -> Snapshot:
     with ThreadPoolExecutor(1) as executor:
         nodes = executor.submit(cluster.read, "/api/v1/nodes", NodeObjects)
         reports = read_reports(cluster, reports_namespace)
-        return Snapshot({it.metadata.name: _node(it, reports.get(it.metadata.name)) for it in nodes.result().items})
+        found = {it.metadata.name: _node(it, reports.get(it.metadata.name)) for it in nodes.result().items}
+        return Snapshot(found, Probes(args, reports_namespace))
 
 
 def _node(it: NodeObject, received: ReceivedReport | None) -> Node:
@@ -146,7 +158,10 @@ def _node(it: NodeObject, received: ReceivedReport | None) -> Node:
         allocatable={key: n for key, n in offered.items() if n},
         report=received.report if received else None,
         report_age_s=received.age_s if received else None,
+        report_written=received.written if received else None,
         ready=any(each.type == "Ready" and each.status == "True" for each in status.conditions or ()),
         taints=frozenset(taint.key for taint in spec.taints or ()),
+        full_taints=tuple(spec.taints or ()),
         cordoned=bool(spec.unschedulable),
+        config_writer=config_writer(metadata.managed_fields),
     )

@@ -1,18 +1,19 @@
 """Assign a wave's config to its nodes, and release nodes that leave it."""
 
-import time
 from collections.abc import Iterable, Mapping
 
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.failures import CleanError, Refused, one_clean_error
 from mig_fleet.model import labels
+from mig_fleet.observed.configs.names import expected_config
+from mig_fleet.observed.configs.slices import known_slices
 from mig_fleet.observed.operands import MIG_MANAGER, log_command
-from mig_fleet.observed.ownership import belongs_to_another_wave, carries, owned_by, ownership_annotations
+from mig_fleet.observed.owners.ownership import belongs_to_another_wave, carries, owned_by, ownership_annotations
 from mig_fleet.observed.snapshot import Node
-from mig_fleet.rollout.context import POLL_S, RolloutContext
+from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.convergence import retry
 from mig_fleet.rollout.isolation import still_isolated
-from mig_fleet.rollout.owner import Annotations, release_node, take_ownership
+from mig_fleet.rollout.owner import Annotations, release_node, require_cluster_owner, take_ownership
 from mig_fleet.rollout.reconfigure import reconfigure
 from mig_fleet.rollout.wave import Wave
 
@@ -31,19 +32,21 @@ def assign(wave: Wave, before: Wave | None = None) -> None:
     """
     with one_clean_error(AssignmentFailed):
         context = RolloutContext(wave)
+        require_cluster_owner(context.cluster(), wave.namespace, wave.owner)
         nodes = context.observe().nodes
-        ownership = {name: ownership_annotations(nodes.get(name), wave.wave) for name in wave.members}
-        others = [n for n in ownership if n in nodes and belongs_to_another_wave(nodes[n], wave.wave)]
+        ownership = {name: ownership_annotations(nodes.get(name), wave.wave, wave.owner) for name in wave.members}
+        others = [n for n in ownership if n in nodes and belongs_to_another_wave(nodes[n], wave.wave, wave.owner)]
         _take_ownership(context, {name: ownership.pop(name) for name in others})
         if before is not None and not wave.blocked:
             keep = {*wave.members, *before.members, *wave.owned_elsewhere}
-            if leaving := owned_by(wave.wave, nodes, keep):
+            if leaving := owned_by(wave.wave, nodes, keep, wave.owner):
                 _release(context, leaving)
                 context = RolloutContext(wave)
                 nodes = context.observe().nodes
         changing = () if wave.held or wave.blocked else wave.nodes
-        differing = [name for name in changing if name not in nodes or nodes[name].config != wave.config]
-        reconfigure(context, dict.fromkeys(differing, wave.config), ownership)
+        targets = {name: expected_config(wave.expected, nodes.get(name), wave.config_name) for name in changing}
+        differing = {n: config for n, config in targets.items() if n not in nodes or nodes[n].config != config}
+        reconfigure(context, differing, ownership, dict.fromkeys(differing, wave.expected.gpus))
         unchanged = [name for name in ownership if name in nodes and name not in differing]
         incomplete = {name: ownership[name] for name in unchanged if not carries(nodes[name], ownership[name])}
         _take_ownership(context, incomplete, differing)
@@ -56,14 +59,17 @@ def release(wave: Wave) -> None:
     """
     with one_clean_error(AssignmentFailed):
         context = RolloutContext(wave)
-        _release(context, owned_by(wave.wave, context.observe().nodes, ()))
+        require_cluster_owner(context.cluster(), wave.namespace, wave.owner)
+        _release(context, owned_by(wave.wave, context.observe().nodes, (), wave.owner))
 
 
 def _release(context: RolloutContext, leaving: Mapping[str, Node]) -> None:
     targets = {name: target for name, node in leaving.items() if (target := _target(node, context.wave)) is not None}
-    reconfigure(context, {name: target for name, target in targets.items() if leaving[name].config != target}, {})
+    differing = {name: target for name, target in targets.items() if leaving[name].config != target}
+    config_map = context.cluster().config_map(context.wave.namespace, labels.LAYOUTS_CONFIG_MAP) if differing else None
+    reconfigure(context, differing, {}, known_slices(config_map, differing, leaving))
     _wait_success(context, targets)
-    _, failed = context.on_each(leaving, lambda cluster, name: release_node(cluster, name, context.wave.wave))
+    _, failed = context.on_each(leaving, lambda cluster, name: release_node(cluster, name, context.wave))
     if failed:
         reasons = "; ".join(f"{name}: {text}" for name, text in sorted(failed.items()))
         raise AssignmentFailed(f"{reasons}{still_isolated(context, failed)}")
@@ -89,13 +95,17 @@ def _target(node: Node, wave: Wave) -> str | None:
 
 def _wait_success(context: RolloutContext, targets: Mapping[str, str]) -> None:
     """Wait for MIG Manager, because a deletion of the stack may remove it next."""
+    target = ""
     while True:
         try:
-            nodes = retry(context.observe).nodes
-        except ClusterError as exc:
+            if target:
+                context.sleep()
+            nodes = retry(context, context.observe).nodes
+        except (ClusterError, Refused) as exc:
             raise AssignmentFailed(f"{exc}{still_isolated(context, targets)}") from None
         waiting = sorted(n for n in targets if n in nodes and nodes[n].state != "success")
         if not waiting:
+            context.finish_progress(f"MIG Manager has applied the configs on {len(targets)} node(s)")
             return
         failed = [n for n in waiting if nodes[n].state == "failed"]
         if failed or context.is_late:
@@ -106,4 +116,3 @@ def _wait_success(context: RolloutContext, targets: Mapping[str, str]) -> None:
             )
         target = targets[waiting[0]]
         context.progress(f"waits until MIG Manager has applied {target!r} on {len(waiting)} node(s): {waiting[0]}")
-        time.sleep(POLL_S)

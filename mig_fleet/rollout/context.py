@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from mig_fleet.cluster.client import Cluster, ClusterError
 from mig_fleet.observed.snapshot import Snapshot, invalidate, observe
+from mig_fleet.rollout.engine_run import Interrupted, is_interrupted, record_change
 from mig_fleet.rollout.wave import Wave
 
 T = TypeVar("T")
@@ -31,6 +32,10 @@ class RolloutContext:
     started: float = field(default_factory=_now)
     _printed: str = ""
 
+    def record_change(self) -> None:
+        """The wave's nodes are about to be changed: what is half done on them from now on is this run's own work."""
+        record_change(self.wave.wave)
+
     def cluster(self) -> Cluster:
         return Cluster(self.wave.cluster)
 
@@ -47,11 +52,43 @@ class RolloutContext:
         """Whether the wave's timeout is over."""
         return self.elapsed_s > self.wave.timeout_seconds
 
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the user has interrupted the update."""
+        return is_interrupted()
+
+    def stop_if_interrupted(self) -> None:
+        """Raises :class:`Interrupted`, with what the update was waiting for."""
+        if self.is_interrupted:
+            doing = f"; at that moment: {self._printed}" if self._printed else ""
+            raise Interrupted(f"interrupted after {self.elapsed_s:.0f} s{doing}")
+
+    def sleep(self, seconds: float | None = None) -> None:
+        """The only way to wait (default: :data:`POLL_S`); raises :class:`Interrupted` soon after the user interrupts
+        the update.
+        """
+        left = POLL_S if seconds is None else seconds
+        self.stop_if_interrupted()
+        while left > 0:
+            time.sleep(min(left, POLL_S))
+            left -= POLL_S
+            self.stop_if_interrupted()
+
     def progress(self, text: str) -> None:
-        """Print a line when it differs from the last one; Pulumi shows it under the stack's row."""
+        """Print what the update waits for when it differs from the last line; Pulumi shows it under the stack's row."""
         if text != self._printed:
-            print(f"{self.wave.wave}: {text}", flush=True)
+            self.event(text)
             self._printed = text
+
+    def finish_progress(self, text: str) -> None:
+        """Print what is true at the end of a wait, if a line of :meth:`progress` is no longer true."""
+        if self._printed:
+            self.event(text)
+
+    def event(self, text: str) -> None:
+        """Print what has happened, a line that stays true."""
+        print(f"{self.wave.wave}: {text}", flush=True)
+        self._printed = ""
 
     def on_each(self, nodes: Iterable[str], act: Callable[[Cluster, str], T]) -> tuple[dict[str, T], dict[str, str]]:
         """Call ``act`` for all nodes in parallel; returns the results by node, and the errors of those that failed."""

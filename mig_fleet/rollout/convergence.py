@@ -14,6 +14,7 @@ from mig_fleet.observed.operands import DEVICE_PLUGIN, FEATURE_DISCOVERY, MIG_MA
 from mig_fleet.observed.snapshot import Snapshot
 from mig_fleet.rollout.context import POLL_S, RolloutContext
 from mig_fleet.rollout.recovery import Recovery
+from mig_fleet.rollout.silent_probes import SilentProbes
 
 T = TypeVar("T")
 
@@ -54,6 +55,15 @@ NODE_COMMANDS = {
 }
 """Differences that no log explains, and the command to run."""
 
+GPU_LOST = "GPU is lost"
+"""NVML's text for a GPU that fell off the bus (nvmlErrorString of NVML_ERROR_GPU_IS_LOST; XID 79). Only the kernel log
+explains it, and only a reboot or a repair of the node brings the GPU back."""
+
+KERNEL_LOG = (
+    "the kernel log of {0} for XID 79, then reboot {0}: a GPU that fell off the bus comes back no other way",
+    "dmesg -T | grep -i xid",
+)
+
 CONVERGENCE_S = 120.0
 """Seconds. GFD reads once a minute (its default interval), so labels and allocatable may lag this long behind NVML."""
 
@@ -62,13 +72,16 @@ def wait_for_convergence(context: RolloutContext, expected: Mapping[str, Expecte
     """The first snapshot without a difference; raises :class:`Refused` with every node, GPU and difference.
 
     How long it waits depends on the class: MIG Manager may work until the deadline; a difference that lags behind NVML
-    may last for :data:`CONVERGENCE_S`; a failed or wrong node is recovered as ``recovery`` allows; a missing node or a
-    label that another client wrote is final. An API server that does not answer is retried for :data:`CONVERGENCE_S`.
+    may last for :data:`CONVERGENCE_S`, but only for ``GRACE_S`` if the probes cannot report
+    (:mod:`mig_fleet.rollout.silent_probes`); a failed or wrong node is recovered as ``recovery`` allows; a missing node
+    or a label that another client wrote is final. An API server that does not answer is retried for as long.
     """
     lagging_since: float | None = None
+    silent = SilentProbes()
     while True:
-        seen, found, recovering = retry(lambda: _observe(context, expected, recovery))
+        seen, found, recovering = retry(context, lambda: _observe(context, expected, recovery))
         if not found:
+            context.finish_progress(f"{len(expected)} of {len(expected)} nodes verified")
             return seen
         context.progress(_progress(found, expected))
         lagging = [d for d in found if d.drift in LAGGING or _report_may_explain(seen, d)]
@@ -79,9 +92,10 @@ def wait_for_convergence(context: RolloutContext, expected: Mapping[str, Expecte
         is_lagging = not recovering and (given_up or not working)
         lagging_since = (lagging_since or time.monotonic()) if is_lagging else None
         lagged_out = lagging_since is not None and time.monotonic() - lagging_since > CONVERGENCE_S
-        if context.is_late or lagged_out or (given_up and not lagging):
-            raise Refused(explain(context, found, expected, recovery))
-        time.sleep(POLL_S)
+        cannot_report = silent.cannot_report(seen, found)
+        if context.is_late or lagged_out or cannot_report or (given_up and not lagging):
+            raise Refused(explain(context, silent.explain(seen, found), expected, recovery))
+        context.sleep()
 
 
 def soak(context: RolloutContext, expected: Mapping[str, Expected]) -> None:
@@ -93,16 +107,17 @@ def soak(context: RolloutContext, expected: Mapping[str, Expected]) -> None:
     until = time.monotonic() + soak_s
     while time.monotonic() < until:
         context.progress(f"as declared; watched for {soak_s:.0f} s")
-        time.sleep(min(POLL_S, max(0.0, until - time.monotonic())))
-        found = wave_differences(expected, retry(context.observe).nodes)
+        context.sleep(min(POLL_S, max(0.0, until - time.monotonic())))
+        found = wave_differences(expected, retry(context, context.observe).nodes)
         if any(d.drift not in LAGGING for d in found) or (found and time.monotonic() >= until):
             lines = "\n  ".join(sorted(map(str, found)))
             raise Refused(f"did not stay as declared during its soak time of {soak_s:.0f} s:\n  {lines}")
+    context.finish_progress(f"as declared for {soak_s:.0f} s")
 
 
-def retry(ask: Callable[[], T]) -> T:
+def retry(context: RolloutContext, ask: Callable[[], T]) -> T:
     """Retry for :data:`CONVERGENCE_S` while the API server is unreachable."""
-    return retry_while_unreachable(ask, CONVERGENCE_S, POLL_S)
+    return retry_while_unreachable(ask, CONVERGENCE_S, POLL_S, context.sleep)
 
 
 def explain(
@@ -124,7 +139,7 @@ def _observe(
     """A snapshot, its differences, and whether a remedy was started now."""
     seen = context.observe()
     found = wave_differences(expected, seen.nodes)
-    return seen, found, bool(found) and recovery.recover(seen, found)
+    return seen, found, bool(found) and recovery.recover(seen, found, expected)
 
 
 def _cannot_converge(found: Iterable[Difference], recovery: Recovery) -> bool:
@@ -158,6 +173,9 @@ def _where_to_look(context: RolloutContext, found: Iterable[Difference]) -> list
 
 def _source(context: RolloutContext, difference: Difference) -> tuple[str, str]:
     """The log or object that shows more, and the command that prints it."""
+    if GPU_LOST in difference.text:
+        what, command = KERNEL_LOG
+        return what.format(difference.node), command
     if difference.drift in NODE_COMMANDS:
         what, command = NODE_COMMANDS[difference.drift]
         return what, command.format(difference.node)

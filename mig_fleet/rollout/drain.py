@@ -1,71 +1,184 @@
-"""Move the users' pods off a wave's nodes: wait for them, or evict them, which respects their disruption budgets."""
+"""Move the users' pods off the affected GPUs of a wave's nodes: wait for them, or evict them, which respects their
+disruption budgets. Pods on other GPUs of the same nodes stay.
+"""
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from mig_fleet.cluster.client import Cluster
+from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.failures import Refused
-from mig_fleet.observed.gpu_pods import GpuPod, by_node, format_pods, gpu_pods
-from mig_fleet.rollout.context import POLL_S, RolloutContext
+from mig_fleet.model.report import HEARTBEAT_S
+from mig_fleet.observed.disruption_budgets import budgets_of
+from mig_fleet.observed.gpus.affected import AffectedGpus
+from mig_fleet.observed.gpus.pod_gpus import AffectedPod, format_affected
+from mig_fleet.observed.gpus.pods import GpuPod, gpu_pods
+from mig_fleet.observed.snapshot import Node, Snapshot
+from mig_fleet.rollout.affected import Affected, Slices, affected_nodes, pods_on_affected_gpus
+from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.preflight import in_use
 
 EVICT_AGAIN_S = 5.0
 """Seconds between two eviction requests for a pod that its disruption budget protects."""
 
+REPORT_WAIT_S = HEARTBEAT_S + 20
+"""Seconds in which the probe must report which GPU a new pod uses; after that the pod counts as affected."""
 
-def drain(context: RolloutContext, nodes: Iterable[str]) -> list[str]:
-    """Wait until no user's pod holds a slice of the nodes; returns the evicted pods as ``namespace/name``.
+SEVERAL_BUDGETS = "more than one PodDisruptionBudget"
+"""Part of the API server's answer for a pod that it can never evict (pkg/registry/core/pod/storage/eviction.go)."""
 
-    Raises :class:`Refused` for pods that may not be moved, or that are still there at the deadline.
-    """
-    draining = set(nodes)
-    cluster = context.cluster()
-    evicted: set[str] = set()
-    requested: dict[GpuPod, float] = {}
-    while True:
-        remaining = [pod for pod in gpu_pods(cluster.pods(), context.wave.namespace) if pod.node in draining]
-        if not remaining:
-            return sorted(evicted)
-        blocking = [
-            text for node, held in sorted(by_node(remaining).items()) for text in in_use(context.wave, node, held)
-        ]
+UNNAMED_BUDGET = "a PodDisruptionBudget does not allow it"
+TOO_BUSY = "the API server is too busy"
+
+
+@dataclass
+class Drain:
+    """Moves the pods of one change; :meth:`run` may be called again, for the same nodes or for more of them."""
+
+    context: RolloutContext
+    slices: Slices
+    decided: Affected
+    """The affected GPUs by the snapshot on which the change was decided."""
+    evicted: set[str] = field(default_factory=set)
+    """Pods as ``namespace/name``."""
+    _requested: dict[GpuPod, float] = field(default_factory=dict)
+    _blocked: dict[GpuPod, str] = field(default_factory=dict)
+    """Why an eviction was refused, with the name of the disruption budget."""
+    _unreported_since: dict[GpuPod, float] = field(default_factory=dict)
+    _lost_since: dict[str, float] = field(default_factory=dict)
+    """Node → when its report stopped to prove which of its GPUs change."""
+
+    def run(self, nodes: Iterable[str]) -> None:
+        """Wait until no user's pod is left on the affected GPUs of the nodes.
+
+        Raises :class:`Refused` for pods that may not be moved, or that are still there at the deadline, and if a node's
+        report no longer proves which GPUs are affected.
+        """
+        draining, context = set(nodes), self.context
+        while True:
+            remaining = self._remaining(draining)
+            if not remaining:
+                moved = f"evicted {', '.join(sorted(self.evicted))}"
+                context.finish_progress(moved if self.evicted else "the pods have left")
+                return
+            if context.is_late:
+                raise Refused(self._reasons(remaining))
+            context.progress(self._progress(remaining))
+            if context.wave.on_user_pods == "evict":
+                self._evict([it.pod for it in remaining if not self._awaits_report(it)])
+            context.sleep()
+
+    def _remaining(self, draining: set[str]) -> list[AffectedPod]:
+        """The pods on affected GPUs; raises :class:`Refused` for those that may not be moved."""
+        pods = gpu_pods(self.context.cluster().pods(), self.context.wave.namespace)
+        pods = [pod for pod in pods if pod.node in draining]
+        if not pods:
+            return []
+        seen, affected = self._affected({pod.node for pod in pods})
+        losing = pods_on_affected_gpus(seen, pods, affected)
+        blocking = []
+        for node, of_node in losing.items():
+            self._note_lost_report(seen.nodes.get(node), node, affected[node])
+            known = [it for it in of_node if not self._awaits_report(it)]
+            blocking += in_use(self.context.wave, node, known, affected[node])
         if blocking:
             raise Refused("; ".join(blocking))
-        if context.is_late:
-            raise Refused(_reasons(context, remaining))
-        context.progress(f"waits for {len(remaining)} pod(s) to leave: {format_pods(remaining[:1])}")
-        if context.wave.on_user_pods == "evict":
-            evicted |= _evict(cluster, remaining, requested)
-        time.sleep(POLL_S)
+        return [it for of_node in losing.values() for it in of_node]
 
+    def _affected(self, nodes: set[str]) -> tuple[Snapshot, Affected]:
+        """The affected GPUs now. Where all GPUs of the nodes change, no report is read: it does not matter which one a
+        pod has.
+        """
+        decided = {name: self.decided[name] for name in nodes}
+        if all(it.every_gpu and not it.whole_node for it in decided.values()):
+            return Snapshot(), decided
+        seen = self.context.observe()
+        return seen, affected_nodes(seen, {name: self.slices[name] for name in nodes})
 
-def _evict(cluster: Cluster, remaining: list[GpuPod], requested: dict[GpuPod, float]) -> set[str]:
-    done = set()
-    for pod in remaining:
-        if pod.terminating or time.monotonic() - requested.get(pod, -EVICT_AGAIN_S) < EVICT_AGAIN_S:
-            continue
-        requested[pod] = time.monotonic()
-        if cluster.evict(pod.namespace, pod.name):
-            done.add(f"{pod.namespace}/{pod.name}")
-    return done
+    def _note_lost_report(self, found: Node | None, node: str, affected: AffectedGpus) -> None:
+        """A report that proved which GPUs change, and no longer does, must not move more pods than were planned: raises
+        :class:`Refused` if the next one does not come either. While MIG Manager is at work, no probe reports.
+        """
+        now = time.monotonic()
+        if not affected.whole_node or self.decided[node].whole_node:
+            self._lost_since.pop(node, None)
+        elif now - self._lost_since.setdefault(node, now) > REPORT_WAIT_S:
+            raise Refused(f"it is not known any more which GPUs of node '{node}' change: {affected.whole_node}")
+        elif found is not None and found.state == "pending":
+            self._lost_since[node] = now
 
+    def _awaits_report(self, it: AffectedPod) -> bool:
+        """Whether the pod may be on another GPU, and the probe still has time to report that."""
+        if it.pod.node in self._lost_since:
+            return True
+        if it.every_gpu or not it.gpus.awaits_report:
+            return False
+        now = time.monotonic()
+        return now - self._unreported_since.setdefault(it.pod, now) < REPORT_WAIT_S
 
-def _reasons(context: RolloutContext, remaining: list[GpuPod]) -> str:
-    """Why pods are still there after the timeout."""
-    timeout = f"{context.wave.timeout_seconds:.0f} s"
-    terminating = [pod for pod in remaining if pod.terminating]
-    staying = [pod for pod in remaining if not pod.terminating]
-    parts = []
-    if terminating:
-        parts.append(
-            f"still terminating after {timeout}: {format_pods(terminating)}; see why with `kubectl -n "
-            f"{terminating[0].namespace} describe pod {terminating[0].name}`"
-        )
-    if staying and context.wave.on_user_pods == "evict":
-        parts.append(
-            f"not evicted within {timeout}, because a PodDisruptionBudget does not allow it: "
-            f"{format_pods(staying)}; see `kubectl -n {staying[0].namespace} get poddisruptionbudgets`"
-        )
-    elif staying:
-        parts.append(f"still running after {timeout}: {format_pods(staying)}")
-    return "; ".join(parts)
+    def _evict(self, pods: Iterable[GpuPod]) -> None:
+        cluster = self.context.cluster()
+        for pod in pods:
+            if pod.terminating or time.monotonic() - self._requested.get(pod, -EVICT_AGAIN_S) < EVICT_AGAIN_S:
+                continue
+            self._requested[pod] = time.monotonic()
+            try:
+                refusal = cluster.evict(pod.namespace, pod.name)
+            except ClusterError as exc:
+                if SEVERAL_BUDGETS not in str(exc):
+                    raise
+                names = (
+                    ", ".join(self._budgets(pod) or ()) or f"see `kubectl -n {pod.namespace} get poddisruptionbudgets`"
+                )
+                raise Refused(f"not evicted: {pod}, because {SEVERAL_BUDGETS} selects it: {names}") from None
+            if refusal is None:
+                self.evicted.add(f"{pod.namespace}/{pod.name}")
+                self._blocked.pop(pod, None)
+            elif refusal:
+                self._blocked[pod] = refusal.replace("The disruption budget", "PodDisruptionBudget")
+            else:
+                budgets = self._budgets(pod)
+                named = f"PodDisruptionBudget {', '.join(budgets)} does not allow it" if budgets else TOO_BUSY
+                self._blocked[pod] = UNNAMED_BUDGET if budgets is None else named
+
+    def _budgets(self, pod: GpuPod) -> list[str] | None:
+        """The budgets that select a pod, for an answer that names none; ``None`` if they may not be listed."""
+        try:
+            return budgets_of(pod.labels, self.context.cluster().disruption_budgets(pod.namespace))
+        except ClusterError:
+            return None
+
+    def _progress(self, remaining: list[AffectedPod]) -> str:
+        awaited = [it for it in remaining if self._awaits_report(it)]
+        blocked = [it for it in remaining if it.pod in self._blocked]
+        first, *_ = blocked or [it for it in remaining if it not in awaited] or remaining
+        text = f"waits for {len(remaining)} pod(s) to leave: {first}"
+        if blocked:
+            text += f"; not evicted yet: {self._blocked[first.pod]}"
+        elif len(awaited) == len(remaining):
+            text = f"waits for the probe on {first.pod.node} to report which GPU this pod uses: {first.pod}"
+        gone = sorted(self.evicted - {f"{it.pod.namespace}/{it.pod.name}" for it in remaining})
+        return text + (f"; evicted so far: {', '.join(gone)}" if gone else "")
+
+    def _reasons(self, remaining: list[AffectedPod]) -> str:
+        """Why pods are still there after the timeout."""
+        timeout = f"{self.context.wave.timeout_seconds:.0f} s"
+        terminating = [it for it in remaining if it.pod.terminating]
+        blocked = [it for it in remaining if not it.pod.terminating and it.pod in self._blocked]
+        others = [it for it in remaining if it not in (*terminating, *blocked)]
+        parts = []
+        if terminating:
+            pod = terminating[0].pod
+            parts.append(
+                f"still terminating after {timeout}: {format_affected(terminating)}; see why with `kubectl -n "
+                f"{pod.namespace} describe pod {pod.name}`"
+            )
+        if blocked:
+            reasons = "; ".join(dict.fromkeys(self._blocked[it.pod] for it in blocked))
+            parts.append(
+                f"not evicted within {timeout}: {format_affected(blocked)}, because {reasons}; see `kubectl -n "
+                f"{blocked[0].pod.namespace} get poddisruptionbudgets`"
+            )
+        if others:
+            parts.append(f"still running after {timeout}: {format_affected(others)}")
+        return "; ".join(parts)

@@ -1,107 +1,131 @@
 """What a planned change will do, for the reviewer of a preview. Pure, sorted, and without times."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from mig_fleet.model import gpus, labels
-from mig_fleet.model.formatting import format_gpus, format_indices
+from mig_fleet.model import labels
+from mig_fleet.model.formatting import format_gpus, format_profiles, format_ranges
 from mig_fleet.observed.expected import Expected
-from mig_fleet.observed.gpu_pods import GpuPod
+from mig_fleet.observed.gpus.affected import AffectedGpus, resets_on_mode_change, switched_gpus, unproven_report
+from mig_fleet.observed.gpus.pod_gpus import AffectedPod
+from mig_fleet.observed.gpus.pods import GpuPod
 from mig_fleet.observed.snapshot import Node, Snapshot
+from mig_fleet.rollout.affected import Affected, affected_nodes, pods_on_affected_gpus
 
 MAX_LINES = 20
 """Lines per property. Users read previews, so further lines are only counted."""
 
 
 def planned_impact(
-    seen: Snapshot, pods: Iterable[GpuPod], nodes: Iterable[str], expected: Expected, staying: Iterable[str] = ()
+    seen: Snapshot, pods: Iterable[GpuPod], nodes: Iterable[str], expected: Expected
 ) -> dict[str, list[str]]:
-    """Property → lines about the nodes that will be reconfigured; empty properties are left out.
+    """Property → lines about the nodes that get another config; empty properties are left out.
 
-    ``staying`` are the pool's nodes that keep their slices, because their waves wait for a later update.
-
-    ``plannedChanges``: nodes, old → new layout · ``podsLosingSlices``: pods, and their owners · ``podsUnschedulable``:
-    pods that request a resource that nothing in the pool will offer any more · ``gpuResets`` · ``capacityChanges``:
-    slices of the wave before → after.
+    ``plannedChanges``: nodes, and which GPUs change · ``podsLosingSlices``: pods on them, and their owners ·
+    ``gpuResets`` · ``capacityChanges``: slices of the wave before → after. A node that is only renamed is a planned
+    change, and no more. ``stranding/check.py`` finds the stranded pods.
     """
-    present = [seen.nodes[name] for name in sorted(nodes) if name in seen.nodes]
-    affected = [node for node in present if node.config != expected.config]
-    pods = list(pods)
+    relabelled = {name: seen.nodes[name] for name in sorted(nodes) if name in seen.nodes}
+    relabelled = {name: node for name, node in relabelled.items() if node.config != expected.config}
+    affected = affected_nodes(seen, dict.fromkeys(relabelled, expected.gpus))
+    changed = [node for name, node in relabelled.items() if not affected[name].nothing]
     impact = {
-        "plannedChanges": _changes(affected, expected),
-        "podsLosingSlices": _losing_slices(affected, pods),
-        "podsUnschedulable": _unschedulable(
-            affected, pods, expected, [seen.nodes[name] for name in staying if name in seen.nodes]
-        ),
-        "gpuResets": _resets(affected, expected),
-        "capacityChanges": _capacity(affected, expected),
+        "plannedChanges": _changes(relabelled.values(), affected, expected),
+        "podsLosingSlices": _losing_slices(pods_on_affected_gpus(seen, pods, affected), affected),
+        "gpuResets": _resets(changed, expected),
+        "capacityChanges": _capacity(changed, expected),
     }
     return {key: _bounded(lines) for key, lines in impact.items() if lines}
 
 
-def _changes(affected: Iterable[Node], expected: Expected) -> list[str]:
-    """One line for all nodes with the same change."""
-    new = format_gpus(dict(enumerate(expected.gpus)))
+def adopted_nodes(kept: Iterable[Node]) -> list[str]:
+    """One line for all nodes that a new wave takes as they are, by their config."""
     alike: dict[str, list[str]] = {}
-    for node in affected:
-        known = node.report is not None and not node.report.errors
-        old = format_gpus(node.report.per_gpu()) if known and node.report else f"config {node.config or 'none'!r}"
-        alike.setdefault(f"{old} → {new}", []).append(node.name)
+    for node in kept:
+        alike.setdefault(node.config, []).append(node.name)
+    return _bounded(
+        [
+            f"{', '.join(sorted(names))}: adopted with config {config!r}; no GPU is touched"
+            for config, names in sorted(alike.items())
+        ]
+    )
+
+
+def _changes(relabelled: Iterable[Node], affected: Affected, expected: Expected) -> list[str]:
+    """One line for all nodes with the same change."""
+    alike: dict[str, list[str]] = {}
+    for node in relabelled:
+        alike.setdefault(_change(node, affected[node.name], expected), []).append(node.name)
     return sorted(f"{', '.join(names)}: {change}" for change, names in alike.items())
 
 
-def _losing_slices(affected: Iterable[Node], pods: Iterable[GpuPod]) -> list[str]:
-    names = {node.name for node in affected}
-    return [f"{pod.node}: {pod}" for pod in pods if pod.node in names]
+def _change(node: Node, affected: AffectedGpus, expected: Expected) -> str:
+    config = f"config {node.config or 'none'!r}"
+    if affected.nothing:
+        return f"{config} → {expected.config!r}: renamed; no GPU is touched"
+    scope = f"; the whole node counts: {affected.whole_node}" if affected.whole_node else ""
+    new = format_gpus(dict(enumerate(expected.gpus)))
+    if unproven_report(node) or node.report is None:
+        return f"{config} → {new}{scope}"
+    old = node.report.per_gpu()
+    if len(old) != len(expected.gpus):
+        return f"{format_gpus(old)} → {new}{scope}"
+    return _gpu_changes(old, dict(zip(sorted(old), expected.gpus, strict=True)), affected) + scope
 
 
-def _unschedulable(
-    affected: Iterable[Node], pods: Iterable[GpuPod], expected: Expected, staying: Iterable[Node]
-) -> list[str]:
-    """Pods on the nodes, and unscheduled pods, that request a resource that is offered now and will not be afterwards.
+def _gpu_changes(
+    old: Mapping[int, Mapping[str, int] | None], new: Mapping[int, Mapping[str, int] | None], affected: AffectedGpus
+) -> str:
+    """``GPU 3: 7x 1g.10gb → 3g.40gb; GPU 0-2, 4-7 keep their slices``."""
+    alike: dict[str, list[int]] = {}
+    for index in sorted(affected.indexes):
+        before, after = format_profiles(old[index]), format_profiles(new[index])
+        text = f"{before} → {after}" if before != after else f"{before}, destroyed and created again"
+        alike.setdefault(text, []).append(index)
+    parts = [f"GPU {format_ranges(indexes)}: {text}" for text, indexes in alike.items()]
+    kept = old.keys() - affected.indexes
+    keep = "keeps its" if len(kept) == 1 else "keep their"
+    return "; ".join([*parts, *([f"GPU {format_ranges(kept)} {keep} slices"] if kept else [])])
 
-    All waves of a pool get one layout, so only the waiting waves still offer the old one.
+
+def _losing_slices(losing: Mapping[str, list[AffectedPod]], affected: Affected) -> list[str]:
+    lines = []
+    for name, pods in losing.items():
+        reason = affected[name].whole_node
+        lines += [f"{name}: {it}{f' (the whole node counts: {reason})' if reason else ''}" for it in pods]
+    return lines
+
+
+def _resets(changed: Iterable[Node], expected: Expected) -> list[str]:
+    """What a change of the MIG mode takes with it; :mod:`~mig_fleet.observed.gpus.affected` has the sources.
+
+    No other component restarts, but every client must leave the GPUs first.
     """
-    names = {node.name for node in affected}
-    gone = _offered(affected) - {name for name, n in expected.allocatable.items() if n} - _offered(staying)
     found = []
-    for pod in pods:
-        lost = sorted(gone & pod.resources.keys())
-        if lost and (pod.node in names or not pod.node):
-            requests = ", ".join(name.removeprefix("nvidia.com/") for name in lost)
-            state = f"runs on {pod.node}" if pod.node else "is not scheduled"
-            found.append(f"{pod.namespace}/{pod.name} ({pod.owner or 'no owner'}) {state} and requests {requests}")
-    return found
-
-
-def _offered(nodes: Iterable[Node]) -> set[str]:
-    return {name for node in nodes for name, n in node.allocatable.items() if n}
-
-
-def _resets(affected: Iterable[Node], expected: Expected) -> list[str]:
-    """Ampere resets a GPU when its MIG mode changes; Hopper and newer do not (NVIDIA MIG User Guide, MIG mode).
-
-    No other component restarts on either, but every client must leave the GPU first.
-    """
-    ampere = gpus.find(expected.gpu).architecture.startswith("Ampere") if expected.gpu else False
-    found = []
-    for node in affected:
+    for node in changed:
         if node.report is None or node.report.errors:
             continue
-        pairs = zip(node.report.gpus, expected.gpus, strict=False)
-        changed = [gpu.index for gpu, desired in pairs if bool(gpu.mig_mode_current) != (desired is not None)]
-        if changed:
-            reset = "a reset of each GPU, or a reboot where the platform forbids it" if ampere else "no GPU reset"
-            found.append(f"{node.name}: MIG mode of GPU {format_indices(changed)} changes; needs {reset}")
+        switched = switched_gpus(node.report, expected.gpus)
+        cleared = [gpu.index for gpu in node.report.gpus if gpu.mig_mode_current and gpu.index not in switched]
+        if not switched:
+            continue
+        if any(resets_on_mode_change(gpu) for gpu in node.report.gpus if gpu.index in switched):
+            reset = "needs a reset of all GPUs of the node, or a reboot where the platform forbids it"
+        else:
+            reset = "needs no GPU reset"
+            reset += (
+                f"; MIG Manager first clears every GPU with MIG on: GPU {format_ranges(cleared)}" if cleared else ""
+            )
+        found.append(f"{node.name}: MIG mode of GPU {format_ranges(switched)} changes; {reset}")
     return found
 
 
-def _capacity(affected: Iterable[Node], expected: Expected) -> list[str]:
-    affected = list(affected)
+def _capacity(changed: Iterable[Node], expected: Expected) -> list[str]:
+    changed = list(changed)
     before: Counter[str] = Counter()
-    for node in affected:
+    for node in changed:
         before.update({name: n for name, n in node.allocatable.items() if labels.is_gpu_resource(name)})
-    after = {name: n * len(affected) for name, n in expected.allocatable.items()}
+    after = {name: n * len(changed) for name, n in expected.allocatable.items()}
     names = sorted(name for name in before.keys() | after.keys() if before[name] != after.get(name, 0))
     return [f"{name}: {before[name]} → {after.get(name, 0)}" for name in names]
 

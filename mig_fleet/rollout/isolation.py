@@ -8,6 +8,8 @@ from mig_fleet.cluster.client import Cluster, Json, NodeMissing
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.failures import Refused
 from mig_fleet.model import labels
+from mig_fleet.model.strategy import PerGpu
+from mig_fleet.observed.gpus.reported_slices import format_reported
 from mig_fleet.observed.snapshot import Node
 from mig_fleet.rollout.context import RolloutContext
 
@@ -22,14 +24,32 @@ class Scheduling(StrEnum):
 
 def isolate(context: RolloutContext, nodes: Iterable[str]) -> None:
     """Keep new pods off the nodes; raises :class:`Refused` if a node cannot be isolated."""
-    _, failed = context.on_each(nodes, lambda cluster, name: isolate_node(context, cluster, name))
+    ours, failed = context.on_each(nodes, lambda cluster, name: isolate_node(context, cluster, name))
     if failed:
         raise Refused("; ".join(f"{name} could not be isolated: {text}" for name, text in sorted(failed.items())))
+    announce(context, [name for name, is_ours in ours.items() if is_ours])
 
 
-def isolate_node(context: RolloutContext, cluster: Cluster, node: str) -> None:
-    """Taint or cordon one node; raises :class:`~mig_fleet.cluster.errors.ClusterError`."""
-    cluster.rewrite_node(node, _cordoned if context.wave.isolation == "cordon" else _tainted)
+def announce(context: RolloutContext, nodes: Iterable[str]) -> None:
+    """Print which nodes were isolated now, and the command that restores their scheduling: nothing else may be printed
+    after a second Ctrl-C.
+    """
+    if names := sorted(nodes):
+        is_cordon, listed = context.wave.isolation == "cordon", " ".join(names)
+        undo = f"uncordon {listed}" if is_cordon else f"taint nodes {listed} {labels.TAINT}-"
+        context.event(f"isolated {', '.join(names)}; to restore scheduling by hand: `kubectl {undo}`")
+
+
+def isolate_node(context: RolloutContext, cluster: Cluster, node: str) -> bool:
+    """Taint or cordon one node; returns whether it is isolated by us, and not only cordoned by another user.
+
+    Raises :class:`~mig_fleet.cluster.errors.ClusterError`.
+    """
+    if context.wave.isolation == "taint":
+        cluster.rewrite_node(node, _tainted)
+        return True
+    found = cluster.rewrite_node(node, _cordoned)
+    return (found["metadata"].get("annotations") or {}).get(labels.CORDONED) == "true"
 
 
 def restore_node(cluster: Cluster, name: str) -> Scheduling:
@@ -99,17 +119,20 @@ def format_isolated(
     return "; ".join(filter(None, [f"{lead}: {names}", restore_hint(isolated, isolation)]))
 
 
-def format_isolated_by_config(nodes: Iterable[Node]) -> str:
-    """The isolated nodes by config, and what to do after a failed verification; empty if no node is isolated."""
+def format_isolated_by_state(nodes: Iterable[Node], declared: PerGpu) -> str:
+    """The isolated nodes with their label and what NVML shows, and what to do after a failed verification; empty if no
+    node is isolated.
+    """
     isolated = [node for node in nodes if node.isolated]
     if not isolated:
         return ""
-    by_config: dict[str, list[str]] = {}
-    for node in isolated:
-        by_config.setdefault(node.config or "none", []).append(node.name)
-    states = "; ".join(f"with config {config}: {', '.join(names)}" for config, names in sorted(by_config.items()))
+    alike: dict[str, list[str]] = {}
+    for node in sorted(isolated, key=lambda node: node.name):
+        label = f"labelled {node.config}" if node.config else "not labelled"
+        alike.setdefault(f"{label}; {format_reported(node, declared)}", []).append(node.name)
+    states = ", ".join(f"{', '.join(names)} ({text})" for text, names in alike.items())
     return (
-        f"Still isolated, {states}. Once the cause is fixed, run `pulumi up` again; to restore scheduling without "
+        f"Still isolated: {states}. Once the cause is fixed, run `pulumi up` again; to restore scheduling without "
         f"another update: `{restore_command(isolated)}`"
     )
 

@@ -7,52 +7,59 @@ from mig_fleet.cluster.connection import Json
 from mig_fleet.model import gpus, labels
 from mig_fleet.model.errors import MigError
 from mig_fleet.model.report import pending_reset
-from mig_fleet.observed.gpu_pods import GpuPod, by_node, format_pods, gpu_pods
+from mig_fleet.observed.gpus.affected import AffectedGpus
+from mig_fleet.observed.gpus.pod_gpus import AffectedPod, format_affected
+from mig_fleet.observed.gpus.pods import gpu_pods
 from mig_fleet.observed.operands import MIG_MANAGER, operand_pods
 from mig_fleet.observed.snapshot import Node, Snapshot
+from mig_fleet.rollout.affected import Affected, pods_on_affected_gpus
 from mig_fleet.rollout.wave import Wave
 
 
-def problems(wave: Wave, seen: Snapshot, pods: Iterable[Json], nodes: Iterable[str]) -> list[str]:
-    """One sentence for everything that blocks the change; empty if the nodes may be changed."""
+def problems(wave: Wave, seen: Snapshot, pods: Iterable[Json], affected: Affected) -> list[str]:
+    """One sentence for everything that blocks the change of the nodes in ``affected``; empty if they may be changed."""
     pods = list(pods)
     managers = operand_pods(pods, wave.namespace, MIG_MANAGER)
-    held = by_node(gpu_pods(pods, wave.namespace))
+    losing = pods_on_affected_gpus(seen, gpu_pods(pods, wave.namespace), affected)
     found = []
-    for name in sorted(nodes):
+    for name in sorted(affected):
         node = seen.nodes.get(name)
         if node is None:
             found.append(str(NodeMissing(name)))
         else:
-            found += _hardware(wave, node)
+            found += hardware_problems(wave, node)
             found += _without_manager(wave, node) if name not in managers else []
-            found += in_use(wave, name, held.get(name, []))
+            found += in_use(wave, name, losing.get(name, []), affected[name])
     return found
 
 
-def in_use(wave: Wave, node: str, held: Iterable[GpuPod]) -> list[str]:
-    """Pods that cannot or must not be moved; a pod that `wait` or `evict` can move is not a problem."""
-    held = list(held)
-    if wave.on_user_pods == "refuse" and held:
-        return [f"node '{node}' is in use: {format_pods(held)}; move them away, or choose onUserPods: wait or evict"]
-    staying = [pod for pod in held if not pod.terminating]
-    of_daemon_sets = [pod for pod in staying if pod.is_of_daemon_set]
-    without_owner = [pod for pod in staying if not pod.owner] if wave.on_user_pods == "evict" else []
+def in_use(wave: Wave, node: str, losing: Iterable[AffectedPod], affected: AffectedGpus) -> list[str]:
+    """Pods on affected GPUs that cannot or must not be moved; one that `wait` or `evict` can move is not a problem."""
+    losing = list(losing)
+    scope = f"; the whole node counts: {affected.whole_node}" if affected.whole_node else ""
+    if wave.on_user_pods == "refuse" and losing:
+        pods = f"{format_affected(losing)}{scope}"
+        return [f"node '{node}' is in use: {pods}; move them away, or choose onUserPods: wait or evict"]
+    staying = [it for it in losing if not it.pod.terminating]
+    of_daemon_sets = [it for it in staying if it.pod.is_of_daemon_set]
+    without_owner = [it for it in staying if not it.pod.owner] if wave.on_user_pods == "evict" else []
     found = []
     if of_daemon_sets:
         found.append(
             f"node '{node}' is in use by pods of a DaemonSet, which would create them again at once: "
-            f"{format_pods(of_daemon_sets)}; keep that DaemonSet off the node, for example with its nodeSelector"
+            f"{format_affected(of_daemon_sets)}{scope}; keep that DaemonSet off the node, for example with its "
+            "nodeSelector"
         )
     if without_owner:
         found.append(
-            f"node '{node}' is in use by pods that no controller would create again: {format_pods(without_owner)}; "
-            "delete them yourself, or choose onUserPods: wait"
+            f"node '{node}' is in use by pods that no controller would create again: {format_affected(without_owner)}"
+            f"{scope}; delete them yourself, or choose onUserPods: wait"
         )
     return found
 
 
-def _hardware(wave: Wave, node: Node) -> list[str]:
+def hardware_problems(wave: Wave, node: Node) -> list[str]:
+    """Why the node cannot be changed, whatever runs on it."""
     if not node.ready:
         return [f"node '{node.name}' is not Ready; no pod can be started or stopped there"]
     if node.labels.get(labels.CAPABLE) != "true":

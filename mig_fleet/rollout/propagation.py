@@ -14,12 +14,10 @@ from mig_fleet.cluster.client import Cluster, ClusterError, NodeMissing
 from mig_fleet.cluster.connection import Json
 from mig_fleet.failures import Refused
 from mig_fleet.model import labels
+from mig_fleet.observed.configs.manager_file import file_path
 from mig_fleet.observed.operands import MIG_MANAGER, operand_pods
-from mig_fleet.rollout.context import POLL_S, RolloutContext
-
-FILE_VARIABLE = "CONFIG_FILE"
-FILE = "/mig-parted-config/config.yaml"
-"""The layout file in the manager's pod, unless its environment names another path (gpu-operator v26.7.0)."""
+from mig_fleet.rollout.context import RolloutContext
+from mig_fleet.rollout.manager_file import explain_other_file
 
 WITHIN_S = 180.0
 """Seconds: a minute for the kubelet's sync period, a minute for its ConfigMap cache, and a minute in reserve."""
@@ -41,8 +39,11 @@ def await_propagation(context: RolloutContext, targets: Mapping[str, str]) -> No
         waiting, unreadable = _without_config(context, waiting, managers)
         waited = time.monotonic() - started
         if not waiting:
+            context.finish_progress(f"MIG Manager sees the config on {len(targets)} node(s)")
             return
         _refuse_missing(context, waiting)
+        if other := explain_other_file(context.wave, context.cluster(), managers.values(), waiting):
+            raise Refused(other)
         if waited > UNREADABLE_S and unreadable.keys() == waiting.keys():
             first = min(unreadable)
             what = f"could not read MIG Manager's layout file on {len(unreadable)} node(s)"
@@ -55,7 +56,7 @@ def await_propagation(context: RolloutContext, targets: Mapping[str, str]) -> No
         _trigger_sync(context, {name: pod for name, pod in managers.items() if name in waiting.keys() - synced})
         synced |= waiting.keys()
         context.progress(f"waits for MIG Manager on {len(waiting)} node(s) to see the config: {min(waiting)}")
-        time.sleep(POLL_S)
+        context.sleep()
 
 
 def _refuse_missing(context: RolloutContext, waiting: Mapping[str, str]) -> None:
@@ -86,7 +87,7 @@ def _has_config(cluster: Cluster, context: RolloutContext, pod: Json | None, con
     """Run mig-parted in the manager's pod on its own copy; raises ``ClusterError`` if that is not possible."""
     if pod is None:
         return False
-    command = ["nvidia-mig-parted", "assert", "--valid-config", "-f", _file(pod), "-c", config]
+    command = ["nvidia-mig-parted", "assert", "--valid-config", "-f", file_path(pod), "-c", config]
     status, text = cluster.execute(context.wave.namespace, pod["metadata"]["name"], command)
     if status not in (0, 1):
         raise ClusterError(f"{command[0]} exited with {status}: {text}")
@@ -100,8 +101,3 @@ def _trigger_sync(context: RolloutContext, managers: Mapping[str, Json]) -> None
         managers,
         lambda cluster, name: cluster.annotate_pod(context.wave.namespace, managers[name]["metadata"]["name"], new),
     )
-
-
-def _file(pod: Json) -> str:
-    variables = pod["spec"]["containers"][0].get("env") or []
-    return next((v["value"] for v in variables if v["name"] == FILE_VARIABLE and "value" in v), FILE)

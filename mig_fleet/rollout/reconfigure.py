@@ -1,7 +1,10 @@
 """The only writer of the config label: isolate, drain, wait for propagation, label.
 
-Assignment, release and rollback all use it. Until the label is written nothing has changed on the GPUs, so a failure
-before it restores scheduling; a failure after it leaves the nodes isolated and names them.
+Assignment, release and rollback all use it. A node whose GPUs have the slices already is only labelled: it is neither
+isolated nor drained. That is decided on one snapshot, and again right before the label is written.
+
+Until the label is written nothing has changed on the GPUs, so a failure before it restores scheduling; a failure after
+it leaves the nodes isolated and names them.
 """
 
 import time
@@ -10,46 +13,116 @@ from collections.abc import Iterable, Mapping
 from mig_fleet.cluster.client import Cluster, ClusterError
 from mig_fleet.failures import Refused
 from mig_fleet.model import labels
+from mig_fleet.observed.gpus.pods import gpu_pods
 from mig_fleet.observed.operands import MIG_MANAGER, log_command
 from mig_fleet.observed.snapshot import Node, Snapshot
-from mig_fleet.rollout.context import POLL_S, RolloutContext
-from mig_fleet.rollout.drain import drain
+from mig_fleet.rollout.affected import Slices, affected_nodes, pods_on_affected_gpus
+from mig_fleet.rollout.context import RolloutContext
+from mig_fleet.rollout.drain import REPORT_WAIT_S, Drain
 from mig_fleet.rollout.isolation import (
     format_isolated,
     format_results,
     isolate,
     restore_scheduling,
 )
+from mig_fleet.rollout.manager_file import explain_other_file
 from mig_fleet.rollout.owner import Annotations, take_ownership
-from mig_fleet.rollout.preflight import problems
+from mig_fleet.rollout.preflight import hardware_problems, problems
 from mig_fleet.rollout.propagation import await_propagation
+from mig_fleet.rollout.stranding.check import WAYS_OUT, format_stranded, stranded_by_change
+from mig_fleet.rollout.stranding.pending_pods import record_unscheduled
 
 
-def reconfigure(context: RolloutContext, targets: Mapping[str, str], ownership: Annotations) -> None:
-    """Give each node its target config. ``ownership`` is written first, for the nodes that it names.
+def reconfigure(
+    context: RolloutContext,
+    targets: Mapping[str, str],
+    ownership: Annotations,
+    slices: Slices,
+    is_rollback: bool = False,
+) -> None:
+    """Give each node its target config. ``ownership`` is written first, for the nodes that it names. ``slices`` are the
+    profiles per GPU of each target; a node without them counts as a whole. A rollback is not refused for stranded pods.
 
     Raises :class:`Refused` with all reasons, and with the state that the nodes are left in.
     """
     if not targets:
         return
-    before = context.observe()
-    found = problems(context.wave, before, context.cluster().pods(), targets)
+    before = _await_reports(context, targets)
+    slices = {name: slices.get(name) for name in targets}
+    affected = affected_nodes(before, slices)
+    pods = context.cluster().pods()
+    found = problems(context.wave, before, pods, affected)
+    if other := explain_other_file(context.wave, context.cluster(), pods, targets):
+        found.append(other)
+    stranded = [] if is_rollback else stranded_by_change(context.wave, before, pods, targets, slices)
+    if stranded and context.wave.on_stranded_pods == "refuse":
+        found += [*format_stranded(stranded), WAYS_OUT]
     if found:
         reasons = [f"  {reason}" for reason in found]
         raise Refused("\n".join(["nothing was changed:", *reasons, *_isolated_before(before, targets)]))
-    schedulable = [name for name in sorted(targets) if not before.nodes[name].isolated]
+    for line in format_stranded(stranded):
+        context.event(line)
+    record_unscheduled(context, pods)
+    draining = Drain(context, slices, affected)
+    isolated: list[str] = []
+    context.record_change()
     try:
         take_ownership(context, {name: ownership[name] for name in targets if name in ownership})
-        isolate(context, schedulable)
-        evicted = drain(context, targets)
-        if evicted:
-            context.progress(f"evicted {', '.join(evicted)}")
+        seen = _prepare(context, before, targets, draining, isolated)
+    except (ClusterError, Refused) as exc:
+        evicted = [f"evicted before that: {', '.join(sorted(draining.evicted))}"] if draining.evicted else []
+        lines = [f"no node was relabelled: {exc}", *evicted, *_restore(context, before, targets, isolated)]
+        raise Refused("\n".join(lines)) from None
+    _label(context, seen, targets, ownership)
+
+
+def _await_reports(context: RolloutContext, targets: Iterable[str]) -> Snapshot:
+    """The fleet, once the probes have reported the nodes: without a report every pod of a node counts. In a first
+    update the probes have just started. One that does not report within :data:`REPORT_WAIT_S`, or a quarter of the
+    wave's timeout, is not waited for, and nothing is if the change is refused anyway.
+    """
+    started = time.monotonic()
+    within_s = min(REPORT_WAIT_S, context.wave.timeout_seconds / 4)
+    while True:
+        seen = context.observe()
+        nodes = [seen.nodes[name] for name in sorted(targets) if name in seen.nodes]
+        refused = any(hardware_problems(context.wave, node) for node in nodes)
+        silent = [] if refused else [node.name for node in nodes if _will_report(node)]
+        if not silent or time.monotonic() - started > within_s:
+            context.finish_progress("the probes have reported" if not silent else f"no report of {', '.join(silent)}")
+            return seen
+        context.progress(f"waits for the probe on {len(silent)} node(s) to report: {silent[0]}")
+        context.sleep()
+
+
+def _will_report(node: Node) -> bool:
+    """Whether a running probe would report the node's present state soon."""
+    settled = node.ready and node.state in ("success", "failed")
+    return settled and (node.report is None or not node.has_current_report)
+
+
+def _prepare(
+    context: RolloutContext, before: Snapshot, targets: Mapping[str, str], draining: Drain, isolated: list[str]
+) -> Snapshot:
+    """Isolate and drain the nodes with affected GPUs, and wait until all can be labelled; returns the snapshot by which
+    nothing has to be isolated or drained any more. ``isolated`` receives the nodes that were not isolated before.
+    """
+    affected, touched = draining.decided, set[str]()
+    while True:
+        touched |= {name for name, gpus in affected.items() if not gpus.nothing}
+        new = sorted(name for name in touched if not before.nodes[name].isolated and name not in isolated)
+        isolated += new
+        isolate(context, new)
+        draining.run(touched)
         _wait_not_pending(context, targets)
         await_propagation(context, targets)
         seen = context.observe()
-    except (ClusterError, Refused) as exc:
-        raise Refused(f"no node was relabelled: {exc}\n{_restore(context, before, targets)}") from None
-    _label(context, seen, targets, ownership)
+        context.stop_if_interrupted()
+        affected = affected_nodes(seen, draining.slices)
+        appeared = {name for name, gpus in affected.items() if not gpus.nothing} - touched
+        pods = gpu_pods(context.cluster().pods(), context.wave.namespace) if touched else []
+        if not appeared and not pods_on_affected_gpus(seen, pods, affected):
+            return seen
 
 
 def start_attempt(
@@ -70,11 +143,13 @@ def start_attempt(
     cluster.patch_node(name, {**node_labels, labels.STATE: None}, written)
 
 
-def _restore(context: RolloutContext, before: Snapshot, nodes: Iterable[str]) -> str:
-    """Restore scheduling on the nodes that were not isolated before; returns their state, with the commands."""
-    results, failed = restore_scheduling(context, [name for name in nodes if not before.nodes[name].isolated])
+def _restore(context: RolloutContext, before: Snapshot, targets: Iterable[str], isolated: Iterable[str]) -> list[str]:
+    """Restore scheduling on the nodes that this change isolated; returns lines about their state, with the commands."""
+    results, failed = restore_scheduling(context, isolated)
     left = format_isolated((before.nodes[name] for name in failed), isolation=context.wave.isolation)
-    return "\n".join(filter(None, [left or format_results(results), *_isolated_before(before, nodes)]))
+    if results:
+        context.event(format_results(results))
+    return [*filter(None, [left or format_results(results)]), *_isolated_before(before, targets)]
 
 
 def _isolated_before(seen: Snapshot, nodes: Iterable[str]) -> list[str]:
@@ -94,6 +169,7 @@ def _wait_not_pending(context: RolloutContext, targets: Mapping[str, str]) -> No
         pending = [n for n in sorted(targets) if n in seen.nodes and seen.nodes[n].state == "pending"]
         working = [n for n in pending if now - since.setdefault(n, now) <= context.wave.stuck_after_seconds]
         if not working:
+            context.finish_progress("MIG Manager is not at work on another config")
             return
         if context.is_late:
             raise Refused(
@@ -101,7 +177,7 @@ def _wait_not_pending(context: RolloutContext, targets: Mapping[str, str]) -> No
                 f"its log: {log_command(context.wave.namespace, MIG_MANAGER)}"
             )
         context.progress(f"waits for MIG Manager to finish on {working[0]} (and {len(working) - 1} more)")
-        time.sleep(POLL_S)
+        context.sleep()
 
 
 def _label(context: RolloutContext, seen: Snapshot, targets: Mapping[str, str], ownership: Annotations) -> None:

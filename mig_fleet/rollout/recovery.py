@@ -15,12 +15,13 @@ slices right, allocatable   restart the device plugin's pod on the   it register
 not                         node                                     (k8s-device-plugin #214, gpu-operator #637)
 ==========================  =======================================  ============================================
 
-Nothing is restarted while users' pods hold slices of the node, and none can arrive while MIG Manager works: the node is
-isolated first, and a successful verification restores its scheduling. If a remedy fails, no other is tried.
+Nothing is restarted while users' pods hold slices of GPUs that MIG Manager would touch, and none can arrive while it
+works: the node is isolated first, and a successful verification restores its scheduling. If a remedy fails, no other
+is tried.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -28,11 +29,14 @@ from mig_fleet.cluster.client import Cluster
 from mig_fleet.cluster.connection import Json
 from mig_fleet.model import labels
 from mig_fleet.observed.drift import Difference, DriftClass
-from mig_fleet.observed.gpu_pods import format_pods, gpu_pods
+from mig_fleet.observed.expected import Expected
+from mig_fleet.observed.gpus.affected import AffectedGpus, affected_gpus
+from mig_fleet.observed.gpus.pod_gpus import affected_pods, format_affected
+from mig_fleet.observed.gpus.pods import gpu_pods
 from mig_fleet.observed.operands import DEVICE_PLUGIN, MIG_MANAGER, pod_names
 from mig_fleet.observed.snapshot import Node, Snapshot, invalidate
 from mig_fleet.rollout.context import RolloutContext
-from mig_fleet.rollout.isolation import isolate_node, restore_node
+from mig_fleet.rollout.isolation import announce, isolate_node, restore_node
 from mig_fleet.rollout.reconfigure import start_attempt
 
 WRONG = frozenset(
@@ -50,6 +54,9 @@ STALE_ALLOCATABLE_S = 60.0
 
 NO_POD_S = 30.0
 """A DaemonSet replaces a deleted pod within seconds."""
+
+REPORT_S = 60.0
+"""The probe reads NVML within 15 seconds of a change; until then a failure's report is not there."""
 
 NO_STATE_S = 120.0
 """MIG Manager writes a state within seconds of a new config; its pod may have to be scheduled first."""
@@ -74,14 +81,17 @@ class Recovery:
     """One sentence per remedy; an output of the stack."""
     _since: dict[str, tuple[str, float]] = field(default_factory=dict)
     _no_pod_since: dict[str, float] = field(default_factory=dict)
+    _unreported_since: dict[str, float] = field(default_factory=dict)
     _recovering: str = ""
 
     @property
     def allowed(self) -> bool:
         return self.context.wave.recovery
 
-    def recover(self, seen: Snapshot, found: Iterable[Difference]) -> bool:
-        """Use at most one remedy; returns whether one was used now."""
+    def recover(self, seen: Snapshot, found: Iterable[Difference], expected: Mapping[str, Expected]) -> bool:
+        """Use at most one remedy; returns whether one was used now. ``expected`` is by node: it decides which GPUs a
+        restart of MIG Manager touches.
+        """
         by_node: dict[str, list[Difference]] = {}
         for difference in found:
             by_node.setdefault(difference.node, []).append(difference)
@@ -92,11 +102,11 @@ class Recovery:
         for name, remedy in needed.items():
             if remedy is None or name in self.tried:
                 continue
-            if self._apply(remedy, seen.nodes[name]):
+            if self._apply(remedy, seen.nodes[name], expected[name]):
                 why = by_node[name][0]
                 self._recovering = name
                 self.used = sorted({*self.used, f"{name}: {remedy} ({why.drift})"})
-                self.context.progress(f"{name}: {remedy}, because of: {why.text}")
+                self.context.event(f"{name}: {remedy}, because of: {why.text}")
                 return True
         return False
 
@@ -128,9 +138,9 @@ class Recovery:
         self._since[node] = (what, since if before == what else now)
         return now - self._since[node][1]
 
-    def _apply(self, remedy: Remedy, node: Node) -> bool:
+    def _apply(self, remedy: Remedy, node: Node, expected: Expected) -> bool:
         """Whether the remedy was used. A refusal is recorded in its place; a missing pod is waited for, for
-        :data:`NO_POD_S` seconds.
+        :data:`NO_POD_S` seconds, and the probe's report of a failure for :data:`REPORT_S` seconds.
         """
         cluster, app = self.context.cluster(), DEVICE_PLUGIN if remedy is Remedy.RESTART_PLUGIN else MIG_MANAGER
         namespace = self.context.wave.namespace
@@ -140,9 +150,12 @@ class Recovery:
             self._no_pod_since.pop(node.name, None)
         elif self._without_pod_s(node.name) <= NO_POD_S:
             return False
-        refusal = self._refusal(pods) if operands else self._no_pod(app, node)
+        affected = affected_gpus(node, expected.gpus)
+        refusal = self._refusal(pods, node, affected) if operands else self._no_pod(app, node)
+        if refusal and affected.whole_node and self._awaits_report(node):
+            return False
         if refusal is None and remedy is not Remedy.RESTART_PLUGIN and not node.isolated:
-            refusal = self._isolate(cluster, node)
+            refusal = self._isolate(cluster, node, affected)
         if refusal:
             self.tried[node.name] = refusal
             return False
@@ -156,19 +169,30 @@ class Recovery:
         invalidate()
         return True
 
-    def _refusal(self, pods: Iterable[Json]) -> str | None:
-        """Why nothing may be restarted, if users' pods hold slices."""
-        held = gpu_pods(pods, self.context.wave.namespace)
-        if not held:
+    def _refusal(self, pods: Iterable[Json], node: Node, affected: AffectedGpus) -> str | None:
+        """Why nothing may be restarted, if users' pods hold slices that MIG Manager would destroy."""
+        losing = affected_pods(node, gpu_pods(pods, self.context.wave.namespace), affected)
+        if not losing:
             return None
-        return f"nothing was restarted, because {format_pods(held)}; move them away, then run the update again"
+        scope = f"; the whole node counts: {affected.whole_node}" if affected.whole_node else ""
+        reason = f"{format_affected(losing)}{scope}"
+        return f"nothing was restarted, because {reason}; move them away, then run the update again"
 
-    def _isolate(self, cluster: Cluster, node: Node) -> str | None:
+    def _awaits_report(self, node: Node) -> bool:
+        """Whether MIG Manager has finished, and the probe still has time to report what it left."""
+        if node.state not in ("failed", "success") or node.has_current_report:
+            return False
+        now = time.monotonic()
+        return now - self._unreported_since.setdefault(node.name, now) <= REPORT_S
+
+    def _isolate(self, cluster: Cluster, node: Node, affected: AffectedGpus) -> str | None:
         """Keep new pods off. If a GPU pod arrived before that, restores scheduling and returns a refusal."""
-        isolate_node(self.context, cluster, node.name)
-        refusal = self._refusal(cluster.pods_on(node.name))
+        is_ours = isolate_node(self.context, cluster, node.name)
+        refusal = self._refusal(cluster.pods_on(node.name), node, affected)
         if refusal:
             restore_node(cluster, node.name)
+        elif is_ours:
+            announce(self.context, [node.name])
         return refusal
 
     def _no_pod(self, app: str, node: Node) -> str:

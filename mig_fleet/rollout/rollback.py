@@ -7,8 +7,9 @@ from mig_fleet.failures import Refused
 from mig_fleet.model import labels, parted
 from mig_fleet.model.errors import MigError
 from mig_fleet.model.strategy import Strategy
+from mig_fleet.observed.configs.layout_file import parse_live_file
+from mig_fleet.observed.configs.slices import slices_of
 from mig_fleet.observed.expected import Expected
-from mig_fleet.observed.layout_file import parse_live_file
 from mig_fleet.observed.snapshot import Node, Snapshot
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.convergence import wait_for_convergence
@@ -37,7 +38,7 @@ def roll_back(context: RolloutContext) -> str:
     if not changed:
         raise Refused("the layout that failed is the one that was verified last, so there is none to return to")
     expected = _expected(context, seen, targets)
-    reconfigure(context, changed, {})
+    reconfigure(context, changed, {}, {name: expected[name].gpus for name in changed}, is_rollback=True)
     nodes = wait_for_convergence(context, expected, Recovery(context)).nodes
     results, failed = restore_scheduling(context, targets)
     if failed:
@@ -59,16 +60,4 @@ def _expected(context: RolloutContext, seen: Snapshot, targets: Mapping[str, str
 
 
 def _of_config(file: parted.PartedFile, config: str, node: Node, strategy: Strategy) -> Expected:
-    if node.report is None or node.report.errors or not node.report.gpus:
-        raise Refused(f"the GPUs of {node.name} are not known: its probe has not reported them")
-    file.select(config)
-    for gpu in node.report.gpus:
-        if entry := file.board_specific_entry(config, gpu.pci_id, gpu.index):
-            filters = ", ".join(entry.device_filter)
-            raise Refused(
-                f"the slices of GPU {gpu.index} of {node.name} under {config!r} are unknown: its device filter "
-                f"{filters} selects by subsystem ID, which reports do not include"
-            )
-    entries = [file.for_gpu(config, gpu.pci_id, gpu.index) for gpu in node.report.gpus]
-    per_gpu = [dict(entry.mig_devices) if entry is not None and entry.mig_enabled else None for entry in entries]
-    return Expected.of_gpus(config, per_gpu, strategy)
+    return Expected.of_gpus(config, slices_of(file, config, node), strategy)

@@ -7,15 +7,24 @@ from mig_fleet.failures import CleanError, Refused, one_clean_error
 from mig_fleet.model import labels
 from mig_fleet.model.formatting import format_gpus
 from mig_fleet.model.report import STALE_AFTER_S
+from mig_fleet.observed.configs.names import expected_by_node
 from mig_fleet.observed.differences import wave_differences
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.operands import MIG_MANAGER
 from mig_fleet.observed.snapshot import Node, Snapshot, observe
 from mig_fleet.rollout.context import RolloutContext
-from mig_fleet.rollout.convergence import soak, wait_for_convergence
-from mig_fleet.rollout.isolation import format_isolated_by_config, format_unknown, restore_hint, restore_scheduling
+from mig_fleet.rollout.convergence import retry, soak, wait_for_convergence
+from mig_fleet.rollout.isolation import (
+    format_isolated_by_state,
+    format_results,
+    format_unknown,
+    restore_hint,
+    restore_scheduling,
+)
+from mig_fleet.rollout.owner import require_cluster_owner
 from mig_fleet.rollout.recovery import WRONG, Recovery
 from mig_fleet.rollout.rollback import roll_back
+from mig_fleet.rollout.stranding.pending_pods import report_pending
 from mig_fleet.rollout.wave import Props, Wave
 
 
@@ -27,15 +36,19 @@ def verify(wave: Wave) -> Props:
     """Returns the outputs ``slices`` and ``remedies``; raises :class:`VerificationFailed`."""
     with one_clean_error(VerificationFailed):
         context = RolloutContext(wave)
-        expected = _expected(wave)
+        require_cluster_owner(context.cluster(), wave.namespace, wave.owner)
+        expected = _expected(wave, _read(context))
         recovery = Recovery(context)
         try:
             seen = wait_for_convergence(context, expected, recovery)
-            if any(seen.nodes[name].isolated for name in wave.nodes):
+            changed = any(seen.nodes[name].isolated for name in wave.nodes)
+            if changed:
                 soak(context, expected)
         except (Refused, ClusterError) as exc:
             raise VerificationFailed(f"{exc}\n{_after_failure(context)}") from None
-        _accept(context, seen)
+        _accept(context, seen, expected)
+        if changed:
+            report_pending(context)
         return {"slices": _slices(seen, wave.nodes), "remedies": recovery.used}
 
 
@@ -45,18 +58,31 @@ def read_slices(wave: Wave) -> Props:
         return {"slices": _slices(observe(wave.cluster, wave.reports_namespace), wave.nodes)}
 
 
-def _expected(wave: Wave) -> dict[str, Expected]:
-    return dict.fromkeys(wave.nodes, wave.expected)
+def _expected(wave: Wave, nodes: Mapping[str, Node]) -> dict[str, Expected]:
+    return expected_by_node(wave.expected, wave.nodes, nodes, wave.config_name)
 
 
-def _accept(context: RolloutContext, seen: Snapshot) -> None:
-    """Restore scheduling, and record the config on each node: a rollback returns to it."""
+def _read(context: RolloutContext) -> Mapping[str, Node]:
+    """The nodes, if the names that they carry matter; raises :class:`VerificationFailed`."""
+    if context.wave.config_name != "keep":
+        return {}
+    try:
+        return retry(context, context.observe).nodes
+    except (Refused, ClusterError) as exc:
+        raise VerificationFailed(f"{exc}\n{_node_states(context)}") from None
+
+
+def _accept(context: RolloutContext, seen: Snapshot, expected: Mapping[str, Expected]) -> None:
+    """Restore scheduling, and record the config on each node, also a kept one: a rollback returns to it."""
     wave = context.wave
-    new = [n for n in wave.nodes if seen.nodes[n].annotations.get(labels.VERIFIED_CONFIG) != wave.config]
+    verified = {name: expected[name].config for name in wave.nodes}
+    new = [n for n in wave.nodes if seen.nodes[n].annotations.get(labels.VERIFIED_CONFIG) != verified[n]]
     _, unrecorded = context.on_each(
-        new, lambda cluster, name: cluster.patch_node(name, {}, {labels.VERIFIED_CONFIG: wave.config})
+        new, lambda cluster, name: cluster.patch_node(name, {}, {labels.VERIFIED_CONFIG: verified[name]})
     )
-    _, isolated = restore_scheduling(context, [name for name in wave.nodes if seen.nodes[name].isolated])
+    results, isolated = restore_scheduling(context, [name for name in wave.nodes if seen.nodes[name].isolated])
+    if results:
+        context.event(format_results(results))
     if unrecorded or isolated:
         reasons = [f"{name} is not recorded as verified: {text}" for name, text in sorted(unrecorded.items())]
         reasons += [f"{name} may still be isolated: {text}" for name, text in sorted(isolated.items())]
@@ -68,7 +94,12 @@ def _accept(context: RolloutContext, seen: Snapshot) -> None:
 
 
 def _after_failure(context: RolloutContext) -> str:
-    """Roll back if ``on_failure`` is ``rollback``; returns the state of the nodes, and what to do."""
+    """Roll back if ``on_failure`` is ``rollback``; returns the state of the nodes, and what to do.
+
+    An interrupted update changes nothing any more: the user waits for its end.
+    """
+    if context.is_interrupted:
+        return _node_states(context)
     lead = ""
     if context.wave.on_failure == "rollback":
         try:
@@ -84,7 +115,8 @@ def _restart_by_hand(context: RolloutContext) -> str:
     if context.wave.recovery:
         return ""
     try:
-        found = wave_differences(_expected(context.wave), context.observe().nodes)
+        nodes = context.observe().nodes
+        found = wave_differences(_expected(context.wave, nodes), nodes)
     except ClusterError:
         return ""
     pods = f"kubectl -n {context.wave.namespace} delete pods -l app={MIG_MANAGER} --field-selector spec.nodeName="
@@ -99,7 +131,7 @@ def _node_states(context: RolloutContext) -> str:
     except ClusterError:
         return f"{format_unknown(context.wave.nodes)}."
     there = [seen[name] for name in context.wave.nodes if name in seen]
-    if isolated := format_isolated_by_config(there):
+    if isolated := format_isolated_by_state(there, context.wave.expected.gpus):
         return isolated
     kept = " and ".join(sorted({node.config for node in there if node.config}))
     keep = f"The nodes keep config {kept}; once" if kept else "Once"

@@ -8,6 +8,8 @@ from mig_fleet.cluster.connection import ClusterArgs
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.model import gpus, labels
 from mig_fleet.model.finding import Finding
+from mig_fleet.observed.configs.names import expected_config
+from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.snapshot import Node, observe
 from mig_fleet.stack_file.fleet import Fleet, FleetPool
 from mig_fleet.stack_file.problems import InvalidSettings
@@ -48,7 +50,7 @@ def resolve_nodes(fleet: Fleet, source: str) -> Fleet:
     except ClusterError as exc:
         text = f"a selector or maxWavesPerUpdate needs to know the cluster's nodes: {exc}"
         raise InvalidSettings(source, [Finding("pools", text)]) from None
-    pools = tuple(replace(pool, nodes=_members(pool, nodes), ready=_ready(pool, nodes)) for pool in fleet.pools)
+    pools = tuple(replace(pool, nodes=_members(pool, nodes), ready=_ready(pool, fleet, nodes)) for pool in fleet.pools)
     problems = [*_empty(pools, rules), *_in_two_pools(pools)]
     if problems:
         raise InvalidSettings(source, problems)
@@ -62,10 +64,17 @@ def _members(pool: FleetPool, nodes: Iterable[Node]) -> tuple[str, ...]:
     return tuple(sorted(node.name for node in nodes if match_labels.items() <= node.labels.items()))
 
 
-def _ready(pool: FleetPool, nodes: Iterable[Node]) -> frozenset[str]:
-    """The nodes that were verified with the pool's layout and still have its config."""
-    config = pool.layout.config_name
-    return frozenset(n.name for n in nodes if n.config == config == n.annotations.get(labels.VERIFIED_CONFIG))
+def _ready(pool: FleetPool, fleet: Fleet, nodes: Iterable[Node]) -> frozenset[str]:
+    """The nodes that were verified with the pool's layout and still have its config, or keep another one with the same
+    slices.
+    """
+    expected = Expected.of_layout(pool.layout, pool.settings.gpus_per_node, fleet.strategy)
+    return frozenset(
+        node.name
+        for node in nodes
+        if node.config == node.annotations.get(labels.VERIFIED_CONFIG)
+        and node.config == expected_config(expected, node, pool.settings.config_name)
+    )
 
 
 def _empty(pools: Iterable[FleetPool], rules: bool) -> list[Finding]:

@@ -5,9 +5,10 @@ import json
 from typing import Any
 
 import pytest
+from urllib3.exceptions import HTTPError, MaxRetryError
 
 from mig_fleet.cluster import session
-from mig_fleet.cluster.connection import BUSY, Connection, Request
+from mig_fleet.cluster.connection import BUSY, Connection, Request, _root_cause
 from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable, Conflict, Forbidden, NotFound, TooManyRequests
 
 UNREACHABLE = ClusterUnreachable("the cluster at https://fleet does not answer: timed out")
@@ -91,6 +92,20 @@ def test_a_successful_answer_that_is_no_json_object_is_not_from_an_api_server(bo
 def test_an_error_answer_without_json_is_reported_as_it_is() -> None:
     with pytest.raises(ClusterError, match="answered 502: Bad Gateway"):
         Scripted((502, b"Bad Gateway")).call("GET", "/api/v1/nodes")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "HTTPSConnectionPool(host='fleet', port=443): Read timed out. (read timeout=10)",
+        "HTTPSConnection(host='fleet', port=443): Read timed out. (read timeout=10)",
+        "<urllib3.connection.HTTPSConnection object at 0x7f2c>: Read timed out. (read timeout=10)",
+        "Read timed out. (read timeout=10)",
+    ],
+)
+def test_the_client_librarys_objects_are_not_part_of_an_error(text: str) -> None:
+    error = MaxRetryError(None, "/api", HTTPError(text))  # type: ignore[arg-type]  # the pool is not read
+    assert _root_cause(error) == "Read timed out. (read timeout=10)"
 
 
 def test_the_contents_of_a_kubeconfig_are_refused_and_never_printed() -> None:

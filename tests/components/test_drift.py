@@ -13,6 +13,10 @@ from tests.memory.fleet import DENSE, WIDE, Fleet, a_gpu
 from tests.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, outputs, roll_out
 
 EACH_PROVIDER = pytest.mark.parametrize("provider", [ASSIGNMENT, VERIFICATION], ids=["assignment", "verification"])
+NO_POD = (
+    "DaemonSet mig-fleet/mig-probe has no pod there; its events show why: "
+    "kubectl -n mig-fleet describe daemonset mig-probe"
+)
 SEVEN = {"1g.10gb": 7}
 
 
@@ -83,17 +87,17 @@ def test_a_change_of_a_timeout_alone_does_not_hide_drift(provider: ResourceProvi
         ),
         (
             lambda fleet: fleet.remove_report("n1"),
-            "report missing: n1: its probe has not reported; is the pod of DaemonSet mig-probe running there?",
+            f"report missing: n1: its probe has not reported; {NO_POD}",
             None,
         ),
         (
             lambda fleet: fleet.report("n1", attempt="0"),
-            "report missing: n1: its probe has not reported since the last change",
+            f"report missing: n1: its probe has not reported since the last change; {NO_POD}",
             None,
         ),
         (
             lambda fleet: fleet.report("n1", config="all-disabled"),
-            "report missing: n1: its probe last saw config 'all-disabled', state 'success'",
+            f"report missing: n1: its probe last saw config 'all-disabled', state 'success'; {NO_POD}",
             None,
         ),
         (
@@ -294,7 +298,10 @@ def test_an_unreachable_cluster_fails_the_preview(fleet: Fleet, wave: Props, pro
     invalidate()
     fleet.fail_requests("GET", "/nodes$", ClusterUnreachable("the cluster does not answer"))
     found = provider.check(wave, wave)
-    assert [failure.reason for failure in found.failures] == ["the cluster does not answer"]
+    assert [failure.reason for failure in found.failures] == [
+        "the cluster does not answer; a stack with `cluster.onUnreachable: warn` is previewed without the check for "
+        "drift"
+    ]
 
 
 @EACH_PROVIDER

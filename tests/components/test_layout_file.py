@@ -7,9 +7,10 @@ import pulumi
 import pytest
 import yaml
 
-from mig_fleet.cluster.errors import ClusterUnreachable
+from mig_fleet.cluster.errors import ClusterUnreachable, NotFound
 from mig_fleet.components import layout_file
-from mig_fleet.components.layout_file import LayoutFileProvider
+from mig_fleet.components.layout_file import LayoutFileFailed, LayoutFileProvider
+from mig_fleet.components.preview import WAY_OUT
 from mig_fleet.model import parted
 from mig_fleet.observed.snapshot import Node, Snapshot
 from tests.memory.fleet import DENSE, WIDE
@@ -28,8 +29,17 @@ class OneConfigMap:
     def config_map(self, _namespace: str, _name: str) -> dict[str, object]:
         return {"data": {"config.yaml": self.text}}
 
-    def write_config_map(self, _namespace: str, _name: str, data: dict[str, str]) -> None:
-        self.text = data["config.yaml"]
+    def config_maps(self, _namespace: str) -> list[object]:
+        return []
+
+    def pods_in(self, _namespace: str, _labels: str) -> list[object]:
+        return []
+
+    def custom_objects(self, _api_version: str, _plural: str) -> None:
+        return None
+
+    def write_config_map(self, _namespace: str, _name: str, data: dict[str, str], owner: dict[str, str]) -> None:
+        self.text, self.owner = data["config.yaml"], owner
 
 
 @pytest.fixture
@@ -82,6 +92,25 @@ def test_another_namespace_is_a_replacement() -> None:
     assert (moved.changes, moved.replaces) == (True, ["namespace"])
 
 
+@pytest.mark.parametrize(
+    ("managed", "remedy"),
+    [
+        (True, "run `pulumi up --refresh`, which installs the GPU Operator again"),
+        (False, "install the GPU Operator there"),
+    ],
+)
+def test_a_missing_namespace_is_named_with_what_creates_it_again(
+    serve: Callable[[str], OneConfigMap], monkeypatch: pytest.MonkeyPatch, managed: bool, remedy: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise NotFound('answered 404: namespaces "gpu-operator" not found')
+
+    monkeypatch.setattr(serve(FILE), "write_config_map", fail)
+    with pytest.raises(LayoutFileFailed, match="namespace gpu-operator is missing") as raised:
+        PROVIDER.update("id", properties(), properties(operatorManaged=managed))
+    assert remedy in str(raised.value)
+
+
 def test_a_preview_uses_the_snapshot_of_the_waves_and_an_update_a_fresh_one(
     serve: Callable[[str], OneConfigMap], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,7 +141,7 @@ def test_an_unreachable_cluster_fails_the_preview_unless_the_stack_wants_a_warni
     props = properties(cluster={"onUnreachable": "warn"} if warn else {})
     found = PROVIDER.check(props, props)
     assert found.inputs == props
-    assert [failure.reason for failure in found.failures] == ([] if warn else ["the cluster does not answer"])
+    assert [failure.reason for failure in found.failures] == ([] if warn else [f"the cluster does not answer{WAY_OUT}"])
     assert warnings == (["mig-fleet-layouts: drift was not checked: the cluster does not answer"] if warn else [])
 
 

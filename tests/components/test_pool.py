@@ -83,16 +83,17 @@ def test_waves_beyond_the_limit_are_registered_as_held(deploy: Deploy) -> None:
     assert held == {name: name != "p-canary-assigned" for name in held}
 
 
-def test_a_wave_that_changes_gets_the_names_of_the_nodes_that_stay_as_they_are(
-    deploy: Deploy,
-) -> None:
+def test_every_wave_gets_the_names_of_the_nodes_that_change_before_it_in_the_same_update(deploy: Deploy) -> None:
     engine = Recording()
-    deploy(engine, a_pool(max_waves=1))
-    (canary,) = engine.created["p-canary-assigned"]["nodes"]
-    assert engine.created["p-canary-assigned"]["stayingNodes"] == [node for node in NODES if node != canary]
-    unlimited = Recording()
-    deploy(unlimited, a_pool())
-    assert unlimited.created["p-canary-assigned"]["stayingNodes"] == []
+    deploy(engine, a_pool())
+    assigned = [inputs for name, inputs in engine.created.items() if name.endswith("-assigned")]
+    for number, inputs in enumerate(assigned):
+        assert inputs["earlierNodes"].split() == [node for before in assigned[:number] for node in before["nodes"]]
+    limited = Recording()
+    deploy(limited, a_pool(max_waves=1))
+    (canary,) = limited.created["p-canary-assigned"]["nodes"]
+    found = {inputs.get("earlierNodes") for name, inputs in limited.created.items() if name.endswith("-assigned")}
+    assert found == {"", canary}, "waves that wait do not change"
 
 
 def test_every_wave_gets_the_names_of_all_declared_nodes(deploy: Deploy) -> None:

@@ -23,7 +23,7 @@ def impact(wave: Props, before: Props | None = None) -> dict[str, list[str]]:
 
 def test_a_first_layout_shows_the_changes_the_resets_and_the_new_capacity(fleet: Fleet) -> None:
     assert impact(a_wave("n1", "n2")) == {
-        "plannedChanges": ["n1, n2: GPU 0-1: MIG off → GPU 0-1: 7x 1g.10gb"],
+        "plannedChanges": ["n1, n2: GPU 0-1: MIG off → 7x 1g.10gb"],
         "gpuResets": [f"{node}: MIG mode of GPU 0-1 changes; needs no GPU reset" for node in ("n1", "n2")],
         "capacityChanges": ["nvidia.com/gpu: 4 → 0", "nvidia.com/mig-1g.10gb: 0 → 28"],
     }
@@ -35,11 +35,12 @@ def test_a_new_layout_names_pods_that_lose_their_slices_and_pods_that_become_uns
     fleet.pod("queue")
     fleet.pod("other", "n3")
     assert impact(a_wave("n1", "n2", layout=WIDE), a_wave("n1", "n2")) == {
-        "plannedChanges": ["n1, n2: GPU 0-1: 7x 1g.10gb → GPU 0-1: 2x 3g.40gb"],
+        "plannedChanges": ["n1, n2: GPU 0-1: 7x 1g.10gb → 2x 3g.40gb"],
         "podsLosingSlices": ["n1: team/web (Deployment web) holds 1x mig-1g.10gb"],
         "podsUnschedulable": [
             "team/queue (Deployment queue) is not scheduled and requests mig-1g.10gb",
             "team/web (Deployment web) runs on n1 and requests mig-1g.10gb",
+            "0/2 nodes fit: 2 without mig-1g.10gb",
         ],
         "capacityChanges": ["nvidia.com/mig-1g.10gb: 28 → 0", "nvidia.com/mig-3g.40gb: 0 → 8"],
     }
@@ -54,29 +55,11 @@ def test_a_pod_with_slices_that_the_new_layout_offers_too_stays_schedulable(flee
     assert "podsUnschedulable" not in found
 
 
-def test_a_pod_with_slices_that_a_waiting_wave_still_offers_stays_schedulable(fleet: Fleet) -> None:
-    roll_out(a_wave("n1"))
-    roll_out(a_wave("n2", wave="pool-wave-1"))
-    fleet.pod("web", "n1")
-    fleet.pod("queue")
-    found = impact(a_wave("n1", layout=WIDE, staying=["n2", "gone"]), a_wave("n1"))
-    assert "podsUnschedulable" not in found
-    assert found["podsLosingSlices"] == ["n1: team/web (Deployment web) holds 1x mig-1g.10gb"]
-    assert len(impact(a_wave("n1", layout=WIDE, staying=["gone"]), a_wave("n1"))["podsUnschedulable"]) == 2
-
-
-def test_a_waiting_wave_that_does_not_offer_the_slices_makes_no_difference(fleet: Fleet) -> None:
-    roll_out(a_wave("n1"))
-    fleet.pod("queue")
-    found = impact(a_wave("n1", layout=WIDE, staying=["n2"]), a_wave("n1"))
-    assert found["podsUnschedulable"] == ["team/queue (Deployment queue) is not scheduled and requests mig-1g.10gb"]
-
-
-def test_the_staying_nodes_are_not_stored_and_their_change_is_no_diff(fleet: Fleet) -> None:
+def test_the_earlier_nodes_are_not_stored_and_their_change_is_no_diff(fleet: Fleet) -> None:
     old = a_wave("n1", "n2")
     roll_out(old)
     invalidate()
-    found = ASSIGNMENT.check(old, {**old, "stayingNodes": ["n3"]}).inputs
+    found = ASSIGNMENT.check(old, {**old, "earlierNodes": "n3"}).inputs
     assert found == stored(old), "otherwise a later preview would show a difference"
     assert ASSIGNMENT.diff("id", old, found).changes is False
 
@@ -85,47 +68,55 @@ def test_nodes_with_the_config_already_are_no_part_of_the_change(fleet: Fleet) -
     fleet.add("n1", DENSE.config_name)
     fleet.pod("web", "n1")
     found = impact(a_wave("n1", "n2"))
-    assert found["plannedChanges"] == ["n2: GPU 0-1: MIG off → GPU 0-1: 7x 1g.10gb"]
+    assert found["plannedChanges"] == ["n2: GPU 0-1: MIG off → 7x 1g.10gb", adopted("n1")]
     assert "podsLosingSlices" not in found
 
 
-def test_a_wave_with_the_config_already_has_no_impact_and_lists_no_pods(fleet: Fleet) -> None:
-    fleet.add("n1", DENSE.config_name)
-    assert impact(a_wave("n1")) == {}
+def adopted(*nodes: str) -> str:
+    return f"{', '.join(nodes)}: adopted with config {DENSE.config_name!r}; no GPU is touched"
+
+
+def test_a_new_wave_names_the_nodes_that_it_adopts_and_lists_no_pods(fleet: Fleet) -> None:
+    for name in ("n1", "n2"):
+        fleet.add(name, DENSE.config_name)
+    assert impact(a_wave("n1", "n2")) == {"plannedChanges": [adopted("n1", "n2")]}
     assert not [path for _, path, _ in fleet.requests if path.endswith("/pods")]
 
 
 def test_nodes_that_change_differently_have_a_line_each(fleet: Fleet) -> None:
     fleet.add("n2", WIDE.config_name)
     assert impact(a_wave("n1", "n2"))["plannedChanges"] == [
-        "n1: GPU 0-1: MIG off → GPU 0-1: 7x 1g.10gb",
-        "n2: GPU 0-1: 2x 3g.40gb → GPU 0-1: 7x 1g.10gb",
+        "n1: GPU 0-1: MIG off → 7x 1g.10gb",
+        "n2: GPU 0-1: 2x 3g.40gb → 7x 1g.10gb",
     ]
 
 
 def test_gpus_with_different_slices_are_listed_separately(fleet: Fleet) -> None:
     fleet.partition("n1", [{"1g.10gb": 7}, {}])
     assert impact(a_wave("n1", layout=WIDE))["plannedChanges"] == [
-        "n1: GPU 0: 7x 1g.10gb; GPU 1: no slices → GPU 0-1: 2x 3g.40gb"
+        "n1: GPU 0: 7x 1g.10gb → 2x 3g.40gb; GPU 1: no slices → 2x 3g.40gb"
     ]
 
 
 def test_a_node_without_a_report_is_listed_with_its_config(fleet: Fleet) -> None:
     fleet.remove_report("n1")
     found = impact(a_wave("n1"))
-    assert found["plannedChanges"] == ["n1: config 'all-disabled' → GPU 0-1: 7x 1g.10gb"]
+    assert found["plannedChanges"] == [
+        "n1: config 'all-disabled' → GPU 0-1: 7x 1g.10gb; the whole node counts: its probe has not reported"
+    ]
     assert "gpuResets" not in found, "the MIG mode of its GPUs is not known"
 
 
 def test_a_node_that_is_not_in_the_cluster_yet_is_left_out(fleet: Fleet) -> None:
-    assert impact(a_wave("n1", "n9"))["plannedChanges"] == ["n1: GPU 0-1: MIG off → GPU 0-1: 7x 1g.10gb"]
+    assert impact(a_wave("n1", "n9"))["plannedChanges"] == ["n1: GPU 0-1: MIG off → 7x 1g.10gb"]
 
 
 def test_on_ampere_a_change_of_the_mode_needs_a_reset(fleet: Fleet) -> None:
     layout = Layout.parse("small", {"gpu": "A100-80GB", "all": {"1g.10gb": 7}})
     fleet.report("n1", gpus=(a_gpu(0, None, pci_id=A100), a_gpu(1, {}, pci_id=A100)))
     assert impact(a_wave("n1", layout=layout))["gpuResets"] == [
-        "n1: MIG mode of GPU 0 changes; needs a reset of each GPU, or a reboot where the platform forbids it"
+        "n1: MIG mode of GPU 0 changes; needs a reset of all GPUs of the node, or a reboot where the platform forbids "
+        "it"
     ]
 
 
@@ -171,4 +162,4 @@ def test_a_changed_policy_alone_is_no_change_of_nodes(fleet: Fleet) -> None:
 
 def test_an_isolated_node_is_listed_like_any_other(fleet: Fleet) -> None:
     fleet.taint("n1", labels.TAINT)
-    assert impact(a_wave("n1"))["plannedChanges"] == ["n1: GPU 0-1: MIG off → GPU 0-1: 7x 1g.10gb"]
+    assert impact(a_wave("n1"))["plannedChanges"] == ["n1: GPU 0-1: MIG off → 7x 1g.10gb"]

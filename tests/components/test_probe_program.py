@@ -13,8 +13,9 @@ import pytest
 from mig_fleet.components.probe import component, imports, zipapp
 from mig_fleet.stack_file import settings
 
-MAX_BYTES = 140_000
-"""Of the program, which each node mounts from a ConfigMap and each preview holds twice. 51 KB are NVIDIA's bindings."""
+MAX_BYTES = 245_000
+"""Of the program, which each node mounts from a ConfigMap and each preview holds twice. 51 KB are NVIDIA's bindings,
+95 KB are HTTP/2."""
 
 RUN_EVERY_COMMAND = """
 import json, runpy, sys, time
@@ -24,9 +25,9 @@ def stop(seconds):
     raise SystemExit
 
 time.sleep = stop  # ends `watch`, which never returns
-program = sys.argv[1]
+program, *options = sys.argv[1:]
 for command in ("read", "watch"):
-    sys.argv = [program, command, "--node", "n1"]
+    sys.argv = [program, command, "--node", "n1", *options]
     with suppress(SystemExit):
         runpy.run_path(program, run_name="__main__")
 files = (getattr(module, "__file__", None) or "" for module in list(sys.modules.values()))
@@ -61,20 +62,35 @@ def test_it_is_small(program: Path) -> None:
 
 
 def test_what_is_packed_is_what_a_bare_python_loads(program: Path) -> None:
-    done = run_bare("-c", RUN_EVERY_COMMAND, str(program))
+    loaded, packages = loads(program, "--pod-resources", "/no/such/folder")
+    assert {name for name in names(program) if name.endswith(".py")} == {"__main__.py", *loaded}
+    assert packages == ["h2", "hpack", "hyperframe", "mig_fleet", "pynvml"], "nothing but the standard library"
+
+
+def test_http_2_is_not_loaded_if_the_kubelet_is_not_asked(program: Path) -> None:
+    assert loads(program)[1] == ["mig_fleet", "pynvml"]
+
+
+def loads(program: Path, *options: str) -> tuple[list[str], list[str]]:
+    """The files of the program that its commands load, and the packages that are not of the standard library."""
+    done = run_bare("-c", RUN_EVERY_COMMAND, str(program), *options)
     assert done.returncode == 0, done.stderr
     *_, files, others = done.stdout.splitlines()
-    modules = {name for name in names(program) if name.endswith(".py")}
-    assert modules == {"__main__.py", *json.loads(files)}
-    assert json.loads(others) == ["mig_fleet", "pynvml"], "it needs nothing but the standard library"
+    return json.loads(files), json.loads(others)
 
 
 def test_the_catalog_of_gpus_is_packed_and_readable(program: Path) -> None:
     catalog = {f"mig_fleet/model/gpus/{path.name}" for path in Path("mig_fleet/model/gpus").glob("*.toml")}
-    assert {name for name in names(program) if not name.endswith(".py")} == catalog
+    assert {name for name in names(program) if not name.endswith((".py", "/LICENSE"))} == catalog
     look_up = "from mig_fleet.model.gpus import by_pci; print(by_pci('0x233010DE').name)"
     done = run_bare("-c", f"import sys; sys.path.insert(0, {str(program)!r}); {look_up}")
     assert done.stdout == "H100-80GB\n", done.stderr
+
+
+def test_the_packages_of_others_are_packed_with_their_license(program: Path) -> None:
+    with zipfile.ZipFile(program) as archive:
+        for package in zipapp.HTTP2:
+            assert b"Permission is hereby granted" in archive.read(f"{package}/LICENSE")
 
 
 def test_what_only_other_commands_need_is_not_packed(program: Path) -> None:
@@ -104,9 +120,41 @@ def test_imports_in_functions_count_and_those_for_the_type_checker_do_not(
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    assert imports.imported_modules("a_package.program", "a_package") == [
+    assert imports.imported_modules("a_package.program", ["a_package"]) == [
         f"a_package.{name}" for name in ("inner", "inner.deep", "lazy", "leaf", "program")
     ]
+
+
+def test_relative_imports_and_imports_of_a_second_package_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "relative/program.py": "from other_package.inner import name\nfrom . import leaf\n",
+        "other_package/inner/__init__.py": "from .deep import name\nfrom ..top import name\nfrom .. import leaf\n",
+        "other_package/__init__.py": "",
+        "relative/__init__.py": "",
+        **dict.fromkeys(("relative/leaf.py", "other_package/inner/deep.py"), ""),
+        **dict.fromkeys(("other_package/top.py", "other_package/leaf.py", "other_package/unused.py"), ""),
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert imports.imported_modules("relative.program", ["relative", "other_package"]) == [
+        *("other_package.inner", "other_package.inner.deep", "other_package.leaf", "other_package.top"),
+        *("relative.leaf", "relative.program"),
+    ]
+
+
+def test_without_pod_resources_the_probe_sees_no_folder_of_the_node() -> None:
+    pod = component._pod(
+        {"namespace": "n", "image": "python", "interval_seconds": 15, "pod_resources": False}, "program"
+    )
+    assert [volume["name"] for volume in pod["volumes"]] == ["program"]
+    (container,) = pod["containers"]
+    assert [mount["name"] for mount in container["volumeMounts"]] == ["program"]
+    assert "--pod-resources" not in container["command"]
 
 
 def test_a_preview_neither_prints_nor_compares_it() -> None:

@@ -11,7 +11,10 @@ from pulumi.dynamic.dynamic import serialize_provider
 from mig_fleet import components
 from mig_fleet.cluster import client
 from mig_fleet.components.assignment import CHECK_ONLY, Assignment, AssignmentProvider
+from mig_fleet.components.destroy_guard import DestroyGuard, DestroyGuardProvider
 from mig_fleet.components.layout_file import LayoutFile, LayoutFileProvider
+from mig_fleet.components.owner import ClusterOwner, ClusterOwnerProvider
+from mig_fleet.components.supporting_objects import SupportingObjects, SupportingObjectsProvider
 from mig_fleet.components.verification import Verification, VerificationProvider
 from mig_fleet.model import labels
 from mig_fleet.rollout import propagation
@@ -30,7 +33,10 @@ TYPE_TOKENS = {
 
 OUTPUTS = {
     Assignment: {"nodes": "Output[list[str]]"},
+    ClusterOwner: {"owner": "Output[str]"},
+    DestroyGuard: {},
     LayoutFile: {},
+    SupportingObjects: {},
     Verification: {"slices": "Output[dict[str, str]]", "remedies": "Output[list[str]]"},
 }
 """An output with a new shape breaks the program of every stack whose state has the old one: give it a new name."""
@@ -69,7 +75,7 @@ ADDED_BY_CHECK = {
     "gpuResets",
     "capacityChanges",
 }
-READ_BY_CHECK = {"stayingNodes", "declaredNodes"}
+READ_BY_CHECK = {"earlierNodes", "declaredNodes"}
 
 ON_THE_WIRE = {
     "ATTEMPT": "mig-fleet.dev/attempt",
@@ -116,10 +122,13 @@ def test_a_component_registers_under_its_pinned_token(name: str) -> None:
     ("provider", "path"),
     [
         (AssignmentProvider, "mig_fleet.components.assignment"),
+        (ClusterOwnerProvider, "mig_fleet.components.owner"),
+        (DestroyGuardProvider, "mig_fleet.components.destroy_guard"),
         (LayoutFileProvider, "mig_fleet.components.layout_file"),
+        (SupportingObjectsProvider, "mig_fleet.components.supporting_objects"),
         (VerificationProvider, "mig_fleet.components.verification"),
     ],
-    ids=["assignment", "layout file", "verification"],
+    ids=["assignment", "cluster owner", "destroy guard", "layout file", "supporting objects", "verification"],
 )
 def test_a_dynamic_provider_is_stored_by_the_path_of_its_class(provider: type, path: str) -> None:
     assert (provider.__module__, provider.__qualname__) == (path, provider.__name__)
@@ -128,7 +137,17 @@ def test_a_dynamic_provider_is_stored_by_the_path_of_its_class(provider: type, p
     assert len(stored) < 200, "stored by value, every edit of the provider's code would change every wave"
 
 
-@pytest.mark.parametrize("provider", [AssignmentProvider, LayoutFileProvider, VerificationProvider])
+@pytest.mark.parametrize(
+    "provider",
+    [
+        AssignmentProvider,
+        ClusterOwnerProvider,
+        DestroyGuardProvider,
+        LayoutFileProvider,
+        SupportingObjectsProvider,
+        VerificationProvider,
+    ],
+)
 def test_a_dynamic_provider_has_no_attributes(provider: type) -> None:
     assert vars(provider()) == {}, "attributes would be pickled into the state"
     assert provider.serialize_as_secret_always is False  # type: ignore[attr-defined]

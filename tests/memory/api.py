@@ -18,6 +18,12 @@ from mig_fleet.model import labels
 
 T = TypeVar("T")
 
+OBJECT = re.compile(
+    r"/(namespaces|serviceaccounts|daemonsets|roles|rolebindings|clusterroles|clusterrolebindings|clusterpolicies"
+    r"|validatingadmissionpolicies|validatingadmissionpolicybindings|configmaps)/[^/]+$"
+)
+"""Paths of single objects that nothing in memory reacts to."""
+
 
 class Api:
     """Nodes, pods and ConfigMaps, and a record of every request. Subclasses react to writes."""
@@ -27,6 +33,16 @@ class Api:
         self.pods: dict[tuple[str, str], Json] = {}
         """By namespace and name, like :attr:`config_maps`."""
         self.config_maps: dict[tuple[str, str], Json] = {}
+        self.cluster_policies: list[Json] | None = None
+        """``None``: the API server does not serve them."""
+        self.budgets: list[Json] = []
+        """PodDisruptionBudgets."""
+        self.objects: dict[str, Json] = {}
+        """Other objects, by their path: service accounts, DaemonSets, roles, policies."""
+        self.refused_rights: set[str] = set()
+        """What every service account lacks, such as ``patch configmaps``."""
+        self.logs: dict[str, str] = {}
+        """Pod → the last line of its log."""
         self.requests: list[tuple[str, str, Json]] = []
         """Method, path and body of each request."""
         self._rules: list[_Rule] = []
@@ -145,6 +161,14 @@ class Api:
                 return self.patch(name, body)
             case "GET", ["pods"]:
                 return {"items": [pod for pod in self.pods.values() if _is_selected(pod, query["fieldSelector"])]}
+            case "GET", ["namespaces", namespace, "pods"]:
+                key, _, value = query["labelSelector"].partition("=")
+                pods = [pod for (where, _), pod in self.pods.items() if where == namespace]
+                return {"items": [pod for pod in pods if pod["metadata"].get("labels", {}).get(key) == value]}
+            case "GET", ["", "apis", "nvidia.com", "v1", "clusterpolicies"]:
+                if self.cluster_policies is None:
+                    raise NotFound("the server does not serve this resource")
+                return {"items": self.cluster_policies}
             case "PATCH", ["namespaces", namespace, "pods", name]:
                 merge(_existing(self.pods, (namespace, name)), body)
                 self.pod_written(namespace, name)
@@ -157,11 +181,33 @@ class Api:
                 _existing(self.pods, (namespace, name))
                 self.evict(namespace, name)
                 return {}
+            case "GET", ["", "apis", "policy", "v1", "namespaces", namespace, "poddisruptionbudgets"]:
+                return {"items": [it for it in self.budgets if it["metadata"]["namespace"] == namespace]}
             case "GET", ["namespaces", namespace, "configmaps"]:
                 return {"items": [found for (where, _), found in self.config_maps.items() if where == namespace]}
             case "GET", ["namespaces", namespace, "configmaps", name]:
                 return _existing(self.config_maps, (namespace, name))
+            case "POST", ["", "apis", "authorization.k8s.io", "v1", "subjectaccessreviews"]:
+                asked = body["spec"]["resourceAttributes"]
+                return {"status": {"allowed": f"{asked['verb']} {asked['resource']}" not in self.refused_rights}}
+        if OBJECT.search(path):
+            return self._handle_object(method, path, query, body)
         raise AssertionError(f"a rollout does not request {method} {path}")
+
+    def _handle_object(self, method: str, path: str, query: Mapping[str, str], body: Json) -> Json:
+        """Read, merge into an existing object, or apply, which creates a missing one."""
+        objects: dict[Any, Json] = self.objects
+        key: Any = path
+        if "/configmaps/" in path:
+            objects, key = self.config_maps, tuple(path.split("/")[-3::2])
+        if method == "PATCH" and "force" in query:
+            objects.setdefault(key, {"metadata": {}})
+        found = _existing(objects, key)
+        if method == "PATCH":
+            merge(found, body)
+        if method == "DELETE":
+            del objects[key]
+        return found
 
 
 class MemoryCluster(Cluster):
@@ -176,7 +222,13 @@ class MemoryCluster(Cluster):
         return self.api.call(method, path, query, json.loads(json.dumps(body)))
 
     def read(self, path: str, shape: type[T], query: Any = None) -> T:
-        return msgspec.convert(self.call("GET", path, query), shape)
+        return msgspec.json.decode(msgspec.json.encode(self.call("GET", path, query)), type=shape)
+
+    def metadata(self, path: str) -> Json:
+        return {"metadata": self.call("GET", path)["metadata"]}
+
+    def text(self, path: str, *_: object) -> str:
+        return self.api.logs.get(path.split("/")[-2], "")
 
     def execute(self, namespace: str, pod: str, command: list[str]) -> tuple[int, str]:
         return self.api.execute(namespace, pod, command)

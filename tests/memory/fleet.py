@@ -6,6 +6,7 @@ breaks one thing.
 
 import itertools
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from mig_fleet.cluster.connection import Json
 from mig_fleet.cluster.errors import ClusterError, TooManyRequests
 from mig_fleet.model import gfd, labels, parted
 from mig_fleet.model.layouts import Layout
-from mig_fleet.model.report import ComputeInstance, Gpu, Instance, Report
+from mig_fleet.model.report import Allocation, ComputeInstance, Gpu, Instance, Report
 from mig_fleet.model.strategy import PerGpu, Strategy, allocatable
 from tests.memory.api import Api
 from tests.memory.clock import Clock
@@ -26,6 +27,9 @@ OPERATOR, PROBES = "gpu-operator", "mig-fleet"
 MANAGER, PLUGIN = "nvidia-mig-manager", "nvidia-device-plugin-daemonset"
 H100, A100 = "0x233010DE", "0x20B510DE"
 GPUS_PER_NODE = 2
+
+PROBE_DAEMON_SET = f"/apis/apps/v1/namespaces/{PROBES}/daemonsets/{labels.PROBE}"
+PROBE_ACCOUNT = f"/api/v1/namespaces/{PROBES}/serviceaccounts/{labels.PROBE}"
 
 WORK_S = 5.0
 """Seconds that MIG Manager needs for a config, and a pod to end after its eviction."""
@@ -57,8 +61,15 @@ class Fleet(Api):
         self.never_terminating: set[str] = set()
         """Pods that do not end after their eviction."""
         self.refused_evictions: dict[str, int] = {}
-        """Pod → how many evictions its disruption budget still refuses."""
+        """Pod → how many evictions its disruption budget, which has the pod's name, still refuses."""
+        self.reports_allocations = False
+        """Whether the probes report which pod has which GPU; :attr:`placed` then decides which one."""
+        self.placed: dict[str, int] = {}
+        """Pod → the GPU on which it has its slice."""
+        self.manager_file = labels.LAYOUTS_CONFIG_MAP
+        """The ConfigMap that MIG Manager reads; see :meth:`mount`."""
         self._numbers = itertools.count(1)
+        self.objects |= {PROBE_DAEMON_SET: {"spec": {"template": {"spec": {}}}}, PROBE_ACCOUNT: {}}
         self.write_layout_file(DENSE, WIDE)
         for name in names:
             self.add(name)
@@ -66,6 +77,13 @@ class Fleet(Api):
     def write_layout_file(self, *layouts: Layout) -> None:
         """Write the ConfigMap that MIG Manager reads."""
         self.config_map(OPERATOR, labels.LAYOUTS_CONFIG_MAP, {labels.LAYOUTS_KEY: parted.dump(layouts)})
+
+    def mount(self, config_map: str) -> None:
+        """The operator restarts every MIG Manager with another ConfigMap: each applies its node's config again."""
+        self.manager_file = config_map
+        for node in self.nodes:
+            del self.pods[self.operand(node, MANAGER)]
+            self._restart(node, MANAGER)
 
     def add(self, name: str, config: str = labels.ALL_DISABLED) -> None:
         """A node that has this config already, without our annotations."""
@@ -120,12 +138,41 @@ class Fleet(Api):
             "attempt": metadata["annotations"].get(labels.ATTEMPT),
             "gpus": tuple(a_gpu(index, profiles) for index, profiles in enumerate(self.per_gpu[name])),
         }
+        if self.reports_allocations:
+            facts["allocations"] = self.allocations(name)
         if name not in self.stopped_probes:
             text = Report(**{**facts, **changes}).to_json()
             self.config_map(PROBES, labels.REPORT_PREFIX + name, {labels.REPORT_KEY: text})
+            written = {"manager": labels.PROBE, "time": self.time()}
+            self.config_maps[PROBES, labels.REPORT_PREFIX + name]["metadata"]["managedFields"] = [written]
+
+    def allocations(self, node: str) -> tuple[Allocation, ...]:
+        """What the kubelet allocated to the pods of :attr:`placed` on a node: the GPU's first instance, or the GPU."""
+        found = []
+        for (namespace, name), pod in sorted(self.pods.items()):
+            if pod["spec"].get("nodeName") == node and name in self.placed:
+                gpu = self.placed[name]
+                instance = 7 if self.per_gpu[node][gpu] else None
+                resource = next(iter(pod["spec"]["containers"][0]["resources"]["limits"]))
+                found.append(Allocation(namespace, name, resource, gpu, instance, None if instance is None else 0))
+        return tuple(found)
+
+    def time(self) -> str:
+        """The API server's clock, in whole seconds."""
+        return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=int(self.clock.now))).isoformat()
 
     def remove_report(self, name: str) -> None:
         self.config_maps.pop((PROBES, labels.REPORT_PREFIX + name), None)
+
+    def probe_pod(self, node: str, **status: Any) -> str:
+        """The probe's pod on a node, with this status; returns its name."""
+        name = f"{labels.PROBE}-{node}"
+        self.pods[PROBES, name] = {
+            "metadata": {"name": name, "namespace": PROBES, "labels": {"app.kubernetes.io/name": labels.PROBE}},
+            "spec": {"containers": [{"name": "probe"}], "nodeName": node},
+            "status": {"phase": "Running", **status},
+        }
+        return name
 
     def start_operand(self, node: str, app: str) -> None:
         """Create the pod of an operand's DaemonSet on a node."""
@@ -135,6 +182,10 @@ class Fleet(Api):
             "spec": {"containers": [{"name": app}], "nodeName": node},
             "status": {"phase": "Running"},
         }
+        if app == MANAGER:
+            spec = self.pods[OPERATOR, name]["spec"]
+            spec["containers"][0]["volumeMounts"] = [{"name": "layouts", "mountPath": "/mig-parted-config"}]
+            spec["volumes"] = [{"name": "layouts", "configMap": {"name": self.manager_file}}]
 
     def operand(self, node: str, app: str) -> tuple[str, str]:
         """Namespace and name of an operand's pod on a node."""
@@ -154,7 +205,8 @@ class Fleet(Api):
             "metadata": {
                 "name": name,
                 "namespace": "team",
-                "labels": {"pod-template-hash": "5d8f"},
+                "creationTimestamp": self.time(),
+                "labels": {"app": name, "pod-template-hash": "5d8f"},
                 "ownerReferences": owners.get(owner, [{"kind": owner, "name": name, "controller": True}]),
             },
             "spec": {"containers": [{"name": "main", "resources": {"limits": {resource: "1"}}}], "nodeName": node},
@@ -191,7 +243,8 @@ class Fleet(Api):
     def evict(self, namespace: str, name: str) -> None:
         if self.refused_evictions.get(name):
             self.refused_evictions[name] -= 1
-            raise TooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.")
+            cause = f"The disruption budget {name} needs 2 healthy pods and has 2 currently"
+            raise TooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", (cause,))
         self.pods[namespace, name]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
         if name not in self.never_terminating:
             self.clock.after(WORK_S, lambda: self.pods.pop((namespace, name), None))
@@ -213,7 +266,7 @@ class Fleet(Api):
         return [dict(entry.mig_devices) if entry and entry.mig_enabled else None for entry in entries]
 
     def _file(self) -> parted.PartedFile:
-        return _read(self.config_maps[OPERATOR, labels.LAYOUTS_CONFIG_MAP]["data"][labels.LAYOUTS_KEY])
+        return _read(self.config_maps[OPERATOR, self.manager_file]["data"][labels.LAYOUTS_KEY])
 
     def _restart(self, node: str, app: str) -> None:
         if node in self.nodes:
@@ -229,15 +282,17 @@ class Fleet(Api):
         outcome = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
 
         def begin() -> None:
-            if self.configs().get(name) == config:
-                self.label(name, labels.STATE, "pending")
+            if self.configs().get(name) != config:
+                return
+            is_applied = outcome == SUCCEEDS and self.per_gpu[name] == self.declared(config)
+            self.label(name, labels.STATE, "success" if is_applied else "pending")
+            self.report(name) if is_applied else self.clock.after(WORK_S - 1, finish)
 
         def finish() -> None:
             if self.configs().get(name) == config and outcome != STAYS_PENDING:
                 self._finish(name, config, outcome)
 
         self.clock.after(1, begin)
-        self.clock.after(WORK_S, finish)
 
     def _finish(self, name: str, config: str, outcome: str) -> None:
         self.label(name, labels.STATE, "failed" if outcome == FAILS else "success")

@@ -18,10 +18,10 @@ ASSIGNMENT, VERIFICATION = AssignmentProvider(), VerificationProvider()
 
 
 def a_wave(*nodes: str, layout: Layout = DENSE, **changes: Any) -> Props:
-    """The properties of wave ``pool-wave-0``. ``changes`` are fields of :class:`Wave`, or ``staying`` and ``declared``
+    """The properties of wave ``pool-wave-0``. ``changes`` are fields of :class:`Wave`, or ``earlier`` and ``declared``
     for the inputs that only `check` reads.
     """
-    names = {"staying": "stayingNodes", "declared": "declaredNodes"}
+    names = {"earlier": "earlierNodes", "declared": "declaredNodes"}
     check_only = {names[key]: changes.pop(key) for key in names if key in changes}
     fields: dict[str, Any] = {
         "cluster": {},

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mig_fleet.observed.gpu_pods import gpu_pods
+from mig_fleet.observed.gpus.pods import gpu_pods
 
 SLICE, GPU = "nvidia.com/mig-1g.10gb", "nvidia.com/gpu"
 

@@ -1,12 +1,16 @@
 """What a user installs: one import name, plain files, all data, and metadata that a package index can show."""
 
 import os
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from mig_fleet.components.probe import zipapp
+from mig_fleet.model import Report
 from tests.packaging.conftest import ROOT
 from tools.release import build_wheel, metadata
 
@@ -110,3 +114,22 @@ def test_the_commands_are_installed_and_their_modules_are_packed(wheel: Path) ->
     assert set(commands) == {"mig-fleet", "mig-probe"}
     modules = {target.split(":")[0].replace(".", "/") + ".py" for target in commands.values()}
     assert modules - packed.keys() == set()
+
+
+def test_the_probe_packed_from_the_wheel_runs_on_a_bare_python(wheel: Path, tmp_path: Path) -> None:
+    installed, program = tmp_path / "installed", tmp_path / "mig-probe.pyz"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    pack = (
+        "from pathlib import Path; import mig_fleet; from mig_fleet.components.probe import zipapp; "
+        f"Path({str(program)!r}).write_bytes(zipapp.build()); print(mig_fleet.__file__)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    done = subprocess.run(
+        [sys.executable, "-c", pack], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(str(installed))
+    assert program.read_bytes() == zipapp.build(), "the same program as from the tree"
+    bare = [sys.executable, "-I", "-S", str(program), "read", "--node", "n1", "--pod-resources", str(tmp_path)]
+    report = subprocess.run(bare, capture_output=True, text=True, check=False, env={}).stdout
+    assert Report.from_json(report).node == "n1"

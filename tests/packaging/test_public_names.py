@@ -11,7 +11,7 @@ import mig_fleet
 from tests.packaging.conftest import ROOT
 from tests.packaging.user_program import FILES
 
-NAMES = ["GpuOperator", "Layout", "MigLayouts", "MigProbe", "Monitoring", "Pool"]
+NAMES = ["ClusterOwner", "GpuOperator", "Layout", "MigLayouts", "MigProbe", "Monitoring", "Pool"]
 """A name that was released stays."""
 
 
@@ -35,7 +35,7 @@ def test_importing_the_package_loads_neither_pulumi_nor_kubernetes() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(("name", "hint"), [("Pol", "did you mean 'Pool'?"), ("Xyz", "public names: GpuOperator, ")])
+@pytest.mark.parametrize(("name", "hint"), [("Pol", "did you mean 'Pool'?"), ("Xyz", "public names: ClusterOwner, ")])
 def test_an_unknown_name_is_refused_with_the_nearest_name(name: str, hint: str) -> None:
     with pytest.raises(AttributeError, match=r"module 'mig_fleet' has no attribute") as refused:
         getattr(mig_fleet, name)

@@ -37,9 +37,13 @@ def test_progress_is_printed_only_when_it_changes(fleet: Fleet, capsys: pytest.C
     fleet.clock.after(12, lambda: fleet.register("n2"))
     roll_out(a_wave("n1", "n2"))
     assert capsys.readouterr().out.splitlines() == [
+        "pool-wave-0: isolated n1, n2; to restore scheduling by hand: `kubectl taint nodes n1 n2 "
+        "mig-fleet.dev/reconfiguring-`",
         "pool-wave-0: 0 of 2 nodes verified; n1: MIG Manager's state is not set (and 1 more)",
         "pool-wave-0: 0 of 2 nodes verified; n1: MIG Manager's state is 'pending' (and 1 more)",
         "pool-wave-0: 1 of 2 nodes verified; n2: nvidia.com/mig-1g.10gb: expected 14, the kubelet offers 0",
+        "pool-wave-0: 2 of 2 nodes verified",
+        "pool-wave-0: scheduling restored: n1, n2",
     ]
 
 
@@ -53,7 +57,8 @@ def test_a_timeout_reports_the_differences_and_the_nodes_that_are_still_isolated
         "  waited 601 s of at most 600 s",
         "Look at MIG Manager's log: kubectl -n gpu-operator logs $(kubectl -n gpu-operator get pods -o name -l "
         "app=nvidia-mig-manager --field-selector spec.nodeName=n1)",
-        f"Still isolated, with config {DENSE.config_name}: n1, n2. Once the cause is fixed, run `pulumi up` again; to "
+        f"Still isolated: n1 (labelled {DENSE.config_name}; NVML last showed GPU 0-1: MIG off), n2 (labelled "
+        f"{DENSE.config_name}; NVML shows GPU 0-1: 7x 1g.10gb). Once the cause is fixed, run `pulumi up` again; to "
         "restore scheduling without another update: `kubectl taint nodes n1 n2 mig-fleet.dev/reconfiguring-`",
     ]
     assert fleet.isolated() == ["n1", "n2"]
@@ -179,9 +184,9 @@ def test_a_failed_node_that_waits_for_its_remedy_is_given_up_with_the_lagging_no
     wave = a_wave("n1", "n2")
     roll_out(wave)
     fail_node(fleet, "n1")
-    fleet.clock.after(3, lambda: fleet.stopped_probes.add("n1"))
-    fleet.clock.after(3, lambda: fleet.remove_report("n1"))
-    fleet.clock.after(4, lambda: fail_node(fleet, "n2"))
+    fleet.clock.after(1, lambda: fleet.stopped_probes.add("n1"))
+    fleet.clock.after(1, lambda: fleet.remove_report("n1"))
+    fleet.clock.after(1.5, lambda: fail_node(fleet, "n2"))
     lines = failure(wave)
     assert [line.split(":")[0].strip() for line in lines[1:3]] == ["MIG Manager failed", "report missing"]
     assert fleet.clock.slept < CONVERGENCE_S + 60, "long before the timeout of the wave"
@@ -239,6 +244,20 @@ def test_for_a_missing_report_the_error_names_the_probes_log(fleet: Fleet) -> No
         "Look at the probe's log: kubectl -n mig-fleet logs $(kubectl -n mig-fleet get pods -o name -l "
         "app.kubernetes.io/name=mig-probe --field-selector spec.nodeName=n1)"
     ) in failure(wave)
+
+
+@pytest.mark.parametrize("state", ["success", "failed"])
+def test_a_gpu_off_the_bus_points_to_the_kernel_log_and_a_reboot_and_not_to_mig_managers_log(
+    fleet: Fleet, state: str
+) -> None:
+    wave = a_wave("n1", recovery=False)
+    roll_out(wave)
+    fleet.label("n1", labels.STATE, state)
+    fleet.report("n1", errors=("GPU 1: nvmlDeviceGetMigMode: GPU is lost",), gpus=(a_gpu(0, {"1g.10gb": 7}),))
+    assert [line for line in failure(wave) if line.startswith("Look at")] == [
+        "Look at the kernel log of n1 for XID 79, then reboot n1: a GPU that fell off the bus comes back no other way: "
+        "dmesg -T | grep -i xid"
+    ]
 
 
 def test_each_responsible_component_is_named_once(fleet: Fleet) -> None:

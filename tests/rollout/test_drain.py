@@ -2,7 +2,7 @@
 
 import pytest
 
-from mig_fleet.cluster.errors import ClusterError
+from mig_fleet.cluster.errors import ClusterError, TooManyRequests
 from mig_fleet.rollout.assign import AssignmentFailed
 from mig_fleet.rollout.drain import EVICT_AGAIN_S
 from tests.memory.fleet import DENSE, OPERATOR, WORK_S, Fleet
@@ -70,7 +70,7 @@ def test_evict_requests_each_eviction_once_and_waits_until_the_pods_are_gone(fle
 def test_evicted_pods_are_printed(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     fleet.pod("web", "n1")
     ASSIGNMENT.create(a_wave("n1", on_user_pods="evict"))
-    assert capsys.readouterr().out.splitlines()[:2] == [
+    assert capsys.readouterr().out.splitlines()[1:3] == [
         "pool-wave-0: waits for 1 pod(s) to leave: team/web (Deployment web) holds 1x mig-1g.10gb",
         "pool-wave-0: evicted team/web",
     ]
@@ -88,8 +88,9 @@ def test_a_disruption_budget_that_never_allows_the_eviction_is_named_at_the_time
     fleet.pod("web", "n1")
     fleet.refused_evictions["web"] = 1000
     assert refusal(fleet, "evict") == (
-        "no node was relabelled: not evicted within 600 s, because a PodDisruptionBudget does not allow it: team/web "
-        "(Deployment web) holds 1x mig-1g.10gb; see `kubectl -n team get poddisruptionbudgets`\n"
+        "no node was relabelled: not evicted within 600 s: team/web (Deployment web) holds 1x mig-1g.10gb, because "
+        "PodDisruptionBudget web needs 2 healthy pods and has 2 currently; see `kubectl -n team get "
+        "poddisruptionbudgets`\n"
         "scheduling restored: n1"
     )
 
@@ -99,7 +100,7 @@ def test_a_pod_that_never_ends_after_its_eviction_is_named_with_the_command_that
     fleet.never_terminating.add("web")
     assert refusal(fleet, "evict") == (
         "no node was relabelled: still terminating after 600 s: team/web (Deployment web) holds 1x mig-1g.10gb; see "
-        "why with `kubectl -n team describe pod web`\nscheduling restored: n1"
+        "why with `kubectl -n team describe pod web`\nevicted before that: team/web\nscheduling restored: n1"
     )
     assert evictions(fleet) == ["web"], "requested once"
 
@@ -124,10 +125,73 @@ def test_an_eviction_that_the_api_server_cannot_perform_restores_scheduling_and_
     fleet: Fleet,
 ) -> None:
     fleet.pod("web", "n1")
-    fleet.fail_requests("POST", "/eviction", ClusterError("this pod has more than one PodDisruptionBudget"))
+    fleet.fail_requests("POST", "/eviction", ClusterError("the pod has a finalizer"))
+    assert refusal(fleet, "evict") == "no node was relabelled: the pod has a finalizer\nscheduling restored: n1"
+
+
+@pytest.mark.parametrize(
+    ("listed", "reason"),
+    [(True, "by-app, by-tier"), (False, "see `kubectl -n team get poddisruptionbudgets`")],
+    ids=["named", "without the right to list them"],
+)
+def test_a_pod_with_two_disruption_budgets_is_never_evicted_and_the_error_names_both(
+    fleet: Fleet, listed: bool, reason: str
+) -> None:
+    fleet.pod("web", "n1")
+    fleet.budgets += [budget("by-app", app="web"), budget("by-tier", app="web"), budget("other", app="api")]
+    fleet.fail_requests("POST", "/eviction", ClusterError("This pod has more than one PodDisruptionBudget, which"))
+    if not listed:
+        fleet.fail_requests("GET", "/poddisruptionbudgets", ClusterError("forbidden"))
     assert refusal(fleet, "evict") == (
-        "no node was relabelled: this pod has more than one PodDisruptionBudget\nscheduling restored: n1"
+        "no node was relabelled: not evicted: team/web (Deployment web) holds 1x mig-1g.10gb, because more than one "
+        f"PodDisruptionBudget selects it: {reason}\nscheduling restored: n1"
     )
+
+
+def test_an_answer_that_names_no_budget_is_completed_by_the_budgets_selectors(fleet: Fleet) -> None:
+    fleet.pod("web", "n1")
+    fleet.budgets += [budget("guard", app="web"), budget("other", app="api")]
+    fleet.fail_requests("POST", "/eviction", TooManyRequests("Cannot evict pod"), times=1000)
+    assert "because PodDisruptionBudget guard does not allow it; see" in refusal(fleet, "evict")
+
+
+def test_an_answer_that_names_no_budget_where_none_selects_the_pod_is_a_busy_server(fleet: Fleet) -> None:
+    fleet.pod("web", "n1")
+    fleet.fail_requests("POST", "/eviction", TooManyRequests("too many requests"), times=1000)
+    assert "because the API server is too busy; see" in refusal(fleet, "evict")
+
+
+def test_without_the_right_to_list_budgets_an_unnamed_one_is_reported_as_that(fleet: Fleet) -> None:
+    fleet.pod("web", "n1")
+    fleet.fail_requests("POST", "/eviction", TooManyRequests("Cannot evict pod"), times=1000)
+    fleet.fail_requests("GET", "/poddisruptionbudgets", ClusterError("forbidden"), times=1000)
+    assert "because a PodDisruptionBudget does not allow it; see" in refusal(fleet, "evict")
+
+
+def test_the_progress_and_the_error_name_the_budget_that_blocks_and_the_pods_already_evicted(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet.pod("api", "n1")
+    fleet.pod("web", "n1")
+    fleet.refused_evictions["web"] = 1000
+    blocked = "PodDisruptionBudget web needs 2 healthy pods and has 2 currently"
+    text = refusal(fleet, "evict")
+    assert f"because {blocked}" in text and "\nevicted before that: team/api\n" in text
+    assert f"not evicted yet: {blocked}; evicted so far: team/api" in capsys.readouterr().out
+
+
+def test_a_progress_line_that_is_no_longer_true_is_not_the_last_one(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet.pod("web", "n1")
+    fleet.clock.after(20, lambda: fleet.pods.pop(("team", "web")))
+    ASSIGNMENT.create(a_wave("n1", on_user_pods="wait"))
+    assert capsys.readouterr().out.splitlines()[-1] == "pool-wave-0: the pods have left"
+
+
+def budget(name: str, **match_labels: str) -> dict[str, object]:
+    """A PodDisruptionBudget of namespace ``team``."""
+    return {"metadata": {"name": name, "namespace": "team"}, "spec": {"selector": {"matchLabels": match_labels}}}
 
 
 def test_the_operators_own_pods_are_not_evicted(fleet: Fleet) -> None:

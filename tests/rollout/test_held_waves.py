@@ -103,7 +103,7 @@ def test_a_wave_that_was_held_back_gets_its_new_layout_in_a_later_update(fleet: 
     kept = held_update(old, new)
     invalidate()
     inputs = ASSIGNMENT.check(kept, new).inputs
-    assert inputs["plannedChanges"] == ["n1, n2: GPU 0-1: 7x 1g.10gb → GPU 0-1: 2x 3g.40gb"]
+    assert inputs["plannedChanges"] == ["n1, n2: GPU 0-1: 7x 1g.10gb → 2x 3g.40gb"]
     ASSIGNMENT.update("id", kept, inputs)
     VERIFICATION.update("id", kept, new)
     assert fleet.per_gpu["n1"] == fleet.declared(WIDE.config_name)

@@ -92,8 +92,9 @@ def test_the_whole_error_of_a_node_whose_remedy_failed(fleet: Fleet) -> None:
         "  waited 11 s of at most 600 s",
         "Look at MIG Manager's log: kubectl -n gpu-operator logs $(kubectl -n gpu-operator get pods -o name -l "
         "app=nvidia-mig-manager --field-selector spec.nodeName=n1)",
-        f"Still isolated, with config {DENSE.config_name}: n1. Once the cause is fixed, run `pulumi up` again; to "
-        "restore scheduling without another update: `kubectl taint nodes n1 mig-fleet.dev/reconfiguring-`",
+        f"Still isolated: n1 (labelled {DENSE.config_name}; NVML still shows GPU 0-1: MIG off). Once the cause is "
+        "fixed, run `pulumi up` again; to restore scheduling without another update: `kubectl taint nodes n1 "
+        "mig-fleet.dev/reconfiguring-`",
     ]
 
 

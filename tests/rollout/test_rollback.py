@@ -153,7 +153,7 @@ def test_a_rollback_that_cannot_restore_scheduling_reports_the_layout_and_the_co
         "back at the last verified layout, but still isolated: n2 (the API server is unavailable); restore scheduling "
         "with `kubectl taint nodes n2 mig-fleet.dev/reconfiguring-`"
     ) in text
-    assert f"Still isolated, with config {DENSE.config_name}: n2." in text
+    assert f"Still isolated: n2 (labelled {DENSE.config_name}; NVML " in text
 
 
 # No layout to return to
@@ -165,7 +165,8 @@ def test_without_a_verified_layout_the_wave_stays_isolated_and_the_error_says_so
     ASSIGNMENT.create(wave)
     assert verification_failure(wave).splitlines()[-2:] == [
         "The wave could not be rolled back: no layout was ever verified on n1, n2, so there is none to return to",
-        f"Still isolated, with config {DENSE.config_name}: n1, n2. Once the cause is fixed, run `pulumi up` again; to "
+        f"Still isolated: n1 (labelled {DENSE.config_name}; NVML still shows GPU 0-1: MIG off), n2 (labelled "
+        f"{DENSE.config_name}; NVML shows GPU 0-1: 7x 1g.10gb). Once the cause is fixed, run `pulumi up` again; to "
         "restore scheduling without another update: `kubectl taint nodes n1 n2 mig-fleet.dev/reconfiguring-`",
     ]
     assert fleet.configs()["n1"] == DENSE.config_name

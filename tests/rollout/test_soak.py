@@ -30,7 +30,11 @@ def test_scheduling_is_restored_on_a_changed_wave_only_after_its_soak_time(
     assert isolated == [["n1", "n2"]]
     assert fleet.isolated() == []
     assert fleet.clock.slept == pytest.approx(10 + SOAK_S, abs=1)
-    assert capsys.readouterr().out.splitlines() == ["pool-wave-0: as declared; watched for 100 s"]
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "pool-wave-0: as declared; watched for 100 s",
+        "pool-wave-0: as declared for 100 s",
+        "pool-wave-0: scheduling restored: n1, n2",
+    ]
 
 
 def test_a_wave_that_is_not_isolated_has_no_soak_time(fleet: Fleet) -> None:

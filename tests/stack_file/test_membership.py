@@ -1,5 +1,6 @@
 """Pools by label: the nodes are read at each preview, and mistakes are reported before anything changes."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -143,6 +144,19 @@ def test_a_bounded_rollout_counts_nodes_that_have_the_layout_and_were_verified_w
     cluster.add("h3", H100, verified_config=config)
     (pool,) = resolved(all={**by(H100), "rollout": {"maxWavesPerUpdate": 1}}).pools
     assert pool.ready == {"h1"}
+
+
+@pytest.mark.parametrize(("config_name", "ready"), [("keep", {"h1"}), ("generated", set())])
+def test_a_bounded_rollout_counts_a_node_that_keeps_its_own_name(
+    cluster: Cluster, config_name: str, ready: set[str]
+) -> None:
+    theirs = {**H100, labels.CONFIG: "all-1g.10gb", labels.STATE: "success"}
+    for name, slices in {"h1": 56, "h2": 55}.items():
+        cluster.add(name, theirs, verified_config="all-1g.10gb")
+        cluster.nodes[name] = replace(cluster.nodes[name], allocatable={"nvidia.com/mig-1g.10gb": slices})
+    cluster.add("h3", theirs)
+    bounded = {**by(H100), "configName": config_name, "rollout": {"maxWavesPerUpdate": 1}}
+    assert resolved(inference=bounded).pools[0].ready == ready
 
 
 def test_a_bounded_rollout_of_named_nodes_keeps_them(cluster: Cluster) -> None:

@@ -51,6 +51,7 @@ NUMBER_OR_SHARE = "must be a number of nodes from 1, such as 2, or a share of th
         ({"soak": 30}, "soak: must be a duration such as 90s, 45m or 2h (found 30)"),
         ({"soak": "-5m"}, "soak: must be a duration such as 90s, 45m or 2h (found '-5m')"),
         ({"onUserPods": "kill"}, "onUserPods: must be 'refuse', 'wait' or 'evict' (found 'kill')"),
+        ({"onStrandedPods": "ignore"}, "onStrandedPods: must be 'refuse' or 'warn' (found 'ignore')"),
         ({"onFailure": "panic"}, "onFailure: must be 'halt' or 'rollback' (found 'panic')"),
         ({"onDelete": "wipe"}, "onDelete: must be 'retain', 'disable' or 'restore' (found 'wipe')"),
         ({"recovery": "no"}, "recovery: must be a valid boolean (found 'no')"),

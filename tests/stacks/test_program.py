@@ -1,6 +1,7 @@
 """What the program registers for the local stack, by type and name; the engine is replaced by a recorder."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pulumi
 import pytest
 import yaml
 
+from mig_fleet.components.supporting_objects import APPLY_ANNOTATIONS
 from mig_fleet.model import labels
 from mig_fleet.stack_file import fleet
 from mig_fleet.stacks import program
@@ -66,6 +68,10 @@ def test_names_and_types_are_contract(engine: RecordingEngine) -> None:
         "probe-own-report": "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy",
         "probe-own-report-binding": "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding",
         "probe-daemons": "kubernetes:apps/v1:DaemonSet",
+        "supporting-objects": "pulumi-python:dynamic/mig:SupportingObjects",
+        "monitoring-objects": "pulumi-python:dynamic/mig:SupportingObjects",
+        "cluster-owner": "pulumi-python:dynamic/mig:ClusterOwner",
+        "destroy-guard": "pulumi-python:dynamic/mig:DestroyGuard",
         **{
             f"{pool}{suffix}": typ
             for pool in ("inference", "mixed", "whole", "training")
@@ -118,6 +124,13 @@ def test_the_probe_sees_every_mig_device_of_every_gpu_node_whatever_taints_it_ha
     assert all(mount["readOnly"] for mount in container["volumeMounts"])
 
 
+def test_the_probe_sees_one_folder_of_the_node_and_asks_the_kubelet_there(engine: RecordingEngine) -> None:
+    pod = engine.created["probe-daemons"][1]["spec"]["template"]["spec"]
+    (host_path,) = (volume["hostPath"] for volume in pod["volumes"] if "hostPath" in volume)
+    assert host_path == {"path": "/var/lib/kubelet/pod-resources", "type": "DirectoryOrCreate"}
+    assert pod["containers"][0]["command"][-2:] == ["--pod-resources", host_path["path"]]
+
+
 def test_the_probe_may_read_nodes_and_write_config_maps_of_one_namespace_and_nothing_else(
     engine: RecordingEngine,
 ) -> None:
@@ -128,6 +141,37 @@ def test_the_probe_may_read_nodes_and_write_config_maps_of_one_namespace_and_not
         "probe-nodes-role": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}],
         "probe-reports-role": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]}],
     }
+
+
+def test_every_object_that_is_installed_is_watched_except_the_content_of_the_program(engine: RecordingEngine) -> None:
+    objects = [engine.created[name][1]["objects"] for name in ("supporting-objects", "monitoring-objects")]
+    watched = [json.loads(text) for texts in objects for text in texts]
+    installed = [
+        inputs for typ, inputs in engine.created.values() if typ.startswith("kubernetes:") and "Release" not in typ
+    ]
+    names = [(it["kind"], it["metadata"]["name"]) for it in watched]
+    assert sorted(names) == sorted((it["kind"], it["metadata"]["name"]) for it in installed)
+    assert len(watched) == 14
+    assert [it["metadata"]["name"] for it in watched if it["kind"] == "ConfigMap" and "data" not in it] == [
+        engine.created["probe-program"][1]["metadata"]["name"]
+    ]
+    assert not any("binaryData" in it for it in watched)
+    assert all(it["metadata"]["annotations"].items() >= APPLY_ANNOTATIONS.items() for it in [*watched, *installed])
+
+
+def test_the_fields_of_the_cluster_policy_that_our_chart_values_determine_are_watched(engine: RecordingEngine) -> None:
+    policy, _ = (json.loads(text) for text in engine.created["supporting-objects"][1]["chartObjects"])
+    values = engine.created["gpu-operator-release"][1]["values"]
+    assert policy["spec"] == {
+        "mig": values["mig"],
+        "migManager": {"config": {"name": labels.LAYOUTS_CONFIG_MAP, "default": labels.ALL_DISABLED}},
+        "dcgmExporter": {"config": {"name": values["dcgmExporter"]["config"]["name"]}},
+    }
+
+
+def test_a_missing_operator_is_noticed(engine: RecordingEngine) -> None:
+    _, deployment = (json.loads(text) for text in engine.created["supporting-objects"][1]["chartObjects"])
+    assert (deployment["kind"], deployment["metadata"]["namespace"]) == ("Deployment", "gpu-operator")
 
 
 def test_no_credential_is_an_input_of_anything(engine: RecordingEngine) -> None:

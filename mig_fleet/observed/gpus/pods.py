@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from mig_fleet.cluster.connection import Json
 from mig_fleet.cluster.quantities import parse_count
@@ -24,6 +25,9 @@ class GpuPod:
     resources: Mapping[str, int] = field(compare=False)
     """Extended resource → count."""
     terminating: bool = False
+    created: datetime | None = field(default=None, compare=False)
+    """When the API server created it, by its clock, in whole seconds."""
+    labels: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def is_of_daemon_set(self) -> bool:
@@ -44,6 +48,8 @@ def gpu_pods(pods: Iterable[Json], operator_namespace: str) -> list[GpuPod]:
             owner=_owner(pod["metadata"]),
             resources=resources,
             terminating="deletionTimestamp" in pod["metadata"],
+            created=_time(pod["metadata"].get("creationTimestamp")),
+            labels=pod["metadata"].get("labels") or {},
         )
         for pod in pods
         if pod["metadata"]["namespace"] != operator_namespace
@@ -66,6 +72,10 @@ def format_pods(found: Iterable[GpuPod]) -> str:
     texts = [str(pod) for pod in found]
     more = len(texts) - LISTED_PODS
     return "; ".join(texts[:LISTED_PODS]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _resources(spec: Json) -> dict[str, int]:

@@ -8,11 +8,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mig_fleet.documents import DocumentError, dump, parse
-from mig_fleet.model import labels
+from mig_fleet.model import labels, parted
+from mig_fleet.model.errors import InvalidPartedFile
 from mig_fleet.observed.snapshot import Node
 
 Configs = dict[str, Any]
 """Config name → entries, as plain data."""
+
+Entries = tuple[parted.Entry, ...]
+"""The entries of one config, in the order of the file."""
 
 
 def parse_live_file(config_map: Mapping[str, Any]) -> Any:
@@ -33,6 +37,17 @@ def live_configs(config_map: Mapping[str, Any] | None) -> Configs | None:
     return configs if isinstance(configs, dict) and all(isinstance(name, str) for name in configs) else None
 
 
+def sound_configs(config_map: Mapping[str, Any] | None) -> dict[str, Entries]:
+    """Every config of a ConfigMap's layout file that mig-parted accepts, each by itself: others may have written it."""
+    found: dict[str, Entries] = {}
+    for name, entries in (live_configs(config_map) or {}).items():
+        try:
+            found.update(parted.read({"version": "v1", "mig-configs": {name: entries}}).configs)
+        except InvalidPartedFile:
+            continue
+    return found
+
+
 def declared_configs(file: str) -> Configs:
     """The configs of the stack's own file, as :func:`mig_fleet.model.parted.dump` wrote it."""
     configs: Configs = parse(labels.LAYOUTS_CONFIG_MAP, file.encode()).data["mig-configs"]
@@ -41,15 +56,21 @@ def declared_configs(file: str) -> Configs:
 
 def needed_configs(nodes: Iterable[Node]) -> set[str]:
     """The configs that MIG Manager may have to apply: now, in a rollback, or when the wave leaves the stack."""
+    return {config for node in nodes for config in configs_of(node)}
+
+
+def configs_of(node: Node) -> tuple[str, ...]:
+    """The config that a node carries, the one that was verified last, and the one from before our first write."""
     keys = (labels.VERIFIED_CONFIG, labels.PREVIOUS_CONFIG)
-    return {config for node in nodes for config in (node.config, *(node.annotations.get(key, "") for key in keys))}
+    found = (node.config, *(node.annotations.get(key, "") for key in keys))
+    return tuple(dict.fromkeys(config for config in found if config))
 
 
-def merge_files(file: str, live: Configs, needed: set[str]) -> str:
-    """The stack's file, followed by the live configs that nodes need and the stack no longer has."""
+def merge_files(file: str, kept: Mapping[str, Entries]) -> str:
+    """The stack's file, followed by the configs that nodes need and the stack does not have."""
     declared = declared_configs(file)
-    kept = {name: live[name] for name in sorted(live.keys() & needed - declared.keys())}
-    return file + "".join(f"  {dump(name)}: {dump(entries)}\n" for name, entries in kept.items())
+    others = {name: [entry.to_data() for entry in kept[name]] for name in sorted(kept.keys() - declared.keys())}
+    return file + "".join(f"  {dump(name)}: {dump(entries)}\n" for name, entries in others.items())
 
 
 def superfluous(file: str, live: Configs, needed: set[str]) -> list[str]:

@@ -1,0 +1,68 @@
+"""DestroyGuard: no destroy by a stack that no longer owns the cluster. PINNED: this module's path and its class names
+are state.
+
+Pulumi checks no resource in a destroy, and deletes first what nothing depends on. The guard depends on everything else,
+so it is deleted first; if that fails, the engine deletes nothing, also with `--continue-on-error` (pulumi v3.259.0,
+pkg/resource/deploy/deployment_executor.go, performPostSteps).
+
+Pulumi stores the provider by module path and class name, and loads it from the *old* state on destroy: never move or
+rename either. The provider keeps no attributes, because they would be stored too.
+"""
+
+from typing import TypedDict
+
+import pulumi
+from pulumi.dynamic import CheckResult, CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+from mig_fleet.cluster.client import Cluster, ClusterArgs
+from mig_fleet.components.preview import has_new_owner
+from mig_fleet.failures import CleanError, one_clean_error
+from mig_fleet.rollout.wave import Props
+
+
+class DestroyRefused(CleanError):
+    """Another stack owns the cluster now; the message names it."""
+
+
+class DestroyGuardArgs(TypedDict):
+    """The cluster, and the stack that owns it."""
+
+    cluster: ClusterArgs
+    namespace: str
+    """Where the layout file is."""
+    owner: pulumi.Input[str]
+    """The output of :class:`~mig_fleet.components.owner.ClusterOwner`."""
+
+
+class DestroyGuardProvider(ResourceProvider):
+    """Fails its own deletion if the layout file records another owner."""
+
+    serialize_as_secret_always = False
+
+    def check(self, _olds: Props, news: Props) -> CheckResult:
+        return CheckResult(news, [])
+
+    def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
+        """An update if what `delete` reads from the state changed."""
+        changed = any(olds.get(key) != news.get(key) for key in ("cluster", "namespace"))
+        return DiffResult(changes=changed or has_new_owner(olds, news))
+
+    def create(self, props: Props) -> CreateResult:
+        return CreateResult(props["namespace"], props)
+
+    def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:
+        return UpdateResult(news)
+
+    def delete(self, _id: str, props: Props) -> None:
+        """Called before anything else is deleted in a destroy."""
+        from mig_fleet.rollout.owner import require_cluster_owner
+
+        with one_clean_error(DestroyRefused):
+            require_cluster_owner(Cluster(props["cluster"]), props["namespace"], props["owner"])
+
+
+class DestroyGuard(Resource, module="mig", name="DestroyGuard"):
+    """Must depend on everything else that the program creates."""
+
+    def __init__(self, name: str, args: DestroyGuardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(DestroyGuardProvider(), name, {**args}, opts)

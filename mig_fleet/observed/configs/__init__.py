@@ -1,0 +1,1 @@
+"""Config names, the layout file, and what MIG Manager reads."""

@@ -1,0 +1,1 @@
+"""The GPUs of a node: which pods have them, and which of them a change affects."""

@@ -1,0 +1,1 @@
+"""What others installed in the cluster: the operator, and objects with the names of ours."""

@@ -1,0 +1,172 @@
+"""Objects that exist already and that a program is about to create, which would take them from their owner.
+
+Pulumi's Kubernetes provider creates with server-side apply, which also writes to an object that exists
+(pulumi-kubernetes 4.25, await.go: "we currently always upsert the object"), and `destroy` then deletes it. Whether an
+object is in the state of the stack is known only to the engine: :mod:`mig_fleet.components.existing` asks here right
+before a creation, in previews too.
+"""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote
+
+from mig_fleet.cluster.client import FIELD_MANAGER
+from mig_fleet.cluster.connection import Connection
+from mig_fleet.cluster.errors import NotFound
+from mig_fleet.model.labels import LAYOUTS_CONFIG_MAP
+from mig_fleet.model.short_repr import format_value
+from mig_fleet.observed.installed.gpu_operator import InstalledOperator, find_operator
+from mig_fleet.observed.installed.helm_release import helm_releases
+from mig_fleet.observed.installed.object_owner import OwnerKind, owner_of
+
+NAMESPACE: Final = "kubernetes:core/v1:Namespace"
+CONFIG_MAP: Final = "kubernetes:core/v1:ConfigMap"
+RELEASE: Final = "kubernetes:helm.sh/v3:Release"
+
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+
+PROVIDER: Final = "cluster"
+"""The program's Kubernetes provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedObject:
+    """An object that a program registers. ``kind`` is Pulumi's type; ``name`` and ``namespace`` are in the cluster."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+    resource: str = ""
+    """The name of the resource in the program."""
+    parent: tuple[str, str] | None = None
+    """Type and name of the component that it belongs to."""
+    provider: Mapping[str, str] = field(default_factory=dict)
+    """The inputs of the program's Kubernetes provider."""
+    version: str = ""
+    """The version of the provider's plugin."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+def foreign_object(cluster: Connection, planned: PlannedObject) -> str:
+    """Why the object must not be created, and the two ways out; empty if it does not exist or is mig-fleet's.
+
+    Another stack's objects are mig-fleet's too: the cluster owner distinguishes stacks. Raises ClusterError.
+    """
+    if planned.kind == RELEASE:
+        return _foreign_release(cluster, planned)
+    metadata = _metadata(cluster, planned)
+    if metadata is None or (metadata.get("labels") or {}).get(MANAGED_BY) == FIELD_MANAGER:
+        return ""
+    what = planned.kind.rpartition(":")[2]
+    where = f" in namespace {planned.namespace}" if planned.namespace else ""
+    found = f"{what} {planned.name}{where} exists already, {_managed(metadata)}"
+    if planned.kind == NAMESPACE and (operator := find_operator(cluster, planned.name)):
+        found += f"; {operator}, runs there"
+    return _two_ways(found, _leave(planned), _take(planned))
+
+
+def foreign_layout_file(config_map: Mapping[str, Any] | None, namespace: str) -> str:
+    """The same about the layout file, which is merged and not created: a tool that manages it would undo each write.
+
+    A file without a tool's mark is taken: the cluster owner has its own record in it.
+    """
+    metadata = (config_map or {}).get("metadata") or {}
+    owner = owner_of(metadata, {})
+    if owner is None or (metadata.get("labels") or {}).get(MANAGED_BY) == FIELD_MANAGER:
+        return ""
+    return "\n".join(
+        [
+            f"ConfigMap {LAYOUTS_CONFIG_MAP} in namespace {namespace} exists already, managed by {owner}; it was not "
+            "changed",
+            "  - to leave it to its owner, give it another name there: migManager.config.name in the chart's values",
+            "  - to take it over, let its owner stop creating it: set migManager.config.create: false there."
+            f" If it remains, `kubectl -n {namespace} label --overwrite configmap {LAYOUTS_CONFIG_MAP} "
+            f"{MANAGED_BY}={FIELD_MANAGER}`",
+        ]
+    )
+
+
+def _foreign_release(cluster: Connection, planned: PlannedObject) -> str:
+    """A release, or the same software by another tool: a cluster can have only one GPU Operator."""
+    releases = helm_releases(cluster, planned.namespace) if planned.namespace else []
+    release = next((each for each in releases if each.name == planned.name), None)
+    operator = find_operator(cluster)
+    if release is None and operator is None:
+        return ""
+    found = f"{operator} exists already" if operator else f"{release} exists already ({release.status})"  # type: ignore[union-attr]  # one of both
+    namespace = operator.namespace if operator else planned.namespace
+    leave = f"mig-fleet:operator: {{managed: false, namespace: {namespace}}}"
+    if release and (operator is None or _is_release(operator, planned)):
+        return _two_ways(found, leave, _take(planned))
+    return _two_ways(found, leave, "", _uninstall(operator, planned))
+
+
+def _is_release(operator: InstalledOperator, planned: PlannedObject) -> bool:
+    owner = operator.owner
+    is_helms = owner is not None and owner.kind is OwnerKind.HELM
+    return is_helms and operator.release is not None and operator.release.name == planned.name
+
+
+def _uninstall(operator: InstalledOperator | None, planned: PlannedObject) -> str:
+    """What to do with an operator that no import makes the release of the program."""
+    owner = operator.owner if operator else None
+    name = owner or "its owner"
+    return (
+        f"uninstall it with {name}, then run this command again; it cannot be imported, because it is not the Helm "
+        f"release {planned.name} in namespace {planned.namespace}, which this program installs"
+    )
+
+
+def _metadata(cluster: Connection, planned: PlannedObject) -> dict[str, Any] | None:
+    kind = {NAMESPACE: "namespaces", CONFIG_MAP: "configmaps"}[planned.kind]
+    inside = f"namespaces/{quote(planned.namespace, safe='')}/" if planned.kind == CONFIG_MAP else ""
+    try:
+        found = cluster.get(f"/api/v1/{inside}{kind}/{quote(planned.name, safe='')}")
+    except NotFound:
+        return None
+    metadata: dict[str, Any] = found["metadata"]
+    return metadata
+
+
+def _managed(metadata: Mapping[str, Any]) -> str:
+    """The owner; if no tool left its mark, the field manager that wrote first, such as ``kubectl-create``."""
+    if owner := owner_of(metadata, {}):
+        return f"managed by {owner}"
+    writers = [str(entry.get("manager", "")) for entry in metadata.get("managedFields") or ()]
+    return f"written by {format_value(writers[0])}" if writers and writers[0] else "of an unknown owner"
+
+
+def _leave(planned: PlannedObject) -> str:
+    """The setting with which the program does not create the object."""
+    return {
+        ("operator-namespace", NAMESPACE): f"mig-fleet:operator: {{managed: false, namespace: {planned.name}}}",
+        ("probe-namespace", NAMESPACE): "mig-fleet:probe: {namespace: NAME}, with a name that is not in use",
+        ("monitoring-dashboard", CONFIG_MAP): "mig-fleet:monitoring: {dashboard: false}",
+        ("monitoring-rules", CONFIG_MAP): "mig-fleet:monitoring: {rules: none}",
+    }.get((planned.resource, planned.kind), "")
+
+
+def _take(planned: PlannedObject) -> str:
+    """The command that adds the object to the stack's state, with its component and its provider."""
+    resources: list[dict[str, Any]] = [{"type": "pulumi:providers:kubernetes", "name": PROVIDER}]
+    resources[0] |= {"inputs": dict(planned.provider)} | ({"version": planned.version} if planned.version else {})
+    one = {"type": planned.kind, "name": planned.resource, "id": planned.id, "provider": PROVIDER}
+    if planned.parent:
+        kind, name = planned.parent
+        resources.append({"type": kind, "name": name, "component": True})
+        one["parent"] = name
+    text = json.dumps({"resources": [*resources, one]}, separators=(",", ":"))
+    return f"pulumi import --generate-code=false --protect=false --file <(echo {shlex.quote(text)})"
+
+
+def _two_ways(found: str, leave: str, take: str, otherwise: str = "") -> str:
+    ways = [f"to leave it to its owner, set {leave}"] if leave else []
+    ways += [f"to take it over, stop its owner from managing it, then run in bash: {take}"] if take else []
+    ways += [f"to take its place, {otherwise}"] if otherwise else []
+    return "\n".join([f"{found}; it was not changed", *(f"  - {way}" for way in ways)])

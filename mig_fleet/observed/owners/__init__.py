@@ -1,0 +1,1 @@
+"""Who owns a cluster, and which wave owns a node."""

@@ -1,0 +1,114 @@
+"""The stack that owns a cluster, as the layout file and the nodes record it. Pure.
+
+Two stacks that write to one cluster undo each other's work, so each preview and each update compares the recorded owner
+with its own. The id decides: another backend may have a stack of the same name, and a stack may be renamed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mig_fleet.model import labels
+from mig_fleet.observed.snapshot import Node
+
+NAMED_NODES = 3
+"""Nodes that a message names; further ones are only counted."""
+
+
+@dataclass(frozen=True, order=True)
+class Owner:
+    """A stack as it is recorded: ``<id> <organization>/<project>/<stack>``."""
+
+    id: str
+    stack: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Owner | None":
+        """``None`` for an empty text."""
+        found, _, stack = text.strip().partition(" ")
+        return cls(found, stack) if found else None
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.stack}"
+
+
+def file_owner(config_map: Mapping[str, Any] | None) -> Owner | None:
+    """The owner that the layout file's ConfigMap records; ``None`` if there is none."""
+    metadata = (config_map or {}).get("metadata") or {}
+    return Owner.parse((metadata.get("annotations") or {}).get(labels.OWNER, ""))
+
+
+def node_owner(node: Node) -> Owner | None:
+    """The owner that a node records; ``None`` if there is none."""
+    return Owner.parse(node.annotations.get(labels.OWNER, ""))
+
+
+def other_owners(ours: Owner, config_map: Mapping[str, Any] | None, nodes: Iterable[Node]) -> dict[Owner, str]:
+    """Other stacks that own the cluster → where that is recorded.
+
+    The layout file decides: it is the first object that a stack writes. Nodes with another owner are then left from a
+    take-over. Without a record in the file the nodes decide.
+    """
+    of_file = file_owner(config_map)
+    by_owner: dict[Owner, list[str]] = {}
+    for node in sorted(nodes, key=lambda node: node.name):
+        if (found := node_owner(node)) is not None and found.id != ours.id:
+            by_owner.setdefault(found, []).append(node.name)
+    if of_file is None:
+        return {owner: _format_nodes(names) for owner, names in sorted(by_owner.items())}
+    if of_file.id == ours.id:
+        return {}
+    names = [name for owner, found in by_owner.items() if owner.id == of_file.id for name in found]
+    file = f"ConfigMap {labels.LAYOUTS_CONFIG_MAP}"
+    return {of_file: f"{file} and {_format_nodes(names)}" if names else file}
+
+
+def owner_conflicts(ours: Owner, take_over: str, owners: Mapping[Owner, str]) -> list[str]:
+    """One text for each other owner (:func:`other_owners`); empty if there is none, or if ``take_over`` names one."""
+    if any(owner.stack == take_over for owner in owners):
+        return []
+    return [_conflict(ours, take_over, owner, where) for owner, where in owners.items()]
+
+
+def not_ours(ours: str, config_map: Mapping[str, Any] | None, take_over: str = "") -> str:
+    """Why a stack must change and remove nothing in the cluster; empty if no other stack owns the layout file, or if
+    the stack takes it over.
+
+    ``ours`` is the text of the stack's own record; empty in a program without an owner.
+    """
+    found, own = file_owner(config_map), Owner.parse(ours)
+    if found is None or found.stack == take_over or (own is not None and found.id == own.id):
+        return ""
+    forget = f". `{forget_command(own.stack)}` forgets {own.stack} without changing the cluster" if own else ""
+    return (
+        f"the cluster is owned by stack {found.stack} ({found.id}), as ConfigMap {labels.LAYOUTS_CONFIG_MAP} records; "
+        f"nothing was changed{forget}"
+    )
+
+
+def forget_command(stack: str) -> str:
+    """Removes a stack's state and leaves what it deployed (pulumi v3.259.0, ``pulumi stack rm --help``)."""
+    return f"pulumi stack rm --force --preserve-config {stack}"
+
+
+def _conflict(ours: Owner, take_over: str, owner: Owner, where: str) -> str:
+    lines = [f"the cluster is owned by stack {owner.stack} ({owner.id}), as recorded on {where}; nothing was changed."]
+    if take_over:
+        lines.append(f"cluster.takeOver names another stack, {take_over}.")
+    if owner.stack == ours.stack:
+        lines.append(
+            "That is the name of this stack, with another id: the state of this stack was lost, or another backend has "
+            "a stack of this name."
+        )
+    lines += [
+        f"To take the cluster over on purpose: `pulumi config set --path mig-fleet:cluster.takeOver {owner.stack}`.",
+        f"Previews, updates and destroys of {owner.stack} ({owner.id}) are refused from then on; there "
+        f"`{forget_command(owner.stack)}` forgets it without changing the cluster.",
+    ]
+    return "\n".join(lines)
+
+
+def _format_nodes(names: list[str]) -> str:
+    more = len(names) - NAMED_NODES
+    text = ", ".join(names[:NAMED_NODES]) + (f" and {more} more" if more > 0 else "")
+    return f"node {text}" if len(names) == 1 else f"nodes {text}"

@@ -1,0 +1,1 @@
+"""Pods that would find no slice after a change."""

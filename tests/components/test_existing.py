@@ -1,0 +1,102 @@
+"""Right before a creation, in previews too, the program asks whether the object exists; the engine's part is in
+tests/engine/test_foreign_objects.py.
+"""
+
+import asyncio
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime.mocks import MockMonitor
+
+from mig_fleet.cluster import client
+from mig_fleet.cluster.connection import ClusterArgs
+from mig_fleet.cluster.errors import ClusterUnreachable
+from mig_fleet.components import existing
+from mig_fleet.failures import Refused
+from mig_fleet.observed.installed.existing_objects import CONFIG_MAP, NAMESPACE, RELEASE
+from tests.memory import installed
+from tests.memory.installed import InstalledCluster
+
+Hook = Any
+
+
+@pytest.fixture
+def hooks(monkeypatch: pytest.MonkeyPatch) -> list[Hook]:
+    """The hooks that were made, which a real engine would register."""
+    made: list[Hook] = []
+
+    class Recorded(pulumi.ResourceHook):
+        def __init__(self, name: str, func: Any, opts: Any = None) -> None:
+            self.name, self.callback, self.opts = name, func, opts
+            made.append(self)
+
+    monkeypatch.setattr(pulumi, "ResourceHook", Recorded)
+    return made
+
+
+def bind(kind: str, cluster: ClusterArgs | None = None) -> pulumi.ResourceTransformationResult | None:
+    args = pulumi.ResourceTransformationArgs(Any, kind, "operator-namespace", {}, pulumi.ResourceOptions())  # type: ignore[arg-type]  # the resource is not used
+    return existing._with_hook(cluster or {}, args)
+
+
+def create(hook: Hook, **inputs: Any) -> None:
+    """What the engine does before it creates the resource."""
+    asyncio.run(hook.callback(pulumi.ResourceHookArgs("urn", "", "name", "type", new_inputs=inputs)))
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> InstalledCluster:
+    found = installed.by_helm()
+    found.lists["/api/v1/namespaces"] = [{"metadata": {"name": installed.NAMESPACE}}]
+    monkeypatch.setattr(client, "Cluster", lambda _args: found)
+    return found
+
+
+@pytest.mark.parametrize("kind", [NAMESPACE, CONFIG_MAP, RELEASE])
+def test_the_hook_is_bound_before_a_creation_and_runs_in_previews(kind: str, hooks: list[Hook]) -> None:
+    bound = bind(kind)
+    assert bound is not None
+    assert bound.opts.hooks is not None
+    assert bound.opts.hooks.before_create == hooks
+    assert [hook.opts.on_dry_run for hook in hooks] == [True]
+
+
+def test_other_resources_have_no_hook(hooks: list[Hook]) -> None:
+    assert bind("kubernetes:apps/v1:DaemonSet") is None
+    assert hooks == []
+
+
+def test_mocks_have_no_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monitor = MockMonitor(None)  # type: ignore[arg-type]  # no resource is registered
+    monkeypatch.setattr(existing, "get_monitor", lambda: monitor)
+    existing.refuse_existing_objects({})
+
+
+def test_a_namespace_that_exists_is_refused(hooks: list[Hook], cluster: InstalledCluster) -> None:
+    bind(NAMESPACE)
+    with pytest.raises(Refused, match=r"Namespace gpu-operator exists already"):
+        create(hooks[0], metadata={"name": installed.NAMESPACE})
+    create(hooks[0], metadata={"name": "new"})
+    assert "/api/v1/namespaces/new" in cluster.requests
+
+
+def test_a_name_that_a_preview_does_not_know_is_not_looked_up(hooks: list[Hook], cluster: InstalledCluster) -> None:
+    bind(NAMESPACE)
+    create(hooks[0], metadata={"name": pulumi.UNKNOWN})
+    create(hooks[0])
+    assert cluster.requests == []
+
+
+def test_a_cluster_that_does_not_answer_fails_the_preview_unless_it_may_not_answer(
+    hooks: list[Hook], cluster: InstalledCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.errors["/api/v1/namespaces/gpu-operator"] = ClusterUnreachable("no answer")
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    bind(NAMESPACE)
+    with pytest.raises(ClusterUnreachable):
+        create(hooks[0], metadata={"name": installed.NAMESPACE})
+    bind(NAMESPACE, {"onUnreachable": "warn"})
+    create(hooks[1], metadata={"name": installed.NAMESPACE})
+    assert warnings == ["operator-namespace: it was not checked whether the object exists: no answer"]

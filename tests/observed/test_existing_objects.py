@@ -1,0 +1,124 @@
+"""An object that exists is not created: the message names its owner, and two ways out with exact commands."""
+
+import json
+import shlex
+from typing import Any
+
+import pytest
+
+from mig_fleet.cluster.client import FIELD_MANAGER
+from mig_fleet.observed.installed.existing_objects import (
+    CONFIG_MAP,
+    NAMESPACE,
+    RELEASE,
+    PlannedObject,
+    foreign_layout_file,
+    foreign_object,
+)
+from tests.memory import installed
+from tests.memory.installed import InstalledCluster, by_argo_cd, by_helm, by_olm
+
+PROVIDER = {"context": "prod-gpu", "enableConfigMapMutable": "true"}
+
+
+def the_namespace(name: str = installed.NAMESPACE) -> PlannedObject:
+    return PlannedObject(NAMESPACE, name, "", "operator-namespace", None, PROVIDER, "4.25.0")
+
+
+def the_release() -> PlannedObject:
+    parent = ("mig-fleet:index:GpuOperator", "gpu-operator")
+    return PlannedObject(
+        RELEASE, "gpu-operator", installed.NAMESPACE, "gpu-operator-release", parent, PROVIDER, "4.25.0"
+    )
+
+
+def the_rules() -> PlannedObject:
+    parent = ("mig-fleet:index:Monitoring", "monitoring")
+    return PlannedObject(CONFIG_MAP, "mig-fleet-rules", installed.NAMESPACE, "monitoring-rules", parent, PROVIDER)
+
+
+def with_namespace(**metadata: Any) -> InstalledCluster:
+    cluster = by_helm()
+    cluster.lists["/api/v1/namespaces"] = [{"metadata": {"name": installed.NAMESPACE, **metadata}}]
+    return cluster
+
+
+def imported(text: str) -> list[dict[str, Any]]:
+    """The resources of the command in a message."""
+    command = text.partition("run in bash: ")[2]
+    assert command.startswith("pulumi import --generate-code=false --protect=false --file <(echo ")
+    (document,) = shlex.split(command.partition("<(echo ")[2].removesuffix(")"))
+    resources: list[dict[str, Any]] = json.loads(document)["resources"]
+    return resources
+
+
+@pytest.mark.parametrize("planned", [the_namespace(), the_release(), the_rules()], ids=lambda each: each.resource)
+def test_what_does_not_exist_may_be_created(planned: PlannedObject) -> None:
+    assert foreign_object(InstalledCluster(), planned) == ""
+
+
+def test_our_own_namespace_may_be_applied_again_as_after_a_killed_update() -> None:
+    ours = with_namespace(labels={"app.kubernetes.io/managed-by": FIELD_MANAGER})
+    assert foreign_object(ours, the_namespace()) == ""
+
+
+def test_a_namespace_is_left_to_its_owner_or_imported() -> None:
+    text = foreign_object(with_namespace(managedFields=[{"manager": "kubectl-create"}]), the_namespace())
+    assert text.startswith(
+        "Namespace gpu-operator exists already, written by 'kubectl-create'; GPU Operator v25.10.0 in"
+    )
+    assert "set mig-fleet:operator: {managed: false, namespace: gpu-operator}" in text
+    assert imported(text) == [
+        {"type": "pulumi:providers:kubernetes", "name": "cluster", "inputs": PROVIDER, "version": "4.25.0"},
+        {"type": NAMESPACE, "name": "operator-namespace", "id": "gpu-operator", "provider": "cluster"},
+    ]
+
+
+def test_a_release_of_the_same_name_can_be_imported_with_its_component() -> None:
+    text = foreign_object(by_helm(), the_release())
+    assert (
+        "managed by Helm release 'gpu-operator' in namespace 'gpu-operator' exists already; it was not changed" in text
+    )
+    _, component, release = imported(text)
+    assert component == {"type": "mig-fleet:index:GpuOperator", "name": "gpu-operator", "component": True}
+    assert (release["id"], release["parent"]) == ("gpu-operator/gpu-operator", "gpu-operator")
+    assert installed.SECRET_VALUE not in text
+
+
+@pytest.mark.parametrize(("make", "namespace"), [(by_argo_cd, "gpu-operator"), (by_olm, "nvidia-gpu-operator")])
+def test_an_operator_of_another_tool_is_found_in_any_namespace_and_cannot_be_imported(
+    make: Any, namespace: str
+) -> None:
+    text = foreign_object(make(), the_release())
+    assert f"set mig-fleet:operator: {{managed: false, namespace: {namespace}}}" in text
+    assert "to take its place, uninstall it with" in text
+    assert "pulumi import" not in text
+
+
+def test_a_release_that_never_became_an_operator_is_found_too() -> None:
+    cluster = InstalledCluster()
+    path = f"/api/v1/namespaces/{installed.NAMESPACE}/secrets"
+    cluster.lists[path] = [installed.helm_secret(1, "pending-install")]
+    text = foreign_object(cluster, the_release())
+    assert text.startswith("Helm release 'gpu-operator' in namespace 'gpu-operator' exists already (pending-install)")
+    assert imported(text)
+
+
+def test_a_layout_file_that_a_tool_manages_is_not_merged() -> None:
+    """As with `migManager.config.create: true` and our name in the chart's values."""
+    metadata: dict[str, Any] = {"name": "mig-fleet-layouts", "annotations": installed.HELM}
+    text = foreign_layout_file({"metadata": metadata}, installed.NAMESPACE)
+    assert "in namespace gpu-operator exists already, managed by Helm release 'gpu-operator'" in text
+    assert text.count("\n  - to ") == 2
+    ours = {**metadata, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}}
+    for found in (None, {"metadata": {"name": "mig-fleet-layouts"}}, {"metadata": ours}):
+        assert foreign_layout_file(found, installed.NAMESPACE) == ""
+
+
+def test_a_config_map_of_others_is_not_overwritten() -> None:
+    cluster = InstalledCluster()
+    cluster.config_map("mig-fleet-rules", {}, labels={"app.kubernetes.io/managed-by": "pulumi"})
+    text = foreign_object(cluster, the_rules())
+    assert "ConfigMap mig-fleet-rules in namespace gpu-operator exists already, managed by Pulumi program" in text
+    assert "mig-fleet:monitoring: {rules: none}" in text
+    assert imported(text)[-1]["id"] == "gpu-operator/mig-fleet-rules"
