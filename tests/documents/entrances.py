@@ -17,7 +17,7 @@ from mig_fleet.documents import DocumentError, dump
 from mig_fleet.model import parted
 from mig_fleet.model.errors import InvalidPartedFile
 from mig_fleet.model.report import Gpu, Report
-from mig_fleet.observed.layout_file import parse_live_file
+from mig_fleet.observed.configs.layout_file import parse_live_file
 from mig_fleet.policy import layout_file_is_sound
 
 Entrance = Callable[[Path], str]

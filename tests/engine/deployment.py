@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from mig_fleet import toolchain
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.model import labels
 from mig_fleet.model.formatting import format_gpus, parse_gpus
@@ -50,6 +52,7 @@ class Deployment:
     environment: dict[str, str]
     pulumi: Path
     config: dict[str, Any] = field(default_factory=dict)
+    stack: str = STACK
 
     @property
     def pools(self) -> dict[str, Any]:
@@ -92,13 +95,13 @@ class Deployment:
         return Outcome(engine.returncode, text)
 
     def _start(self, *arguments: str) -> subprocess.Popen[str]:
-        stack_file = self.folder / "stacks" / f"Pulumi.{STACK}.yaml"
+        stack_file = self.folder / "stacks" / f"Pulumi.{self.stack}.yaml"
         before = yaml.safe_load(stack_file.read_text()) if stack_file.exists() else {}
         document = {**before, "config": {f"mig-fleet:{key}": value for key, value in self.config.items()}}
         stack_file.write_text(yaml.safe_dump(document))
         flags = ("--non-interactive", "--color", "never")
         return subprocess.Popen(
-            [self.pulumi, *arguments, "--stack", STACK, *flags],
+            [self.pulumi, *arguments, "--stack", self.stack, *flags],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -161,6 +164,27 @@ class Deployment:
             name: (node["metadata"]["labels"].get(labels.CONFIG), node["metadata"]["labels"].get(labels.STATE))
             for name, node in self.nodes().items()
         }
+
+
+def create_project(folder: Path, fleet: Fleet, config: dict[str, Any], stack: str = STACK) -> Deployment:
+    """A stack in a new project with a backend of its own, not yet deployed."""
+    deployment = copy_project(folder, fleet, stack)
+    deployment.config = config
+    created = deployment.run("stack", "init", "--secrets-provider", "passphrase")
+    assert created.status == 0, created.text
+    return deployment
+
+
+def copy_project(folder: Path, fleet: Fleet, stack: str) -> Deployment:
+    """A new project with a backend of its own, and without a stack."""
+    for name in ("Pulumi.yaml", "__main__.py"):
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "stacks").mkdir()
+    (folder / "state").mkdir()
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    workspace = toolchain.workspace(ROOT)
+    environment = {**workspace.environment(), "PULUMI_BACKEND_URL": f"file://{folder / 'state'}"}
+    return Deployment(folder, fleet, environment, workspace.pulumi, stack=stack)
 
 
 def deploy(project: Deployment, config: dict[str, Any]) -> Deployment:

@@ -5,7 +5,19 @@ from collections.abc import Mapping, Sequence
 
 from tests.faults.fault import Fault, Outcome
 from tests.faults.play import Result
-from tests.faults.scenario import FIRST_WAVE, NEW, OLD, OTHER_NODE, POOL, POOL_NAME, RENAMED, SECOND_WAVE, SPARSE
+from tests.faults.scenario import (
+    FEWER,
+    FIRST_WAVE,
+    NEW,
+    OLD,
+    ONE_GPU,
+    OTHER_NODE,
+    POOL,
+    POOL_NAME,
+    RENAMED,
+    SECOND_WAVE,
+    SPARSE,
+)
 
 OUTCOMES = {
     Outcome.SUCCEEDED: "succeeds",
@@ -17,8 +29,9 @@ OUTCOMES = {
 SCENARIO = textwrap.fill(
     f"The scenario is always the same. Pool `{POOL_NAME}` has three nodes: `{FIRST_WAVE[0]}` and `{FIRST_WAVE[1]}` in "
     f"its first wave, `{SECOND_WAVE[0]}` in its second. Each node has two H100, verified with layout `{OLD.name}` (7x "
-    f"1g.10gb). The update gives them another layout: `{NEW.name}` (2x 3g.40gb), or `{RENAMED.name}` (the same slices "
-    "under another name). In the rows about drift the stack does not change; in one of them the nodes are verified "
+    f"1g.10gb). The update gives them another layout: `{NEW.name}` (2x 3g.40gb), `{FEWER.name}` (6x 1g.10gb), "
+    f"`{ONE_GPU.name}` (2x 3g.40gb on GPU 1 only), or `{RENAMED.name}` (the same slices under another name). In the "
+    "rows about drift the stack does not change; in one of them the nodes are verified "
     f"with layout `{SPARSE.name}` (3g.40gb). Node `{OTHER_NODE}` is in no stack.",
     120,
     break_on_hyphens=False,

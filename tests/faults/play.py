@@ -14,11 +14,13 @@ REPLACEMENTS = {
     r"https://127\.0\.0\.1:\d+": "https://cluster:6443",
     r"host='127\.0\.0\.1', port=\d+": "host='cluster', port=6443",
     r"\b\d+(\.\d+)? s\b": "N s",
+    r"/tmp/kubelet-\w+/": "/var/lib/kubelet/pod-resources/",
     r"read timeout=\d+(\.\d+)?": "read timeout=N",
     r"-[0-9a-f]{8,10}-[a-z0-9]{5}\b": "-7d4b9c6f5-x2x7k",
-    r"\b(node-agent)-[bcdfghjklmnpqrstvwxz2456789]{5}\b": r"\1-x2x7k",
+    r"\b(node-agent|mig-probe)-[bcdfghjklmnpqrstvwxz2456789]{5}\b": r"\1-x2x7k",
+    r"; see /\S+\.log": "",
 }
-"""What differs in every run: ports, durations (shortened here anyway), the random ends of pod names."""
+"""What differs in every run: ports, durations (shortened here anyway), the random ends of names."""
 
 
 @dataclass(frozen=True)

@@ -29,16 +29,29 @@ FIRST_WAVE, SECOND_WAVE, OTHER_NODE = ("node-1", "node-2"), ("node-3",), "node-9
 POOL = (*FIRST_WAVE, *SECOND_WAVE)
 NODES = (*POOL, OTHER_NODE)
 POOL_NAME = "train"
+OWNER = "5e1f0a2b3c4d organization/mig-fleet/fleet"
+"""The stack that every fault begins with, as it is recorded."""
 WAVES = dict.fromkeys(FIRST_WAVE, f"{POOL_NAME}-wave-00") | dict.fromkeys(SECOND_WAVE, f"{POOL_NAME}-wave-01")
 
 OLD = Layout.uniform("notebooks", GPU, {"1g.10gb": 7})
 NEW = Layout.uniform("training", GPU, {"3g.40gb": 2})
 RENAMED = Layout.uniform("seminar", GPU, {"1g.10gb": 7})
-"""The pool's layout; the one that it gets; and the same slices under another name, for faults that are not about GPUs:
-each step of the rollout is taken, and MIG Manager has nothing to change."""
+"""The pool's layout; the one that it gets; and the same slices under another name, for which no GPU is touched."""
+FEWER = Layout.uniform("fewer", GPU, {"1g.10gb": 6})
+"""For faults that are not about GPUs: every GPU changes, so each step of the rollout is taken, and pods that lose their
+slice find another one."""
 SPARSE = Layout.uniform("sparse", GPU, {"3g.40gb": 1})
 """Leaves free slices on each GPU."""
-FILE = parted.dump([OLD, NEW, RENAMED, SPARSE])
+ONE_GPU = Layout.parse(
+    "one-gpu",
+    {
+        "gpu": GPU,
+        "gpus": [{"devices": [0], "profiles": {"1g.10gb": 7}}, {"devices": [1], "profiles": {"3g.40gb": 2}}],
+    },
+)
+"""Changes GPU 1 and leaves GPU 0 as it is in :data:`OLD`."""
+LAYOUTS = (OLD, NEW, RENAMED, FEWER, SPARSE, ONE_GPU)
+FILE = parted.dump(LAYOUTS)
 
 SIMULATOR_ANNOTATIONS = tuple(f"simulator.mig-fleet.dev/{key}" for key in ("faults", "nvml-errors", "reboot"))
 """Node annotations that hold the simulator's faults."""
@@ -55,7 +68,7 @@ RETRIED_STATUSES = (404, 409)
 MIXED = Strategy("mixed")
 SEVEN_SLICES = {"1g.10gb": 7}
 
-EXPECTED = {layout.name: Expected.of_layout(layout, GPUS, MIXED) for layout in (OLD, NEW, RENAMED, SPARSE)}
+EXPECTED = {layout.name: Expected.of_layout(layout, GPUS, MIXED) for layout in LAYOUTS}
 
 
 @dataclass
@@ -182,7 +195,8 @@ class Scenario:
         return [app for app in OPERANDS if any((app, node) not in there for node in NODES)]
 
     def _write_layouts(self) -> None:
-        self.cluster.write_config_map(NAMESPACE, labels.LAYOUTS_CONFIG_MAP, {labels.LAYOUTS_KEY: FILE})
+        owner = {labels.OWNER: OWNER}
+        self.cluster.write_config_map(NAMESPACE, labels.LAYOUTS_CONFIG_MAP, {labels.LAYOUTS_KEY: FILE}, owner)
 
     def _reset_node(self, name: str, node: Json, has_layout: bool) -> None:
         simulated = [node["metadata"]["annotations"].get(key) for key in SIMULATOR_ANNOTATIONS]
@@ -239,6 +253,7 @@ def verified_annotations(name: str) -> dict[str, str]:
         return {}
     return {
         labels.WAVE: WAVES[name],
+        labels.OWNER: OWNER,
         labels.PREVIOUS_CONFIG: labels.ALL_DISABLED,
         labels.VERIFIED_CONFIG: OLD.config_name,
     }

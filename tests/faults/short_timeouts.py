@@ -7,16 +7,26 @@ Only durations change: what the product waits for, and what it does after a time
 from types import ModuleType
 
 from mig_fleet.cluster import connection
-from mig_fleet.rollout import assign, context, convergence, drain, propagation, reconfigure, recovery
+from mig_fleet.rollout import (
+    context,
+    convergence,
+    drain,
+    propagation,
+    reconfigure,
+    recovery,
+    silent_probes,
+)
+from mig_fleet.rollout.stranding import pending_pods
 
 SHORT_S: dict[ModuleType, dict[str, float]] = {
     context: {"POLL_S": 0.15},
-    assign: {"POLL_S": 0.15},
     convergence: {"POLL_S": 0.15, "CONVERGENCE_S": 5.0},
-    reconfigure: {"POLL_S": 0.15},
-    drain: {"POLL_S": 0.15, "EVICT_AGAIN_S": 0.2},
-    propagation: {"POLL_S": 0.15, "WITHIN_S": 2.0, "UNREADABLE_S": 0.5},
-    recovery: {"STALE_ALLOCATABLE_S": 1.5, "NO_STATE_S": 2.5, "NO_POD_S": 0.5},
+    drain: {"EVICT_AGAIN_S": 0.2, "REPORT_WAIT_S": 3.0},
+    reconfigure: {"REPORT_WAIT_S": 3.0},
+    propagation: {"WITHIN_S": 2.0, "UNREADABLE_S": 0.5},
+    recovery: {"STALE_ALLOCATABLE_S": 1.5, "NO_STATE_S": 2.5, "NO_POD_S": 0.5, "REPORT_S": 2.0},
+    silent_probes: {"GRACE_S": 1.0, "PAUSE_S": 0.3},
+    pending_pods: {"SCHEDULING_S": 3.0},
     connection: {"CALL_TIMEOUT_S": 2.0, "FIRST_PAUSE_S": 0.05},
 }
 """Module → constant → seconds."""

@@ -20,21 +20,27 @@ from pulumi.dynamic import ResourceProvider
 from mig_fleet.components.assignment import AssignmentProvider
 from mig_fleet.components.layout_file import LayoutFileProvider
 from mig_fleet.components.layouts import MigLayouts
+from mig_fleet.components.owner import ClusterOwner, ClusterOwnerProvider
 from mig_fleet.components.pool import Pool, PoolArgs
+from mig_fleet.components.supporting_objects import SupportingObjects, SupportingObjectsProvider
 from mig_fleet.components.verification import VerificationProvider
 from mig_fleet.failures import CleanError
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.observed.snapshot import invalidate
+from mig_fleet.rollout import engine_run
 from mig_fleet.rollout.wave import PREVIEW_ONLY
-from tests.faults.installation import REPORTS
+from tests.faults.installation import REPORTS, probe_objects
 from tests.faults.recording import Inputs, record_inputs
-from tests.faults.scenario import FILE, GPU, GPUS, POOL, POOL_NAME
+from tests.faults.scenario import FILE, GPU, GPUS, OWNER, POOL, POOL_NAME
 from tests.simulator.site import NAMESPACE
 
+CLUSTER_OWNER = "pulumi-python:dynamic/mig:ClusterOwner"
 PROVIDERS: dict[str, type[ResourceProvider]] = {
+    CLUSTER_OWNER: ClusterOwnerProvider,
     "pulumi-python:dynamic/mig:LayoutFile": LayoutFileProvider,
     "pulumi-python:dynamic/mig:Assignment": AssignmentProvider,
+    "pulumi-python:dynamic/mig:SupportingObjects": SupportingObjectsProvider,
     "pulumi-python:dynamic/mig:Verification": VerificationProvider,
 }
 
@@ -85,16 +91,21 @@ class Stack:
 
     def _record(self, target: Layout | None, rollout: Mapping[str, Any], changes: dict[str, Any]) -> Inputs:
         cluster: Any = {"kubeconfig": str(self.kubeconfig), **changes.pop("cluster", {})}
+        here: Any = {"cluster": cluster, "namespace": NAMESPACE, "reports_namespace": REPORTS}
+        take_over = changes.pop("take_over", None)
+        watched: list[Any] = [json.dumps(body) for body in probe_objects()] if changes.pop("watched", False) else []
 
         def program() -> None:
-            layouts = MigLayouts(
-                "layouts", {"cluster": cluster, "namespace": NAMESPACE, "reports_namespace": REPORTS, "file": FILE}
-            )
+            owner: Any = {**here, "stack": OWNER.partition(" ")[2], "take_over": take_over}
+            ClusterOwner("owner", owner)
+            file: Any = {**here, "file": FILE, "owner": OWNER, "take_over": take_over}
+            layouts = MigLayouts("layouts", file)
+            if watched:
+                SupportingObjects("objects", {"cluster": cluster, "namespace": NAMESPACE, "objects": watched})
             if target is not None:
                 args: dict[str, Any] = {
-                    "cluster": cluster,
-                    "namespace": NAMESPACE,
-                    "reports_namespace": REPORTS,
+                    **here,
+                    "owner": OWNER,
                     "gpu": GPU,
                     "gpus_per_node": GPUS,
                     "nodes": list(POOL),
@@ -122,18 +133,20 @@ class Stack:
 
     def preview(self, program: Inputs) -> Update:
         """One preview: it checks every resource and changes nothing."""
-        invalidate()
+        begin_engine_run()
         preview = Update()
         with restored_traceback_limit():
             for name, (kind, inputs) in program.items():
                 checked = self._check(preview, name, kind, inputs) or {}
+                if kind == CLUSTER_OWNER and preview.error:
+                    break  # everything else depends on it
                 shown = [key for key in PREVIEW_ONLY if key != "capacityChanges"]
                 preview.lines += [f"{key}: {line}" for key in shown for line in checked.get(key) or ()]
         return preview
 
     def up(self, program: Inputs) -> Update:
-        """One update; each real one has a provider process of its own, which has no snapshot yet."""
-        invalidate()
+        """One update."""
+        begin_engine_run()
         update = Update()
         with restored_traceback_limit():
             try:
@@ -159,7 +172,8 @@ class Stack:
 
     def _check(self, update: Update, name: str, kind: str, inputs: dict[str, Any]) -> dict[str, Any] | None:
         """The inputs with what `check` adds; ``None`` if it fails."""
-        olds = self.state[name].inputs if name in self.state else {}
+        # A new owner would get another id in each run.
+        olds = self.state[name].inputs if name in self.state else {"owner": OWNER} if kind == CLUSTER_OWNER else {}
         # A wave after a failed one is registered all the same (components/pool.py).
         blocked = {"blocked": True} if update.error and "wave" in inputs else {}
         checked = PROVIDERS[kind]().check(copy.deepcopy(olds), copy.deepcopy({**inputs, **blocked}))
@@ -185,6 +199,12 @@ class Stack:
         self.state[name] = state
         update.changed.append(name)
         update.remedies += state.outputs.get("remedies") or []
+
+
+def begin_engine_run() -> None:
+    """A provider process of its own knows no snapshot and no interrupt of an earlier run."""
+    invalidate()
+    engine_run.begin()
 
 
 @contextmanager

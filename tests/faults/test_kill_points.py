@@ -8,7 +8,7 @@ from mig_fleet.simulator.faulty_api import FaultyApi
 from tests.faults.fault_run import FaultRun
 from tests.faults.killed_process import FINISHED, KILLED, KillPoint, UpdateProcesses
 from tests.faults.recording import Inputs
-from tests.faults.scenario import FIRST_WAVE, NEW, OLD, POOL, RENAMED, SECOND_WAVE, Scenario
+from tests.faults.scenario import FEWER, FIRST_WAVE, NEW, OLD, POOL, SECOND_WAVE, Scenario
 from tests.faults.stack import Stack
 from tests.faults.table.waves import clear_faults_before_label
 
@@ -20,7 +20,7 @@ WRITES_OF_FIRST_WAVE = 10
 BEFORE = [KillPoint(write, answered=False) for write in range(1, WRITES + 1)]
 AFTER = [KillPoint(write, answered=True) for write in range(1, WRITES_OF_FIRST_WAVE + 1, 4)]
 RECONFIGURED_AT = (6, 7)
-"""Writes at which the killed update changes slices; at the others it gives the same slices another name."""
+"""Writes at which the killed update gives each GPU other profiles; at the others it removes one slice."""
 
 RELEASE = {"on_delete": "restore"}
 WRITES_OF_RELEASE, WRITES_OF_LAST_WAVE = 9, 3
@@ -49,7 +49,7 @@ def test_the_next_update_completes_a_rollout_that_was_killed(
     run: FaultRun, processes: UpdateProcesses, kill_point: KillPoint
 ) -> None:
     run.stack.adopt(OLD, {}, {})
-    target = NEW if kill_point.write in RECONFIGURED_AT else RENAMED
+    target = NEW if kill_point.write in RECONFIGURED_AT else FEWER
     program = run.stack.program(target)
     assert processes.up(run.stack, program, kill_point) == KILLED
     assert run.api.nodes_written() <= set(FIRST_WAVE if kill_point.write <= WRITES_OF_FIRST_WAVE else POOL)
@@ -80,12 +80,12 @@ def test_the_next_update_completes_a_release_that_was_killed(
     """`onDelete: restore` of a pool that is removed from the stack; its last wave is deleted first."""
     run.stack.adopt(OLD, RELEASE, {})
     for node in POOL:
-        run.patch(node, {"metadata": {"annotations": {labels.PREVIOUS_CONFIG: RENAMED.config_name}}})
+        run.patch(node, {"metadata": {"annotations": {labels.PREVIOUS_CONFIG: FEWER.config_name}}})
     program = run.stack.program(None)
     assert processes.up(run.stack, program, KillPoint(write, answered=False)) == KILLED
     assert run.api.nodes_written() <= set(SECOND_WAVE if write <= WRITES_OF_LAST_WAVE else POOL)
     update_again(run, program)
-    assert run.configs() == dict.fromkeys(POOL, RENAMED.config_name)
+    assert run.configs() == dict.fromkeys(POOL, FEWER.config_name)
     assert run.isolated() == []
     assert [run.our_annotations(node) for node in POOL] == [{}, {}, {}], "our annotations must be removed"
 
@@ -93,8 +93,8 @@ def test_the_next_update_completes_a_release_that_was_killed(
 def test_an_update_has_no_writes_after_the_last_kill_point(run: FaultRun, processes: UpdateProcesses) -> None:
     run.stack.adopt(OLD, {}, {})
     after_all = KillPoint(WRITES + 1, answered=False)
-    assert processes.up(run.stack, run.stack.program(RENAMED), after_all) == FINISHED
-    assert run.differences(RENAMED) == []
+    assert processes.up(run.stack, run.stack.program(FEWER), after_all) == FINISHED
+    assert run.differences(FEWER) == []
 
 
 def test_there_are_many_kill_points() -> None:

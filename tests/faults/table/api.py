@@ -14,7 +14,7 @@ from tests.faults.fault_run import (
     RESTORE,
     FaultRun,
 )
-from tests.faults.scenario import FIRST_WAVE, POOL, RENAMED
+from tests.faults.scenario import FEWER, FIRST_WAVE, POOL
 from tests.faults.table.texts import AGAIN, OWNED_POD, POD, SCHEDULING_RESTORED, restore_command
 
 ANSWER_500 = "answered 500: Internal error occurred: etcdserver: request timed out"
@@ -53,7 +53,7 @@ API = [
         written=(),
         error=(f"GET /api/v1/nodes {ANSWER_500}",),
         fix=RECOVERED,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "429 at the first list of nodes",
@@ -61,7 +61,7 @@ API = [
         lambda run: run.api.answer("GET", NODE_LIST, 429, times=1, retry_after=1),
         Outcome.SUCCEEDED,
         written=POOL,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "no answer to the list of nodes",
@@ -70,11 +70,11 @@ API = [
         Outcome.REFUSED,
         written=(),
         error=(
-            "the cluster at https://cluster:6443 does not answer: HTTPSConnectionPool(host='cluster', port=6443): Read "
-            "timed out. (read timeout=N)",
+            "the cluster at https://cluster:6443 does not answer: Read timed out. (read timeout=N); a stack with "
+            "`cluster.onUnreachable: warn` is previewed without the check for drift",
         ),
         fix="the firewall lets the requests through",
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "403 at the list of reports",
@@ -84,7 +84,7 @@ API = [
         written=(),
         error=("the cluster refuses GET /api/v1/namespaces/mig-fleet/configmaps: the request is forbidden",),
         fix="the role is extended",
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "500 at every list of pods",
@@ -94,7 +94,7 @@ API = [
         written=(),
         error=(f"GET /api/v1/pods {ANSWER_500}",),
         fix=RECOVERED,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "503 at the ConfigMap of layouts",
@@ -105,7 +105,7 @@ API = [
         error=(f"PATCH /api/v1/namespaces/gpu-operator/configmaps/mig-fleet-layouts {ANSWER_503}",),
         fix="the webhook works again",
         pool_before={"cluster": {"context": "simulated-fleet"}},
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "500 at the isolation of a node",
@@ -118,7 +118,7 @@ API = [
             SCHEDULING_RESTORED,
         ),
         fix=RECOVERED,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "409 at the isolation of a node, twice",
@@ -126,7 +126,7 @@ API = [
         lambda run: run.fail_write(ISOLATE, "node-1", 409, times=2),
         Outcome.SUCCEEDED,
         written=POOL,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "409 at the isolation of a node, always",
@@ -141,7 +141,7 @@ API = [
             SCHEDULING_RESTORED,
         ),
         fix="the controller is stopped",
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "500 at the label of one node",
@@ -158,7 +158,7 @@ API = [
             AGAIN,
         ),
         fix=RECOVERED,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "the answer to a label is lost",
@@ -186,7 +186,7 @@ API = [
             "node-1, node-2 may still be isolated; run the update again once the cluster answers.",
         ),
         fix=RECOVERED,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "500 when a node is recorded as verified",
@@ -200,7 +200,7 @@ API = [
             "Run the update again",
         ),
         fix=RECOVERED,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "500 when the scheduling of a node is restored",
@@ -215,7 +215,7 @@ API = [
             f"Run the update again, or restore scheduling with {restore_command('node-1')}",
         ),
         fix=RECOVERED,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "403 at commands in pods",
@@ -223,7 +223,7 @@ API = [
         lambda run: run.api.answer("GET", EXEC, 403),
         Outcome.SUCCEEDED,
         written=POOL,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "500 at an eviction",
@@ -239,6 +239,6 @@ API = [
         rollout={"on_user_pods": "evict", "timeout_seconds": 3},
         fix="the webhook works again",
         apply_fix=lambda run: run.delete_pods(),
-        target=RENAMED,
+        target=FEWER,
     ),
 ]

@@ -12,7 +12,7 @@ from tests.faults.fault_run import FaultRun
 from tests.faults.scenario import GPU, GPUS, OLD, SPARSE
 from tests.faults.table.nodes import set_pending_mode
 from tests.faults.table.probes import LOST, restart_probe
-from tests.faults.table.texts import CONDITIONS, KEPT, PROBE_LOG, differs
+from tests.faults.table.texts import CONDITIONS, KEPT, KERNEL_LOG, differs
 
 NVML_ERROR = f"driver error: node-1: {LOST}"
 FEWER_GPUS = "GPU count differs: node-1: expected 2 GPUs, NVML reports 1"
@@ -141,7 +141,7 @@ GPU_DRIFT = [
         Outcome.FAILED,
         written=(),
         preview=(f"drift: {NVML_ERROR}",),
-        error=differs(NVML_ERROR, see=(PROBE_LOG,), then=KEPT),
+        error=differs(NVML_ERROR, see=(KERNEL_LOG,), then=KEPT),
         fix="the node is rebooted",
         apply_fix=restart_probe,
         target=OLD,

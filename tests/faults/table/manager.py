@@ -7,7 +7,7 @@ from mig_fleet.simulator import Fault as NodeFault
 from tests.faults.fault import Action, Fault, Outcome
 from tests.faults.fault_run import LABEL, FaultRun
 from tests.faults.scenario import FIRST_WAVE, POOL
-from tests.faults.table.texts import GFD_LOG, MANAGER_RESTARTED, PLUGIN_LOG, differs
+from tests.faults.table.texts import GFD_LOG, LAST_OLD, MANAGER_RESTARTED, NOW_NEW, PLUGIN_LOG, differs, still_isolated
 
 FOREIGN_CONFIG = "all-disabled"
 
@@ -101,6 +101,7 @@ MANAGER = [
         error=differs(
             "not reconciled: node-1: MIG Manager's state is 'pending'",
             "node-1: restored the paused operands and restarted MIG Manager",
+            then=still_isolated(LAST_OLD),
         ),
         fix="the operands that do not terminate are repaired",
         rollout={"stuck_after_seconds": 2, "timeout_seconds": 6},
@@ -116,6 +117,7 @@ MANAGER = [
             "layout lost: node-1: GPU 0: expected 2x 3g.40gb, found no slices",
             "layout lost: node-1: GPU 1: expected 2x 3g.40gb, found no slices",
             MANAGER_RESTARTED,
+            then=still_isolated("NVML shows GPU 0-1: no slices"),
         ),
         fix="MIG Manager is repaired",
         **on_one_node(NodeFault.MANAGER_CREATES_NOTHING),
@@ -126,7 +128,11 @@ MANAGER = [
         outcome=Outcome.HALTED,
         written=FIRST_WAVE,
         isolated=FIRST_WAVE,
-        error=differs("slice missing: node-1: GPU 0: expected 2x 3g.40gb, found 3g.40gb", MANAGER_RESTARTED),
+        error=differs(
+            "slice missing: node-1: GPU 0: expected 2x 3g.40gb, found 3g.40gb",
+            MANAGER_RESTARTED,
+            then=still_isolated("NVML shows GPU 0: 3g.40gb; GPU 1: 2x 3g.40gb"),
+        ),
         fix="MIG Manager is repaired",
         **on_one_node(NodeFault.MANAGER_ONE_SLICE_SHORT),
     ),
@@ -157,6 +163,7 @@ MANAGER = [
             "allocatable stale: node-1: nvidia.com/mig-3g.40gb: expected 4, the kubelet offers 0",
             "node-1: restarted the device plugin",
             see=(PLUGIN_LOG,),
+            then=still_isolated(NOW_NEW),
         ),
         fix="the kubelet is restarted",
         **on_one_node(NodeFault.STALE_ALLOCATABLE),
@@ -179,6 +186,7 @@ MANAGER = [
             "GFD labels stale: node-1: nvidia.com/mig-1g.10gb.count: expected 'none', found '14'",
             "GFD labels stale: node-1: nvidia.com/mig-3g.40gb.count: expected '4', found 'none'",
             see=(GFD_LOG,),
+            then=still_isolated(NOW_NEW),
         ),
         fix="its pod is restarted",
         **on_one_node(NodeFault.GFD_STALE),

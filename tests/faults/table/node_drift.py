@@ -69,7 +69,8 @@ NODE_DRIFT = [
         written=("node-2",),
         preview=(
             "drift: node replaced: node-2: is another node of that name, without our ownership annotations",
-            "drift: config changed: node-2: carries config 'all-disabled', expected 'notebooks-255390f5'",
+            "drift: config changed: node-2: carries config 'all-disabled', expected 'notebooks-255390f5'; written by "
+            "gpu-operator",
         ),
         target=OLD,
     ),

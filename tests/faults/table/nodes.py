@@ -7,8 +7,17 @@ from mig_fleet.simulator import Fault as NodeFault
 from mig_fleet.simulator.driver import Driver
 from tests.faults.fault import Fault, Outcome, nothing
 from tests.faults.fault_run import LABEL, FaultRun
-from tests.faults.scenario import FIRST_WAVE, GPUS, OLD, POOL, RENAMED
-from tests.faults.table.texts import CLUSTER_NODES, GFD_LOG, PLUGIN_LOG, differs, refused, still_isolated
+from tests.faults.scenario import FEWER, FIRST_WAVE, GPUS, OLD, POOL
+from tests.faults.table.texts import (
+    CLUSTER_NODES,
+    GFD_LOG,
+    LAST_OLD,
+    NOW_NEW,
+    PLUGIN_LOG,
+    differs,
+    refused,
+    still_isolated,
+)
 
 FOREIGN_TAINT = "example.com/maintenance"
 A100 = Layout.uniform("training", "A100-80GB", {"3g.40gb": 2})
@@ -93,7 +102,7 @@ NODES = [
         error=refused("node 'node-1' is not Ready; no pod can be started or stopped there"),
         fix="the node is Ready again",
         apply_fix=make_ready,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a node becomes not Ready during the change",
@@ -102,7 +111,10 @@ NODES = [
         Outcome.HALTED,
         written=FIRST_WAVE,
         isolated=FIRST_WAVE,
-        error=differs("not reconciled: node-1: MIG Manager's state is 'pending'; the node is not Ready"),
+        error=differs(
+            "not reconciled: node-1: MIG Manager's state is 'pending'; the node is not Ready",
+            then=still_isolated(LAST_OLD),
+        ),
         fix="the node is Ready again",
         apply_fix=make_ready,
         rollout={"timeout_seconds": 4},
@@ -119,7 +131,7 @@ NODES = [
         ),
         fix="the node is rebooted",
         apply_fix=lambda run: set_pending_mode(run, mode=True),
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a node with another GPU model",
@@ -133,7 +145,7 @@ NODES = [
         ),
         fix="the stack file has the right model",
         pool={"gpu": "A100-80GB", "layout": A100},
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a node with another number of GPUs",
@@ -147,7 +159,7 @@ NODES = [
         ),
         fix="the stack file has the right number",
         pool={"gpus_per_node": 4},
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a node without the label of MIG-capable nodes",
@@ -161,7 +173,7 @@ NODES = [
         ),
         fix="GPU Feature Discovery runs again",
         apply_fix=restore_capable_label,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a node without MIG Manager",
@@ -175,7 +187,7 @@ NODES = [
         ),
         fix="its deploy label is `true` again",
         apply_fix=enable_manager,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a node that another user cordoned",
@@ -185,7 +197,7 @@ NODES = [
         written=POOL,
         rollout={"isolation": "cordon"},
         check_after=assert_still_cordoned,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a foreign taint that NVIDIA's operands do not tolerate",
@@ -201,6 +213,7 @@ NODES = [
             "node-1: no pod of nvidia-device-plugin-daemonset runs there; the node is tainted with "
             "example.com/maintenance; see `kubectl -n gpu-operator get daemonset nvidia-device-plugin-daemonset`",
             see=(GFD_LOG, PLUGIN_LOG),
+            then=still_isolated(NOW_NEW),
         ),
         fix="the taint is removed",
         apply_fix=lambda run: run.patch("node-1", {"spec": {"taints": None}}),
@@ -220,7 +233,7 @@ NODES = [
         written=FIRST_WAVE,
         isolated=("node-1",),
         error=differs(
-            "node missing: node-2: is not in the cluster", see=(CLUSTER_NODES,), then=still_isolated("node-1")
+            "node missing: node-2: is not in the cluster", see=(CLUSTER_NODES,), then=still_isolated(NOW_NEW, "")
         ),
         fix="a machine of that name joins again",
         apply_fix=join_node,
@@ -241,6 +254,6 @@ NODES = [
         lambda run: run.inject(NodeFault.CLOCK_AHEAD, "node-1"),
         Outcome.SUCCEEDED,
         written=POOL,
-        target=RENAMED,
+        target=FEWER,
     ),
 ]

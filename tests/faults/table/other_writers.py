@@ -6,7 +6,7 @@ from tests.faults.fault import Fault, Outcome
 from tests.faults.fault_run import ISOLATE, LABEL, FaultRun
 from tests.faults.installation import layout_file
 from tests.faults.scenario import FILE, FIRST_WAVE, OLD, POOL
-from tests.faults.table.texts import LABEL_WRITERS, SCHEDULING_RESTORED, nodes_differ, still_isolated
+from tests.faults.table.texts import LABEL_WRITERS, LAST_OLD, SCHEDULING_RESTORED, nodes_differ, still_isolated
 from tests.simulator.site import NAMESPACE
 
 CONFIG_MAP = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{labels.LAYOUTS_CONFIG_MAP}"
@@ -14,7 +14,8 @@ EDITED_FILE = FILE.replace('"1g.10gb": 7', '"1g.10gb": 6', 1)
 
 
 def disable(run: FaultRun, node: str) -> None:
-    run.label(node, **{"mig.config": labels.ALL_DISABLED})
+    body = {"metadata": {"labels": {labels.CONFIG: labels.ALL_DISABLED}}}
+    run.fleet.call("patch", f"/api/v1/nodes/{node}", body, "kubectl-label")
 
 
 def disable_during_change(run: FaultRun) -> None:
@@ -66,11 +67,13 @@ OTHER_WRITERS = [
         error=(
             *nodes_differ(
                 2,
-                "config changed: node-1: carries config 'all-disabled', expected 'training-ea45f71e'",
-                "config changed: node-2: carries config 'all-disabled', expected 'training-ea45f71e'",
+                "config changed: node-1: carries config 'all-disabled', expected 'training-ea45f71e'; written by "
+                "kubectl-label",
+                "config changed: node-2: carries config 'all-disabled', expected 'training-ea45f71e'; written by "
+                "kubectl-label",
                 see=(LABEL_WRITERS,),
             ),
-            still_isolated(config="all-disabled"),
+            still_isolated(LAST_OLD, LAST_OLD, "all-disabled"),
         ),
         apply_fix=lambda run: run.clear_faults(*FIRST_WAVE),
     ),
@@ -81,8 +84,10 @@ OTHER_WRITERS = [
         Outcome.SUCCEEDED,
         written=("node-1",),
         preview=(
-            "drift: config changed: node-1: carries config 'all-disabled', expected 'notebooks-255390f5'",
-            "drift: config changed: node-1: carries config 'all-disabled', expected 'notebooks-255390f5'",
+            "drift: config changed: node-1: carries config 'all-disabled', expected 'notebooks-255390f5'; written by "
+            "kubectl-label",
+            "drift: config changed: node-1: carries config 'all-disabled', expected 'notebooks-255390f5'; written by "
+            "kubectl-label",
         ),
         target=OLD,
     ),

@@ -2,7 +2,8 @@
 
 from tests.faults.fault import Fault, Outcome
 from tests.faults.fault_run import EVICTION, ISOLATE, FaultRun
-from tests.faults.scenario import FIRST_WAVE, OLD, POOL, RENAMED
+from tests.faults.scenario import FEWER, FIRST_WAVE, OLD, POOL, RENAMED
+from tests.faults.table.allocations import run_pod
 from tests.faults.table.texts import KEPT, OWNED_POD, POD_WITHOUT_OWNER, SCHEDULING_RESTORED, differs, refused
 
 APP = "app.kubernetes.io/name"
@@ -33,10 +34,32 @@ def start_pod_before_isolation(run: FaultRun) -> None:
     run.before_write(ISOLATE, "node-1", lambda: run.run_pod("node-1"))
 
 
-def destroy_slice_beside_pod(run: FaultRun) -> None:
-    run.run_pod("node-1")
-    run.change_driver("node-1", lambda driver: driver.gpus[1].destroy(driver.gpus[1].instances[-1].id))
-    run.wait_for_report("node-1", lambda report: report.counts()[1] == {"1g.10gb": 6})
+def run_pod_with_two_budgets(run: FaultRun) -> None:
+    run_protected_pod(run)
+    path, selector = "/apis/policy/v1/namespaces/default/poddisruptionbudgets", {"matchLabels": {APP: "notebook"}}
+    spec = {"minAvailable": 0, "selector": selector}
+    body = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "second"}, "spec": spec}
+    run.fleet.call("create", path, body)
+
+
+def run_pods_everywhere(run: FaultRun) -> None:
+    for node in POOL:
+        run.run_pod(node, name=f"notebook-{node}", owner="Deployment")
+    run.run_pod("node-1", name="node-agent", owner="DaemonSet")
+    run.run_pod("node-2")
+
+
+def destroy_slice(run: FaultRun, gpu: int) -> None:
+    """After a pod on node-1 has a slice of GPU 0."""
+    run_pod(run)
+    run.change_driver("node-1", lambda driver: driver.gpus[gpu].destroy(driver.gpus[gpu].instances[-1].id))
+    run.wait_for_report("node-1", lambda report: report.counts()[gpu] == {"1g.10gb": 6})
+
+
+def switch_mig_off_beside_pod(run: FaultRun) -> None:
+    run_pod(run)
+    run.change_driver("node-1", lambda driver: driver.gpus[1].set_mode(False))
+    run.wait_for_report("node-1", lambda report: report.counts()[1] is None)
 
 
 PODS = [
@@ -50,7 +73,7 @@ PODS = [
         error=refused(f"node 'node-1' is in use: {OWNED_POD}; move them away, or choose onUserPods: wait or evict"),
         fix="the pod is moved away",
         apply_fix=delete_pods,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a pod that does not end in time",
@@ -63,7 +86,7 @@ PODS = [
         rollout=WAIT,
         fix="the pod has ended",
         apply_fix=delete_pods,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a disruption budget that never allows the eviction",
@@ -73,14 +96,14 @@ PODS = [
         written=FIRST_WAVE,
         preview=LOSES_SLICE,
         error=(
-            "no node was relabelled: not evicted within N s, because a PodDisruptionBudget does not allow it: "
-            f"{OWNED_POD}; see `kubectl -n default get poddisruptionbudgets`",
+            f"no node was relabelled: not evicted within N s: {OWNED_POD}, because PodDisruptionBudget guard needs 1 "
+            "healthy pods and has 1 currently; see `kubectl -n default get poddisruptionbudgets`",
             SCHEDULING_RESTORED,
         ),
         rollout=EVICT,
         fix="the budget allows the disruption",
         apply_fix=delete_pods,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a disruption budget that allows the eviction later",
@@ -91,7 +114,7 @@ PODS = [
         preview=LOSES_SLICE,
         rollout={**EVICT, "timeout_seconds": 20},
         apply_fix=delete_pods,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a pod that stays in Terminating",
@@ -103,12 +126,13 @@ PODS = [
         error=(
             f"no node was relabelled: still terminating after N s: {OWNED_POD}; see why with "
             "`kubectl -n default describe pod notebook-7d4b9c6f5-x2x7k`",
+            "evicted before that: default/notebook-7d4b9c6f5-x2x7k",
             SCHEDULING_RESTORED,
         ),
         rollout=EVICT,
         fix="the pod is deleted by force",
         apply_fix=delete_pods,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a pod that starts before the node is isolated",
@@ -123,7 +147,7 @@ PODS = [
         ),
         fix="the pod is moved away",
         apply_fix=delete_pods,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a pod of a DaemonSet",
@@ -139,7 +163,7 @@ PODS = [
         rollout=EVICT,
         fix="the DaemonSet is kept off the node",
         apply_fix=delete_pods,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a pod without an owner",
@@ -155,22 +179,76 @@ PODS = [
         rollout=EVICT,
         fix="its user deletes it",
         apply_fix=delete_pods,
-        target=RENAMED,
+        target=FEWER,
     ),
     Fault(
         "a pod that blocks a remedy",
-        "a pod still holds a slice of the node, so MIG Manager is not restarted to restore another slice",
-        destroy_slice_beside_pod,
+        "a pod holds a slice of the GPU on which MIG Manager would create another slice again",
+        lambda run: destroy_slice(run, gpu=0),
         Outcome.FAILED,
         written=(),
-        preview=("drift: slice missing: node-1: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb",),
+        preview=("drift: slice missing: node-1: GPU 0: expected 7x 1g.10gb, found 6x 1g.10gb",),
         error=differs(
-            "slice missing: node-1: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb",
+            "slice missing: node-1: GPU 0: expected 7x 1g.10gb, found 6x 1g.10gb",
+            f"node-1: nothing was restarted, because {POD_WITHOUT_OWNER} on GPU 0; move them away, then run the update "
+            "again",
+            then=KEPT,
+        ),
+        fix="the pod is moved away",
+        apply_fix=delete_pods,
+        target=OLD,
+    ),
+    Fault(
+        "a slice is lost on another GPU than a pod's",
+        "MIG Manager touches only GPUs whose slices differ (mig-parted apply/config.go), so the pod keeps running",
+        lambda run: destroy_slice(run, gpu=1),
+        Outcome.SUCCEEDED,
+        written=("node-1",),
+        preview=("drift: slice missing: node-1: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb",),
+        remedies=("node-1: restarted MIG Manager (slice missing)",),
+        apply_fix=delete_pods,
+        target=OLD,
+    ),
+    Fault(
+        "MIG is off on another GPU than a pod's",
+        "to switch MIG on, mig-parted first clears every GPU that has MIG on (mig-parted apply/mode.go)",
+        switch_mig_off_beside_pod,
+        Outcome.FAILED,
+        written=(),
+        preview=("drift: slice missing: node-1: GPU 1: expected 7x 1g.10gb, found MIG off",),
+        error=differs(
+            "slice missing: node-1: GPU 1: expected 7x 1g.10gb, found MIG off",
             f"node-1: nothing was restarted, because {POD_WITHOUT_OWNER}; move them away, then run the update again",
             then=KEPT,
         ),
         fix="the pod is moved away",
         apply_fix=delete_pods,
         target=OLD,
+    ),
+    Fault(
+        "the same slices get another name while pods run everywhere",
+        "MIG Manager finds the config applied (mig-parted reconfigure.go): no node is isolated, and no pod must leave",
+        run_pods_everywhere,
+        Outcome.SUCCEEDED,
+        written=POOL,
+        apply_fix=delete_pods,
+        target=RENAMED,
+    ),
+    Fault(
+        "two disruption budgets select one pod",
+        "the Eviction API never evicts such a pod (kubernetes pkg/registry/core/pod/storage/eviction.go)",
+        run_pod_with_two_budgets,
+        Outcome.REFUSED,
+        written=FIRST_WAVE,
+        preview=LOSES_SLICE,
+        error=(
+            f"no node was relabelled: not evicted: {OWNED_POD}, because more than one PodDisruptionBudget selects it: "
+            "guard, second",
+            SCHEDULING_RESTORED,
+        ),
+        rollout=EVICT,
+        fix="one of them is removed",
+        apply_fix=delete_pods,
+        target=FEWER,
     ),
 ]

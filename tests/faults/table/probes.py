@@ -2,21 +2,57 @@
 
 from datetime import UTC, datetime, timedelta
 
+from mig_fleet.model import labels
 from mig_fleet.observed.snapshot import Snapshot
 from mig_fleet.simulator import Fault as NodeFault
 from tests.faults.fault import Fault, Outcome
 from tests.faults.fault_run import LABEL, REPORT_LIST, FaultRun
-from tests.faults.installation import REPORTS
-from tests.faults.scenario import FIRST_WAVE, GPUS, OLD
-from tests.faults.table.texts import KEPT, MANAGER_RESTARTED, PROBE_LOG, differs
+from tests.faults.installation import REPORTS, collection, probe_objects
+from tests.faults.scenario import FIRST_WAVE, GPUS, OLD, POOL
+from tests.faults.table.texts import (
+    KEPT,
+    KERNEL_LOG,
+    LAST_OLD,
+    MANAGER_RESTARTED,
+    PROBE_LOG,
+    differs,
+    nodes_differ,
+    still_isolated,
+)
 
-MISSING = "report missing: node-1: its probe has not reported; is the pod of DaemonSet mig-probe running there?"
+CRASHES = (
+    "its pod mig-fleet/mig-probe-x2x7k waits: CrashLoopBackOff: back-off restarting failed container; ended with "
+    "status 1: exit status 1"
+)
+MISSING = f"report missing: node-1: its probe has not reported; {CRASHES}"
+NO_RIGHTS = (
+    "its probe has not reported since the last change; ServiceAccount mig-fleet/mig-probe may not get nodes: a role or "
+    "its binding is missing; run `pulumi up`, which restores it"
+)
 LOST = "; ".join(
     f"GPU {gpu}: nvmlDeviceGetHandleByIndex: GPU is lost (a GPU fell off the bus; look at the kernel log for XID 79)"
     for gpu in range(GPUS)
 )
-STALE = "report stale: node-1: its probe has not reported for 5 minutes"
+STALE = f"report stale: node-1: its probe has not reported for 5 minutes; {CRASHES}"
+CLUSTER_ROLE = f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{labels.PROBE}"
+DAEMON_SET = f"/apis/apps/v1/namespaces/{REPORTS}/daemonsets/{labels.PROBE}"
+PROBE_IMAGE, OTHER_IMAGE = "python@sha256:" + 64 * "0", "registry.example/python:3.13"
 REPORT = f"/api/v1/namespaces/{REPORTS}/configmaps/mig-report-node-1"
+
+
+def delete_role_and_change_image(run: FaultRun) -> None:
+    run.fleet.call("delete", CLUSTER_ROLE)
+    containers = run.fleet.call("get", DAEMON_SET)["spec"]["template"]["spec"]["containers"]
+    changed = [{**container, "image": OTHER_IMAGE} for container in containers]
+    run.fleet.call("patch", DAEMON_SET, {"spec": {"template": {"spec": {"containers": changed}}}})
+
+
+def restore_rights(run: FaultRun) -> None:
+    """After a failure a probe waits longer and longer before it tries again; a new pod tries at once."""
+    role = next(body for body in probe_objects() if body["kind"] == "ClusterRole")
+    run.fleet.call("create", collection(role), role)
+    for node in POOL:
+        run.scenario.delete_probe(node)
 
 
 def stop_probe(run: FaultRun) -> None:
@@ -85,9 +121,42 @@ PROBES = [
         Outcome.HALTED,
         written=FIRST_WAVE,
         isolated=FIRST_WAVE,
-        error=differs("report missing: node-1: its probe has not reported since the last change", see=(PROBE_LOG,)),
+        error=differs(
+            f"report missing: node-1: its probe has not reported since the last change; {CRASHES}",
+            see=(PROBE_LOG,),
+            then=still_isolated(LAST_OLD),
+        ),
         fix="the probe runs",
         apply_fix=restart_probe,
+    ),
+    Fault(
+        "the probes lose their rights during the change",
+        "another user deletes the ClusterRole of the probes, or another stack's `destroy` takes it along",
+        lambda run: run.before_write(LABEL, "node-1", lambda: run.fleet.call("delete", CLUSTER_ROLE)),
+        Outcome.HALTED,
+        written=FIRST_WAVE,
+        isolated=FIRST_WAVE,
+        error=(
+            *nodes_differ(2, *(f"report missing: {node}: {NO_RIGHTS}" for node in FIRST_WAVE), see=(PROBE_LOG,)),
+            still_isolated(LAST_OLD, LAST_OLD),
+        ),
+        fix="the ClusterRole is created again; `pulumi up` does it in a stack that watches its objects",
+        apply_fix=restore_rights,
+    ),
+    Fault(
+        "the probes' objects are deleted or changed",
+        "another user deletes the ClusterRole of the probes, and edits their DaemonSet",
+        delete_role_and_change_image,
+        Outcome.SUCCEEDED,
+        written=(),
+        preview=(
+            "drift: object missing: ClusterRole mig-probe",
+            "drift: object changed: DaemonSet mig-fleet/mig-probe: spec.template.spec.containers[probe].image is "
+            f"'{OTHER_IMAGE}', expected '{PROBE_IMAGE}'",
+        ),
+        target=OLD,
+        pool={"watched": True},
+        pool_before={"watched": True},
     ),
     Fault(
         "a report that is twenty minutes old",
@@ -109,7 +178,10 @@ PROBES = [
         written=FIRST_WAVE,
         isolated=FIRST_WAVE,
         error=differs(
-            f"MIG Manager failed: node-1: could not apply 'training-ea45f71e'; NVML reports: {LOST}", MANAGER_RESTARTED
+            f"MIG Manager failed: node-1: could not apply 'training-ea45f71e'; NVML reports: {LOST}",
+            MANAGER_RESTARTED,
+            see=(KERNEL_LOG,),
+            then=still_isolated(f"NVML reports: {LOST}"),
         ),
         fix="the node is rebooted",
         apply_fix=restart_probe,

@@ -22,6 +22,10 @@ MANAGER_LOG = log("MIG Manager", "gpu-operator", "app=nvidia-mig-manager")
 PLUGIN_LOG = log("the device plugin", "gpu-operator", "app=nvidia-device-plugin-daemonset")
 GFD_LOG = log("GPU Feature Discovery", "gpu-operator", "app=gpu-feature-discovery")
 PROBE_LOG = log("the probe", "mig-fleet", "app.kubernetes.io/name=mig-probe")
+KERNEL_LOG = (
+    "Look at the kernel log of node-1 for XID 79, then reboot node-1: a GPU that fell off the bus comes back no other "
+    "way: dmesg -T | grep -i xid"
+)
 CONDITIONS = "Look at the node's conditions and events: kubectl describe node node-1"
 LABEL_WRITERS = "Look at the writers of the label: kubectl get node node-1 --show-managed-fields -o yaml"
 CLUSTER_NODES = "Look at the nodes of the cluster: kubectl get nodes"
@@ -31,11 +35,22 @@ def restore_command(nodes: str = "node-1, node-2") -> str:
     return f"`kubectl taint nodes {nodes.replace(',', '')} mig-fleet.dev/reconfiguring-`"
 
 
-def still_isolated(nodes: str = "node-1, node-2", config: str = "training-ea45f71e") -> str:
-    """The last line of a verification that failed."""
+OLD_SLICES, NEW_SLICES = "GPU 0-1: 7x 1g.10gb", "GPU 0-1: 2x 3g.40gb"
+STILL_OLD, NOW_NEW = f"NVML still shows {OLD_SLICES}", f"NVML shows {NEW_SLICES}"
+LAST_OLD = f"NVML last showed {OLD_SLICES}"
+"""The probe has not reported since the label was written."""
+
+
+def still_isolated(node_1: str = STILL_OLD, node_2: str = NOW_NEW, config: str = "training-ea45f71e") -> str:
+    """The last line of a verification that failed, with what NVML shows of each node; empty for one that is gone."""
+    found = {name: f"labelled {config}; {nvml}" for name, nvml in (("node-1", node_1), ("node-2", node_2)) if nvml}
+    if len(set(found.values())) == 1:
+        states = f"{', '.join(found)} ({', '.join(set(found.values()))})"
+    else:
+        states = ", ".join(f"{name} ({text})" for name, text in found.items())
     return (
-        f"Still isolated, with config {config}: {nodes}. Once the cause is fixed, run `pulumi up` again; to restore "
-        f"scheduling without another update: {restore_command(nodes)}"
+        f"Still isolated: {states}. Once the cause is fixed, run `pulumi up` again; to restore scheduling without "
+        f"another update: {restore_command(', '.join(found))}"
     )
 
 

@@ -6,9 +6,10 @@ from mig_fleet.simulator import Fault as NodeFault
 from tests.faults.fault import Fault, Outcome, nothing
 from tests.faults.fault_run import LABEL, NODE_LIST, FaultRun
 from tests.faults.scenario import FIRST_WAVE, NEW, OLD
-from tests.faults.table.texts import nodes_differ, still_isolated
+from tests.faults.table.texts import STILL_OLD, nodes_differ, still_isolated
 
 ROLLBACK = {"on_failure": "rollback", "recovery": False}
+NO_SLICES = "NVML shows GPU 0-1: no slices"
 BOTH_FAILED = tuple(f"MIG Manager failed: {node}: could not apply 'training-ea45f71e'" for node in FIRST_WAVE)
 RESTART_BY_HAND = (
     "Recovery is off, so restart MIG Manager first: `kubectl -n gpu-operator delete pods -l app=nvidia-mig-manager"
@@ -89,7 +90,7 @@ WAVES = [
         error=(
             *nodes_differ(2, *BOTH_FAILED),
             "The wave could not be rolled back: no layout was ever verified on node-2, so there is none to return to",
-            still_isolated(),
+            still_isolated(STILL_OLD, STILL_OLD),
             *(f"{RESTART_BY_HAND} --field-selector spec.nodeName={node}`" for node in FIRST_WAVE),
         ),
         rollout=ROLLBACK,
@@ -107,7 +108,7 @@ WAVES = [
             *nodes_differ(2, *layout_lost("2x 3g.40gb")),
             "The wave could not be rolled back: 2 of 2 nodes of train-wave-00 are not as the stack declares:",
             *nodes_differ(2, *layout_lost("7x 1g.10gb"))[1:],
-            still_isolated(config="notebooks-255390f5"),
+            still_isolated(NO_SLICES, NO_SLICES, "notebooks-255390f5"),
         ),
         rollout=ROLLBACK,
         fix="MIG Manager is repaired",
@@ -123,7 +124,7 @@ WAVES = [
         error=(
             "did not stay as declared during its soak time of N s:",
             "slice missing: node-1: GPU 0: expected 2x 3g.40gb, found no slices",
-            still_isolated(),
+            still_isolated("NVML shows GPU 0: no slices; GPU 1: 2x 3g.40gb"),
         ),
         rollout={"soak_seconds": 2},
         fix="the user or tool that destroyed it is stopped",

@@ -1,0 +1,124 @@
+"""One SIGINT on the real engine: every wait ends within seconds, and the next preview and update know what is left.
+
+The signal goes to `pulumi` alone. The engine starts providers in process groups of their own, so a Ctrl-C in a terminal
+reaches no more of them.
+"""
+
+import signal
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mig_fleet.cli.live_report import LiveNode, live_nodes
+from mig_fleet.cli.stack_state import NOT_VERIFIED, deployed_nodes, resources
+from mig_fleet.model import labels
+from mig_fleet.observed.operands import MIG_MANAGER, operand_pods
+from mig_fleet.observed.snapshot import observe
+from mig_fleet.simulator import Fault
+from mig_fleet.stack_file import fleet as fleets
+from mig_fleet.stack_file.membership import cluster_args
+from tests.engine.deployment import REPORTS, STACK, Deployment, Outcome, baseline, deploy
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+
+NODE = "gpu-node-1"
+NEW = {"2g.20gb": 3}
+WITHIN_S = 10.0
+RESTORE = f"kubectl taint nodes {NODE} {labels.TAINT}-"
+
+
+@pytest.fixture
+def one_node(project: Deployment) -> Deployment:
+    """One pool with one node, each of whose GPUs has seven slices."""
+    config = baseline(project.fleet)
+    for name in ("mixed", "whole", "training"):
+        del config["pools"][name]
+    del config["layouts"]["training-and-inference"]
+    return deploy(project, config)
+
+
+def change_layout(deployment: Deployment, **rollout: Any) -> None:
+    deployment.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": NEW}
+    deployment.pools["inference"]["rollout"] = {"timeout": "200s", "wedgedAfter": "25m", **rollout}
+
+
+def interrupt(deployment: Deployment, *, at_config: bool) -> Outcome:
+    """One SIGINT while the node is isolated, before or after it carries the new config; checks how long it takes."""
+    before, sent = deployment.config_and_state()[NODE][0], []
+
+    def is_due() -> bool:
+        node = deployment.nodes()[NODE]
+        is_new = node["metadata"]["labels"].get(labels.CONFIG) != before
+        if not is_isolated(deployment) or is_new is not at_config:
+            return False
+        time.sleep(1)  # in the middle of the wait
+        sent.append(time.monotonic())
+        return True
+
+    outcome = deployment.interrupt_up(is_due, [signal.SIGINT])
+    assert time.monotonic() - sent[0] < WITHIN_S + 2, outcome.text  # `pulumi cancel` is part of it
+    return outcome
+
+
+def is_isolated(deployment: Deployment) -> bool:
+    taints = deployment.nodes()[NODE]["spec"].get("taints") or []
+    return any(taint["key"] == labels.TAINT for taint in taints)
+
+
+def restart_manager(deployment: Deployment) -> None:
+    """MIG Manager retries nothing by itself, and the update restarts it only after `wedgedAfter`."""
+    cluster = deployment.cluster
+    manager = operand_pods(cluster.pods_on(NODE), "gpu-operator", MIG_MANAGER)[NODE]
+    cluster.delete_pod("gpu-operator", manager["metadata"]["name"])
+
+
+def a_workspace(deployment: Deployment) -> Any:
+    """The workspace of the commands, with this deployment's backend."""
+    return SimpleNamespace(pulumi=deployment.pulumi, environment=lambda: deployment.environment, state="state")
+
+
+def live_node(deployment: Deployment) -> LiveNode:
+    declared = fleets.from_file(deployment.folder / "stacks" / f"Pulumi.{STACK}.yaml")
+    return live_nodes(declared, observe(cluster_args(declared), REPORTS, fresh=True), ())[NODE]
+
+
+def test_a_wait_for_users_pods_ends_and_scheduling_is_restored(one_node: Deployment) -> None:
+    one_node.fleet.run_pod(NODE, {"nvidia.com/mig-1g.10gb": 1}, name="web", owner="Deployment")
+    try:
+        change_layout(one_node, onUserPods="wait", onStrandedPods="warn")
+        interrupted = interrupt(one_node, at_config=False)
+    finally:
+        one_node.fleet.user_pods.clear()
+    assert "no node was relabelled: interrupted after " in interrupted.diagnostics, interrupted.text
+    assert f"scheduling restored: {NODE}" in interrupted.diagnostics
+    assert f"isolated {NODE}; to restore scheduling by hand: `{RESTORE}`" in interrupted, "as a second Ctrl-C leaves it"
+    assert not is_isolated(one_node)
+
+
+def test_a_wait_after_the_label_ends_and_the_next_preview_and_update_finish_it(one_node: Deployment) -> None:
+    one_node.fleet.inject(NODE, Fault.MANAGER_STUCK_PENDING)
+    change_layout(one_node)
+    interrupted = interrupt(one_node, at_config=True)
+    assert "interrupted after " in interrupted.diagnostics, interrupted.text
+    assert f"Still isolated: {NODE} (labelled inference-dense-" in interrupted.diagnostics, interrupted.text
+    assert f"`{RESTORE}`" in interrupted.diagnostics
+    assert "Traceback" not in interrupted, interrupted.text
+    preview = one_node.preview("--diff")
+    assert preview.status == 0, preview.text
+    for text in ("unfinishedNodes", f"{NODE}: config inference-dense-", "GPU 0-7: 7x 1g.10gb", f"`{RESTORE}` restores"):
+        assert text in preview, preview.text
+    in_state = deployed_nodes(resources(a_workspace(one_node), STACK, remedy=""))
+    assert (in_state[NODE].slices, in_state[NODE].note) == ("", NOT_VERIFIED)
+    live = live_node(one_node)
+    assert (live.isolated, live.state, live.slices) == (True, "pending", None)
+    one_node.fleet.clear_faults(NODE)
+    restart_manager(one_node)
+    repaired = one_node.run("up", "--yes")  # with its preview, at whose end the engine sends `Cancel`, too
+    assert repaired.status == 0, repaired.text
+    assert not is_isolated(one_node)
+    assert one_node.reported_slices(NODE) == {"0-7": "3x 2g.20gb"}
+    assert "unfinishedNodes" not in one_node.preview("--diff")
+    assert live_node(one_node).slices == "GPU 0-7: 3x 2g.20gb"
+    assert deployed_nodes(resources(a_workspace(one_node), STACK, remedy=""))[NODE].slices == "GPU 0-7: 3x 2g.20gb"

@@ -1,0 +1,142 @@
+"""Our own objects that another user deleted or changed: a plain preview names them, the next update restores them."""
+
+import time
+from typing import Any
+
+import pytest
+
+from mig_fleet.cluster.errors import NotFound
+from mig_fleet.model import labels
+from tests.engine.deployment import REPORTS, Deployment
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+
+OPERATOR = "gpu-operator"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+CLUSTER_ROLE = f"{RBAC}/clusterroles/{labels.PROBE}"
+POLICY = f"{ADMISSION}/validatingadmissionpolicies/mig-probe-writes-its-own-report"
+DAEMON_SET = f"/apis/apps/v1/namespaces/{REPORTS}/daemonsets/{labels.PROBE}"
+CLUSTER_POLICY = "/apis/nvidia.com/v1/clusterpolicies/cluster-policy"
+OTHER_IMAGE = "registry.example/python:3.13"
+PROGRAM = "object missing: ConfigMap mig-fleet/mig-probe-"
+
+
+def delete_and_change(deployment: Deployment) -> None:
+    call = deployment.fleet.call
+    call("delete", CLUSTER_ROLE)
+    call("delete", POLICY)
+    call("delete", program(deployment))
+    daemon_set = call("get", DAEMON_SET)
+    containers = daemon_set["spec"]["template"]["spec"]["containers"]
+    image = [{**container, "image": OTHER_IMAGE} for container in containers]
+    call("patch", DAEMON_SET, {"spec": {"template": {"spec": {"containers": image}}}})
+    call("patch", CLUSTER_POLICY, {"spec": {"migManager": {"config": {"name": "custom-mig-config"}}}})
+
+
+def program(deployment: Deployment) -> str:
+    """The path of the ConfigMap with the probe's program."""
+    collection = f"/api/v1/namespaces/{REPORTS}/configmaps"
+    names = [item["metadata"]["name"] for item in deployment.cluster.get(collection)["items"]]
+    (name,) = (name for name in names if name.startswith(f"{labels.PROBE}-"))
+    return f"{collection}/{name}"
+
+
+def test_what_another_user_deletes_or_changes_is_drift_in_a_plain_preview_and_the_next_update_restores_it(
+    deployed: Deployment,
+) -> None:
+    before = objects(deployed)
+    delete_and_change(deployed)
+    seen = deployed.preview("--diff")
+    assert seen.status == 0, seen.text
+    for line in (
+        f"object missing: ClusterRole {labels.PROBE}",
+        "object missing: ValidatingAdmissionPolicy mig-probe-writes-its-own-report",
+        PROGRAM,
+        f"object changed: DaemonSet {REPORTS}/{labels.PROBE}: spec.template.spec.containers[probe].image is "
+        f"'{OTHER_IMAGE}', expected 'docker.io/",
+        "object changed: ClusterPolicy cluster-policy: spec.migManager.config.name is 'custom-mig-config', "
+        f"expected '{labels.LAYOUTS_CONFIG_MAP}'",
+    ):
+        assert line in seen, seen.text
+    assert "~ 1 to update" in seen, seen.text
+    restored = deployed.up()
+    assert restored.status == 0, restored.text
+    assert objects(deployed) == before
+    unchanged = deployed.preview("--expect-no-changes")
+    assert unchanged.status == 0, unchanged.text
+
+
+def test_a_restored_object_is_unchanged_after_a_refresh_and_the_program_can_still_change_it(
+    deployed: Deployment,
+) -> None:
+    delete_and_change(deployed)
+    assert deployed.up().status == 0
+    refreshed = deployed.run("refresh", "--yes", "--skip-preview")
+    assert refreshed.status == 0, refreshed.text
+    unchanged = deployed.preview("--expect-no-changes", "--refresh")
+    assert unchanged.status == 0, unchanged.text
+    before = containers(deployed)
+    deployed.config["probe"] = {**deployed.config.get("probe", {}), "interval": "14s"}
+    changed = deployed.up()
+    assert changed.status == 0, changed.text
+    after = containers(deployed)
+    assert before != after and "14" in after[0]["command"]
+    managers = {entry["manager"] for entry in deployed.fleet.call("get", DAEMON_SET)["metadata"]["managedFields"]}
+    assert not any(manager.startswith("pulumi") for manager in managers), managers
+
+
+def test_the_namespace_of_the_probes_is_restored_with_all_that_was_in_it(deployed: Deployment) -> None:
+    deployed.fleet.call("delete", f"/api/v1/namespaces/{REPORTS}")
+    seen = deployed.preview("--diff")
+    assert f"object missing: Namespace {REPORTS}" in seen, seen.text
+    restored = deployed.up()
+    assert restored.status == 0, restored.text
+    unchanged = deployed.preview("--expect-no-changes")
+    assert unchanged.status == 0, unchanged.text
+
+
+def test_a_deleted_namespace_of_the_operator_fails_the_update_with_the_command_that_installs_it_again(
+    deployed: Deployment,
+) -> None:
+    deployed.fleet.call("delete", f"/apis/apps/v1/namespaces/{OPERATOR}/deployments/gpu-operator")
+    seen = deployed.preview("--diff")
+    assert f"object missing: Deployment {OPERATOR}/gpu-operator" in seen, seen.text
+    failed = deployed.up()
+    assert failed.status != 0
+    assert f"helm -n {OPERATOR} get manifest gpu-operator | kubectl" in failed.diagnostics, failed.text
+    deployed.fleet.call("delete", f"/api/v1/namespaces/{OPERATOR}")
+    wait_until_gone(deployed, f"/api/v1/namespaces/{OPERATOR}")
+    failed = deployed.up()
+    assert failed.status != 0
+    assert f"namespace {OPERATOR} is missing" in failed.diagnostics, failed.text
+    assert "run `pulumi up --refresh`" in failed.diagnostics
+    installed = deployed.run("up", "--yes", "--skip-preview", "--refresh")
+    assert installed.status == 0, installed.text
+    unchanged = deployed.preview("--expect-no-changes")
+    assert unchanged.status == 0, unchanged.text
+
+
+def wait_until_gone(deployment: Deployment, path: str) -> None:
+    with pytest.raises(NotFound):
+        for _ in range(300):
+            deployment.cluster.get(path)
+            time.sleep(0.1)
+
+
+def containers(deployment: Deployment) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = deployment.fleet.call("get", DAEMON_SET)["spec"]["template"]["spec"]["containers"]
+    return found
+
+
+def objects(deployment: Deployment) -> list[Any]:
+    """What the test deletes or changes, without what the API server writes."""
+    call = deployment.fleet.call
+    policy = call("get", CLUSTER_POLICY)
+    return [
+        call("get", CLUSTER_ROLE)["rules"],
+        call("get", POLICY)["spec"],
+        call("get", program(deployment))["binaryData"],
+        call("get", DAEMON_SET)["spec"],
+        policy["spec"],
+    ]
