@@ -15,15 +15,19 @@ from mig_fleet.cluster.client import Cluster, ClusterArgs, ClusterError
 from mig_fleet.components.preview import unobserved
 from mig_fleet.failures import CleanError, one_clean_error
 from mig_fleet.model import labels
-from mig_fleet.observed.owners.cluster_owner import Owner, other_owners, owner_conflicts
+from mig_fleet.observed.owners.cluster_owner import Owner, file_owner, other_owners, owner_conflicts
 from mig_fleet.observed.snapshot import observe
 from mig_fleet.rollout.wave import Props, stored
 
 ID_LENGTH = 12
 """Hexadecimal digits of a stack's id."""
 
-
 UNCHECKED = "the cluster does not answer, so its owner is checked in the update, before anything is written"
+
+TAKEN_OVER = (
+    "this stack owns the cluster, so cluster.takeOver is not needed any more; remove it, or this stack takes the "
+    "cluster again when the other one has taken it back"
+)
 
 
 class ClusterOwned(CleanError):
@@ -116,4 +120,7 @@ def _conflicts(props: Props, fresh: bool = False) -> list[str]:
     assert ours is not None, "`check` wrote it"
     nodes = observe(props["cluster"], props["reportsNamespace"], fresh).nodes.values()
     config_map = Cluster(props["cluster"]).config_map(props["namespace"], labels.LAYOUTS_CONFIG_MAP)
+    recorded = file_owner(config_map)
+    if props["takeOver"] and recorded is not None and recorded.id == ours.id:
+        pulumi.log.warn(TAKEN_OVER)
     return owner_conflicts(ours, props["takeOver"], other_owners(ours, config_map, nodes))

@@ -5,14 +5,14 @@ with all of its operators; preferences keep no pod off a node. Inter-pod affinit
 memory are not read: what this module does not know counts as satisfied, so that no pod is refused wrongly.
 
 Sources: kubernetes v1.37.2 pkg/scheduler/framework/plugins (nodeunschedulable, tainttoleration, nodeaffinity),
-staging/src/k8s.io/component-helpers/scheduling/corev1 and apimachinery pkg/labels/selector.go (`Requirement.Matches`).
+staging/src/k8s.io/component-helpers/scheduling/corev1.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mig_fleet.cluster.connection import Json
+from mig_fleet.cluster.selectors import meets
 from mig_fleet.model import labels
 from mig_fleet.observed.objects import Taint
 from mig_fleet.observed.snapshot import Node
@@ -21,8 +21,6 @@ BLOCKING = ("NoSchedule", "NoExecute")
 CORDON = Taint("node.kubernetes.io/unschedulable", effect="NoSchedule")
 """A pod that tolerates this taint may run on a cordoned node. The node lifecycle controller adds it to each cordoned
 node, so the taint itself is not compared."""
-
-_NUMBER = re.compile(r"[+-]?[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -92,34 +90,11 @@ def _term_is_met(view: NodeView, term: Json | None) -> bool:
         return False
     fields = {"metadata.name": view.node.name}
     return all(_is_met(view, each) for each in by_label) and all(
-        _compare(each, fields.get(each["key"])) for each in by_field if each["key"] in fields
+        meets(each, fields.get(each["key"])) is not False for each in by_field if each["key"] in fields
     )
 
 
 def _is_met(view: NodeView, requirement: Json) -> bool:
     key = requirement["key"]
     unknown = key not in view.labels and key.startswith(view.unknown_labels)
-    return unknown or _compare(requirement, view.labels.get(key))
-
-
-def _compare(requirement: Json, found: str | None) -> bool:
-    """Whether a label's value, ``None`` if the node lacks it, meets the requirement. An operator that is not known is
-    met.
-    """
-    values = requirement.get("values") or []
-    match requirement["operator"]:
-        case "In":
-            return found in values
-        case "NotIn":
-            return found not in values
-        case "Exists":
-            return found is not None
-        case "DoesNotExist":
-            return found is None
-        case "Gt" | "Lt" as operator:
-            texts = [found or "", *values]
-            if len(texts) != 2 or not all(map(_NUMBER.fullmatch, texts)):
-                return False
-            difference = int(texts[0]) - int(texts[1])
-            return difference > 0 if operator == "Gt" else difference < 0
-    return True
+    return unknown or meets(requirement, view.labels.get(key)) is not False

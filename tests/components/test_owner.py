@@ -75,15 +75,21 @@ def test_another_stacks_cluster_fails_the_check_and_nothing_is_written(fleet: Fl
     assert fleet.writes() == []
 
 
-def test_a_take_over_names_the_stack_and_may_stay_in_the_stack_file(fleet: Fleet) -> None:
+def test_a_take_over_names_the_stack_and_may_stay_in_the_stack_file(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
     record(fleet, THEIRS, "n1")
     before = inputs(owner=OURS)
     taking = PROVIDER.check(before, inputs(takeOver="acme/gpus/prod"))
     assert (taking.inputs["owner"], taking.failures) == (OURS, [])
     (failure,) = PROVIDER.check(before, inputs(takeOver="acme/gpus/dev")).failures
     assert "cluster.takeOver names another stack, acme/gpus/dev." in failure.reason
-    record(fleet, OURS)
+    assert warnings == [], "the setting is needed"
+    record(fleet, taking.inputs["owner"], "n1")
     assert PROVIDER.check(taking.inputs, inputs(takeOver="acme/gpus/prod")).failures == []
+    assert warnings == [owner.TAKEN_OVER]
     assert PROVIDER.diff("id", before, inputs(takeOver="acme/gpus/prod", owner=OURS)).changes is False
 
 

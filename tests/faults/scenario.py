@@ -165,7 +165,8 @@ class Scenario:
         for pod in self.cluster.pods_on(node):
             if pod["metadata"]["namespace"] == REPORTS:
                 path = f"/api/v1/namespaces/{REPORTS}/pods/{pod['metadata']['name']}"
-                self.fleet.call("delete", path, {"gracePeriodSeconds": 0})
+                with suppress(ApiError):  # of a pod that its DaemonSet deleted meanwhile
+                    self.fleet.call("delete", path, {"gracePeriodSeconds": 0})
 
     def delete_daemon_set(self, app: str) -> None:
         """Delete an operand's DaemonSet, if it exists, but not its pods."""

@@ -142,6 +142,11 @@ MANAGER = [
         start_foreign_change,
         Outcome.SUCCEEDED,
         written=POOL,
+        preview=(
+            "unfinishedNodes: node-1: config all-disabled, state 'pending', not isolated",
+            "unfinishedNodes: node-1: NVML last showed GPU 0-1: 7x 1g.10gb",
+            "unfinishedNodes: node-1: the next update waits for MIG Manager, then reconfigures it to training-ea45f71e",
+        ),
         apply_fix=lambda run: run.clear_faults("node-1"),
     ),
     Fault(

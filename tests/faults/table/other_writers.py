@@ -5,11 +5,12 @@ from mig_fleet.simulator import Fault as NodeFault
 from tests.faults.fault import Fault, Outcome
 from tests.faults.fault_run import ISOLATE, LABEL, FaultRun
 from tests.faults.installation import layout_file
-from tests.faults.scenario import FILE, FIRST_WAVE, OLD, POOL
+from tests.faults.scenario import FILE, FIRST_WAVE, LAYOUTS, OLD, POOL
 from tests.faults.table.texts import LABEL_WRITERS, LAST_OLD, SCHEDULING_RESTORED, nodes_differ, still_isolated
 from tests.simulator.site import NAMESPACE
 
 CONFIG_MAP = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{labels.LAYOUTS_CONFIG_MAP}"
+NEW_CONFIGS = sorted({layout.config_name for layout in LAYOUTS} - {OLD.config_name})
 EDITED_FILE = FILE.replace('"1g.10gb": 7', '"1g.10gb": 6', 1)
 
 
@@ -145,11 +146,7 @@ OTHER_WRITERS = [
         delay_layout_file,
         Outcome.SUCCEEDED,
         written=POOL,
-        preview=(
-            "drift: ConfigMap edited: config 'seminar-255390f5' is missing",
-            "drift: ConfigMap edited: config 'sparse-bf754dd4' is missing",
-            "drift: ConfigMap edited: config 'training-ea45f71e' is missing",
-        ),
+        preview=tuple(f"drift: ConfigMap edited: config '{name}' is missing" for name in NEW_CONFIGS),
         apply_fix=lambda run: run.clear_faults(*FIRST_WAVE),
     ),
 ]
