@@ -65,7 +65,7 @@ class ClusterOwnerProvider(ResourceProvider):
         ours = Owner(before.id if before else uuid.uuid4().hex[:ID_LENGTH], news["stack"])
         news = {**stored(news), "owner": str(ours)}
         try:
-            conflicts = _conflicts(news)
+            conflicts = _conflicts(news, was_owner=before is not None)
         except ClusterError as exc:
             found = unobserved(news, "the cluster's owner", exc)
             return CheckResult({**found.inputs, "drift": [UNCHECKED]}, found.failures)
@@ -115,7 +115,7 @@ def _require_owner(props: Props) -> Props:
     return stored(props)
 
 
-def _conflicts(props: Props, fresh: bool = False) -> list[str]:
+def _conflicts(props: Props, fresh: bool = False, was_owner: bool = False) -> list[str]:
     ours = Owner.parse(props["owner"])
     assert ours is not None, "`check` wrote it"
     nodes = observe(props["cluster"], props["reportsNamespace"], fresh).nodes.values()
@@ -123,4 +123,4 @@ def _conflicts(props: Props, fresh: bool = False) -> list[str]:
     recorded = file_owner(config_map)
     if props["takeOver"] and recorded is not None and recorded.id == ours.id:
         pulumi.log.warn(TAKEN_OVER)
-    return owner_conflicts(ours, props["takeOver"], other_owners(ours, config_map, nodes))
+    return owner_conflicts(ours, props["takeOver"], other_owners(ours, config_map, nodes), was_owner)

@@ -25,6 +25,9 @@ BUSY_STATES = ("pending", "rebooting")
 BUSY_INTERVAL_S = 2.0
 """Between two checks of the labels of a node that MIG Manager works on: a whole wave waits for its last report."""
 MAX_BACKOFF_S = 60.0
+CONFIRM_S = 2.0
+"""After a publication the next check publishes the same report again: the API server's times have whole seconds, so
+only a later second shows that a pod of the same second is in it."""
 
 
 class Watch:
@@ -35,6 +38,7 @@ class Watch:
         self._api, self._nvml = Api(), NvmlSubprocess(kubelet=kubelet)
         self._published: Report | None = None
         self._published_at = 0.0
+        self._is_confirmed = True
 
     def check(self) -> bool:
         """Read the node once. Publish the report if it changed, or the last one if a heartbeat is due.
@@ -47,11 +51,13 @@ class Watch:
         return state in BUSY_STATES
 
     def _publish_if_due(self, node: dict[str, Any]) -> None:
-        report = self._read(node) or self._published
-        is_due = time.monotonic() - self._published_at >= self._heartbeat_s
-        if report is None or (report == self._published and not is_due):
+        read = self._read(node)
+        report, age_s = read or self._published, time.monotonic() - self._published_at
+        confirms = read is not None and not self._is_confirmed and age_s >= CONFIRM_S
+        if report is None or (report == self._published and age_s < self._heartbeat_s and not confirms):
             return
         self._api.publish(config_map(node, report))
+        self._is_confirmed = report == self._published or report.allocations is None
         if report != self._published:
             unknown = [report.allocations_error] if report.allocations_error not in ("", NOT_ASKED) else []
             errors = "".join(f"; {error}" for error in (*report.errors, *unknown))

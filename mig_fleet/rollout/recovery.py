@@ -15,9 +15,9 @@ slices right, allocatable   restart the device plugin's pod on the   it register
 not                         node                                     (k8s-device-plugin #214, gpu-operator #637)
 ==========================  =======================================  ============================================
 
-Nothing is restarted while users' pods hold slices of GPUs that MIG Manager would touch, and none can arrive while it
-works: the node is isolated first, and a successful verification restores its scheduling. If a remedy fails, no other
-is tried.
+Nothing is restarted on a node that was only adopted and carries a config of others. Nothing is restarted while users'
+pods hold slices of GPUs that MIG Manager would touch, and none can arrive while it works: the node is isolated first,
+and a successful verification restores its scheduling. If a remedy fails, no other is tried.
 """
 
 import time
@@ -144,6 +144,9 @@ class Recovery:
         """
         cluster, app = self.context.cluster(), DEVICE_PLUGIN if remedy is Remedy.RESTART_PLUGIN else MIG_MANAGER
         namespace = self.context.wave.namespace
+        if node.attempt is None and node.config != self.context.wave.config:
+            self.tried[node.name] = self._only_adopted(remedy, node)
+            return False
         pods = cluster.pods_on(node.name)
         operands = pod_names(pods, namespace, app)
         if operands:
@@ -168,6 +171,14 @@ class Recovery:
         self.tried[node.name] = str(remedy)
         invalidate()
         return True
+
+    def _only_adopted(self, remedy: Remedy, node: Node) -> str:
+        """An adoption restarts nothing, and under a name of others MIG Manager would apply whatever it means there."""
+        reason = "nothing was restarted, because mig-fleet has not changed this node yet"
+        if remedy is not Remedy.RESTART_PLUGIN:
+            return f"{reason}; the next preview shows what an update changes there"
+        pods = f"kubectl -n {self.context.wave.namespace} delete pods -l app={DEVICE_PLUGIN}"
+        return f"{reason}; restart the device plugin: `{pods} --field-selector spec.nodeName={node.name}`"
 
     def _refusal(self, pods: Iterable[Json], node: Node, affected: AffectedGpus) -> str | None:
         """Why nothing may be restarted, if users' pods hold slices that MIG Manager would destroy."""

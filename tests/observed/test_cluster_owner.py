@@ -10,6 +10,7 @@ from mig_fleet.model import labels
 from mig_fleet.observed.owners.cluster_owner import (
     Owner,
     file_owner,
+    forget_command,
     node_owner,
     not_ours,
     other_owners,
@@ -77,6 +78,13 @@ def test_a_conflict_names_the_owner_and_how_to_take_over() -> None:
         "Previews, updates and destroys of acme/gpus/prod (bbbbbbbbbbbb) are refused from then on; there `pulumi stack "
         "rm --force --preserve-config acme/gpus/prod` forgets it without changing the cluster.",
     ]
+
+
+def test_a_stack_that_was_taken_over_reads_that_first_and_how_to_forget_itself() -> None:
+    (text,) = owner_conflicts(OURS, "", {THEIRS: "ConfigMap mig-fleet-layouts"}, was_owner=True)
+    lines = text.splitlines()
+    assert lines[1].startswith("It was taken over from this stack.")
+    assert forget_command(OURS.stack) in lines[1]
 
 
 def test_a_take_over_must_name_the_recorded_stack() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mig_fleet.model import labels
-from mig_fleet.model.report import Report
+from mig_fleet.model.report import Allocation, Report
 from mig_fleet.probe import watch
 from mig_fleet.probe.kubernetes import ApiError
 from mig_fleet.probe.watch import Watch, next_interval_s
@@ -43,10 +43,13 @@ class Nvml:
     def __init__(self) -> None:
         self.opened: list[str] = []
         self.errors: tuple[str, ...] = ()
+        self.allocations: tuple[Allocation, ...] | None = None
 
     def read(self, node: str) -> Report:
         self.opened.append(node)
-        return Report(node, "580.126.09", config=None, state=None, gpus=(), errors=self.errors)
+        return Report(
+            node, "580.126.09", config=None, state=None, gpus=(), errors=self.errors, allocations=self.allocations
+        )
 
 
 class Clock:
@@ -130,6 +133,17 @@ def test_an_unchanged_report_is_published_again_only_as_a_heartbeat(
     first, second = server.reports()
     assert first == second
     assert len(set(server.heartbeats())) == 2, "an unchanged object would not be stamped by the API server"
+
+
+def test_a_report_with_allocations_is_confirmed_once_in_a_later_second(
+    node_watch: Watch, server: Server, nvml: Nvml, clock: Clock
+) -> None:
+    """A pod that was created in the second of the first publication counts as newer than it."""
+    nvml.allocations = ()
+    for _ in range(5):
+        node_watch.check()
+        clock.sleep(15)
+    assert len(server.published) == 2, "at once, and at the next check"
 
 
 def test_a_change_does_not_wait_for_the_heartbeat(node_watch: Watch, server: Server, nvml: Nvml) -> None:

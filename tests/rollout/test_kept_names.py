@@ -90,6 +90,20 @@ def test_a_first_update_changes_no_label_no_taint_and_no_pod(adopted: Fleet) -> 
     assert drift(wave) == []
 
 
+def test_a_first_update_restarts_nothing_on_a_node_whose_slices_are_not_what_its_kubelet_offers(adopted: Fleet) -> None:
+    """The kubelet's resources were right in the preview; the first report shows that a slice is missing."""
+    wave = keep()
+    inputs, _ = check(wave, {})
+    ASSIGNMENT.create(inputs)
+    adopted.partition("n1", [{"1g.10gb": 7}, {"1g.10gb": 6}])
+    adopted.clear_requests()
+    with pytest.raises(VerificationFailed) as failed:
+        VERIFICATION.create(wave)
+    assert "nothing was restarted, because mig-fleet has not changed this node yet" in str(failed.value)
+    assert adopted.restarted_pods() == []
+    assert not any("spec" in body for _, path, body in adopted.requests if "/nodes/" in path), "no taint, no cordon"
+
+
 def test_before_the_probes_run_a_preview_goes_by_what_the_kubelet_offers(adopted: Fleet) -> None:
     for name in ("n1", "n2"):
         adopted.remove_report(name)

@@ -17,7 +17,7 @@ from mig_fleet.observed.gpus.affected import AffectedGpus
 from mig_fleet.observed.gpus.pods import LISTED_PODS, GpuPod
 from mig_fleet.observed.snapshot import Node
 
-NEWER_POD = "GPU not known: the pod is newer than the report"
+NEWER_POD = "GPU not known yet: the pod is newer than the report, and the next one is due within a minute"
 NO_ALLOCATION = "GPU not known: the kubelet has not reported which GPU the pod uses"
 OTHER_DEVICES = "GPU not known: the kubelet reports other devices than the pod requests"
 NO_SUCH_DEVICE = "GPU not known: the kubelet reports a device that NVML does not have"

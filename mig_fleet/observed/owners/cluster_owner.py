@@ -63,11 +63,14 @@ def other_owners(ours: Owner, config_map: Mapping[str, Any] | None, nodes: Itera
     return {of_file: f"{file} and {_format_nodes(names)}" if names else file}
 
 
-def owner_conflicts(ours: Owner, take_over: str, owners: Mapping[Owner, str]) -> list[str]:
-    """One text for each other owner (:func:`other_owners`); empty if there is none, or if ``take_over`` names one."""
+def owner_conflicts(ours: Owner, take_over: str, owners: Mapping[Owner, str], was_owner: bool = False) -> list[str]:
+    """One text for each other owner (:func:`other_owners`); empty if there is none, or if ``take_over`` names one.
+
+    ``was_owner``: this stack has deployed to the cluster before.
+    """
     if any(owner.stack == take_over for owner in owners):
         return []
-    return [_conflict(ours, take_over, owner, where) for owner, where in owners.items()]
+    return [_conflict(ours, take_over, owner, where, was_owner) for owner, where in owners.items()]
 
 
 def not_ours(ours: str, config_map: Mapping[str, Any] | None, take_over: str = "") -> str:
@@ -91,8 +94,13 @@ def forget_command(stack: str) -> str:
     return f"pulumi stack rm --force --preserve-config {stack}"
 
 
-def _conflict(ours: Owner, take_over: str, owner: Owner, where: str) -> str:
+def _conflict(ours: Owner, take_over: str, owner: Owner, where: str, was_owner: bool) -> str:
     lines = [f"the cluster is owned by stack {owner.stack} ({owner.id}), as recorded on {where}; nothing was changed."]
+    if was_owner:
+        lines.append(
+            f"It was taken over from this stack. `{forget_command(ours.stack)}` forgets this stack without changing "
+            "the cluster."
+        )
     if take_over:
         lines.append(f"cluster.takeOver names another stack, {take_over}.")
     if owner.stack == ours.stack:
