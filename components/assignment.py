@@ -122,7 +122,9 @@ def _ownership(olds: Props, news: Props, inputs: Props, declared: Iterable[str])
 
 
 def _other_file(olds: Props, news: Props, inputs: Props) -> list[CheckFailure]:
-    """A failed preview if nodes must be relabelled, and their MIG Manager reads another file than ours."""
+    """If nodes must be relabelled, and their MIG Manager reads another file than ours: a failed preview for a planned
+    change, and a warning for drift, which the next update can only repair with our file.
+    """
     inputs = with_known_owner(inputs, olds)
     waits = bool(inputs.get("held")) or news.get("blocked") is True
     if waits or inputs.get("operatorManaged") is not False or pulumi.runtime.rpc.contains_unknowns(inputs):
@@ -135,7 +137,24 @@ def _other_file(olds: Props, news: Props, inputs: Props) -> list[CheckFailure]:
     from mig_fleet.rollout.manager_file import check_manager_file
 
     reason = check_manager_file(wave, Cluster(wave.cluster), targets)
-    return [CheckFailure("", f"{wave.wave}: {reason}")] if reason else []
+    if not reason:
+        return []
+    if _are_planned(olds, wave, targets):
+        return [CheckFailure("", f"{wave.wave}: {reason}")]
+    pulumi.log.warn(
+        f"{wave.wave}: an update repairs the drift of {', '.join(sorted(targets))} only if MIG Manager reads "
+        f"{labels.LAYOUTS_CONFIG_MAP}, and is refused until then: {reason}"
+    )
+    return []
+
+
+def _are_planned(olds: Props, wave: Wave, relabelled: Iterable[str]) -> bool:
+    """Whether a node gets another config because the stack changed, and not only because of drift."""
+    if not olds:
+        return True
+    before = Wave.from_properties(olds)
+    changed = (before.config, before.config_name) != (wave.config, wave.config_name)
+    return before.held or changed or not {*relabelled} <= {*before.nodes}
 
 
 def _relabelled(wave: Wave) -> list[str]:

@@ -26,16 +26,25 @@ def refuse_existing_objects(cluster: ClusterArgs) -> None:
     Mocks have no engine that could call a hook.
     """
     if not isinstance(get_monitor(), MockMonitor):
-        pulumi.runtime.register_stack_transformation(functools.partial(_with_hook, cluster))
+        registered: list[PlannedObject] = []
+        pulumi.runtime.register_stack_transformation(functools.partial(_with_hook, cluster, registered))
 
 
 def _with_hook(
-    cluster: ClusterArgs, args: pulumi.ResourceTransformationArgs
+    cluster: ClusterArgs, registered: list[PlannedObject], args: pulumi.ResourceTransformationArgs
 ) -> pulumi.ResourceTransformationResult | None:
+    """``registered`` collects the releases of the program: the engine calls a hook after the program has run."""
     if args.type_ not in CHECKED:
         return None
     parent = args.opts.parent
     above = None if parent is None or parent._type == "pulumi:pulumi:Stack" else (parent._type, parent._name)
+
+    def plan(name: str, namespace: str = "") -> PlannedObject:
+        return PlannedObject(args.type_, name, namespace, args.name, above, _provider(cluster), _version())
+
+    release = args.props.get("name") if args.type_ == RELEASE else None
+    if isinstance(release, str):
+        registered.append(plan(release))
 
     async def refuse(call: pulumi.ResourceHookArgs) -> None:
         inputs: Any = call.new_inputs or {}
@@ -44,8 +53,7 @@ def _with_hook(
         # A preview does not know a name that follows from an object that is not created yet.
         if isinstance(name, str):
             where = namespace if isinstance(namespace, str) else ""
-            planned = PlannedObject(args.type_, name, where, args.name, above, _provider(cluster), _version())
-            await asyncio.to_thread(_refuse, cluster, planned)
+            await asyncio.to_thread(_refuse, cluster, plan(name, where), registered)
 
     what = args.type_.rpartition(":")[2]
     hook = pulumi.ResourceHook(f"{what} {args.name} is new", refuse, pulumi.ResourceHookOptions(on_dry_run=True))
@@ -66,13 +74,13 @@ def _version() -> str:
     return version("pulumi-kubernetes")
 
 
-def _refuse(cluster: ClusterArgs, planned: PlannedObject) -> None:
+def _refuse(cluster: ClusterArgs, planned: PlannedObject, registered: list[PlannedObject]) -> None:
     from mig_fleet.cluster.client import Cluster
     from mig_fleet.cluster.errors import ClusterUnreachable
     from mig_fleet.observed.installed.existing_objects import foreign_object
 
     try:
-        problem = foreign_object(Cluster(cluster), planned)
+        problem = foreign_object(Cluster(cluster), planned, registered)
     except ClusterUnreachable as exc:
         if cluster.get("onUnreachable") != "warn":
             raise

@@ -68,7 +68,8 @@ def import_(
     except (MigError, DocumentError) as exc:
         raise click.UsageError(str(exc)) from None
     models = models_by_config(found.nodes, model)
-    parts = [import_parted(file, model, gpus_per_node, models, file is found.stock) for file in found.files]
+    parts = [import_parted(file, model, gpus_per_node, models) for file in found.files]
+    parts += [import_parted(file, model, gpus_per_node, models, used_only=True) for file in found.cluster_files]
     known = _merge(parts, found.not_imported)
     pools, known = import_nodes(found.nodes, known, model, gpus_per_node)
     not_imported = known.not_imported if pools else (*known.not_imported, "no source has nodes; add mig-fleet:pools")
@@ -98,7 +99,7 @@ def _merge(parts: list[Imported], not_imported: list[str]) -> Imported:
             else:
                 notes.append(f"{key[0]}: not imported, because an earlier source defines {layout.name} differently")
     defined = frozenset[str]().union(*(part.defined for part in parts))
-    return Imported(tuple(layouts.values()), configs, defined, tuple(notes))
+    return Imported(tuple(layouts.values()), configs, defined, tuple(dict.fromkeys(notes)))
 
 
 def _connect(kubeconfig: str | None, context: str | None) -> "Connection":

@@ -13,6 +13,7 @@ from mig_fleet.model.imports import ImportedCluster
 from mig_fleet.model.report import Report
 from mig_fleet.model.short_repr import format_value
 from mig_fleet.observed.installed.gpu_operator import InstalledOperator, find_operator
+from mig_fleet.observed.installed.object_owner import OwnerKind
 from mig_fleet.observed.owners.cluster_owner import file_owner
 
 DEFAULT_NAMESPACE = "gpu-operator"
@@ -58,6 +59,13 @@ def imported_cluster(live: LiveCluster, context: str | None, kubeconfig: str | N
     owned = (item for item in live.config_maps if item["metadata"]["name"] == labels.LAYOUTS_CONFIG_MAP)
     stack = next(filter(None, map(file_owner, owned)), None)
     notes = [f"Found: {operator}.", "managed: false leaves it to its owner."]
+    if operator.release and operator.owner and operator.owner.kind is OwnerKind.HELM:
+        release = operator.release
+        given = f"version: {format_value(operator.version)}" if operator.version else "its version"
+        notes.append(
+            f"A take-over begins with {given} and the values of `helm get values {release.name} "
+            f"-n {release.namespace} -o yaml`: docs/adopt.md, step 1."
+        )
     if stack:
         notes.append(
             f"Stack {format_value(stack.stack)} owns this cluster: continue with that stack and its own section "

@@ -22,7 +22,7 @@ from mig_fleet.model.formatting import format_gpus, parse_gpus
 from mig_fleet.model.report import STALE_AFTER_S
 from mig_fleet.model.strategy import DEFAULT, allocatable
 from mig_fleet.observed.configs.names import expected_config, with_config
-from mig_fleet.observed.differences import node_differences
+from mig_fleet.observed.differences import config_changed, node_differences
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.snapshot import Node, Snapshot, observe
 from mig_fleet.stack_file import fleet as fleets
@@ -141,7 +141,9 @@ def _resources(counts: Iterable[Mapping[str, int] | None]) -> dict[str, int]:
 def _differences(pool: FleetPool, declared: Fleet, node: Node) -> tuple[str, ...]:
     expected = Expected.of_layout(pool.layout, pool.settings.gpus_per_node, declared.strategy)
     target = expected_config(expected, node, pool.settings.config_name)
-    return tuple(it.text for it in node_differences(with_config(expected, target), node.name, node))
+    renamed = [config_changed(node, target)] if node.config and node.config != target else []
+    under_its_name = with_config(expected, node.config or target)
+    return tuple(it.text for it in [*renamed, *node_differences(under_its_name, node.name, node)])
 
 
 def _show(nodes: Mapping[str, LiveNode], sums: Mapping[str, Mapping[str, int]], console: Console) -> None:

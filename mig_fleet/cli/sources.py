@@ -29,8 +29,9 @@ class Found:
     """The content of all sources."""
 
     files: list[PartedFile] = field(default_factory=list)
-    stock: PartedFile | None = None
-    """The one of ``files`` that the operator writes: NVIDIA's own configs."""
+    cluster_files: list[PartedFile] = field(default_factory=list)
+    """From ConfigMaps of a cluster. Only what its nodes carry is imported of them: NVIDIA's file and a copy of it in
+    ``mig-fleet-layouts`` have configs for every GPU model."""
     nodes: list[NodeFacts] = field(default_factory=list)
     not_imported: list[str] = field(default_factory=list)
 
@@ -116,13 +117,13 @@ def read_cluster(
         text = (item.get("data") or {}).get(labels.LAYOUTS_KEY, "")
         name = item["metadata"]["name"]
         if "mig-configs" in text and name not in generated:
+            inner = Found()
             try:
-                read(parse(f"ConfigMap {name}", text.encode()), found)
+                read(parse(f"ConfigMap {name}", text.encode()), inner)
             except DocumentError as exc:
-                found.not_imported.append(str(exc))
-            else:
-                if name == labels.OPERATOR_OWNED_CONFIG_MAP and found.files:
-                    found.stock = found.files[-1]
+                inner.not_imported.append(str(exc))
+            found.cluster_files += inner.files
+            found.not_imported += inner.not_imported
     strategies: dict[str, list[str]] = {}
     for node in nodes:
         name, node_labels = node["metadata"]["name"], node["metadata"].get("labels") or {}

@@ -14,7 +14,7 @@ from mig_fleet.cluster.client import Cluster, ClusterError, NodeMissing
 from mig_fleet.cluster.connection import Json
 from mig_fleet.failures import Refused
 from mig_fleet.model import labels
-from mig_fleet.observed.configs.manager_file import file_path
+from mig_fleet.observed.configs.manager_file import config_maps_read, file_path, reads_layout_file
 from mig_fleet.observed.operands import MIG_MANAGER, operand_pods
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.manager_file import explain_other_file
@@ -51,7 +51,9 @@ def await_propagation(context: RolloutContext, targets: Mapping[str, str]) -> No
             return
         if waited > WITHIN_S or context.is_late:
             raise Refused(
-                _not_propagated(sorted(waiting.keys() - unreadable.keys()) or sorted(waiting), targets, waited)
+                _not_propagated(
+                    sorted(waiting.keys() - unreadable.keys()) or sorted(waiting), targets, waited, managers
+                )
             )
         _trigger_sync(context, {name: pod for name, pod in managers.items() if name in waiting.keys() - synced})
         synced |= waiting.keys()
@@ -76,10 +78,21 @@ def _without_config(
     return {name: config for name, config in waiting.items() if not has.get(name)}, failed
 
 
-def _not_propagated(nodes: Sequence[str], targets: Mapping[str, str], waited: float) -> str:
+def _not_propagated(
+    nodes: Sequence[str], targets: Mapping[str, str], waited: float, managers: Mapping[str, Json]
+) -> str:
+    others = {
+        name: config_maps_read(managers[name])[0]
+        for name in nodes
+        if name in managers and not reads_layout_file(managers[name])
+    }
+    why = f"does ConfigMap {labels.LAYOUTS_CONFIG_MAP} hold it, and does the operator mount it?"
+    if others:
+        first = min(others)
+        why = f"its pod on {first} mounts ConfigMap {others[first]}, not {labels.LAYOUTS_CONFIG_MAP}"
     return (
         f"MIG Manager on {', '.join(nodes)} does not see config {targets[nodes[0]]!r} in its layout file "
-        f"after {waited:.0f} s; does ConfigMap {labels.LAYOUTS_CONFIG_MAP} hold it, and does the operator mount it?"
+        f"after {waited:.0f} s; {why}"
     )
 
 

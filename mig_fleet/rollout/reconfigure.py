@@ -25,7 +25,7 @@ from mig_fleet.rollout.isolation import (
     isolate,
     restore_scheduling,
 )
-from mig_fleet.rollout.manager_file import explain_other_file
+from mig_fleet.rollout.manager_file import await_manager_file
 from mig_fleet.rollout.owner import Annotations, take_ownership
 from mig_fleet.rollout.preflight import hardware_problems, problems
 from mig_fleet.rollout.propagation import await_propagation
@@ -47,12 +47,13 @@ def reconfigure(
     """
     if not targets:
         return
+    other = await_manager_file(context, targets)
     before = _await_reports(context, targets)
     slices = {name: slices.get(name) for name in targets}
     affected = affected_nodes(before, slices)
     pods = context.cluster().pods()
     found = problems(context.wave, before, pods, affected)
-    if other := explain_other_file(context.wave, context.cluster(), pods, targets):
+    if other:
         found.append(other)
     stranded = [] if is_rollback else stranded_by_change(context.wave, before, pods, targets, slices)
     if stranded and context.wave.on_stranded_pods == "refuse":

@@ -20,6 +20,7 @@ from mig_fleet.stack_file import fleet
 from mig_fleet.stacks import program
 from tests.memory.api import MemoryCluster
 from tests.memory.fleet import Fleet as MemoryFleet
+from tests.memory.installed import HELM
 
 PAGE = Path("docs/adopt.md").read_text()
 BLOCKS = dict(re.findall(r"<!-- run: (\w+) -->\n```sh\n(.*?)```", PAGE, re.DOTALL))
@@ -42,9 +43,12 @@ def test_our_own_commands_on_the_page_are_accepted(name: str) -> None:
 
 
 def test_the_lines_that_let_mig_manager_read_our_file_are_those_of_a_refused_update() -> None:
-    printed = " ".join(_ways_out("gpu-operator", MemoryCluster(MemoryFleet("n1")), True))
+    installed = MemoryFleet("n1")
+    metadata = {"name": "cluster-policy", "labels": {"helm.sh/chart": "gpu-operator-v26.7.0"}, "annotations": HELM}
+    installed.cluster_policies = [{"metadata": metadata}]
+    printed = " ".join(_ways_out("gpu-operator", MemoryCluster(installed), True))
     assert BLOCKS["switch"].strip() in printed
-    (helm,) = re.findall(r"`(helm upgrade [^`]*)`", PAGE)
+    (helm,) = re.findall(r"`(helm upgrade gpu-operator nvidia/[^`]*)`", PAGE)
     assert helm in printed
 
 
@@ -53,14 +57,18 @@ class Recorder(pulumi.runtime.Mocks):
 
     def __init__(self) -> None:
         self.objects: set[tuple[str, str, str]] = set()
+        self.resources: set[tuple[str, str]] = set()
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
+        provider = args.typ.startswith("pulumi:providers:")
+        kind = "Provider" if provider else args.typ.rpartition(":")[2]
         if args.typ.startswith("kubernetes:"):
             metadata = args.inputs["metadata"]
-            kind = args.typ.rpartition(":")[2]
             self.objects.add((kind, metadata.get("namespace", ""), metadata["name"]))
         elif args.typ.endswith(":LayoutFile"):
             self.objects.add(("ConfigMap", args.inputs["namespace"], labels.LAYOUTS_CONFIG_MAP))
+        if not args.typ.startswith("kubernetes:"):
+            self.resources.add((kind, args.name))
         return f"{args.name}-id", dict(args.inputs)
 
     def call(self, _args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
@@ -68,8 +76,8 @@ class Recorder(pulumi.runtime.Mocks):
 
 
 @pytest.fixture(scope="module")
-def registered() -> Iterator[set[tuple[str, str, str]]]:
-    """Kind, namespace and name of each object of an adopted fleet's stack."""
+def recorder() -> Iterator[Recorder]:
+    """What the stack of an adopted fleet registers."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     recorder = Recorder()
@@ -83,12 +91,20 @@ def registered() -> Iterator[set[tuple[str, str, str]]]:
         },
     }
     pulumi.runtime.test(lambda: program.deploy(fleet.parse(raw, "the stack")) and None)()  # type: ignore[no-untyped-call]  # not annotated in the SDK
-    yield recorder.objects
+    yield recorder
     asyncio.set_event_loop(None)
     loop.close()
 
 
-def test_the_page_lists_every_object_that_is_created(registered: set[tuple[str, str, str]]) -> None:
+def test_the_page_lists_every_resource_of_pulumi(recorder: Recorder) -> None:
+    (table,) = re.findall(r"^\| Pulumi resource \|.*\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    cells = " ".join(row.split(" | ")[0] for row in table.splitlines())
+    shown = set(re.findall(r"(\w+) `([^`]+)`", cells))
+    example = {(kind, name.replace("<pool>", "a").replace("<number>", "0")) for kind, name in shown}
+    assert recorder.resources == example
+
+
+def test_the_page_lists_every_object_that_is_created(recorder: Recorder) -> None:
     rows = re.findall(r"^\| (cluster|namespace `mig-fleet`|the operator's namespace) \| (.*) \|$", PAGE, re.MULTILINE)
     places = {"cluster": "", "namespace `mig-fleet`": "mig-fleet", "the operator's namespace": "gpu-operator"}
     shown = {
@@ -97,9 +113,8 @@ def test_the_page_lists_every_object_that_is_created(registered: set[tuple[str, 
         for kind, name in re.findall(r"(\w+) `([^`]+)`", cell)
     }
     probes = ("ConfigMap", "mig-fleet", "mig-report-<node>")
-    assert {(kind, where, re.sub(r"-[0-9a-f]{8,}$", "-*", name)) for kind, where, name in registered} == shown - {
-        probes
-    }
+    registered = {(kind, where, re.sub(r"-[0-9a-f]{8,}$", "-*", name)) for kind, where, name in recorder.objects}
+    assert registered == shown - {probes}
     assert probes in shown
 
 

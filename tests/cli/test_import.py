@@ -106,7 +106,7 @@ def test_a_cluster_is_imported_from_its_labels_and_config_maps() -> None:
     sources.read_cluster(nodes, config_maps, found)
     (node,) = found.nodes
     assert (node.name, node.config, node.slices, node.gpu_count) == ("gpu", layout.config_name, {"1g.10gb": 56}, 8)
-    assert len(found.files) == 1
+    assert len(found.cluster_files) == 1
     assert "ConfigMap broken" in found.not_imported[0]
 
 

@@ -82,6 +82,12 @@ def test_a_fleet_of_others_becomes_a_stack_that_leaves_the_operator_to_its_owner
     assert len(fleet.from_file(path).pools) == 2
 
 
+def test_a_helm_release_has_its_version_in_the_comment_about_a_take_over(run: Import) -> None:
+    step = "A take-over begins with version: 'v25.10.0' and the values of `helm get values gpu-operator -n gpu-operator"
+    assert step in run(with_nodes(by_helm())).stdout
+    assert "take-over" not in run(with_nodes(by_argo_cd())).stdout
+
+
 def test_no_value_of_a_helm_release_is_printed(run: Import) -> None:
     assert installed.SECRET_VALUE not in run(with_nodes(by_helm())).output
 
@@ -134,6 +140,62 @@ def test_the_file_that_mig_manager_reads_wins(run: Import) -> None:
     result = run(cluster)
     assert config_of(result)["layouts"]["dense"] == {"gpu": "H100-80GB", "all": {"3g.40gb": 2}}
     assert "let MIG Manager read mig-fleet-layouts instead of 'theirs'" in result.stdout
+
+
+A100 = "NVIDIA-A100-SXM4-80GB"
+BALANCED = {"nvidia.com/mig-1g.10gb": 16, "nvidia.com/mig-2g.20gb": 8, "nvidia.com/mig-3g.40gb": 8}
+DENSE = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
+LARGE = Layout.uniform("large", "A100-80GB", {"3g.40gb": 2})
+
+
+def of_two_models(config: str = "all-1g.10gb") -> InstalledCluster:
+    """H100 with NVIDIA's balanced config, A100 with slices of one size."""
+    cluster = with_nodes(by_helm())
+    cluster.lists["/api/v1/nodes"] = [
+        gpu_node("gpu-1", "all-balanced", BALANCED),
+        gpu_node("gpu-2", config, SLICES),
+        gpu_node("gpu-3", "all-1g.10gb", SLICES, A100),
+    ]
+    return cluster
+
+
+def as_a_stack_left_it(cluster: InstalledCluster, reads_ours: bool) -> InstalledCluster:
+    """The layout file of a stack has NVIDIA's configs for all models, and layouts that no node carries."""
+    data = yaml.safe_load(stock_layouts())
+    data["mig-configs"] |= yaml.safe_load(parted.dump([DENSE, LARGE]))["mig-configs"]
+    cluster.config_map(labels.LAYOUTS_CONFIG_MAP, {labels.LAYOUTS_KEY: yaml.safe_dump(data)})
+    if reads_ours:
+        (policy,) = cluster.lists[installed.POLICIES]
+        policy["spec"]["migManager"]["config"]["name"] = labels.LAYOUTS_CONFIG_MAP
+    return cluster
+
+
+@pytest.mark.parametrize("reads_ours", [False, True])
+def test_an_import_after_a_stack_left_is_the_first_import(reads_ours: bool, run: Import) -> None:
+    first = run(of_two_models())
+    again = run(as_a_stack_left_it(of_two_models(), reads_ours))
+    assert config_of(again) == config_of(first)
+    assert again.stderr == first.stderr
+    assert {layout["gpu"] for layout in config_of(first)["layouts"].values()} == {"A100-80GB", "H100-80GB"}
+    assert config_of(first)["layouts"].keys() == {"all-balanced", "all-1g.10gb-h100-80gb", "all-1g.10gb-a100-80gb"}
+
+
+def test_a_name_of_ours_that_a_node_carries_is_imported_without_the_other_layouts(run: Import) -> None:
+    result = run(as_a_stack_left_it(of_two_models(DENSE.config_name), reads_ours=True))
+    config = config_of(result)
+    assert result.stderr == "", "nothing was renamed or left out"
+    assert config["layouts"].keys() == {"dense", "all-balanced", "all-1g.10gb"}
+    assert {name: (pool["nodes"], pool.get("configName")) for name, pool in config["pools"].items()} == {
+        "dense": (["gpu-2"], None),
+        "all-balanced": (["gpu-1"], "keep"),
+        "all-1g.10gb": (["gpu-3"], "keep"),
+    }
+
+
+def test_a_config_that_no_node_carries_is_not_imported_from_any_file_of_a_cluster(run: Import) -> None:
+    cluster = with_nodes(by_helm())
+    cluster.config_map("copied", {labels.LAYOUTS_KEY: parted.dump([DENSE, LARGE])})
+    assert config_of(run(cluster))["layouts"].keys() == {"all-1g.10gb", "all-disabled"}
 
 
 def test_files_that_mig_manager_generated_for_a_node_add_no_note(run: Import) -> None:

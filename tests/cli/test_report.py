@@ -189,6 +189,24 @@ def test_every_node_is_shown_with_what_it_has_now(
     }
 
 
+def test_a_lost_slice_is_named_also_if_the_node_gets_another_config_name(
+    a_node: Callable[..., Node], live: Callable[..., tuple[str, dict[str, Any]]], project: Path
+) -> None:
+    """A node that keeps its own name gets the layout's one with the repair."""
+    file = project / "stacks" / "Pulumi.prod.yaml"
+    file.write_text(file.read_text().replace("layout: dense", "layout: dense, configName: keep"))
+    node = as_declared(a_node, "n1")
+    assert node.report is not None
+    gpus = (a_gpu(0, {"1g.10gb": 7}), a_gpu(1, {"1g.10gb": 6}))
+    report = replace(node.report, config="theirs", gpus=gpus)
+    node = replace(node, report=report, labels={**node.labels, labels.CONFIG: "theirs"})
+    _, data = live(node)
+    assert data["nodes"]["n1"]["differences"] == [
+        f"carries config 'theirs', expected '{NEW}'",
+        "GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb",
+    ]
+
+
 def test_pods_are_shown_with_their_slices_and_pods_that_are_gone_are_not(
     a_node: Callable[..., Node], live: Callable[..., tuple[str, dict[str, Any]]]
 ) -> None:

@@ -14,7 +14,7 @@ from mig_fleet.cluster.connection import ClusterArgs
 from mig_fleet.cluster.errors import ClusterUnreachable
 from mig_fleet.components import existing
 from mig_fleet.failures import Refused
-from mig_fleet.observed.installed.existing_objects import CONFIG_MAP, NAMESPACE, RELEASE
+from mig_fleet.observed.installed.existing_objects import CONFIG_MAP, NAMESPACE, RELEASE, PlannedObject
 from tests.memory import installed
 from tests.memory.installed import InstalledCluster
 
@@ -35,9 +35,15 @@ def hooks(monkeypatch: pytest.MonkeyPatch) -> list[Hook]:
     return made
 
 
-def bind(kind: str, cluster: ClusterArgs | None = None) -> pulumi.ResourceTransformationResult | None:
-    args = pulumi.ResourceTransformationArgs(Any, kind, "operator-namespace", {}, pulumi.ResourceOptions())  # type: ignore[arg-type]  # the resource is not used
-    return existing._with_hook(cluster or {}, args)
+def bind(
+    kind: str,
+    cluster: ClusterArgs | None = None,
+    registered: list[PlannedObject] | None = None,
+    resource: str = "operator-namespace",
+    **props: Any,
+) -> pulumi.ResourceTransformationResult | None:
+    args = pulumi.ResourceTransformationArgs(Any, kind, resource, props, pulumi.ResourceOptions())  # type: ignore[arg-type]  # the resource is not used
+    return existing._with_hook(cluster or {}, [] if registered is None else registered, args)
 
 
 def create(hook: Hook, **inputs: Any) -> None:
@@ -79,6 +85,16 @@ def test_a_namespace_that_exists_is_refused(hooks: list[Hook], cluster: Installe
         create(hooks[0], metadata={"name": installed.NAMESPACE})
     create(hooks[0], metadata={"name": "new"})
     assert "/api/v1/namespaces/new" in cluster.requests
+
+
+def test_the_release_that_the_program_registers_later_is_taken_over_with_its_namespace(
+    hooks: list[Hook], cluster: InstalledCluster
+) -> None:
+    registered: list[PlannedObject] = []
+    bind(NAMESPACE, registered=registered)
+    bind(RELEASE, registered=registered, resource="gpu-operator-release", name="gpu-operator")
+    with pytest.raises(Refused, match=r'"name":"operator-namespace".*"name":"gpu-operator-release"'):
+        create(hooks[0], metadata={"name": installed.NAMESPACE})
 
 
 def test_a_name_that_a_preview_does_not_know_is_not_looked_up(hooks: list[Hook], cluster: InstalledCluster) -> None:

@@ -58,7 +58,7 @@ def api(others: ForeignOperator) -> Iterator[FaultyApi]:
 @pytest.fixture(scope="module")
 def adopted(others: ForeignOperator, api: FaultyApi, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """A project with the stack file that the import wrote, by the commands of the page; not yet deployed."""
-    deployment = copy_project(tmp_path_factory.mktemp("adopted"), others.fleet, "prod")
+    deployment = copy_project(tmp_path_factory.mktemp("adopted"), others.fleet, "adopted")
     deployment.environment |= {
         "KUBECONFIG": str(api.kubeconfig),
         "PATH": f"{ROOT / '.venv' / 'bin'}:{deployment.pulumi.parent}:/usr/bin:/bin",
@@ -66,7 +66,7 @@ def adopted(others: ForeignOperator, api: FaultyApi, tmp_path_factory: pytest.Te
     }
     for step in ("import", "check"):
         run_step(deployment, step)
-    stack_file = yaml.safe_load((deployment.folder / "stacks" / "Pulumi.prod.yaml").read_text())
+    stack_file = yaml.safe_load((deployment.folder / "stacks" / "Pulumi.adopted.yaml").read_text())
     deployment.config = {key.removeprefix("mig-fleet:"): value for key, value in stack_file["config"].items()}
     return deployment
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from mig_fleet.model import labels
-from mig_fleet.observed.configs.names import expected_by_node, expected_config, has_declared_slices
+from mig_fleet.model.strategy import Strategy
+from mig_fleet.observed.configs.declared_slices import has_declared_slices, undeclared_slices
+from mig_fleet.observed.configs.names import expected_by_node, expected_config
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.snapshot import Node
 from tests.memory.fixtures import CONFIG
@@ -70,6 +72,53 @@ def test_before_the_first_report_what_the_kubelet_offers_decides(
 ) -> None:
     node = replace(kept, report=None, allocatable={"nvidia.com/mig-1g.10gb": offered})
     assert expected_config(expected, node, "keep") == config
+
+
+def test_before_the_first_report_the_counts_of_gfd_must_agree_too(expected: Expected, kept: Node) -> None:
+    """The kubelet may still offer slices that no longer exist (k8s-device-plugin #214)."""
+    node = replace(kept, report=None, labels={**kept.labels, "nvidia.com/mig-1g.10gb.count": "12"})
+    assert expected_config(expected, node, "keep") == CONFIG
+    assert undeclared_slices(expected, node) == ["nvidia.com/mig-1g.10gb: expected 14, GPU Feature Discovery counts 12"]
+    more = replace(kept, report=None, labels={**kept.labels, "nvidia.com/mig-3g.40gb.count": "1"})
+    assert undeclared_slices(expected, more) == ["nvidia.com/mig-3g.40gb: expected 0, GPU Feature Discovery counts 1"]
+
+
+@pytest.mark.parametrize(("strategy", "config"), [("", STOCK), ("mixed", CONFIG)])
+def test_gfd_that_counts_no_slices_says_nothing_unless_it_serves_the_strategy(
+    expected: Expected, kept: Node, strategy: str, config: str
+) -> None:
+    without = {key: value for key, value in kept.labels.items() if not key.endswith(".count")}
+    node = replace(kept, report=None, labels={**without, labels.STRATEGY: strategy})
+    assert expected_config(expected, node, "keep") == config
+
+
+@pytest.mark.parametrize(
+    ("product", "count", "config"),
+    [
+        ("NVIDIA-H100-80GB-HBM3-MIG-1g.10gb", "14", STOCK),
+        ("NVIDIA-H100-80GB-HBM3-MIG-1g.10gb", "12", CONFIG),
+        ("NVIDIA-H100-80GB-HBM3", "2", STOCK),
+    ],
+)
+def test_under_strategy_single_the_count_of_gpus_is_one_of_slices_if_the_product_is_a_slice(
+    kept: Node, product: str, count: str, config: str
+) -> None:
+    single = Expected.of_gpus(CONFIG, (SEVEN, SEVEN), Strategy.SINGLE)
+    found = {**kept.labels, labels.PRODUCT: product, "nvidia.com/gpu.count": count}
+    node = replace(kept, report=None, labels=found, allocatable={"nvidia.com/gpu": 14})
+    assert expected_config(single, node, "keep") == config
+
+
+def test_what_is_not_as_declared_is_named_with_both_numbers(expected: Expected, kept: Node) -> None:
+    assert undeclared_slices(expected, kept) == []
+    lost = with_gpus(kept, SEVEN, {"1g.10gb": 6})
+    assert undeclared_slices(expected, lost) == ["GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb"]
+    fewer = with_gpus(kept, SEVEN)
+    assert undeclared_slices(expected, fewer) == ["expected 2 GPUs, NVML reports 1"]
+    offered = replace(kept, report=None, allocatable={"nvidia.com/mig-1g.10gb": 13})
+    assert undeclared_slices(expected, offered) == ["nvidia.com/mig-1g.10gb: expected 14, the kubelet offers 13"]
+    unset = replace(kept, labels={**kept.labels, labels.STATE: ""})
+    assert undeclared_slices(expected, unset) == ["MIG Manager's state is not set"]
 
 
 def test_a_report_from_before_the_last_change_does_not_decide(expected: Expected, kept: Node) -> None:

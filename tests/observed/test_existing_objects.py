@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,7 +46,8 @@ def with_namespace(**metadata: Any) -> InstalledCluster:
 
 def imported(text: str) -> list[dict[str, Any]]:
     """The resources of the command in a message."""
-    command = text.partition("run in bash: ")[2]
+    assert text.count("run in bash: ") == 1
+    command = text.partition("run in bash: ")[2].partition("\n")[0]
     assert command.startswith("pulumi import --generate-code=false --protect=false --file <(echo ")
     (document,) = shlex.split(command.partition("<(echo ")[2].removesuffix(")"))
     resources: list[dict[str, Any]] = json.loads(document)["resources"]
@@ -68,6 +70,7 @@ def test_a_namespace_is_left_to_its_owner_or_imported() -> None:
         "Namespace gpu-operator exists already, written by 'kubectl-create'; GPU Operator v25.10.0 in"
     )
     assert "set mig-fleet:operator: {managed: false, namespace: gpu-operator}" in text
+    assert "to take it over, stop its owner from managing it: whatever installs it there must" in text
     assert imported(text) == [
         {"type": "pulumi:providers:kubernetes", "name": "cluster", "inputs": PROVIDER, "version": "4.25.0"},
         {"type": NAMESPACE, "name": "operator-namespace", "id": "gpu-operator", "provider": "cluster"},
@@ -83,6 +86,39 @@ def test_a_release_of_the_same_name_can_be_imported_with_its_component() -> None
     assert component == {"type": "mig-fleet:index:GpuOperator", "name": "gpu-operator", "component": True}
     assert (release["id"], release["parent"]) == ("gpu-operator/gpu-operator", "gpu-operator")
     assert installed.SECRET_VALUE not in text
+
+
+def test_a_take_over_begins_with_the_values_of_the_owner_and_needs_one_command() -> None:
+    """An import alone would let the next update remove every value that the stack file does not have."""
+    planned = replace(the_release(), namespace="")
+    text = foreign_object(with_namespace(managedFields=[{"manager": "helm"}]), the_namespace(), [planned])
+    steps = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+    assert [step[:2] for step in steps] == ["1.", "2.", "3.", "4."]
+    assert "version: 'v25.10.0'" in steps[0]
+    assert "`helm get values gpu-operator -n gpu-operator -o yaml`" in steps[0]
+    assert "`helm upgrade gpu-operator`" in steps[1]
+    names = [(each["name"], each.get("id")) for each in imported(text)]
+    assert names == [
+        ("cluster", None),
+        ("operator-namespace", "gpu-operator"),
+        ("gpu-operator", None),
+        ("gpu-operator-release", "gpu-operator/gpu-operator"),
+    ]
+    assert "`pulumi destroy` then uninstalls it and deletes namespace gpu-operator" in text
+
+
+def test_a_version_that_no_record_has_is_asked_for() -> None:
+    cluster = InstalledCluster()
+    cluster.lists[f"/api/v1/namespaces/{installed.NAMESPACE}/secrets"] = [installed.secret_of(b"?")]
+    assert "the version that `helm list -n gpu-operator` prints" in foreign_object(cluster, the_release())
+
+
+def test_a_namespace_with_the_operator_of_another_tool_is_imported_after_that_was_uninstalled() -> None:
+    cluster = by_argo_cd()
+    cluster.lists["/api/v1/namespaces"] = [{"metadata": {"name": installed.NAMESPACE}}]
+    text = foreign_object(cluster, the_namespace(), [the_release()])
+    assert "to take its place, uninstall it with Argo CD application 'gpus' in namespace 'argocd'" in text
+    assert [each["name"] for each in imported(text)] == ["cluster", "operator-namespace"]
 
 
 @pytest.mark.parametrize(("make", "namespace"), [(by_argo_cd, "gpu-operator"), (by_olm, "nvidia-gpu-operator")])

@@ -8,7 +8,7 @@ import pytest
 
 from mig_fleet.model import labels, parted
 from mig_fleet.observed.configs.layout_file import Entries
-from mig_fleet.observed.configs.outdated import outdated_configs
+from mig_fleet.observed.configs.outdated import changes_at_restart, outdated_configs
 from mig_fleet.observed.snapshot import Node
 
 WIDE: dict[str, Any] = {"devices": "all", "mig-enabled": True, "mig-devices": {"3g.40gb": 2}}
@@ -31,8 +31,10 @@ def test_a_config_that_would_change_a_node_is_named_with_the_change_and_the_way_
     others = [replace(node, name="n2"), replace(node, name="n3")]
     assert outdated_configs(configs(DENSE, {**WIDE, "devices": [1]}), [node, *others]) == [
         "config 'theirs' means other slices than n1 (and 2 more) has: GPU 1 has 7x 1g.10gb and would get "
-        "2x 3g.40gb; MIG Manager makes that change when it restarts there, also with mig-fleet-layouts. `configName: "
-        "generated` in the node's pool gives it a config with the slices that it has"
+        "2x 3g.40gb; MIG Manager makes that change when it restarts there, also with mig-fleet-layouts. To keep the "
+        "slices that the node has, declare them in the stack file; `configName: generated` then gives it that layout's "
+        "own config. As long as MIG Manager reads another ConfigMap, define a config with these slices there, and "
+        "label the node with it"
     ]
 
 
@@ -51,3 +53,10 @@ def test_a_node_that_mig_manager_has_not_finished_or_that_is_not_reported_is_lef
     unknown = replace(node, report=None)
     before = replace(node, report=replace(node.report, config="another"))
     assert outdated_configs(configs(WIDE), [pending, unknown, before]) == []
+
+
+def test_each_node_that_a_restart_changes_is_known_with_its_first_gpu(node: Node) -> None:
+    others = [replace(node, name="n2"), replace(node, name="n0", labels={**node.labels, labels.CONFIG: "x"})]
+    change = "GPU 1 has 7x 1g.10gb and would get 2x 3g.40gb"
+    assert changes_at_restart(configs(DENSE, {**WIDE, "devices": [1]}), [*others, node]) == {"n1": change, "n2": change}
+    assert changes_at_restart(configs(DENSE), [*others, node]) == {}

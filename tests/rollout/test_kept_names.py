@@ -15,6 +15,7 @@ from mig_fleet.model import labels, parted
 from mig_fleet.observed.configs.layout_file import merge_files, sound_configs
 from mig_fleet.observed.snapshot import invalidate
 from mig_fleet.rollout.assign import AssignmentFailed
+from mig_fleet.rollout.manager_file import RESTART_S
 from mig_fleet.rollout.verify import VerificationFailed
 from tests.memory.api import MemoryCluster
 from tests.memory.fleet import DENSE, FAILS, MANAGER, OPERATOR, SUCCEEDS, WIDE, Fleet
@@ -52,7 +53,7 @@ def keep(*nodes: str, **changes: Any) -> Props:
 def check(wave: Props, before: Props | None = None) -> tuple[Props, list[str]]:
     """The inputs of the assignment's next preview, and why it fails."""
     invalidate()
-    found = ASSIGNMENT.check(before or wave, wave)
+    found = ASSIGNMENT.check(wave if before is None else before, wave)
     return found.inputs, [failure.reason for failure in found.failures]
 
 
@@ -80,7 +81,8 @@ def _written(props: Props) -> str:
 def test_a_first_update_changes_no_label_no_taint_and_no_pod(adopted: Fleet) -> None:
     wave = keep()
     inputs, failures = check(wave, {})
-    assert (inputs.get("plannedChanges"), inputs.get("podsLosingSlices"), failures) == (None, None, [])
+    assert inputs["plannedChanges"] == [f"n1, n2: adopted with config '{STOCK}'; no GPU is touched"]
+    assert (inputs.get("podsLosingSlices"), failures) == (None, [])
     roll_out(wave)
     assert adopted.configs() == {"n1": STOCK, "n2": STOCK}
     assert adopted.written_configs() == []
@@ -108,7 +110,23 @@ def test_before_the_probes_run_a_preview_goes_by_what_the_kubelet_offers(adopted
     for name in ("n1", "n2"):
         adopted.remove_report(name)
     inputs, failures = check(keep(), {})
-    assert (inputs.get("plannedChanges"), failures) == (None, [])
+    assert inputs["plannedChanges"] == [f"n1, n2: adopted with config '{STOCK}'; no GPU is touched"]
+    assert failures == []
+
+
+def test_before_the_probes_run_gfd_must_count_what_the_kubelet_offers(adopted: Fleet) -> None:
+    """Slices were destroyed, and the device plugin was not restarted: the kubelet still offers all of them."""
+    adopted.stale_plugins.add("n1")
+    adopted.partition("n1", [SEVEN, {"1g.10gb": 5}])
+    for name in ("n1", "n2"):
+        adopted.remove_report(name)
+    assert adopted.nodes["n1"]["status"]["allocatable"] == {"nvidia.com/mig-1g.10gb": "14"}
+    inputs, failures = check(keep(), {})
+    assert inputs["plannedChanges"][-1] == f"n2: adopted with config '{STOCK}'; no GPU is touched"
+    assert not any("n1" in line and "adopted" in line for line in inputs["plannedChanges"])
+    assert failures[0].splitlines()[1] == (
+        "  not as declared: n1: nvidia.com/mig-1g.10gb: expected 14, GPU Feature Discovery counts 12"
+    )
 
 
 def test_nodes_with_our_name_and_nodes_with_their_own_can_be_in_one_wave(adopted: Fleet) -> None:
@@ -235,7 +253,7 @@ def test_a_node_that_is_disabled_on_release_is_ours_under_its_kept_name(switched
 # MIG Manager reads another file
 
 HOW = [
-    "  Helm: `helm upgrade RELEASE nvidia/gpu-operator -n gpu-operator --reuse-values "
+    "  Helm: `helm upgrade RELEASE nvidia/gpu-operator --version VERSION -n gpu-operator --reuse-values "
     "--set migManager.config.create=false --set migManager.config.name=mig-fleet-layouts`",
     "  kubectl, until the next Helm upgrade: `kubectl patch clusterpolicies.nvidia.com/cluster-policy --type merge "
     '-p \'{"spec":{"migManager":{"config":{"name":"mig-fleet-layouts"}}}}\'`',
@@ -260,12 +278,102 @@ def test_a_preview_that_must_relabel_fails_at_once_if_mig_manager_reads_another_
     assert adopted.clock.slept == slept
 
 
-def test_drift_that_must_relabel_fails_the_preview_too(adopted: Fleet) -> None:
+RELEASED = {
+    "metadata": {
+        "name": "cluster-policy",
+        "labels": {"helm.sh/chart": "gpu-operator-v26.7.0"},
+        "annotations": {"meta.helm.sh/release-name": "nvidia-operator"},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "release", "version"),
+    [
+        (RELEASED["metadata"], "nvidia-operator", "v26.7.0"),
+        ({"name": "it", "labels": {"helm.sh/chart": "another-1.0"}}, "RELEASE", "VERSION"),
+        ({"name": "it", "annotations": {"meta.helm.sh/release-name": "$(x)"}}, "RELEASE", "VERSION"),
+    ],
+)
+def test_the_helm_line_names_the_release_and_the_version_that_run(
+    adopted: Fleet, metadata: dict[str, Any], release: str, version: str
+) -> None:
+    """Without a version Helm would upgrade the operator to the newest chart."""
+    write_layout_file(adopted)
+    adopted.cluster_policies = [{"metadata": metadata}]
+    _, failures = check(keep(config_name="generated"), {})
+    assert f"`helm upgrade {release} nvidia/gpu-operator --version {version} -n gpu-operator" in failures[0]
+
+
+@pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    found: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", found.append)
+    return found
+
+
+def test_drift_that_must_relabel_stays_drift_with_a_warning_and_the_update_is_refused_with_the_same_text(
+    adopted: Fleet, warnings: list[str]
+) -> None:
+    write_layout_file(adopted)
+    wave = keep()
+    roll_out(wave)
+    for name in ("n1", "n2"):
+        del adopted.pods["team", f"web-{name}"]
+    adopted.partition("n1", [SEVEN, {"1g.10gb": 6}])
+    inputs, failures = check(wave)
+    assert failures == []
+    assert ASSIGNMENT.diff("id", wave, inputs).changes, "it ends a preview with --expect-no-changes"
+    assert drift(wave)[-1] == "slice missing: n1: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb"
+    first, *how = warnings[0].splitlines()
+    reason = (
+        f"MIG Manager on n1 reads ConfigMap default-mig-parted-config, which does not have config "
+        f"'{DENSE.config_name}'; let it read mig-fleet-layouts first. That file has every config that nodes carry, but "
+        "MIG Manager changes GPUs when it restarts with it: n1: GPU 1 has 6x 1g.10gb and would get 7x 1g.10gb"
+    )
+    assert (first, how) == (
+        "pool-wave-0: an update repairs the drift of n1 only if MIG Manager reads mig-fleet-layouts, and is refused "
+        f"until then: {reason}",
+        HOW,
+    )
+    adopted.clear_requests()
+    slept = adopted.clock.slept
+    with pytest.raises(AssignmentFailed) as failed:
+        ASSIGNMENT.update("id", wave, inputs)
+    lines = str(failed.value).splitlines()
+    assert (lines[:2], lines[2:]) == (["nothing was changed:", f"  {reason}"], HOW)
+    assert (adopted.writes(), adopted.clock.slept) == ([], slept)
+
+
+def test_drift_beside_another_change_of_the_wave_does_not_fail_the_preview(adopted: Fleet, warnings: list[str]) -> None:
     write_layout_file(adopted)
     roll_out(keep())
     adopted.partition("n1", [SEVEN, {"1g.10gb": 6}])
-    _, failures = check(keep())
-    assert failures[0].startswith("pool-wave-0: MIG Manager on n1 reads ConfigMap default-mig-parted-config, which")
+    assert check(keep(on_user_pods="wait"), keep())[1] == []
+    assert len(warnings) == 1
+
+
+def test_a_node_that_joins_and_must_be_relabelled_is_a_planned_change(adopted: Fleet) -> None:
+    write_layout_file(adopted)
+    roll_out(keep("n1"))
+    adopted.partition("n2", [SEVEN, {"1g.10gb": 6}])
+    _, failures = check(keep(), keep("n1"))
+    assert failures[0].splitlines()[1] == "  not as declared: n2: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb"
+
+
+def test_a_node_that_cannot_be_adopted_is_named_with_both_numbers_and_with_what_would_work(adopted: Fleet) -> None:
+    adopted.partition("n1", [SEVEN, {"1g.10gb": 6}])
+    for name in ("n1", "n2"):
+        adopted.remove_report(name)
+    _, failures = check(keep(), {})
+    first, second, third, *_ = failures[0].splitlines()
+    assert first.endswith("but MIG Manager may change the GPUs of n1 when it restarts with it")
+    assert second == "  not as declared: n1: nvidia.com/mig-1g.10gb: expected 14, the kubelet offers 13"
+    assert third == (
+        "  before that: ConfigMap mig-fleet-layouts does not exist yet; one `pulumi up` without n1 creates it and "
+        "changes no node; or declare the slices that are there"
+    )
+    assert "configName: keep" not in failures[0]
 
 
 def test_a_first_update_that_would_relabel_names_how_our_file_comes_into_the_cluster(adopted: Fleet) -> None:
@@ -285,9 +393,53 @@ def test_once_the_cluster_policy_names_our_file_the_restart_of_mig_manager_is_aw
     adopted.cluster_policies = [policy]
     wave = keep(layout=WIDE)
     assert check(wave, keep())[1] == []
-    adopted.clock.after(30, lambda: adopted.mount(labels.LAYOUTS_CONFIG_MAP))
+    isolated: list[str] = []
+
+    def restart() -> None:
+        isolated.extend(adopted.isolated())
+        adopted.mount(labels.LAYOUTS_CONFIG_MAP)
+
+    adopted.clock.after(30, restart)
     ASSIGNMENT.update("id", keep(), wave)
+    assert isolated == [], "a node is isolated only once its MIG Manager reads our file"
     assert adopted.configs() == {"n1": WIDE.config_name, "n2": WIDE.config_name}
+
+
+def test_an_operator_that_does_not_restart_mig_manager_is_named_before_a_node_is_isolated(adopted: Fleet) -> None:
+    for name in ("n1", "n2"):
+        del adopted.pods["team", f"web-{name}"]
+    write_layout_file(adopted)
+    adopted.cluster_policies = [
+        {"metadata": {"name": "theirs"}, "spec": {"migManager": {"config": {"name": "mig-fleet-layouts"}}}}
+    ]
+    slept = adopted.clock.slept
+    adopted.clear_requests()
+    with pytest.raises(AssignmentFailed) as failed:
+        ASSIGNMENT.update("id", keep(), keep(layout=WIDE))
+    assert str(failed.value) == (
+        "nothing was changed:\n  MIG Manager's pod on n1 and 1 more node(s) still mounts ConfigMap "
+        "default-mig-parted-config, although the ClusterPolicy names mig-fleet-layouts: the operator has not restarted "
+        "it in 61 s; look at what the operator made of the ClusterPolicy: `kubectl -n gpu-operator get daemonset "
+        "nvidia-mig-manager -o yaml`"
+    )
+    assert adopted.writes() == []
+    assert adopted.clock.slept - slept == pytest.approx(RESTART_S, abs=2)
+
+
+def test_a_preview_notes_that_the_operator_has_yet_to_restart_mig_manager(
+    adopted: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+    monkeypatch.setattr(pulumi.log, "info", notes.append)
+    adopted.cluster_policies = [
+        {"metadata": {"name": "theirs"}, "spec": {"migManager": {"config": {"name": "mig-fleet-layouts"}}}}
+    ]
+    LAYOUT_FILE.check({}, {**FILE, "file": parted.dump([DENSE])})
+    assert notes == [
+        "MIG Manager's pods still mount ConfigMap default-mig-parted-config, although the ClusterPolicy names "
+        "mig-fleet-layouts: the operator restarts them, which is finished when `kubectl -n gpu-operator get daemonset "
+        "nvidia-mig-manager -o yaml` names it and every pod is new"
+    ]
 
 
 def test_an_update_is_refused_at_once_if_mig_manager_reads_another_file(adopted: Fleet) -> None:

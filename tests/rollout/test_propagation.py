@@ -6,9 +6,10 @@ If the copy cannot be read, the label is written after a fixed time.
 import pytest
 
 from mig_fleet.cluster.errors import ClusterError
+from mig_fleet.model import labels, parted
 from mig_fleet.rollout.assign import AssignmentFailed
 from mig_fleet.rollout.propagation import UNREADABLE_S, WITHIN_S
-from tests.memory.fleet import DENSE, MANAGER, WIDE, Fleet
+from tests.memory.fleet import DENSE, MANAGER, OPERATOR, WIDE, Fleet
 from tests.memory.wave import ASSIGNMENT, a_wave
 
 
@@ -52,6 +53,15 @@ def test_a_config_that_never_arrives_is_an_error_and_no_label_is_written(fleet: 
         "scheduling restored: n1, n2"
     )
     assert fleet.written_configs() == []
+    assert fleet.isolated() == []
+
+
+def test_the_config_map_that_a_pod_mounts_instead_is_named(fleet: Fleet) -> None:
+    """Our own operator's release names our ConfigMap; another operator may have undone that."""
+    fleet.config_map(OPERATOR, "theirs", {labels.LAYOUTS_KEY: parted.dump([WIDE])})
+    fleet.mount("theirs")
+    with pytest.raises(AssignmentFailed, match="its pod on n1 mounts ConfigMap theirs, not mig-fleet-layouts"):
+        ASSIGNMENT.create(a_wave("n1", "n2"))
     assert fleet.isolated() == []
 
 

@@ -42,8 +42,8 @@ def import_parted(
 ) -> Imported:
     """``models`` maps a config to the GPU models of its nodes, for entries without a device filter; ``gpu`` is for
     configs without nodes. ``gpus_per_node`` is needed for a config that treats some GPUs differently from all others.
-    ``used_only`` is for NVIDIA's own file, which has a config for every profile of every GPU model: only those that a
-    node uses are imported.
+    ``used_only`` is for a file of a cluster: of each config only the GPU models of its nodes are imported. NVIDIA's
+    file has a config for every profile of every GPU model.
     """
     configs: dict[tuple[str, str], Layout] = {}
     defined: set[str] = set()
@@ -58,9 +58,12 @@ def import_parted(
                 notes.append(f"{name}: must be MIG off on every GPU, because no other layout can have this name")
             continue
         defined.add(name)
-        selected = _models(name, entries, gpu, used, [] if used_only else notes)
+        doubts: list[str] = []
+        selected = _models(name, entries, gpu, used, doubts)
         if used_only:
             selected = [model for model in selected if model in used]
+        if not (used_only and selected):
+            notes += doubts
         for model in selected:
             where = f"{name} ({model.short})" if len(selected) > 1 else name
             if entry := _board_specific_entry(entries, model):

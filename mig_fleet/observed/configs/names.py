@@ -7,8 +7,7 @@ nothing to do for a name, and other tools may rely on it. The next change of its
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from mig_fleet.model import labels
-from mig_fleet.model.report import pending_reset
+from mig_fleet.observed.configs.declared_slices import has_declared_slices
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.snapshot import Node
 
@@ -34,19 +33,3 @@ def expected_by_node(
 def with_config(expected: Expected, config: str) -> Expected:
     """The same slices under another config name."""
     return expected if config == expected.config else replace(expected, config=config)
-
-
-def has_declared_slices(expected: Expected, node: Node) -> bool:
-    """Whether MIG Manager's state is `success` and the node's slices are as declared, whatever its config is called.
-
-    NVML's counts decide, GPU by GPU. Before the probe has reported, as in the preview of a first update, the resources
-    decide that the kubelet offers: they are counted over all GPUs of the node.
-    """
-    if node.state != "success":
-        return False
-    report = node.report
-    if report is not None and not report.errors and node.has_current_report and report.config == node.config:
-        found = [profiles and {name: n for name, n in profiles.items() if n} for profiles in report.counts()]
-        return found == list(expected.gpus) and not pending_reset(report)
-    offered = {name: n for name, n in node.allocatable.items() if labels.is_gpu_resource(name)}
-    return offered == {name: n for name, n in expected.allocatable.items() if n}

@@ -17,12 +17,23 @@ def outdated_configs(carried: Mapping[str, Entries], nodes: Iterable[Node]) -> l
     """One sentence for each config that would change a node which MIG Manager has finished; ``carried`` are configs of
     the layout file that the stack does not declare.
     """
-    file = parted.PartedFile(carried)
     found: dict[str, list[tuple[str, str]]] = {}
+    nodes = list(nodes)
+    changes = changes_at_restart(carried, nodes)
     for node in sorted(nodes, key=lambda node: node.name):
-        if node.config in carried and node.state == "success" and (change := _change(file, node)):
-            found.setdefault(node.config, []).append((node.name, change))
-    return [_sentence(config, changes) for config, changes in sorted(found.items())]
+        if node.name in changes:
+            found.setdefault(node.config, []).append((node.name, changes[node.name]))
+    return [_sentence(config, of_config) for config, of_config in sorted(found.items())]
+
+
+def changes_at_restart(configs: Mapping[str, Entries], nodes: Iterable[Node]) -> dict[str, str]:
+    """Node → the first GPU that a MIG Manager changes which starts with these configs. Nodes that it has not finished,
+    or that have no current report, are left out.
+    """
+    file = parted.PartedFile(configs)
+    finished = [node for node in nodes if node.config in configs and node.state == "success"]
+    found = ((node.name, _change(file, node)) for node in sorted(finished, key=lambda node: node.name))
+    return {name: change for name, change in found if change}
 
 
 def _change(file: parted.PartedFile, node: Node) -> str:
@@ -46,6 +57,7 @@ def _sentence(config: str, changes: list[tuple[str, str]]) -> str:
     others = f" (and {len(more)} more)" if more else ""
     return (
         f"config {config!r} means other slices than {name}{others} has: {change}; MIG Manager makes that change when "
-        f"it restarts there, also with {labels.LAYOUTS_CONFIG_MAP}. `configName: generated` in the node's pool gives "
-        "it a config with the slices that it has"
+        f"it restarts there, also with {labels.LAYOUTS_CONFIG_MAP}. To keep the slices that the node has, declare them "
+        "in the stack file; `configName: generated` then gives it that layout's own config. As long as MIG Manager "
+        "reads another ConfigMap, define a config with these slices there, and label the node with it"
     )

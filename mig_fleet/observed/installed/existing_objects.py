@@ -8,8 +8,8 @@ before a creation, in previews too.
 
 import json
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ from mig_fleet.cluster.errors import NotFound
 from mig_fleet.model.labels import LAYOUTS_CONFIG_MAP
 from mig_fleet.model.short_repr import format_value
 from mig_fleet.observed.installed.gpu_operator import InstalledOperator, find_operator
-from mig_fleet.observed.installed.helm_release import helm_releases
+from mig_fleet.observed.installed.helm_release import HelmRelease, helm_releases
 from mig_fleet.observed.installed.object_owner import OwnerKind, owner_of
 
 NAMESPACE: Final = "kubernetes:core/v1:Namespace"
@@ -27,6 +27,8 @@ CONFIG_MAP: Final = "kubernetes:core/v1:ConfigMap"
 RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+
+STOP: Final = "stop its owner from managing it: whatever installs it there must no longer change or delete it"
 
 PROVIDER: Final = "cluster"
 """The program's Kubernetes provider."""
@@ -53,8 +55,10 @@ class PlannedObject:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
-def foreign_object(cluster: Connection, planned: PlannedObject) -> str:
+def foreign_object(cluster: Connection, planned: PlannedObject, others: Iterable[PlannedObject] = ()) -> str:
     """Why the object must not be created, and the two ways out; empty if it does not exist or is mig-fleet's.
+
+    ``others`` are further objects of the program: a take-over of the operator's namespace includes its release.
 
     Another stack's objects are mig-fleet's too: the cluster owner distinguishes stacks. Raises ClusterError.
     """
@@ -68,7 +72,9 @@ def foreign_object(cluster: Connection, planned: PlannedObject) -> str:
     found = f"{what} {planned.name}{where} exists already, {_managed(metadata)}"
     if planned.kind == NAMESPACE and (operator := find_operator(cluster, planned.name)):
         found += f"; {operator}, runs there"
-    return _two_ways(found, _leave(planned), _take(planned))
+        for release in (replace(each, namespace=planned.name) for each in others if each.kind == RELEASE):
+            return _operator_ways(found, _leave(planned), operator, operator.release, release, planned)
+    return _ways(found, _leave(planned), f"to take it over, {STOP}, then run in bash: {_take(planned)}")
 
 
 def foreign_layout_file(config_map: Mapping[str, Any] | None, namespace: str) -> str:
@@ -102,9 +108,39 @@ def _foreign_release(cluster: Connection, planned: PlannedObject) -> str:
     found = f"{operator} exists already" if operator else f"{release} exists already ({release.status})"  # type: ignore[union-attr]  # one of both
     namespace = operator.namespace if operator else planned.namespace
     leave = f"mig-fleet:operator: {{managed: false, namespace: {namespace}}}"
-    if release and (operator is None or _is_release(operator, planned)):
-        return _two_ways(found, leave, _take(planned))
-    return _two_ways(found, leave, "", _uninstall(operator, planned))
+    return _operator_ways(found, leave, operator, release, planned)
+
+
+def _operator_ways(
+    found: str,
+    leave: str,
+    operator: InstalledOperator | None,
+    release: HelmRelease | None,
+    planned: PlannedObject,
+    *before: PlannedObject,
+) -> str:
+    """``planned`` is the release of the program, ``before`` what must be taken over with it."""
+    if release is None or not (operator is None or _is_release(operator, planned)):
+        then = f"run in bash: {_take(*before)}" if before else "run this command again"
+        return _ways(found, leave, f"to take its place, {_uninstall(operator, planned)}; then {then}")
+    version = release.version or (operator.version if operator else "")
+    known = (
+        f"version: {format_value(version)}"
+        if version
+        else f"the version that `helm list -n {release.namespace}` prints"
+    )
+    namespace = f" and deletes namespace {planned.namespace}" if before else ""
+    return _ways(
+        found,
+        leave,
+        f"to take it over, in this order; `pulumi destroy` then uninstalls it{namespace}:\n"
+        f"    1. in mig-fleet:operator write {known}, and below values: what `helm get values {release.name} "
+        f"-n {release.namespace} -o yaml` prints; the next update removes every value that is not there\n"
+        "    2. stop its owner from managing it: no user and no pipeline runs "
+        f"`helm upgrade {release.name}` from then on\n"
+        f"    3. run in bash: {_take(*before, planned)}\n"
+        "    4. `pulumi preview --diff` shows what the next update changes in the release",
+    )
 
 
 def _is_release(operator: InstalledOperator, planned: PlannedObject) -> bool:
@@ -118,8 +154,8 @@ def _uninstall(operator: InstalledOperator | None, planned: PlannedObject) -> st
     owner = operator.owner if operator else None
     name = owner or "its owner"
     return (
-        f"uninstall it with {name}, then run this command again; it cannot be imported, because it is not the Helm "
-        f"release {planned.name} in namespace {planned.namespace}, which this program installs"
+        f"uninstall it with {name}: it cannot be imported, because it is not the Helm release {planned.name} in "
+        f"namespace {planned.namespace}, which this program installs"
     )
 
 
@@ -152,21 +188,22 @@ def _leave(planned: PlannedObject) -> str:
     }.get((planned.resource, planned.kind), "")
 
 
-def _take(planned: PlannedObject) -> str:
-    """The command that adds the object to the stack's state, with its component and its provider."""
+def _take(*objects: PlannedObject) -> str:
+    """The command that adds the objects to the stack's state, with their components and their provider."""
+    first = objects[0]
     resources: list[dict[str, Any]] = [{"type": "pulumi:providers:kubernetes", "name": PROVIDER}]
-    resources[0] |= {"inputs": dict(planned.provider)} | ({"version": planned.version} if planned.version else {})
-    one = {"type": planned.kind, "name": planned.resource, "id": planned.id, "provider": PROVIDER}
-    if planned.parent:
-        kind, name = planned.parent
-        resources.append({"type": kind, "name": name, "component": True})
-        one["parent"] = name
-    text = json.dumps({"resources": [*resources, one]}, separators=(",", ":"))
+    resources[0] |= {"inputs": dict(first.provider)} | ({"version": first.version} if first.version else {})
+    for each in objects:
+        one = {"type": each.kind, "name": each.resource, "id": each.id, "provider": PROVIDER}
+        if each.parent:
+            kind, name = each.parent
+            resources.append({"type": kind, "name": name, "component": True})
+            one["parent"] = name
+        resources.append(one)
+    text = json.dumps({"resources": resources}, separators=(",", ":"))
     return f"pulumi import --generate-code=false --protect=false --file <(echo {shlex.quote(text)})"
 
 
-def _two_ways(found: str, leave: str, take: str, otherwise: str = "") -> str:
-    ways = [f"to leave it to its owner, set {leave}"] if leave else []
-    ways += [f"to take it over, stop its owner from managing it, then run in bash: {take}"] if take else []
-    ways += [f"to take its place, {otherwise}"] if otherwise else []
+def _ways(found: str, leave: str, take: str) -> str:
+    ways = [*([f"to leave it to its owner, set {leave}"] if leave else []), take]
     return "\n".join([f"{found}; it was not changed", *(f"  - {way}" for way in ways)])
