@@ -16,6 +16,7 @@ from mig_fleet.simulator.node.pod import Pod
 
 MAX_BACKOFF_S: Final = 60.0
 RETRY_S: Final = 1.0
+CANCEL_AGAIN_S = 5.0
 GONE: Final = (404, 409)
 """The pod is deleted, or another pod has its name."""
 
@@ -91,10 +92,7 @@ class Kubelet:
         self._restart_pods()
 
     async def _stop_containers(self) -> None:
-        for task in self._pod_tasks.values():
-            task.cancel()
-        if self._pod_tasks:
-            await asyncio.wait(self._pod_tasks.values())
+        await asyncio.gather(*map(_end, self._pod_tasks.values()))
 
     def _restart_pods(self) -> None:
         """Start the pods from before the reboot; pods that were bound meanwhile have a task that waits already."""
@@ -111,8 +109,7 @@ class Kubelet:
         await self.node.runtime_ready.wait()
         task = self._pod_tasks.pop(pod.uid, None)
         if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+            await _end(task)
         while True:
             try:
                 options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}}
@@ -186,3 +183,10 @@ class Kubelet:
             return str(known)
         number, node = next(self._addresses), self.node.number
         return f"10.{244 + node // 256}.{node % 256}.{number % 254 + 1}"
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a container until it ends: a library may lose a cancellation (cpython#86296)."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN_S)

@@ -133,7 +133,9 @@ class Reconfiguration:
                 raise TimeoutError(f"failed to wait for pods to be deleted: {app} pod did not shutdown")
             try:
                 deleted = self.container.pods.wait_deleted(has_app(app))
-                await asyncio.wait_for(deleted, self.node.timing.operand_timeout)
+                # `wait_for` of Python 3.11 may lose a cancellation that comes as its wait ends (cpython#86296).
+                async with asyncio.timeout(self.node.timing.operand_timeout):
+                    await deleted
             except TimeoutError:
                 raise TimeoutError(f"failed to wait for pods to be deleted: {app} pod did not shutdown") from None
 
