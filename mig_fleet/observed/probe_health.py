@@ -82,10 +82,13 @@ class ProbeHealth:
         if "deletionTimestamp" in metadata:
             return "is being deleted"
         container: Json = next(iter(status.get("containerStatuses") or ()), {})
-        state, last = container.get("state") or {}, container.get("lastState") or {}
-        if waiting := state.get("waiting"):
-            ended = _ended(last["terminated"]) if "terminated" in last else ""
-            return f"waits: {_sentence(waiting)}{f'; {ended}' if ended else ''}"
+        state, ended = container.get("state") or {}, (container.get("lastState") or {}).get("terminated") or {}
+        waiting = state.get("waiting") or {}
+        # Between two crashes it runs for a moment.
+        if ended.get("exitCode") and ("running" in state or waiting.get("reason") == "CrashLoopBackOff"):
+            return f"crashes: its last run {_ended(ended)}"
+        if waiting:
+            return f"waits: {_sentence(waiting)}{f'; {_ended(ended)}' if ended else ''}"
         if terminated := state.get("terminated"):
             return _ended(terminated)
         if status.get("phase") == "Failed":

@@ -168,6 +168,12 @@ class Scenario:
                 with suppress(ApiError):  # of a pod that its DaemonSet deleted meanwhile
                     self.fleet.call("delete", path, {"gracePeriodSeconds": 0})
 
+    def probe_has_crashed(self, node: str) -> bool:
+        """Whether the probe's pod on a node ended with an error, and is not being deleted."""
+        pods = [pod for pod in self.cluster.pods_on(node) if pod["metadata"]["namespace"] == REPORTS]
+        ended = [pod for pod in pods if "'exitCode': 1" in str(pod["status"].get("containerStatuses"))]
+        return bool(ended) and not any("deletionTimestamp" in pod["metadata"] for pod in pods)
+
     def delete_daemon_set(self, app: str) -> None:
         """Delete an operand's DaemonSet, if it exists, but not its pods."""
         with suppress(ApiError):

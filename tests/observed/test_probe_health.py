@@ -61,7 +61,11 @@ def test_a_node_that_the_daemon_set_does_not_select_is_named_with_the_label(flee
                 state={"waiting": {"reason": "CrashLoopBackOff"}},
                 lastState={"terminated": {"exitCode": 1, "message": "no NVML"}},
             ),
-            "waits: CrashLoopBackOff; ended with status 1: no NVML",
+            "crashes: its last run ended with status 1: no NVML",
+        ),
+        (
+            state(state={"running": {}}, lastState={"terminated": {"exitCode": 1, "message": "no NVML"}}),
+            "crashes: its last run ended with status 1: no NVML",
         ),
         (state(state={"terminated": {"exitCode": 137}}), "ended with status 137"),
         (

@@ -148,8 +148,9 @@ class Kubelet:
         container = Container(self.node, self.pods, pod, mounts, self.reboot)
         behaviour = self._behaviour_of(pod)
         backoff = self.node.timing.restart_backoff
+        last = None
         for restarts in itertools.count(pod.starts):
-            await self._report(pod, pod_status.running(pod, address, restarts))
+            await self._report(pod, pod_status.running(pod, address, restarts, last))
             self._running[pod.uid] = container
             try:
                 code = await behaviour(container)
@@ -160,7 +161,8 @@ class Kubelet:
             if policy == "Never" or (policy == "OnFailure" and code == 0):
                 await self._report(pod, pod_status.finished(pod, address, code, message))
                 return
-            await self._report(pod, pod_status.crashed(pod, address, restarts, code, message))
+            last = pod_status.ended(code, message)
+            await self._report(pod, pod_status.crashed(pod, address, restarts, last))
             await asyncio.sleep(backoff)
             await self.node.runtime_ready.wait()
             backoff = min(2 * backoff, MAX_BACKOFF_S)

@@ -12,14 +12,19 @@ def pending(pod: Pod, reason: str, message: str) -> Json:
     return _pod(pod, "Pending", _state("waiting", reason=reason, message=message), started=False)
 
 
-def running(pod: Pod, ip: str, restarts: int) -> Json:
+def running(pod: Pod, ip: str, restarts: int, last: Json | None = None) -> Json:
+    """``last`` is the exit of the run before, as :func:`ended` returns it."""
     ready = pod.annotations.get(NEVER_READY) != "true"
-    return _pod(pod, "Running", _state("running", startedAt=now()), ready=ready, ip=ip, restarts=restarts)
+    return _pod(pod, "Running", _state("running", startedAt=now()), ready=ready, ip=ip, restarts=restarts, last=last)
 
 
-def crashed(pod: Pod, ip: str, restarts: int, code: int, message: str) -> Json:
-    """Waiting for its next start; ``lastState`` has the exit."""
-    last = _state("terminated", exitCode=code, reason="Error", message=message, startedAt=now(), finishedAt=now())
+def ended(code: int, message: str) -> Json:
+    """The exit of a run, as ``lastState`` has it."""
+    return _state("terminated", exitCode=code, reason="Error", message=message, startedAt=now(), finishedAt=now())
+
+
+def crashed(pod: Pod, ip: str, restarts: int, last: Json) -> Json:
+    """Waiting for its next start."""
     state = _state("waiting", reason="CrashLoopBackOff", message="back-off restarting failed container")
     return _pod(pod, "Running", state, started=False, ip=ip, restarts=restarts, last=last)
 

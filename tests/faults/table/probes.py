@@ -20,10 +20,7 @@ from tests.faults.table.texts import (
     still_isolated,
 )
 
-CRASHES = (
-    "its pod mig-fleet/mig-probe-x2x7k waits: CrashLoopBackOff: back-off restarting failed container; ended with "
-    "status 1: exit status 1"
-)
+CRASHES = "its pod mig-fleet/mig-probe-x2x7k crashes: its last run ended with status 1: exit status 1"
 MISSING = f"report missing: node-1: its probe has not reported; {CRASHES}"
 NO_RIGHTS = (
     "its probe has not reported since the last change; ServiceAccount mig-fleet/mig-probe may not get nodes: a role or "
@@ -56,9 +53,10 @@ def restore_rights(run: FaultRun) -> None:
 
 
 def stop_probe(run: FaultRun) -> None:
-    """The probe ends; its last report stays."""
+    """The probe ends; its last report stays. Its new pod has crashed at least once."""
     run.inject(NodeFault.PROBE_DEAD, "node-1")
     run.scenario.delete_probe("node-1")
+    run.eventually(lambda: run.scenario.probe_has_crashed("node-1"), "the new pod of the probe has crashed")
 
 
 def stop_probe_and_delete_report(run: FaultRun) -> None:
