@@ -96,7 +96,7 @@ def forget_command(stack: str) -> str:
 
 def _conflict(ours: Owner, take_over: str, owner: Owner, where: str, was_owner: bool) -> str:
     lines = [f"the cluster is owned by stack {owner.stack} ({owner.id}), as recorded on {where}; nothing was changed."]
-    if was_owner:
+    if was_owner and owner.stack != ours.stack:
         lines.append(
             f"It was taken over from this stack. `{forget_command(ours.stack)}` forgets this stack without changing "
             "the cluster."

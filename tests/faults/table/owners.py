@@ -43,7 +43,11 @@ OWNERS = [
         lambda run: record(run, f"{THEIR_ID} {THEIR_STACK}", *POOL),
         Outcome.REFUSED,
         written=(),
-        error=owned(THEIR_STACK),
+        error=owned(
+            THEIR_STACK,
+            f"It was taken over from this stack. `pulumi stack rm --force --preserve-config {OUR_STACK}` forgets this "
+            "stack without changing the cluster.",
+        ),
         fix="`cluster.takeOver` names the other stack in one update",
         apply_fix=lambda run: take_over(run, THEIR_STACK),
     ),
