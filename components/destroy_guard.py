@@ -55,10 +55,12 @@ class DestroyGuardProvider(ResourceProvider):
 
     def delete(self, _id: str, props: Props) -> None:
         """Called before anything else is deleted in a destroy."""
-        from mig_fleet.rollout.owner import require_cluster_owner
+        from mig_fleet.rollout.owner import require_cluster_owner, require_node_owner
 
         with one_clean_error(DestroyRefused):
-            require_cluster_owner(Cluster(props["cluster"]), props["namespace"], props["owner"])
+            cluster = Cluster(props["cluster"])
+            require_cluster_owner(cluster, props["namespace"], props["owner"])
+            require_node_owner(cluster, props["namespace"], props["owner"])
 
 
 class DestroyGuard(Resource, module="mig", name="DestroyGuard"):

@@ -15,13 +15,13 @@ from pulumi.runtime.settings import get_monitor
 
 from mig_fleet.cluster.connection import ClusterArgs
 from mig_fleet.failures import Refused
-from mig_fleet.observed.installed.existing_objects import CONFIG_MAP, NAMESPACE, RELEASE, PlannedObject
+from mig_fleet.observed.installed.existing_objects import COLLECTIONS, RELEASE, PlannedObject
 
-CHECKED = (NAMESPACE, CONFIG_MAP, RELEASE)
+CHECKED = (*COLLECTIONS, RELEASE)
 
 
 def refuse_existing_objects(cluster: ClusterArgs) -> None:
-    """For every namespace, ConfigMap and Helm release that the program registers from now on.
+    """For every Helm release that the program registers from now on, and every object of the kinds in COLLECTIONS.
 
     Mocks have no engine that could call a hook.
     """
@@ -66,7 +66,7 @@ def _with_hook(
 def _provider(cluster: ClusterArgs) -> dict[str, str]:
     """The inputs of the program's Kubernetes provider, as the engine stores them."""
     connection = {key: str(value) for key, value in cluster.items() if key in ("kubeconfig", "context")}
-    return {**connection, "enableConfigMapMutable": "true"}
+    return {**connection, "clusterIdentifier": "mig-fleet", "enableConfigMapMutable": "true"}
 
 
 def _version() -> str:

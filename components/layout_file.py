@@ -121,10 +121,11 @@ class LayoutFileProvider(ResourceProvider):
         """
         with one_clean_error(LayoutFileFailed):
             from mig_fleet.rollout.manager_file import reads_ours
-            from mig_fleet.rollout.owner import require_cluster_owner
+            from mig_fleet.rollout.owner import release_left_nodes, require_cluster_owner
 
             cluster, namespace = Cluster(props["cluster"]), props["namespace"]
             require_cluster_owner(cluster, namespace, props.get("owner") or "")
+            release_left_nodes(cluster, props.get("owner") or "")
             if not props.get("operatorManaged", True) and reads_ours(cluster, namespace):
                 _leave(cluster, namespace)
             else:

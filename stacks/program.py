@@ -43,6 +43,9 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         "cluster",
         kubeconfig=settings.cluster.kubeconfig,
         context=settings.cluster.context,
+        # Another address of the same cluster must not replace the provider: that would create every object again and
+        # then delete it, because both have the same name.
+        cluster_identifier="mig-fleet",
         # The dashboard and the alerts change in place; a replacement would remove them for a moment.
         enable_config_map_mutable=True,
     )

@@ -96,9 +96,13 @@ def note(cluster: Cluster, namespace: str) -> str:
 
 
 def reads_ours(cluster: Cluster, namespace: str) -> list[str]:
-    """The nodes whose MIG Manager has our ConfigMap mounted. Raises :class:`~mig_fleet.cluster.errors.ClusterError`."""
+    """What has our ConfigMap mounted, or will have: nodes with such a MIG Manager, or the ClusterPolicy that names it.
+
+    Raises :class:`~mig_fleet.cluster.errors.ClusterError`.
+    """
     managers = operand_pods(_manager_pods(cluster, namespace), namespace, MIG_MANAGER)
-    return sorted(name for name, pod in managers.items() if config_maps_read(pod)[:1] == [OURS])
+    nodes = sorted(name for name, pod in managers.items() if config_maps_read(pod)[:1] == [OURS])
+    return nodes or (["ClusterPolicy"] if read_policy(cluster) == OURS else [])
 
 
 def _manager_pods(cluster: Cluster, namespace: str) -> list[Json]:

@@ -1,12 +1,12 @@
 """Take ownership of nodes for a wave, and release them; refuse to remove what another stack owns."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mig_fleet.cluster.client import Cluster, Json, NodeMissing
 from mig_fleet.failures import Refused
 from mig_fleet.model import labels
-from mig_fleet.observed.owners.cluster_owner import Owner, not_ours
+from mig_fleet.observed.owners.cluster_owner import Owner, forget_command, not_ours
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.isolation import restored
 from mig_fleet.rollout.wave import Wave
@@ -33,16 +33,53 @@ def require_cluster_owner(cluster: Cluster, namespace: str, owner: str, take_ove
         raise Refused(found)
 
 
+def require_node_owner(cluster: Cluster, namespace: str, owner: str) -> None:
+    """The same by what the nodes record, if the layout file is missing. Raises :class:`Refused`."""
+    ours = Owner.parse(owner)
+    if ours is None or cluster.config_map(namespace, labels.LAYOUTS_CONFIG_MAP) is not None:
+        return
+    for node in cluster.get("/api/v1/nodes")["items"]:
+        recorded = Owner.parse((node["metadata"].get("annotations") or {}).get(labels.OWNER, ""))
+        if recorded is not None and recorded.id != ours.id:
+            name = node["metadata"]["name"]
+            raise Refused(
+                f"the cluster is owned by stack {recorded.stack} ({recorded.id}), as node {name} records; nothing was "
+                f"changed. `{forget_command(ours.stack)}` forgets {ours.stack} without changing the cluster"
+            )
+
+
 def release_node(cluster: Cluster, name: str, wave: Wave) -> None:
     """Restore scheduling and remove our annotations, in one write.
 
     A node that is missing, or that another wave or another stack owns now, is not changed.
     """
+    ours = Owner.parse(wave.owner)
 
+    def is_ours(there: Mapping[str, str]) -> bool:
+        recorded = Owner.parse(there.get(labels.OWNER, ""))
+        return there.get(labels.WAVE) == wave.wave and (recorded is None or recorded.id == (ours.id if ours else ""))
+
+    _release(cluster, name, is_ours)
+
+
+def release_left_nodes(cluster: Cluster, owner: str) -> None:
+    """Release the nodes of a stack that no wave in its state knows: their first update failed or was interrupted."""
+    ours = Owner.parse(owner)
+    if ours is None:
+        return
+
+    def is_ours(there: Mapping[str, str]) -> bool:
+        recorded = Owner.parse(there.get(labels.OWNER, ""))
+        return recorded is not None and recorded.id == ours.id
+
+    for node in cluster.get("/api/v1/nodes")["items"]:
+        if is_ours(node["metadata"].get("annotations") or {}):
+            _release(cluster, node["metadata"]["name"], is_ours)
+
+
+def _release(cluster: Cluster, name: str, is_ours: Callable[[Mapping[str, str]], bool]) -> None:
     def released(node: Json) -> Json | None:
-        there = node["metadata"].get("annotations") or {}
-        recorded, ours = Owner.parse(there.get(labels.OWNER, "")), Owner.parse(wave.owner)
-        if there.get(labels.WAVE) != wave.wave or (recorded and recorded.id != (ours.id if ours else "")):
+        if not is_ours(node["metadata"].get("annotations") or {}):
             return None
         patch = restored(node) or {}
         annotations = {

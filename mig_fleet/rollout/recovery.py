@@ -37,6 +37,7 @@ from mig_fleet.observed.operands import DEVICE_PLUGIN, MIG_MANAGER, pod_names
 from mig_fleet.observed.snapshot import Node, Snapshot, invalidate
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.isolation import announce, isolate_node, restore_node
+from mig_fleet.rollout.manager_file import explain_other_file
 from mig_fleet.rollout.reconfigure import start_attempt
 
 WRONG = frozenset(
@@ -152,6 +153,11 @@ class Recovery:
         if operands:
             self._no_pod_since.pop(node.name, None)
         elif self._without_pod_s(node.name) <= NO_POD_S:
+            return False
+        if remedy is not Remedy.RESTART_PLUGIN and (
+            other := explain_other_file(self.context.wave, cluster, pods, {node.name: node.config})
+        ):
+            self.tried[node.name] = f"nothing was restarted: {other}"
             return False
         affected = affected_gpus(node, expected.gpus)
         refusal = self._refusal(pods, node, affected) if operands else self._no_pod(app, node)

@@ -31,6 +31,9 @@ class RecordedFile:
     def write_config_map(self, _namespace: str, _name: str, _data: object, annotations: dict[str, str]) -> None:
         self.annotations |= annotations
 
+    def get(self, _path: str) -> dict[str, list[object]]:
+        return {"items": []}
+
     def delete_config_map(self, _namespace: str, _name: str) -> None:
         self.deleted = True
 

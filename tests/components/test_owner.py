@@ -11,6 +11,7 @@ from mig_fleet.components import destroy_guard, owner
 from mig_fleet.components.destroy_guard import DestroyGuardProvider, DestroyRefused
 from mig_fleet.components.owner import ClusterOwned, ClusterOwnerProvider
 from mig_fleet.model import labels
+from mig_fleet.rollout.owner import release_left_nodes
 from mig_fleet.rollout.wave import Props
 from tests.memory.api import MemoryCluster
 from tests.memory.fleet import OPERATOR, PROBES, Fleet
@@ -141,6 +142,28 @@ def test_the_destroy_of_a_stack_that_lost_the_cluster_names_the_owner_and_the_wa
         "was changed. `pulumi stack rm --force --preserve-config acme/mig-fleet/prod` forgets acme/mig-fleet/prod "
         "without changing the cluster"
     )
+
+
+def test_without_a_layout_file_the_nodes_decide_who_may_destroy(fleet: Fleet) -> None:
+    record(fleet, OURS)
+    fleet.config_maps.clear()
+    fleet.patch("n2", {"metadata": {"annotations": {labels.OWNER: THEIRS, labels.WAVE: "pool-wave-0"}}})
+    with pytest.raises(DestroyRefused, match=r"owned by stack acme/gpus/prod \(bbbbbbbbbbbb\), as node n2 records"):
+        GUARD.delete("id", {"cluster": {}, "namespace": OPERATOR, "owner": OURS})
+
+
+def test_a_destroy_releases_nodes_that_no_wave_in_the_state_knows(fleet: Fleet) -> None:
+    """The first update of their wave was interrupted, so the wave is not in the state."""
+    fleet.patch("n1", {"metadata": {"annotations": {labels.OWNER: OURS, labels.WAVE: "pool-wave-0"}}})
+    fleet.patch("n1", {"spec": {"taints": [{"key": labels.TAINT, "effect": "NoSchedule"}]}})
+    fleet.patch("n2", {"metadata": {"annotations": {labels.OWNER: THEIRS, labels.WAVE: "pool-wave-0"}}})
+    release_left_nodes(MemoryCluster(fleet), OURS)
+    assert fleet.ownership_annotations("n1") == {}
+    assert not fleet.nodes["n1"]["spec"].get("taints")
+    assert fleet.nodes["n2"]["metadata"]["annotations"][labels.OWNER] == THEIRS
+    fleet.clear_requests()
+    release_left_nodes(MemoryCluster(fleet), "")
+    assert fleet.writes() == []
 
 
 def test_a_guard_is_updated_with_the_owner_that_its_deletion_compares() -> None:

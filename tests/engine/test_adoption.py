@@ -162,6 +162,20 @@ def test_an_adoption_touches_no_gpu_no_pod_no_taint_and_no_object_of_others(
     assert {name: node["metadata"]["labels"][labels.CONFIG] for name, node in adopted.nodes().items()} == STOCK
 
 
+def test_another_address_of_the_same_cluster_replaces_no_object(adopted: Deployment, others: ForeignOperator) -> None:
+    """Objects of one name would be created again and then deleted."""
+    namespace = "/api/v1/namespaces/mig-fleet"
+    before = others.fleet.call("get", namespace)["metadata"]["uid"]
+    adopted.environment["KUBECONFIG"] = str(others.fleet.kubeconfig)
+    preview = adopted.preview("--diff")
+    assert (preview.status, "replace" in preview) == (0, False), preview.text
+    up = adopted.up()
+    assert up.status == 0, up.text
+    after = others.fleet.call("get", namespace)["metadata"]
+    assert (after["uid"], "deletionTimestamp" in after) == (before, False)
+    run_step(adopted, "again")
+
+
 def test_the_first_change_waits_until_mig_manager_reads_our_file_and_then_affects_one_gpu(
     adopted: Deployment, others: ForeignOperator
 ) -> None:

@@ -95,6 +95,21 @@ def test_a_take_over_must_name_the_recorded_stack() -> None:
     assert "cluster.takeOver names another stack, acme/gpus/staging." in text
 
 
+def test_a_record_without_a_name_is_another_owner_and_needs_a_take_over_on_purpose() -> None:
+    nameless = Owner("deadbeef0000", "")
+    assert owner_conflicts(OURS, "", {nameless: "ConfigMap mig-fleet-layouts"}) != []
+    file = {"metadata": {"annotations": {labels.OWNER: "deadbeef0000"}}}
+    assert not_ours(str(OURS), file) != ""
+
+
+def test_a_recorded_name_cannot_become_a_command_or_reach_the_terminal_as_control_characters() -> None:
+    hostile = Owner.parse("bbbbbbbbbbbb a$(touch x)\x1b[2K\nb")
+    assert hostile == Owner("bbbbbbbbbbbb", "a$(touch x)[2Kb")
+    (text,) = owner_conflicts(OURS, "", {hostile: "node n1"})
+    assert "takeOver 'a$(touch x)[2Kb'`" in text
+    assert "--preserve-config 'a$(touch x)[2Kb'`" in text
+
+
 def test_a_stack_whose_state_was_lost_reads_that_its_name_has_another_id() -> None:
     lost = Owner(THEIRS.id, OURS.stack)
     (text,) = owner_conflicts(OURS, "", {lost: "ConfigMap mig-fleet-layouts"})

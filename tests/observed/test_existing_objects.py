@@ -147,8 +147,10 @@ def test_a_layout_file_that_a_tool_manages_is_not_merged() -> None:
     assert "in namespace gpu-operator exists already, managed by Helm release 'gpu-operator'" in text
     assert text.count("\n  - to ") == 2
     ours = {**metadata, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}}
-    for found in (None, {"metadata": {"name": "mig-fleet-layouts"}}, {"metadata": ours}):
+    for found in (None, {"metadata": ours}):
         assert foreign_layout_file(found, installed.NAMESPACE) == ""
+    by_hand = {"metadata": {"name": "mig-fleet-layouts", "managedFields": [{"manager": "kubectl-create"}]}}
+    assert "exists already, written by 'kubectl-create'" in foreign_layout_file(by_hand, installed.NAMESPACE)
 
 
 def test_a_config_map_of_others_is_not_overwritten() -> None:

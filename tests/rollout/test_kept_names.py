@@ -212,6 +212,23 @@ def test_a_slice_that_was_lost_under_a_kept_name_is_drift_and_comes_back_under_o
     assert drift(wave) == []
 
 
+def test_a_manager_that_reads_another_file_is_not_restarted_for_a_config_that_the_file_lacks(switched: Fleet) -> None:
+    """An upgrade of the operator by its owner dropped our chart value."""
+    for name in ("n1", "n2"):
+        del switched.pods["team", f"web-{name}"]
+    new = keep(layout=WIDE)
+    ASSIGNMENT.update("id", keep(), new)
+    VERIFICATION.update("id", keep(), new)
+    switched.mount(THEIRS)
+    switched.label("n1", labels.STATE, "failed")
+    switched.clear_requests()
+    with pytest.raises(VerificationFailed) as failed:
+        VERIFICATION.update("id", new, new)
+    assert f"reads ConfigMap {THEIRS}, which does not have config '{WIDE.config_name}'" in str(failed.value)
+    assert switched.restarted_pods() == []
+    assert not any("spec" in body for _, path, body in switched.requests if "/nodes/" in path), "no cordon"
+
+
 def test_a_stack_that_stops_keeping_names_renames_the_nodes_and_touches_no_gpu(switched: Fleet) -> None:
     before, new = keep(), keep(config_name="generated")
     assert ASSIGNMENT.diff("id", before, new).changes
@@ -569,3 +586,11 @@ def test_the_layout_file_stays_after_a_destroy_only_while_the_mig_manager_of_oth
     LAYOUT_FILE.delete("id", {**FILE, "file": parted.dump([DENSE]), "operatorManaged": managed})
     assert ((OPERATOR, labels.LAYOUTS_CONFIG_MAP) in adopted.config_maps) is stays
     assert ("kubectl -n gpu-operator delete configmap mig-fleet-layouts" in capfd.readouterr().out) is stays
+
+
+def test_the_layout_file_stays_while_the_cluster_policy_names_it(adopted: Fleet) -> None:
+    """MIG Manager's next pod could not start without it."""
+    adopted.write_layout_file(DENSE)
+    adopted.cluster_policies = [{"spec": {"migManager": {"config": {"name": labels.LAYOUTS_CONFIG_MAP}}}}]
+    LAYOUT_FILE.delete("id", {**FILE, "file": parted.dump([DENSE])})
+    assert (OPERATOR, labels.LAYOUTS_CONFIG_MAP) in adopted.config_maps

@@ -26,6 +26,20 @@ NAMESPACE: Final = "kubernetes:core/v1:Namespace"
 CONFIG_MAP: Final = "kubernetes:core/v1:ConfigMap"
 RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 
+_RBAC, _ADMISSION = "apis/rbac.authorization.k8s.io/v1", "apis/admissionregistration.k8s.io/v1"
+COLLECTIONS: Final = {
+    NAMESPACE: "api/v1/namespaces",
+    CONFIG_MAP: "api/v1/namespaces/{}/configmaps",
+    "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole": f"{_RBAC}/clusterroles",
+    "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": f"{_RBAC}/clusterrolebindings",
+    "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy": f"{_ADMISSION}/validatingadmissionpolicies",
+    "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding": (
+        f"{_ADMISSION}/validatingadmissionpolicybindings"
+    ),
+}
+"""Pulumi's type → where the API server has objects of it; ``{}`` is the namespace. Other objects of ours are in a
+namespace that is checked itself."""
+
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 
 STOP: Final = "stop its owner from managing it: whatever installs it there must no longer change or delete it"
@@ -78,17 +92,13 @@ def foreign_object(cluster: Connection, planned: PlannedObject, others: Iterable
 
 
 def foreign_layout_file(config_map: Mapping[str, Any] | None, namespace: str) -> str:
-    """The same about the layout file, which is merged and not created: a tool that manages it would undo each write.
-
-    A file without a tool's mark is taken: the cluster owner has its own record in it.
-    """
+    """The same about the layout file, which is merged and not created: a tool that manages it would undo each write."""
     metadata = (config_map or {}).get("metadata") or {}
-    owner = owner_of(metadata, {})
-    if owner is None or (metadata.get("labels") or {}).get(MANAGED_BY) == FIELD_MANAGER:
+    if config_map is None or (metadata.get("labels") or {}).get(MANAGED_BY) == FIELD_MANAGER:
         return ""
     return "\n".join(
         [
-            f"ConfigMap {LAYOUTS_CONFIG_MAP} in namespace {namespace} exists already, managed by {owner}; it was not "
+            f"ConfigMap {LAYOUTS_CONFIG_MAP} in namespace {namespace} exists already, {_managed(metadata)}; it was not "
             "changed",
             "  - to leave it to its owner, give it another name there: migManager.config.name in the chart's values",
             "  - to take it over, let its owner stop creating it: set migManager.config.create: false there."
@@ -160,10 +170,9 @@ def _uninstall(operator: InstalledOperator | None, planned: PlannedObject) -> st
 
 
 def _metadata(cluster: Connection, planned: PlannedObject) -> dict[str, Any] | None:
-    kind = {NAMESPACE: "namespaces", CONFIG_MAP: "configmaps"}[planned.kind]
-    inside = f"namespaces/{quote(planned.namespace, safe='')}/" if planned.kind == CONFIG_MAP else ""
+    collection = COLLECTIONS[planned.kind].format(quote(planned.namespace, safe=""))
     try:
-        found = cluster.get(f"/api/v1/{inside}{kind}/{quote(planned.name, safe='')}")
+        found = cluster.get(f"/{collection}/{quote(planned.name, safe='')}")
     except NotFound:
         return None
     metadata: dict[str, Any] = found["metadata"]

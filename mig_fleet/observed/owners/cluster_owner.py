@@ -4,6 +4,7 @@ Two stacks that write to one cluster undo each other's work, so each preview and
 with its own. The id decides: another backend may have a stack of the same name, and a stack may be renamed.
 """
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +25,8 @@ class Owner:
 
     @classmethod
     def parse(cls, text: str) -> "Owner | None":
-        """``None`` for an empty text."""
-        found, _, stack = text.strip().partition(" ")
+        """``None`` for an empty text. Control characters, which a terminal would obey, are left out."""
+        found, _, stack = "".join(filter(str.isprintable, text)).strip().partition(" ")
         return cls(found, stack) if found else None
 
     def __str__(self) -> str:
@@ -68,7 +69,7 @@ def owner_conflicts(ours: Owner, take_over: str, owners: Mapping[Owner, str], wa
 
     ``was_owner``: this stack has deployed to the cluster before.
     """
-    if any(owner.stack == take_over for owner in owners):
+    if take_over and any(owner.stack == take_over for owner in owners):
         return []
     return [_conflict(ours, take_over, owner, where, was_owner) for owner, where in owners.items()]
 
@@ -80,7 +81,7 @@ def not_ours(ours: str, config_map: Mapping[str, Any] | None, take_over: str = "
     ``ours`` is the text of the stack's own record; empty in a program without an owner.
     """
     found, own = file_owner(config_map), Owner.parse(ours)
-    if found is None or found.stack == take_over or (own is not None and found.id == own.id):
+    if found is None or (take_over and found.stack == take_over) or (own is not None and found.id == own.id):
         return ""
     forget = f". `{forget_command(own.stack)}` forgets {own.stack} without changing the cluster" if own else ""
     return (
@@ -91,7 +92,7 @@ def not_ours(ours: str, config_map: Mapping[str, Any] | None, take_over: str = "
 
 def forget_command(stack: str) -> str:
     """Removes a stack's state and leaves what it deployed (pulumi v3.259.0, ``pulumi stack rm --help``)."""
-    return f"pulumi stack rm --force --preserve-config {stack}"
+    return f"pulumi stack rm --force --preserve-config {shlex.quote(stack)}"
 
 
 def _conflict(ours: Owner, take_over: str, owner: Owner, where: str, was_owner: bool) -> str:
@@ -109,7 +110,8 @@ def _conflict(ours: Owner, take_over: str, owner: Owner, where: str, was_owner: 
             "a stack of this name."
         )
     lines += [
-        f"To take the cluster over on purpose: `pulumi config set --path mig-fleet:cluster.takeOver {owner.stack}`.",
+        "To take the cluster over on purpose: "
+        f"`pulumi config set --path mig-fleet:cluster.takeOver {shlex.quote(owner.stack)}`.",
         f"Previews, updates and destroys of {owner.stack} ({owner.id}) are refused from then on; there "
         f"`{forget_command(owner.stack)}` forgets it without changing the cluster.",
     ]
