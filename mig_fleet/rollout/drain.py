@@ -11,7 +11,7 @@ from mig_fleet.failures import Refused
 from mig_fleet.model.report import HEARTBEAT_S
 from mig_fleet.observed.disruption_budgets import budgets_of
 from mig_fleet.observed.gpus.affected import AffectedGpus
-from mig_fleet.observed.gpus.pod_gpus import AffectedPod, format_affected
+from mig_fleet.observed.gpus.pod_gpus import AffectedPod, format_affected, gpus_of
 from mig_fleet.observed.gpus.pods import GpuPod, gpu_pods
 from mig_fleet.observed.snapshot import Node, Snapshot
 from mig_fleet.rollout.affected import Affected, Slices, affected_nodes, pods_on_affected_gpus
@@ -45,6 +45,8 @@ class Drain:
     _blocked: dict[GpuPod, str] = field(default_factory=dict)
     """Why an eviction was refused, with the name of the disruption budget."""
     _unreported_since: dict[GpuPod, float] = field(default_factory=dict)
+    _proven: dict[tuple[object, ...], frozenset[int]] = field(default_factory=dict)
+    """Pod → its GPUs, as a report proved them: a pod keeps its GPUs as long as it lives."""
     _lost_since: dict[str, float] = field(default_factory=dict)
     """Node → when its report stopped to prove which of its GPUs change."""
 
@@ -68,6 +70,12 @@ class Drain:
                 self._evict([it.pod for it in remaining if not self._awaits_report(it)])
             context.sleep()
 
+    def remember(self, seen: Snapshot, pods: Iterable[GpuPod]) -> None:
+        """Note the GPUs of pods that a snapshot proves."""
+        for pod in pods:
+            if indexes := gpus_of(pod, seen.nodes.get(pod.node)).indexes:
+                self._proven[_identity(pod)] = indexes
+
     def _remaining(self, draining: set[str]) -> list[AffectedPod]:
         """The pods on affected GPUs; raises :class:`Refused` for those that may not be moved."""
         pods = gpu_pods(self.context.cluster().pods(), self.context.wave.namespace)
@@ -75,7 +83,8 @@ class Drain:
         if not pods:
             return []
         seen, affected = self._affected({pod.node for pod in pods})
-        losing = pods_on_affected_gpus(seen, pods, affected)
+        losing = self.losing(seen, pods, affected)
+        self.remember(seen, pods)
         blocking = []
         for node, of_node in losing.items():
             self._note_lost_report(seen.nodes.get(node), node, affected[node])
@@ -84,6 +93,19 @@ class Drain:
         if blocking:
             raise Refused("; ".join(blocking))
         return [it for of_node in losing.values() for it in of_node]
+
+    def losing(self, seen: Snapshot, pods: Iterable[GpuPod], affected: Affected) -> dict[str, list[AffectedPod]]:
+        """Node → the pods that lose slices or may lose them, without those that an earlier report proved to be on other
+        GPUs, although the kubelet is silent now.
+        """
+
+        def stays(it: AffectedPod) -> bool:
+            proven = self._proven.get(_identity(it.pod), frozenset())
+            return bool(proven) and not it.every_gpu and not proven & affected[it.pod.node].indexes
+
+        losing = pods_on_affected_gpus(seen, pods, affected)
+        found = {node: [it for it in of_node if not stays(it)] for node, of_node in losing.items()}
+        return {node: of_node for node, of_node in found.items() if of_node}
 
     def _affected(self, nodes: set[str]) -> tuple[Snapshot, Affected]:
         """The affected GPUs now. Where all GPUs of the nodes change, no report is read: it does not matter which one a
@@ -182,3 +204,8 @@ class Drain:
         if others:
             parts.append(f"still running after {timeout}: {format_affected(others)}")
         return "; ".join(parts)
+
+
+def _identity(pod: GpuPod) -> tuple[object, ...]:
+    """Another pod of the same name was created at another time."""
+    return pod.namespace, pod.name, pod.created

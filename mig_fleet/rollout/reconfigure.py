@@ -16,7 +16,7 @@ from mig_fleet.model import labels
 from mig_fleet.observed.gpus.pods import gpu_pods
 from mig_fleet.observed.operands import MIG_MANAGER, log_command
 from mig_fleet.observed.snapshot import Node, Snapshot
-from mig_fleet.rollout.affected import Slices, affected_nodes, pods_on_affected_gpus
+from mig_fleet.rollout.affected import Slices, affected_nodes
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.drain import REPORT_WAIT_S, Drain
 from mig_fleet.rollout.isolation import (
@@ -48,7 +48,10 @@ def reconfigure(
     if not targets:
         return
     other = await_manager_file(context, targets)
-    before = _await_reports(context, targets)
+    try:
+        before = _await_reports(context, targets)
+    except Refused as exc:
+        raise Refused(f"nothing was changed: {exc}") from None
     slices = {name: slices.get(name) for name in targets}
     affected = affected_nodes(before, slices)
     pods = context.cluster().pods()
@@ -65,6 +68,7 @@ def reconfigure(
         context.event(line)
     record_unscheduled(context, pods)
     draining = Drain(context, slices, affected)
+    draining.remember(before, gpu_pods(pods, context.wave.namespace))
     isolated: list[str] = []
     context.record_change()
     try:
@@ -97,9 +101,9 @@ def _await_reports(context: RolloutContext, targets: Iterable[str]) -> Snapshot:
 
 
 def _will_report(node: Node) -> bool:
-    """Whether a running probe would report the node's present state soon."""
-    settled = node.ready and node.state in ("success", "failed")
-    return settled and (node.report is None or not node.has_current_report)
+    """Whether a running probe would report the node's present state soon; while MIG Manager works, once it is done."""
+    reports = node.ready and node.state in ("success", "failed", "pending")
+    return reports and (node.report is None or not node.has_current_report)
 
 
 def _prepare(
@@ -122,7 +126,7 @@ def _prepare(
         affected = affected_nodes(seen, draining.slices)
         appeared = {name for name, gpus in affected.items() if not gpus.nothing} - touched
         pods = gpu_pods(context.cluster().pods(), context.wave.namespace) if touched else []
-        if not appeared and not pods_on_affected_gpus(seen, pods, affected):
+        if not appeared and not draining.losing(seen, pods, affected):
             return seen
 
 

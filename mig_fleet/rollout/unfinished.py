@@ -58,7 +58,7 @@ def _lines(wave: Wave, node: Node, planned: bool) -> list[str]:
         begun = is_labelled and any(d.drift not in NOT_SEEN_YET for d in found)
         unfinished = isolated or begun or node.state in ("failed", "pending")
     else:
-        unfinished = isolated and bool(found)
+        unfinished = isolated and (bool(found) or not is_labelled)
     if not unfinished:
         return []
     state = f"state '{node.state}'" if node.state else "no state yet"

@@ -410,3 +410,21 @@ def test_a_preview_says_why_the_whole_node_counts(dense: Fleet, break_it: Callab
     place(dense, "web", 0)
     break_it(dense)
     assert preview(a_wave("n1", layout=HALF))["podsLosingSlices"] == [line]
+
+
+def test_a_kubelet_that_falls_silent_during_the_drain_moves_no_pod_that_was_proven_to_be_elsewhere(
+    dense: Fleet,
+) -> None:
+    """A disruption budget protects the pod on the GPU that changes for a while."""
+
+    def fall_silent() -> None:
+        dense.reports_allocations = False
+        dense.report("n1")
+
+    place(dense, "elsewhere", 0)
+    place(dense, "here", 1)
+    dense.refused_evictions["here"] = 3
+    dense.before_request("POST", "/here/eviction$", fall_silent)
+    ASSIGNMENT.create(a_wave("n1", layout=HALF, on_user_pods="evict"))
+    assert ("team", "elsewhere") in dense.pods
+    assert set(evictions(dense)) == {"here"}

@@ -48,7 +48,16 @@ def leave_pending(fleet: Fleet) -> None:
 # Before the label
 
 
-@pytest.mark.parametrize("wait", [run_pod, never_project_the_file, leave_pending])
+def test_a_wait_for_mig_manager_comes_before_anything_is_changed(fleet: Fleet) -> None:
+    leave_pending(fleet)
+    interrupt_later(fleet)
+    text = assignment_failure(a_wave("n1", on_user_pods="wait"))
+    assert text.startswith("nothing was changed: interrupted after ")
+    assert fleet.isolated() == []
+    assert fleet.clock.slept < AFTER_S + 2
+
+
+@pytest.mark.parametrize("wait", [run_pod, never_project_the_file])
 def test_a_wait_before_the_label_ends_and_scheduling_is_restored(fleet: Fleet, wait: Callable[[Fleet], None]) -> None:
     wait(fleet)
     interrupt_later(fleet)

@@ -43,10 +43,7 @@ def test_after_mig_manager_has_finished_another_config(fleet: Fleet, printed: Li
     fleet.label("n1", labels.STATE, "pending")
     fleet.clock.after(5, lambda: fleet.label("n1", labels.STATE, "success"))
     ASSIGNMENT.create(a_wave("n1"))
-    assert printed()[-2:] == [
-        "waits for MIG Manager to finish on n1 (and 0 more)",
-        "MIG Manager is not at work on another config",
-    ]
+    assert printed()[:2] == ["waits for the probe on 1 node(s) to report: n1", "the probes have reported"]
 
 
 def test_after_a_verification(fleet: Fleet, printed: Lines) -> None:

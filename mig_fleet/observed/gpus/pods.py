@@ -26,7 +26,7 @@ class GpuPod:
     """Extended resource → count."""
     terminating: bool = False
     created: datetime | None = field(default=None, compare=False)
-    """When the API server created it, by its clock, in whole seconds."""
+    """When the control plane created it and bound it to its node, in whole seconds: the kubelet allocates later."""
     labels: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -48,7 +48,7 @@ def gpu_pods(pods: Iterable[Json], operator_namespace: str) -> list[GpuPod]:
             owner=_owner(pod["metadata"]),
             resources=resources,
             terminating="deletionTimestamp" in pod["metadata"],
-            created=_time(pod["metadata"].get("creationTimestamp")),
+            created=_bound_at(pod),
             labels=pod["metadata"].get("labels") or {},
         )
         for pod in pods
@@ -103,3 +103,11 @@ def _owner(metadata: Json) -> str:
     if owner["kind"] == "ReplicaSet" and len(suffix) > 1 and owner["name"].endswith(suffix):
         return f"Deployment {owner['name'].removesuffix(suffix)}"
     return f"{owner['kind']} {owner['name']}"
+
+
+def _bound_at(pod: Json) -> datetime | None:
+    """A pod may wait for long before it gets a node, while reports still show an earlier pod of its name."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    scheduled = (it.get("lastTransitionTime") for it in conditions if it.get("type") == "PodScheduled")
+    texts = (pod["metadata"].get("creationTimestamp"), *scheduled)
+    return max((time for text in texts if (time := _time(text)) is not None), default=None)
