@@ -12,6 +12,9 @@ def test_destroy_removes_our_objects_and_follows_the_delete_policy_of_each_pool(
     deployed.pools["mixed"]["rollout"]["onDelete"] = "disable"
     deployed.pools["training"]["rollout"]["onDelete"] = "restore"
     before = deployed.config_and_state()["gpu-node-1"][0]
+    # Earlier tests took the cluster over and gave it back, which makes the config of that moment the one from before.
+    original = {"metadata": {"annotations": {labels.PREVIOUS_CONFIG: labels.ALL_DISABLED}}}
+    deployed.fleet.call("patch", "/api/v1/nodes/gpu-node-4", original)
     outcome = deployed.up()
     assert outcome.status == 0, outcome.text
     outcome = deployed.destroy()
