@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -141,8 +142,7 @@ def sending(path: Path, *chunks: bytes) -> Iterator[None]:
                 for chunk in chunks:
                     connection.sendall(chunk)
                 connection.shutdown(socket.SHUT_WR)
-                while connection.recv(65536):
-                    pass
+                deque(iter(lambda: connection.recv(65536), b""), maxlen=0)
 
         thread = threading.Thread(target=run)
         thread.start()

@@ -100,7 +100,7 @@ def test_a_pod_is_listed_while_it_has_its_devices() -> None:
 def test_a_pod_that_is_gone_stays_in_the_list_until_the_fault_is_cleared() -> None:
     found, active = listing(Fault.POD_RESOURCES_GONE_PODS)
     with found.recorded(a_pod(), ((SLICE, "MIG-1"),)):
-        pass
+        assert [pod.name for pod in found.list() or ()] == ["p"]
     with found.recorded(a_pod("q"), ((SLICE, "MIG-1"),)):
         assert [pod.name for pod in found.list() or ()] == ["q", "p"]
     active.clear()
