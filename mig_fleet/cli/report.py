@@ -1,7 +1,6 @@
 """`mig-fleet report`: shows the slices of each node as they were verified last, or with ``--live`` as they are now."""
 
 import json
-import subprocess
 from collections import Counter
 from itertools import zip_longest
 from pathlib import Path
@@ -13,7 +12,14 @@ from rich.console import Console
 from mig_fleet import toolchain
 from mig_fleet.cli import live_report, tables
 from mig_fleet.cli.progress import progress_on
-from mig_fleet.cli.stack_state import NOT_DEPLOYED, DeployedNode, deployed_nodes, resources, stack_outputs
+from mig_fleet.cli.stack_state import (
+    NOT_DEPLOYED,
+    DeployedNode,
+    deployed_nodes,
+    read_stack,
+    resources,
+    stack_outputs,
+)
 from mig_fleet.documents import DocumentError
 from mig_fleet.model.formatting import parse_gpus, parse_per_gpu
 from mig_fleet.model.strategy import DEFAULT, allocatable
@@ -77,17 +83,7 @@ def show(workspace: toolchain.Workspace, stack: str, console: Console) -> None:
 
 def outputs(workspace: toolchain.Workspace, stack: str) -> dict[str, Any]:
     """The stack's outputs; raises ``click.ClickException`` if there are none."""
-    done = subprocess.run(
-        [workspace.pulumi, "stack", "output", "--json", "--stack", stack],
-        env=workspace.environment(),
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        why = f"stack '{stack}' has no outputs in {workspace.state}, the only backend that this command reads"
-        raise click.ClickException(f"{why}: {done.stderr.strip()}\n{_remedy(stack)}")
-    found: dict[str, Any] = json.loads(done.stdout)
+    found = read_stack(workspace, stack, _remedy(stack), "output", "--json")
     if "slices" not in found:
         raise click.ClickException(f"stack '{stack}' has not been deployed in {workspace.state}\n{_remedy(stack)}")
     return found

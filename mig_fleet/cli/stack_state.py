@@ -33,10 +33,10 @@ class DeployedNode:
     """Why there are no slices."""
 
 
-def resources(workspace: toolchain.Workspace, stack: str, remedy: str) -> list[dict[str, Any]]:
-    """The stack's resources; raises ``click.ClickException`` if the backend has no such stack, or nothing in it."""
+def read_stack(workspace: toolchain.Workspace, stack: str, remedy: str, *arguments: str) -> dict[str, Any]:
+    """What ``pulumi stack ARGUMENTS`` prints as JSON; raises ``click.ClickException`` if there is no such stack."""
     done = subprocess.run(
-        [workspace.pulumi, "stack", "export", "--stack", stack],
+        [workspace.pulumi, "stack", *arguments, "--stack", stack],
         env=workspace.environment(),
         check=False,
         capture_output=True,
@@ -45,7 +45,14 @@ def resources(workspace: toolchain.Workspace, stack: str, remedy: str) -> list[d
     if done.returncode:
         why = f"stack '{stack}' has no state in {workspace.state}, the only backend that this command reads"
         raise click.ClickException(f"{why}: {done.stderr.strip()}\n{remedy}")
-    found: list[dict[str, Any]] = (json.loads(done.stdout).get("deployment") or {}).get("resources") or []
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def resources(workspace: toolchain.Workspace, stack: str, remedy: str) -> list[dict[str, Any]]:
+    """The stack's resources; raises ``click.ClickException`` if the backend has no such stack, or nothing in it."""
+    exported = read_stack(workspace, stack, remedy, "export")
+    found: list[dict[str, Any]] = (exported.get("deployment") or {}).get("resources") or []
     if not any(each["type"] in (ASSIGNMENT, VERIFICATION) for each in found):
         raise click.ClickException(f"stack '{stack}' has not been deployed in {workspace.state}\n{remedy}")
     return found
