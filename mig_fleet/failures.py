@@ -14,6 +14,10 @@ already names the node, the reason and the command to run; twenty lines of SDK f
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import PurePath
+from traceback import walk_tb
+
+from mig_fleet.foreign_text import printable
 
 
 class ExpectedFailure(Exception):
@@ -29,6 +33,17 @@ class CleanError(ExpectedFailure):
 
     def __init_subclass__(cls) -> None:
         cls.__module__ = "builtins"  # Pulumi prints the class's full name before the message
+
+
+def describe(failure: Exception) -> str:
+    """What happened to one node of several, for the message about all of them: the text of an expected failure. Any
+    other one is a bug of ours, so its type and the line that raised it are added.
+    """
+    if isinstance(failure, ExpectedFailure):
+        return str(failure)
+    lines = [f" ({PurePath(frame.f_code.co_filename).name}:{line})" for frame, line in walk_tb(failure.__traceback__)]
+    what = f"{type(failure).__name__}: {printable(failure)}{''.join(lines[-1:])}"
+    return f"{what}; this is a bug in mig-fleet, please report it"
 
 
 @contextmanager

@@ -5,7 +5,6 @@ seconds for a thousand nodes and are not needed here.
 """
 
 import contextlib
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,12 +19,18 @@ from mig_fleet.cluster.errors import (
     ClusterUnreachable,
     Conflict,
     Forbidden,
+    Invalid,
     NoCredentials,
     NotFound,
     TooManyRequests,
 )
+from mig_fleet.cluster.interruption import interruption
+from mig_fleet.cluster.lists import BROKEN, decode_items
+from mig_fleet.cluster.reasons import request_reason
 from mig_fleet.cluster.session import session
 from mig_fleet.cluster.timeouts import call_within
+from mig_fleet.confidential import masked, masked_address
+from mig_fleet.foreign_text import printable
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -34,6 +39,9 @@ CALL_TIMEOUT_S = 10
 """Seconds without a byte, on connecting and between two reads: a preview must fail, not hang."""
 WHOLE_CALL_S = 60
 """Seconds for one call, from connecting to the last byte: enough for a large fleet's nodes over a slow line."""
+
+LONGEST_QUOTED = 1 << 20
+"""Bytes of an answer that is not JSON, or that refuses the request."""
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 """An object without its content (Kubernetes API concepts, metadata-only fetches)."""
@@ -45,9 +53,6 @@ TRIES = {"GET": 2}
 MOST_TRIES = 4
 """A write is retried more often than a read; all our writes can be repeated."""
 FIRST_PAUSE_S = 0.5
-
-_OBJECT = re.compile(r"^(?:<[^>]*>|\w+\([^()]*\)): ")
-"""``HTTPSConnectionPool(host='…', port=443): `` at the start of an error of urllib3."""
 
 
 class ClusterArgs(TypedDict, total=False):
@@ -80,7 +85,8 @@ class Connection:
     def __init__(self, args: ClusterArgs | Mapping[str, str] | None = None) -> None:
         self._session = session(dict(args or {}))  # type: ignore[arg-type]  # a TypedDict of str is one
         self.settings = self._session.settings
-        self.server: str = self.settings.host
+        self.server = masked_address(self.settings.host)
+        """The API server's address, for messages: without a password."""
         self.context: str = self._session.context
         """The context that is used: the given one, or the kubeconfig's current one."""
         self.server_time: datetime | None = None
@@ -105,6 +111,16 @@ class Connection:
         request = Request("GET", path, query)
         return self._decode(request, self._answer(request), shape)
 
+    def read_items(
+        self, path: str, shape: type[T], query: Mapping[str, str] | None = None
+    ) -> tuple[list[T], dict[str, str]]:
+        """The fields of each object of a list that ``shape`` has; and by name, why others could not be read."""
+        request = Request("GET", path, query)
+        answer = self._answer(request)
+        with contextlib.suppress(*BROKEN):
+            return decode_items(answer, shape)
+        raise self._no_api_server(request, answer)
+
     def call(
         self,
         method: str,
@@ -122,33 +138,41 @@ class Connection:
         return self._decode(request, self._answer(request, tries), dict[str, Any])
 
     def _answer(self, request: Request, tries: int | None = None) -> bytes:
+        if interruption.left_s() <= 0:
+            raise ClusterUnreachable(f"the cluster at {self.server} does not answer since the interrupt")
         pause = FIRST_PAUSE_S
         for left in reversed(range(tries or TRIES.get(request.method, MOST_TRIES))):
+            started = time.monotonic()
             try:
                 status, answer = self._send(request)
             except ClusterUnreachable as exc:
-                if not left or isinstance(exc, NoCredentials):
+                interruption.note_silence(started)
+                if not left or isinstance(exc, NoCredentials) or interruption.left_s() <= 0:
                     raise
                 status, answer = BUSY[0], b""
-            if status not in BUSY or not left:
+            if status not in BUSY:
+                interruption.note_answer()
+                break
+            interruption.note_silence(started)
+            if not left or interruption.left_s() <= 0:
                 break
             time.sleep(pause)
             pause *= 2
         if status >= 400:
-            raise _error_of(request, status, answer)
+            raise error_of(request, status, answer)
         return answer
 
     def _decode(self, request: Request, answer: bytes, shape: type[T]) -> T:
         """Refuses answers that are not JSON: a proxy's login page has status 200, too."""
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+        with contextlib.suppress(*BROKEN):
             return msgspec.json.decode(answer, type=shape)
+        raise self._no_api_server(request, answer)
+
+    def _no_api_server(self, request: Request, answer: bytes) -> ClusterUnreachable:
         start = answer[:60].decode(errors="replace").strip()
-        raise ClusterUnreachable(f"{self.server} is not an API server: {request} returned {start!r}")
+        return ClusterUnreachable(f"{self.server} is not an API server: {request} returned {start!r}")
 
     def _send(self, request: Request) -> tuple[int, bytes]:
-        from kubernetes.client import ApiException
-        from urllib3.exceptions import HTTPError
-
         url, headers, payload = self._session.prepare_request(
             request.method,
             request.path,
@@ -167,21 +191,31 @@ class Connection:
             )
             return response, response.read()
 
+        started = time.monotonic()
         try:
             # The library bounds each single read: a server that sends one byte at a time would block a call forever.
-            response, answer = call_within(WHOLE_CALL_S, send)
+            response, answer = call_within(min(WHOLE_CALL_S, interruption.left_s()), send)
         except TimeoutError:
+            waited_s = min(WHOLE_CALL_S, round(time.monotonic() - started, 1))
             raise ClusterUnreachable(
-                f"the cluster at {self.server} does not answer: incomplete after {WHOLE_CALL_S} s"
+                f"the cluster at {self.server} does not answer: incomplete after {waited_s} s"
             ) from None
-        except (ApiException, HTTPError) as exc:
-            raise ClusterUnreachable(f"the cluster at {self.server} does not answer: {_root_cause(exc)}") from None
+        except Exception as exc:  # of the client library, which raises whatever the libraries under it raise
+            reason = request_reason(exc, self._session.secrets())
+            raise ClusterUnreachable(f"the cluster at {self.server} does not answer: {reason}") from None
         with contextlib.suppress(TypeError, ValueError):
             self.server_time = parsedate_to_datetime(response.headers.get("Date"))
+        if response.status >= 400 or not answer.startswith(b"{"):
+            answer = self._quotable(answer)
         return response.status, answer
 
+    def _quotable(self, answer: bytes) -> bytes:
+        """The start of an answer that an error quotes, without our credentials: a proxy may repeat our headers."""
+        return masked(answer[:LONGEST_QUOTED].decode(errors="replace"), self._session.secrets()).encode()
 
-def _error_of(request: Request, status: int, answer: bytes) -> ClusterError:
+
+def error_of(request: Request, status: int, answer: bytes) -> ClusterError:
+    """The error of an answer with this status, which is 400 or more."""
     try:
         found = msgspec.json.decode(answer)
         message = found["message"]
@@ -191,13 +225,7 @@ def _error_of(request: Request, status: int, answer: bytes) -> ClusterError:
         return Forbidden(f"the cluster refuses {request}: {message}")
     if status == 429:
         causes = (found.get("details") or {}).get("causes") or ()
-        texts = tuple(cause["message"] for cause in causes if cause.get("message"))
+        texts = tuple(printable(cause["message"]) for cause in causes if cause.get("message"))
         return TooManyRequests(f"{request} answered {status}: {message}", texts)
-    kind = {404: NotFound, 409: Conflict}.get(status, ClusterError)
+    kind = {404: NotFound, 409: Conflict, 422: Invalid}.get(status, ClusterError)
     return kind(f"{request} answered {status}: {message}")
-
-
-def _root_cause(exc: BaseException) -> str:
-    """``Read timed out. (read timeout=10)``: without the names of the client library's objects that it begins with."""
-    reason = getattr(exc, "reason", None)
-    return _root_cause(reason) if isinstance(reason, BaseException) else _OBJECT.sub("", str(exc))

@@ -5,20 +5,30 @@
     ClusterError              the API server did not do what was asked
     ├── ClusterUnreachable    no answer, or no permission to ask
     │   ├── Forbidden         the user has no right to this request
-    │   └── NoCredentials     the kubeconfig's user gave no credentials in time
+    │   └── NoCredentials     the kubeconfig's user has no usable credentials
+    │       └── PluginHangs   its exec plugin did not exit
     ├── NotFound              the object does not exist
-    ├── Conflict              another client wrote first
+    ├── Conflict              another client wrote first, or the object was replaced
+    ├── Invalid               the object would not be valid
     ├── TooManyRequests       a disruption budget, or a server that is too busy
-    └── NodeMissing           a node of the stack is not in the cluster
+    ├── NodeMissing           a node of the stack is not in the cluster
+    └── NodeReplaced          another node has its name by now
 """
 
 from typing import Self
 
 from mig_fleet.failures import ExpectedFailure
+from mig_fleet.foreign_text import printable
+
+LONGEST = 2000
+"""Characters of a message. An admission webhook may answer with an essay."""
 
 
 class ClusterError(ExpectedFailure):
-    """The API server did not do what was asked; the message names the request and the answer."""
+    """The API server did not do what was asked; the message names the request and the answer, on one printable line."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message, LONGEST))
 
 
 class ClusterUnreachable(ClusterError):
@@ -30,7 +40,11 @@ class Forbidden(ClusterUnreachable):
 
 
 class NoCredentials(ClusterUnreachable):
-    """The kubeconfig's user gave no credentials in time; a retry would take as long."""
+    """The kubeconfig's user has no usable credentials; a retry at once would not change that."""
+
+
+class PluginHangs(NoCredentials):
+    """The exec plugin did not exit in time and was killed; a retry would take as long."""
 
 
 class NotFound(ClusterError):
@@ -38,7 +52,11 @@ class NotFound(ClusterError):
 
 
 class Conflict(ClusterError):
-    """Another client wrote first; read again and decide again."""
+    """Another client wrote first, or another object has the name by now; read again and decide again."""
+
+
+class Invalid(ClusterError):
+    """The object would not be valid with this change."""
 
 
 class TooManyRequests(ClusterError):
@@ -58,6 +76,19 @@ class NodeMissing(ClusterError):
 
     def __init__(self, node: str) -> None:
         super().__init__(f"node '{node}' is not in the cluster; check the pool's nodes, or `kubectl get nodes`")
+        self.node = node
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.node,)
+
+
+class NodeReplaced(ClusterError):
+    """Another node has the name of the node that was looked at."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(
+            f"node '{node}' was replaced during the update: another node has its name now; run the update again"
+        )
         self.node = node
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:

@@ -10,21 +10,26 @@ T = TypeVar("T")
 
 
 def retry_while_unreachable(
-    ask: Callable[[], T], within_s: float, pause_s: float, sleep: Callable[[float], None] | None = None
+    ask: Callable[[], T],
+    within_s: float,
+    pause_s: float,
+    sleep: Callable[[float], None],
+    report: Callable[[ClusterError], None],
 ) -> T:
     """What ``ask`` returns, retried for ``within_s`` seconds with ``pause_s`` seconds between two attempts.
 
     Raises the last :class:`ClusterError` when the time is over; missing credentials and missing rights are raised at
-    once, because a retry does not change them. ``sleep`` may raise to end the wait (default: :func:`time.sleep`).
+    once, because a retry does not change them. ``report`` gets each error after which there is another attempt;
+    ``sleep`` may raise to end the wait.
     """
-    sleep = sleep or time.sleep
     started = time.monotonic()
     while True:
         try:
             return ask()
         except (Forbidden, NoCredentials):
             raise
-        except ClusterError:
+        except ClusterError as exc:
             if time.monotonic() - started > within_s:
                 raise
+            report(exc)
         sleep(pause_s)

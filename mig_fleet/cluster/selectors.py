@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from mig_fleet.cluster.connection import Json
 
-_NUMBER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
+"""A number with more digits is not one of 64 bits."""
 
 
 def selects(selector: Json | None, labels: Mapping[str, str]) -> bool:

@@ -15,13 +15,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mig_fleet.cluster.errors import ClusterUnreachable, NoCredentials
+from mig_fleet.cluster.reasons import kubeconfig_reason
 from mig_fleet.cluster.timeouts import call_within
+from mig_fleet.confidential import is_contents
+from mig_fleet.foreign_text import printable
 
 T = TypeVar("T")
 
-CREDENTIALS_TIMEOUT_S = 30
-"""Seconds. A credentials plugin may ask a cloud for a token; one that prompts the user never exits."""
+CREDENTIALS_TIMEOUT_S = 40
+"""Seconds to read a kubeconfig and to renew a token: longer than an exec plugin may take."""
 
+LONGEST_PLACE = 1000
+"""Characters of a kubeconfig's path and context in a message."""
 SESSION_S = 300.0
 MOST_AT_ONCE = 64
 """Open connections: sixteen per wave, and four waves that change at the same time."""
@@ -34,8 +39,10 @@ class Session:
     place: str
     """The kubeconfig and the context, for error messages."""
     context: str
-    settings: Any
-    api: Any
+    settings: Any = field(repr=False)
+    api: Any = field(repr=False)
+    secrets: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False)
+    """What no message may quote; a renewed token is one."""
     _turn: threading.Lock = field(default_factory=threading.Lock, compare=False)
     """One thread renews expired credentials while the others wait."""
 
@@ -75,7 +82,7 @@ def session(where: Mapping[str, str]) -> Session:
     """
     path = where.get("kubeconfig") or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     changed = 0
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):
         changed = Path(path).stat().st_mtime_ns
     key = (path, changed, where.get("context"))
     with _lock:
@@ -84,35 +91,37 @@ def session(where: Mapping[str, str]) -> Session:
         at, found = _sessions.get(key, (0.0, None))
         if found is None or time.monotonic() - at > SESSION_S:
             context = where.get("context") or _contexts.get(path)
-            found = _open({**where, "context": context} if context else where)
+            found = _open(path, context)
             if "context" not in where:
                 _contexts[path] = found.context
             _sessions[key] = (time.monotonic(), found)
     return found
 
 
-def _open(where: Mapping[str, str]) -> Session:
-    client, config = _library().client, _library().config
+def _open(path: str, wanted: str | None) -> Session:
+    """``wanted`` is the context; ``None`` is the current one."""
+    client = _library().client
+    from mig_fleet.cluster.kubeconfig import Kubeconfig
+
+    if is_contents(path):
+        raise ClusterUnreachable("no usable kubeconfig: it must be a path, not the contents")
+    place = printable(f"{path} for context {wanted}" if wanted else path, LONGEST_PLACE)
     settings = client.Configuration()
     settings.retries = False
     settings.connection_pool_maxsize = MOST_AT_ONCE
-    place = where.get("kubeconfig") or "the default path"
-    if "\n" in place:  # a kubeconfig's contents, which must not be printed
-        raise ClusterUnreachable("no usable kubeconfig: it must be a path, not the contents")
-    place += f" for context {where['context']}" if "context" in where else ""
 
-    def load() -> str:
-        config.load_kube_config(
-            config_file=where.get("kubeconfig"),
-            context=where.get("context"),
-            client_configuration=settings,
-            persist_config=False,
-        )
-        _, current = config.list_kube_config_contexts(where.get("kubeconfig"))
-        return where.get("context") or str(current["name"])
+    def load() -> Session:
+        config = Kubeconfig(path, wanted)
+        try:
+            config.load_and_set(settings)
+            api = client.ApiClient(settings)
+        except Exception as exc:
+            if not isinstance(exc, NoCredentials) and (key := config.unreadable()):
+                raise ClusterUnreachable(f"the file of its key '{key}' cannot be read") from None
+            raise
+        return Session(place, config.context, settings, api, lambda: config.secrets(settings))
 
-    context = _with_credentials(place, load)
-    return Session(place, context, settings, client.ApiClient(settings))
+    return _with_credentials(place, load)
 
 
 @cache
@@ -132,24 +141,19 @@ def _library() -> Any:
 
 
 def _with_credentials(place: str, act: Callable[[], T]) -> T:
-    """The library waits for a credentials plugin without a timeout (kubernetes 37, exec_provider.run), and does not
-    wrap the errors of the libraries that it uses to get a token.
-    """
-    import yaml
-    from kubernetes.client import ApiException
-    from kubernetes.config import ConfigException
-    from oauthlib.oauth2 import OAuth2Error  # type: ignore[import-untyped]
-    from urllib3.exceptions import HTTPError
+    """What ``act`` returns: calls of the client library only, which raises whatever the libraries under it raise.
 
+    Raises :class:`NoCredentials` or :class:`ClusterUnreachable`, with the place and a reason.
+    """
+    look = "run `kubectl get nodes` with that kubeconfig to see"
     try:
         return call_within(CREDENTIALS_TIMEOUT_S, act)
     except TimeoutError:
-        raise NoCredentials(
-            f"no credentials within {CREDENTIALS_TIMEOUT_S} s from the kubeconfig at {place}: the `exec` command of "
-            "its user does not exit, or prompts for input; run `kubectl get nodes` with that kubeconfig to see"
-        ) from None
-    except (
-        *(ConfigException, yaml.YAMLError, OAuth2Error, HTTPError, ApiException),
-        *(OSError, TypeError, ValueError, AttributeError, KeyError),
-    ) as exc:
+        text = f"no credentials from the kubeconfig at {place} within {CREDENTIALS_TIMEOUT_S} s; {look}"
+        raise NoCredentials(text) from None
+    except NoCredentials as exc:
+        raise type(exc)(f"no credentials from the kubeconfig at {place}: {exc}; {look}") from None
+    except ClusterUnreachable as exc:
         raise ClusterUnreachable(f"no usable kubeconfig at {place}: {exc}") from None
+    except Exception as exc:
+        raise ClusterUnreachable(f"no usable kubeconfig at {place}: {kubeconfig_reason(exc)}") from None

@@ -5,13 +5,14 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from mig_fleet.cluster import connection, session
+from mig_fleet.cluster import connection, exec_plugin, session
 from mig_fleet.cluster.connection import Connection
 from mig_fleet.cluster.errors import ClusterUnreachable
 
@@ -99,13 +100,14 @@ def test_an_answer_that_arrives_byte_by_byte_ends_in_a_timeout(
 def plugin(tmp_path: Path) -> Iterator[dict[str, Any]]:
     """A kubeconfig user whose credentials plugin hangs.
 
-    If the test provides the file ``answer``, the first run prints it: an expired token.
+    If the test provides the file ``answer``, the first run prints it: a token that must be renewed at once.
     """
     pipe, answer = tmp_path / "pipe", tmp_path / "answer"
     os.mkfifo(pipe)
     api = "client.authentication.k8s.io/v1"
-    status = {"token": "t", "expirationTimestamp": "2020-01-01T00:00:00Z"}
-    (tmp_path / "expired").write_text(json.dumps({"apiVersion": api, "kind": "ExecCredential", "status": status}))
+    soon = datetime.now(UTC) + timedelta(minutes=4)
+    status = {"token": "t", "expirationTimestamp": soon.isoformat()}
+    (tmp_path / "expires-soon").write_text(json.dumps({"apiVersion": api, "kind": "ExecCredential", "status": status}))
     script = tmp_path / "plugin"
     script.write_text(f'#!/bin/sh\ncat "{answer}" 2>/dev/null && rm "{answer}" && exit\nexec cat "{pipe}"\n')
     script.chmod(0o755)
@@ -116,15 +118,15 @@ def plugin(tmp_path: Path) -> Iterator[dict[str, Any]]:
 
 def _no_credentials(path: str, seconds: float) -> str:
     return (
-        f"no credentials within {seconds} s from the kubeconfig at {path}: the `exec` command of its user does not "
-        "exit, or prompts for input; run `kubectl get nodes` with that kubeconfig to see"
+        f"no credentials from the kubeconfig at {path}: the exec plugin 'plugin' did not exit within {seconds} s and "
+        "was ended; it may prompt for input; run `kubectl get nodes` with that kubeconfig to see"
     )
 
 
 def test_a_credentials_plugin_that_hangs_ends_in_a_timeout(
     plugin: dict[str, Any], kubeconfig: WriteKubeconfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "CREDENTIALS_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(exec_plugin, "PLUGIN_TIMEOUT_S", 0.2)
     path = kubeconfig(UNUSED_PORT, **plugin)
     with pytest.raises(ClusterUnreachable) as raised:
         Connection({"kubeconfig": path})
@@ -134,10 +136,10 @@ def test_a_credentials_plugin_that_hangs_ends_in_a_timeout(
 def test_a_plugin_that_hangs_when_credentials_are_renewed_is_run_only_once(
     plugin: dict[str, Any], kubeconfig: WriteKubeconfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "expired").rename(tmp_path / "answer")
+    (tmp_path / "expires-soon").rename(tmp_path / "answer")
     path = kubeconfig(UNUSED_PORT, **plugin)
     cluster = Connection({"kubeconfig": path})
-    monkeypatch.setattr(session, "CREDENTIALS_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(exec_plugin, "PLUGIN_TIMEOUT_S", 0.2)
     monkeypatch.setattr("mig_fleet.cluster.connection.time.sleep", lambda _: pytest.fail("a second attempt"))
     with pytest.raises(ClusterUnreachable) as raised:
         cluster.get("/api/v1/nodes")
@@ -147,11 +149,11 @@ def test_a_plugin_that_hangs_when_credentials_are_renewed_is_run_only_once(
 def test_a_kubeconfig_that_hangs_does_not_delay_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
     started, release = threading.Event(), threading.Event()
 
-    def open_slowly(where: Any) -> Any:
-        if where["kubeconfig"] == "slow":
+    def open_slowly(path: str, _context: str | None) -> Any:
+        if path == "slow":
             started.set()
             assert release.wait(WITHIN_S)
-        return session.Session(where["kubeconfig"], "c", None, None)
+        return session.Session(path, "c", None, None)
 
     monkeypatch.setattr(session, "_open", open_slowly)
     monkeypatch.setattr(session, "_sessions", {})

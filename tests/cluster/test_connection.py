@@ -8,8 +8,17 @@ import pytest
 from urllib3.exceptions import HTTPError, MaxRetryError
 
 from mig_fleet.cluster import session
-from mig_fleet.cluster.connection import BUSY, Connection, Request, _root_cause
-from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable, Conflict, Forbidden, NotFound, TooManyRequests
+from mig_fleet.cluster.connection import BUSY, Connection, Request
+from mig_fleet.cluster.errors import (
+    ClusterError,
+    ClusterUnreachable,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooManyRequests,
+)
+from mig_fleet.cluster.reasons import request_reason
 
 UNREACHABLE = ClusterUnreachable("the cluster at https://fleet does not answer: timed out")
 
@@ -67,7 +76,8 @@ def test_a_server_that_stays_unreachable_is_named() -> None:
         (404, NotFound),
         (409, Conflict),
         (429, TooManyRequests),
-        (422, ClusterError),
+        (422, Invalid),
+        (400, ClusterError),
     ],
 )
 def test_each_status_that_a_caller_may_handle_has_its_own_error_class(status: int, kind: type) -> None:
@@ -105,7 +115,7 @@ def test_an_error_answer_without_json_is_reported_as_it_is() -> None:
 )
 def test_the_client_librarys_objects_are_not_part_of_an_error(text: str) -> None:
     error = MaxRetryError(None, "/api", HTTPError(text))  # type: ignore[arg-type]  # the pool is not read
-    assert _root_cause(error) == "Read timed out. (read timeout=10)"
+    assert request_reason(error) == "Read timed out. (read timeout=10)"
 
 
 def test_the_contents_of_a_kubeconfig_are_refused_and_never_printed() -> None:

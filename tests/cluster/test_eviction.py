@@ -8,7 +8,7 @@ import pytest
 
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.cluster.connection import Request
-from mig_fleet.cluster.errors import ClusterError, TooManyRequests
+from mig_fleet.cluster.errors import ClusterError, Conflict, TooManyRequests
 
 CAUSE = "The disruption budget web needs 2 healthy pods and has 2 currently"
 REFUSED = {"message": "Cannot evict pod as it would violate the pod's disruption budget."}
@@ -20,9 +20,11 @@ class OneAnswer(Cluster):
     def __init__(self, status: int, body: dict[str, Any]) -> None:
         self.server, self.server_time, self.answer = "https://fleet", None, (status, json.dumps(body).encode())
         self.requests: list[str] = []
+        self.bodies: list[Any] = []
 
     def _send(self, request: Request) -> tuple[int, bytes]:
         self.requests.append(str(request))
+        self.bodies.append(request.body)
         return self.answer
 
 
@@ -40,14 +42,30 @@ class OneAnswer(Cluster):
 )
 def test_the_result_of_an_eviction(status: int, body: dict[str, Any], result: str | None) -> None:
     cluster = OneAnswer(status, body)
-    assert cluster.evict("team", "web") == result
+    assert cluster.evict("team", "web", "u1") == result
     assert cluster.requests == ["POST /api/v1/namespaces/team/pods/web/eviction"], "a refusal is not retried here"
+
+
+def test_an_eviction_and_a_deletion_are_bound_to_the_pod_that_was_looked_at() -> None:
+    cluster = OneAnswer(201, {"status": "Success"})
+    cluster.evict("team", "web", "u1")
+    cluster.delete_pod("team", "web", "u1")
+    eviction, deletion = cluster.bodies
+    assert eviction["deleteOptions"]["preconditions"] == deletion["preconditions"] == {"uid": "u1"}
+
+
+def test_another_pod_of_that_name_is_neither_evicted_nor_deleted() -> None:
+    cluster = OneAnswer(409, {"message": "the UID in the precondition does not match the UID in record"})
+    with pytest.raises(Conflict):
+        cluster.evict("team", "web", "u1")
+    cluster.delete_pod("team", "web", "u1")
+    assert len(cluster.requests) == 2, "neither is repeated without the uid"
 
 
 def test_a_pod_with_two_budgets_is_an_error_with_the_servers_words() -> None:
     text = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
     with pytest.raises(ClusterError, match="more than one PodDisruptionBudget"):
-        OneAnswer(500, {"message": text}).evict("team", "web")
+        OneAnswer(500, {"message": text}).evict("team", "web", "u1")
 
 
 def test_the_causes_survive_pickling() -> None:

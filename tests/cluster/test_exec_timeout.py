@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mig_fleet.cluster import client
+from mig_fleet.cluster import pods
 from mig_fleet.cluster.client import Cluster, ClusterError
 
 pytestmark = pytest.mark.timeout(30)
@@ -22,7 +22,7 @@ LISTEN_S = 10
 @pytest.fixture
 def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """A port that accepts connections; commands through it time out after 0.2 s."""
-    monkeypatch.setattr(client, "EXEC_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(pods, "EXEC_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(LISTEN_S)
         yield server

@@ -28,16 +28,29 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+def ask(server: Server, clock: Clock, reported: list[str] | None = None) -> str:
+    def report(error: ClusterError) -> None:
+        (reported if reported is not None else []).append(str(error))
+
+    return retry_while_unreachable(server.ask, within_s=10, pause_s=2, sleep=clock.sleep, report=report)
+
+
+def test_each_answer_that_leads_to_another_attempt_is_reported(clock: Clock) -> None:
+    reported: list[str] = []
+    ask(Server(ClusterUnreachable("first"), ClusterUnreachable("second"), answers_after=2), clock, reported)
+    assert reported == ["first", "second"]
+
+
 def test_a_server_that_answers_in_time_hides_its_outage(clock: Clock) -> None:
     server = Server(ClusterUnreachable("away"), answers_after=3)
-    assert retry_while_unreachable(server.ask, within_s=10, pause_s=2) == "an answer"
+    assert ask(server, clock) == "an answer"
     assert clock.slept == 6
 
 
 def test_the_last_error_is_raised_when_the_time_is_over(clock: Clock) -> None:
     server = Server(ClusterUnreachable("first"), ClusterUnreachable("last"))
     with pytest.raises(ClusterUnreachable, match="last"):
-        retry_while_unreachable(server.ask, within_s=10, pause_s=2)
+        ask(server, clock)
     assert (clock.slept, server.requests) == (12, 7)
 
 
@@ -45,5 +58,5 @@ def test_the_last_error_is_raised_when_the_time_is_over(clock: Clock) -> None:
 def test_missing_rights_and_missing_credentials_are_not_retried(kind: type[ClusterError], clock: Clock) -> None:
     server = Server(kind("no"))
     with pytest.raises(kind):
-        retry_while_unreachable(server.ask, within_s=10, pause_s=2)
+        ask(server, clock)
     assert (clock.slept, server.requests) == (0, 1)
