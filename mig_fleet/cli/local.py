@@ -11,13 +11,13 @@ import click
 from rich.console import Console
 
 from mig_fleet import toolchain
-from mig_fleet.cli import plan, report
+from mig_fleet.cli import plan, report, tables
 from mig_fleet.cli.progress import progress_on
 from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.errors import SimulatorError
 from mig_fleet.stack_file import fleet as fleets
 
-STACK = "local"
+STACK = toolchain.SIMULATED_STACK
 AUTHORITY = Path("pki") / "ca.crt"
 """Identifies a simulated fleet: each new fleet has its own certificate authority."""
 NEXT = """
@@ -47,7 +47,7 @@ def up() -> None:
     _show_plan()
     workspace = _ready()
     _pulumi(workspace, ["up", "--stack", STACK, "--yes", "--skip-preview"])
-    report.show(workspace, STACK, Console(highlight=False))
+    report.show(workspace, STACK, tables.plain_console())
     click.echo(NEXT)
 
 

@@ -37,7 +37,7 @@ def read_stack(workspace: toolchain.Workspace, stack: str, remedy: str, *argumen
     """What ``pulumi stack ARGUMENTS`` prints as JSON; raises ``click.ClickException`` if there is no such stack."""
     done = subprocess.run(
         [workspace.pulumi, "stack", *arguments, "--stack", stack],
-        env=workspace.environment(),
+        env=workspace.environment(stack=stack),
         check=False,
         capture_output=True,
         text=True,

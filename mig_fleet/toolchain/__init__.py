@@ -16,13 +16,15 @@ from mig_fleet.toolchain.errors import (
     ToolchainError,
     ToolsMissing,
     UnknownFamily,
+    UnsafeFolder,
 )
 from mig_fleet.toolchain.find import Place, SearchResult, Tool, ensure, locate
 from mig_fleet.toolchain.pins import Family, default, family
 from mig_fleet.toolchain.progress import Progress, Step, no_progress
-from mig_fleet.toolchain.workspace import Workspace, workspace
+from mig_fleet.toolchain.workspace import SIMULATED_STACK, Workspace, workspace
 
 __all__ = [
+    "SIMULATED_STACK",
     "BadOverride",
     "BuildFailed",
     "CannotBuild",
@@ -37,6 +39,7 @@ __all__ = [
     "ToolchainError",
     "ToolsMissing",
     "UnknownFamily",
+    "UnsafeFolder",
     "Workspace",
     "default",
     "ensure",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from mig_fleet.toolchain.pins import Family, Machine
+from mig_fleet.toolchain.private_folder import make_private, refuse_unsafe
 
 _UNFINISHED: Final = ".unfinished-"
 _POLL_SECONDS: Final = 0.2
@@ -46,8 +47,14 @@ class CacheEntry:
         return self.folder / f"{self.built.name}.log"
 
     def complete(self) -> Path | None:
-        """The folder that has all tools of the family, the downloaded one first; None if neither has."""
+        """The folder that has all tools of the family, the downloaded one first; None if neither has.
+
+        Raises :class:`UnsafeFolder`.
+        """
+        refuse_unsafe(self.root)
+        refuse_unsafe(self.folder)
         for folder in (self.downloaded, self.built):
+            refuse_unsafe(folder)
             if all(os.access(folder / tool, os.X_OK) for tool in self.family.tools):
                 return folder
         return None
@@ -58,7 +65,6 @@ class CacheEntry:
         unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self.folder))
         try:
             yield unfinished
-            unfinished.chmod(0o755)
             shutil.rmtree(folder, ignore_errors=True)  # exists only if a tool was deleted from it
             unfinished.rename(folder)
         finally:
@@ -71,7 +77,8 @@ class CacheEntry:
         The kernel releases the lock when its process ends, so a stale lock cannot block. Temporary folders of a process
         that was killed are deleted here.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private(self.root)
+        make_private(self.folder)
         with (self.folder / ".lock").open("a+") as lock:
             if not _locked(lock.fileno()):
                 with waiting(_lock_owner(self.folder / ".lock")):

@@ -1,8 +1,9 @@
 """Downloads official binaries and verifies each with its publisher's SHA-256 list.
 
 The list is downloaded first, and a file that does not match is not kept. It comes from the same publisher over the same
-TLS, so it detects a broken or mixed-up transfer; it is not a signature. Kubernetes publishes ``<binary>.sha256`` beside
-each binary, etcd ``SHA256SUMS`` and Pulumi ``pulumi-<version>-checksums.txt`` with each release. The list of the
+TLS, so it detects a broken or mixed-up transfer; it is not a signature. The sums in ``pins.toml`` detect a file that
+was replaced at its publisher, together with the list. Kubernetes publishes ``<binary>.sha256`` beside each binary, etcd
+``SHA256SUMS`` and Pulumi ``pulumi-<version>-checksums.txt`` with each release. The list of the
 Kubernetes provider has the default name of its release tool (goreleaser); its release configuration sets no other.
 """
 
@@ -16,10 +17,12 @@ import urllib.parse
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from mig_fleet.confidential import masked_address
 from mig_fleet.toolchain import connection
 from mig_fleet.toolchain.errors import DownloadFailed
 from mig_fleet.toolchain.pins import Artifact, Family
 
+_NO_URL: Final = "MIG_FLEET_MIRROR or the address of a proxy is not a URL"
 _CHUNK: Final = 1 << 20
 _LIST_LIMIT: Final = 1 << 20
 """In bytes. A list of checksums has a few kB; a larger answer is something else."""
@@ -44,11 +47,16 @@ class Downloads:
             self._get(artifact, into)
 
     def _get(self, artifact: Artifact, into: Path) -> None:
-        name = PurePosixPath(urllib.parse.urlsplit(artifact.url).path).name
+        name = artifact.name
         with tempfile.TemporaryDirectory(dir=into) as scratch:
-            sha256 = expected_sha256(self._text(artifact.sums), name)
+            sha256 = expected_sha256(self.text(artifact.sums), name)
             if sha256 is None:
-                raise DownloadFailed(f"{self._at(artifact.sums)} has no SHA-256 for {name}")
+                raise DownloadFailed(f"{masked_address(self._at(artifact.sums))} has no SHA-256 for {name}")
+            if artifact.sha256 and sha256 != artifact.sha256:
+                raise DownloadFailed(
+                    f"the publisher lists SHA-256 {sha256[:12]}… for {name}, pins.toml has {artifact.sha256[:12]}…: "
+                    "the file was replaced at its publisher"
+                )
             file = Path(scratch) / name
             found = self._save(artifact.url, file)
             if found != sha256:
@@ -59,7 +67,8 @@ class Downloads:
                 file.chmod(0o755)
                 file.rename(into / artifact.files[0])
 
-    def _text(self, url: str) -> str:
+    def text(self, url: str) -> str:
+        """A list of checksums. Raises :class:`DownloadFailed`."""
         with tempfile.NamedTemporaryFile() as file:
             self._save(url, Path(file.name), limit=_LIST_LIMIT)
             return Path(file.name).read_text(errors="replace")
@@ -67,7 +76,11 @@ class Downloads:
     def _save(self, url: str, to: Path, limit: int | None = None) -> str:
         """Writes the content of a URL to a file and returns its SHA-256."""
         url = self._at(url)
-        host = urllib.parse.urlsplit(url).netloc
+        shown = masked_address(url)
+        try:
+            host = urllib.parse.urlsplit(url).netloc
+        except ValueError:
+            raise DownloadFailed(_NO_URL) from None
         if host in self._unreachable:
             raise DownloadFailed(self._unreachable[host])
         digest, size = hashlib.sha256(), 0
@@ -78,16 +91,18 @@ class Downloads:
                     size += file.write(chunk)
                     digest.update(chunk)
                     if limit is not None and size > limit:
-                        raise DownloadFailed(f"{url} is larger than {limit} bytes, too large for a checksum list")
+                        raise DownloadFailed(f"{shown} is larger than {limit} bytes, too large for a checksum list")
         except urllib.error.HTTPError as refusal:
-            raise DownloadFailed(f"{url} returns {refusal.code} {refusal.reason}") from None
+            raise DownloadFailed(f"{shown} returns {refusal.code} {refusal.reason}") from None
+        except (ValueError, http.client.InvalidURL):  # the text has the address, with a password
+            raise DownloadFailed(_NO_URL) from None
         except (OSError, http.client.HTTPException) as problem:  # URLError and TimeoutError are OSErrors
             if size:
-                raise DownloadFailed(f"{url} was interrupted after {size} bytes ({_reason(problem)})") from None
-            self._unreachable[host] = f"{host} cannot be reached ({_reason(problem)})"
+                raise DownloadFailed(f"{shown} was interrupted after {size} bytes ({_reason(problem)})") from None
+            self._unreachable[host] = f"{masked_address(host)} cannot be reached ({_reason(problem)})"
             raise DownloadFailed(self._unreachable[host]) from None
         if length is not None and size < int(length):
-            raise DownloadFailed(f"{url} was interrupted after {size} of {length} bytes")
+            raise DownloadFailed(f"{shown} was interrupted after {size} of {length} bytes")
         return digest.hexdigest()
 
     def _at(self, url: str) -> str:

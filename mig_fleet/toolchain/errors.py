@@ -5,6 +5,7 @@ ToolchainError
 ├── BadOverride      one of our environment variables names a file that cannot be run
 ├── DownloadFailed   the publisher does not answer, returns an error, or sends a file that does not match its checksum
 ├── CannotBuild      no Go, or one that is too old
+├── UnsafeFolder     a folder of ours is a symbolic link, or belongs to another user
 ├── BuildFailed      Go failed; has its last lines and the path of the log
 └── ToolsMissing     no place has the tools; lists every place and the two ways to get them
 """
@@ -12,6 +13,8 @@ ToolchainError
 import difflib
 from collections.abc import Collection
 from pathlib import Path
+
+from mig_fleet.confidential import masked
 
 
 class ToolchainError(Exception):
@@ -36,11 +39,21 @@ class BadOverride(ToolchainError):
 
 
 class DownloadFailed(ToolchainError):
-    """The reason in a few words; the search continues with a build."""
+    """The reason in a few words, without a mirror's password; the search continues with a build."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(masked(reason))
 
 
 class CannotBuild(ToolchainError):
     """There is no suitable Go; the message names the one that was found."""
+
+
+class UnsafeFolder(ToolchainError):
+    """A folder whose programs must not be run, because another user may have put them there."""
+
+    def __init__(self, folder: Path, problem: str) -> None:
+        super().__init__(f"{folder} {problem}; move it away, or set XDG_CACHE_HOME to another folder for the cache")
 
 
 class BuildFailed(ToolchainError):
@@ -48,7 +61,7 @@ class BuildFailed(ToolchainError):
 
     def __init__(self, what: str, last_lines: str, log: Path) -> None:
         self.log = log
-        super().__init__(f"building {what} failed; Go's last lines:\n{last_lines}\nThe whole log: {log}")
+        super().__init__(f"building {what} failed; Go's last lines:\n{masked(last_lines)}\nThe whole log: {log}")
 
 
 class ToolsMissing(ToolchainError):

@@ -3,7 +3,7 @@
 import hashlib
 import platform
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +41,13 @@ class Artifact:
     sums: str
     files: tuple[str, ...]
     companions: tuple[str, ...] = ()
+    sha256: str = ""
+    """The sum in ``pins.toml``, which must be that of the publisher's list, too; empty if the file has none there."""
+
+    @property
+    def name(self) -> str:
+        """The name of the file that is downloaded."""
+        return self.url.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,7 @@ class Family:
 def families() -> dict[str, Family]:
     """Every family of ``pins.toml`` for this machine, by name."""
     pins = tomllib.loads((HERE / "pins.toml").read_text())
-    return {name: _family(name, pin, Machine.this()) for name, pin in pins["families"].items()}
+    return {name: family_for(name, pin, Machine.this()) for name, pin in pins["families"].items()}
 
 
 def family(name: str) -> Family:
@@ -109,7 +116,8 @@ def go_needed() -> str:
     return str(tomllib.loads((HERE / "pins.toml").read_text())["go"])
 
 
-def _family(name: str, pin: dict[str, Any], machine: Machine) -> Family:
+def family_for(name: str, pin: dict[str, Any], machine: Machine) -> Family:
+    """A family of ``pins.toml``, with its downloads for a machine."""
     numbers = _version(pin["version"])
     values = {"version": pin["version"], "major": str(numbers[0]), "minor": str(numbers[1])}
     tools = tuple(pin["tools"])
@@ -152,7 +160,7 @@ def _artifacts(
         return ()
     values = values | {"os": machine.os, "arch": download.get("arch", {}).get(machine.arch, machine.arch)}
     each = [(tool,) for tool in tools] if "{tool}" in download["url"] else [tools]
-    return tuple(
+    unpinned = [
         Artifact(
             url=download["url"].format(**values, tool=files[0]),
             sums=download["sums"].format(**values, tool=files[0]),
@@ -160,4 +168,6 @@ def _artifacts(
             companions=tuple(download.get("companions", ())),
         )
         for files in each
-    )
+    ]
+    pinned: dict[str, str] = download.get("sha256", {})
+    return tuple(replace(each, sha256=pinned.get(f"{machine}/{each.name}", "")) for each in unpinned)

@@ -20,11 +20,15 @@ from typing import Final
 
 from mig_fleet.toolchain import find, pins
 from mig_fleet.toolchain.find import SearchResult
+from mig_fleet.toolchain.private_folder import make_private
 from mig_fleet.toolchain.progress import Progress, no_progress
 
 FOLDER: Final = ".mig-fleet"
+SIMULATED_STACK: Final = "local"
+"""The stack of the simulated fleet, which has no secrets."""
 _HOST: Final = "pulumi-language-python"
 _HOST_MODULE: Final = "mig_fleet.toolchain.language_host"
+_PASSPHRASE: Final = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 _COMPANIONS: Final = (_HOST, f"{_HOST}-exec", "pulumi-resource-pulumi-python")
 _CONTROL_PLANE: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 
@@ -71,18 +75,21 @@ class Workspace:
     def state(self) -> Path:
         return self.folder / "state"
 
-    def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+    def environment(self, base: Mapping[str, str] | None = None, stack: str = SIMULATED_STACK) -> dict[str, str]:
         """``base`` (default: this process's environment) without the user's Pulumi settings, with those of this folder.
 
-        Every ``PULUMI_*`` is removed first; otherwise the user's token, stack name or backend would be used.
+        Every ``PULUMI_*`` is removed first; otherwise the user's token, stack name or backend would be used. Only
+        :data:`SIMULATED_STACK` has the empty passphrase; any other ``stack`` may have secrets, and has the user's.
         """
         base = os.environ if base is None else base
         kept = {name: value for name, value in base.items() if not name.startswith("PULUMI_")}
+        simulated = stack.rpartition("/")[2] == SIMULATED_STACK  # after organization and project
+        users = {name: base[name] for name in _PASSPHRASE if name in base}
         return kept | {
             "PATH": os.pathsep.join(filter(None, (str(self.bin), kept.get("PATH", os.defpath)))),
             "PULUMI_HOME": str(self.pulumi_home),
             "PULUMI_BACKEND_URL": self.state.as_uri(),
-            "PULUMI_CONFIG_PASSPHRASE": "",
+            **({"PULUMI_CONFIG_PASSPHRASE": ""} if simulated else users),
             "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -95,8 +102,8 @@ def workspace(project: Path, found: SearchResult | None = None, *, progress: Pro
     Raises what :func:`mig_fleet.toolchain.ensure` raises.
     """
     work = Workspace(project.resolve(), found or find.ensure(progress=progress))
-    for folder in (work.bin, work.pulumi_home, work.state):
-        folder.mkdir(parents=True, exist_ok=True)
+    for folder in (work.folder, work.bin, work.pulumi_home, work.state):
+        make_private(folder)
     _engine(work)
     _provider(work)
     for tool in _CONTROL_PLANE:

@@ -1,5 +1,6 @@
 """Official downloads from a publisher on loopback: which files are kept, which are refused, and the timeouts."""
 
+import dataclasses
 import hashlib
 import time
 from pathlib import Path
@@ -22,6 +23,13 @@ def machine(computer: Computer, publisher: Publisher) -> Computer:
 
 def outcome(machine: Computer, family: toolchain.Family) -> toolchain.Tool:
     return next(iter(toolchain.ensure([family], environment=machine.environment)))
+
+
+def pinned(family: toolchain.Family, sha256: str) -> toolchain.Family:
+    """The family with a sum of its file in ``pins.toml``."""
+    return dataclasses.replace(
+        family, artifacts=tuple(dataclasses.replace(each, sha256=sha256) for each in family.artifacts)
+    )
 
 
 def test_a_verified_archive_is_unpacked_and_runs(
@@ -66,6 +74,24 @@ def test_a_wrong_checksum_keeps_nothing(machine: Computer, publisher: Publisher,
     assert tool.place == Place.BUILD
     assert "its publisher lists" in tool.skipped[-1]
     assert machine.unfinished() == []
+
+
+def test_a_file_must_match_the_pinned_sum_as_well_as_the_publishers_list(
+    machine: Computer, publisher: Publisher, etcd: toolchain.Family
+) -> None:
+    publisher.publishes(etcd)
+    published = hashlib.sha256(publisher.files[publisher.address_of(etcd)]).hexdigest()
+    assert outcome(machine, pinned(etcd, published)).place == Place.DOWNLOAD
+
+
+def test_a_file_that_was_replaced_together_with_its_list_is_not_downloaded(
+    machine: Computer, publisher: Publisher, etcd: toolchain.Family
+) -> None:
+    publisher.publishes(etcd)
+    tool = outcome(machine, pinned(etcd, "0" * 64))
+    assert tool.place == Place.BUILD
+    assert "pins.toml has 000000000000…: the file was replaced at its publisher" in tool.skipped[-1]
+    assert publisher.address_of(etcd) not in publisher.requests
 
 
 def test_a_file_that_is_not_in_the_checksum_list_is_not_downloaded(

@@ -2,15 +2,20 @@
 
 import dataclasses
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from mig_fleet import toolchain
 from mig_fleet.toolchain import versions
-from mig_fleet.toolchain.pins import HERE, go_needed
+from mig_fleet.toolchain.pins import HERE, family_for, go_needed
+from tools.pin_downloads import MACHINES
 
 ROOT = Path(__file__).parents[2]
+PINS = tomllib.loads((HERE / "pins.toml").read_text())["families"]
+NOT_PINNED = {"engine", "kube", "etcd", "provider"}
+"""Families whose files have no sums in ``pins.toml`` yet: their publishers' lists alone decide."""
 LOCK = (ROOT / "requirements.lock").read_text()
 
 
@@ -47,6 +52,32 @@ def test_the_committed_modules_build_the_pinned_versions(family: str, path: str)
 def test_every_module_requires_the_pinned_go() -> None:
     for file in HERE.glob("*/go.mod"):
         assert f"\ngo {go_needed()}\n" in file.read_text(), file
+
+
+def downloads(name: str) -> dict[str, str]:
+    """The files of a family for each platform, as ``pins.toml`` names them → their pinned sums."""
+    families = {machine: family_for(name, PINS[name], machine) for machine in MACHINES}
+    return {f"{machine}/{it.name}": it.sha256 for machine, family in families.items() for it in family.artifacts}
+
+
+def test_a_pinned_sum_is_that_of_a_file_of_the_pinned_version() -> None:
+    for name, pin in PINS.items():
+        sums = pin.get("download", {}).get("sha256", {})
+        assert all(re.fullmatch("[0-9a-f]{64}", found) for found in sums.values()), name
+        assert sums.keys() - downloads(name).keys() == set(), f"run `python -m tools.pin_downloads {name}`"
+
+
+def test_a_family_has_pinned_sums_for_each_of_its_files_or_is_known_to_have_none() -> None:
+    for name in PINS:
+        assert {bool(found) for found in downloads(name).values()} <= {name not in NOT_PINNED}, name
+
+
+def test_a_sum_is_found_by_platform_and_file() -> None:
+    etcd = PINS["etcd"]
+    file = f"linux-arm64/etcd-v{etcd['version']}-linux-arm64.tar.gz"
+    pin = {**etcd, "download": {**etcd["download"], "sha256": {file: "a" * 64}}}
+    sums = [[each.sha256 for each in family_for("etcd", pin, machine).artifacts] for machine in MACHINES]
+    assert sums == [[""], ["a" * 64], [], []]
 
 
 def test_the_pinned_versions_are_supported() -> None:

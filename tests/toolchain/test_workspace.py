@@ -134,6 +134,20 @@ def test_the_users_pulumi_settings_are_not_used(project: Path, built: toolchain.
     assert ours["KUBECONFIG"] == users["KUBECONFIG"], "what is not Pulumi's is left alone"
 
 
+def test_a_stack_of_a_real_cluster_keeps_the_users_passphrase(project: Path, built: toolchain.SearchResult) -> None:
+    users = {"PULUMI_CONFIG_PASSPHRASE": "a secret", "PULUMI_CONFIG_PASSPHRASE_FILE": "/home/user/passphrase"}
+    work = toolchain.workspace(project, built)
+    assert users.items() <= work.environment(users, "prod").items()
+    assert "PULUMI_CONFIG_PASSPHRASE" not in work.environment({}, "prod"), "Pulumi asks for it"
+
+
+def test_no_other_user_can_read_the_folder_with_the_state(project: Path, built: toolchain.SearchResult) -> None:
+    (project / ".mig-fleet").mkdir(mode=0o755)
+    work = toolchain.workspace(project, built)
+    for folder in (work.folder, work.state, work.pulumi_home, work.bin):
+        assert folder.stat().st_mode & 0o077 == 0, folder
+
+
 def test_our_host_in_another_projects_bin_is_not_used_as_the_official_one(
     project: Path, computer: Computer, built: toolchain.SearchResult, tmp_path: Path
 ) -> None:
