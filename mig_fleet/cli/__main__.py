@@ -11,6 +11,7 @@ COMMANDS: Final = {
     "gpus": "mig_fleet.cli.gpus",
     "import": "mig_fleet.cli.import_",
     "report": "mig_fleet.cli.report",
+    "rights": "mig_fleet.cli.rights",
     "local": "mig_fleet.cli.local",
     "pulumi": "mig_fleet.cli.pulumi",
     "fleet": "mig_fleet.cli.fleet",
