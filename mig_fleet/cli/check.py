@@ -146,6 +146,6 @@ def _to_json(finding: Finding) -> dict[str, str]:
 def _print(results: Mapping[str, list[Finding]]) -> None:
     for path, found in results.items():
         for finding in found:
-            click.echo(f"{finding.path}: {'advice: ' if finding.level is Level.ADVICE else ''}{finding.text}")
+            click.echo(f"{finding.place}: {'advice: ' if finding.level is Level.ADVICE else ''}{finding.text}")
         if all(finding.level is Level.ADVICE for finding in found):
             click.echo(f"{path}: sound")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mig_fleet.documents import Document, DocumentError, parse
+from mig_fleet.foreign_text import printable
 from mig_fleet.model.labels import LAYOUTS_KEY
 
 
@@ -72,4 +73,4 @@ def _layouts(config_map: Any) -> str | None:
 
 def _name(config_map: Mapping[str, Any]) -> str:
     metadata = config_map.get("metadata")
-    return str(metadata.get("name", "?")) if isinstance(metadata, Mapping) else "?"
+    return printable(metadata.get("name", "?")) if isinstance(metadata, Mapping) else "?"

@@ -148,7 +148,8 @@ def _binaries(directory: Path) -> Path:
     families = [toolchain.family(name) for name in ("kube", "etcd")]
     found = toolchain.ensure(families, progress=progress_on(Console(stderr=True)))
     folder = directory / "bin"
-    folder.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.mkdir(exist_ok=True)
     for tool in found:
         if tool.path is not None:
             link = folder / tool.name

@@ -8,6 +8,7 @@ import click
 
 from mig_fleet.cli import sources
 from mig_fleet.documents import DocumentError, open_document
+from mig_fleet.foreign_text import printable
 from mig_fleet.model import gpus
 from mig_fleet.model.errors import MigError
 from mig_fleet.model.imports import (
@@ -23,6 +24,9 @@ from mig_fleet.model.short_repr import format_value
 
 if TYPE_CHECKING:
     from mig_fleet.cluster.connection import Connection
+
+LONGEST_NOTE = 1000
+"""Characters of a note about what was not imported."""
 
 
 @click.command(name="import")
@@ -74,7 +78,7 @@ def import_(
     pools, known = import_nodes(found.nodes, known, model, gpus_per_node)
     not_imported = known.not_imported if pools else (*known.not_imported, "no source has nodes; add mig-fleet:pools")
     for note in not_imported:
-        click.echo(f"not imported, or imported with a change: {note}", err=True)
+        click.echo(f"not imported, or imported with a change: {printable(note, LONGEST_NOTE)}", err=True)
     if not known.layouts:
         click.echo("there is nothing to import", err=True)
         sys.exit(1)

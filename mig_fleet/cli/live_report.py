@@ -15,6 +15,7 @@ from mig_fleet.cli import tables
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.documents import DocumentError
+from mig_fleet.failures import describe
 from mig_fleet.model import labels
 from mig_fleet.model.allocation import Allocation
 from mig_fleet.model.errors import InvalidProfile
@@ -81,7 +82,7 @@ def live_nodes(declared: Fleet, seen: Snapshot, pods: Iterable[tuple[str, str]])
     others = [n.name for n in seen.nodes.values() if labels.WAVE in n.annotations or n.isolated]
     there = set(pods)
     names = sorted({*members, *others})
-    return {name: _node(members.get(name), declared, seen.nodes.get(name), there) for name in names}
+    return {name: _readable(members.get(name), declared, seen.nodes.get(name), there) for name in names}
 
 
 def members_of(pool: FleetPool, seen: Snapshot) -> tuple[str, ...]:
@@ -104,6 +105,17 @@ def resources(nodes: Iterable[LiveNode], declared: Fleet, seen: Snapshot) -> dic
         columns["declared"].update({name: n * len(members_of(pool, seen)) for name, n in of_node.items()})
     names = sorted({name for counts in columns.values() for name, n in counts.items() if n})
     return {name: {key: counts[name] for key, counts in columns.items()} for name in names}
+
+
+def _readable(pool: FleetPool | None, declared: Fleet, node: Node | None, pods: set[tuple[str, str]]) -> LiveNode:
+    """As :func:`_node`; a node whose values cannot be shown hides no other."""
+    try:
+        return _node(pool, declared, node, pods)
+    except Exception as exc:
+        text = f"cannot be shown: {describe(exc)}"
+        return LiveNode(
+            pool.name if pool else "", "", "", "", bool(node and node.isolated), None, (text,), {}, {}, None, ""
+        )
 
 
 def _node(pool: FleetPool | None, declared: Fleet, node: Node | None, pods: set[tuple[str, str]]) -> LiveNode:

@@ -45,7 +45,7 @@ def report(stack: str, live: bool, as_json: bool) -> None:
     With --live, the nodes are read now: state, isolation, slices, and the pods that have them. It needs the stack file
     and no Pulumi. To compare the stack with the nodes, run `mig-fleet pulumi preview --stack STACK`.
     """
-    console = Console(highlight=False)
+    console = tables.plain_console()
     if live:
         live_report.run(_stack_file(stack), console, as_json)
         return

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mig_fleet.cli.config_map import files_of
-from mig_fleet.cluster.quantities import parse_count
+from mig_fleet.cluster.quantities import RIGHT, parse_count
 from mig_fleet.documents import Document, DocumentError, parse
+from mig_fleet.failures import Refused, describe
+from mig_fleet.foreign_text import printable
 from mig_fleet.model import gfd, labels, parted, strategy
 from mig_fleet.model.errors import InvalidPartedFile
 from mig_fleet.model.imports import NodeFacts, Offers, format_names, read_offers
+from mig_fleet.model.numbers import parse_natural
 from mig_fleet.model.parted import PartedFile
 from mig_fleet.model.report import Report
 from mig_fleet.model.short_repr import format_value
@@ -128,7 +131,13 @@ def read_cluster(
     for node in nodes:
         name, node_labels = node["metadata"]["name"], node["metadata"].get("labels") or {}
         if node_labels.get(labels.CAPABLE) == "true":
-            found.nodes.append(node_facts(name, node_labels, _offers(node, (reports or {}).get(name))))
+            try:
+                offers = _offers(node, (reports or {}).get(name))
+                found.nodes.append(node_facts(name, node_labels, offers))
+            except Exception as exc:
+                # One node must not hide the others.
+                found.not_imported.append(f"node {name}: could not be read: {describe(exc)}")
+                continue
             # GFD writes the label only under the strategies single and mixed (k8s-device-plugin internal/lm).
             strategies.setdefault(node_labels.get(labels.STRATEGY, str(strategy.Strategy.NONE)), []).append(name)
         elif labels.CONFIG in node_labels:
@@ -140,7 +149,11 @@ def read_cluster(
 def _offers(node: dict[str, Any], report: Report | None) -> Offers:
     node_labels, status = node["metadata"].get("labels") or {}, node.get("status") or {}
     listed = (status.get("allocatable") or {}).items()
-    allocatable = {key: parse_count(number) for key, number in listed if key.startswith("nvidia.com/")}
+    counts = {key: (parse_count(number), number) for key, number in listed if key.startswith("nvidia.com/")}
+    for key, (count, number) in counts.items():
+        if count is None:
+            raise Refused(f"{printable(key)} is '{printable(number)}', which must be {RIGHT}")
+    allocatable = {key: count for key, (count, _) in counts.items() if count is not None}
     state, gpus = node_labels.get(labels.STATE), None
     if report and not report.errors and (report.config, report.state) == (node_labels.get(labels.CONFIG), state):
         gpus = report.counts()
@@ -162,6 +175,6 @@ def node_facts(name: str, node_labels: Mapping[str, str], offers: Offers | None 
     slices = gfd.slice_counts(node_labels)
     # Under strategy single the label counts slices.
     count = "0" if gfd.is_slice_product(node_labels.get(labels.PRODUCT, "")) else node_labels.get(labels.COUNT, "0")
-    gpu_count = int(count) if count.isdecimal() else 0
+    gpu_count = parse_natural(count) or 0
     config, product = node_labels.get(labels.CONFIG), node_labels.get(labels.PRODUCT)
     return NodeFacts(name, config, product, slices=slices, gpu_count=gpu_count, offers=offers)

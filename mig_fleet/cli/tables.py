@@ -8,6 +8,11 @@ from rich.table import Table
 _ANY_WIDTH = 10_000
 
 
+def plain_console() -> Console:
+    """Prints every text as it is: one of a node may have brackets or colons, which are markup and emoji to `rich`."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
 def ruled(*headings: str, title: str | None = None) -> Table:
     """A table with a line under its headings."""
     return _folding(Table(box=box.SIMPLE_HEAD, title=title, title_justify="left"), headings)

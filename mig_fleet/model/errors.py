@@ -178,7 +178,7 @@ class InvalidPartedFile(MigError):
         self.path, self.why = path, why
 
     def __str__(self) -> str:
-        return f"not a mig-parted file: {self.path + ': ' if self.path else ''}{self.why}"
+        return f"not a mig-parted file: {Finding(self.path, self.why)}"
 
 
 class UnknownConfig(MigError):
@@ -201,4 +201,4 @@ class InvalidReport(MigError):
         self.path, self.why = path, why
 
     def __str__(self) -> str:
-        return f"not a report of mig-fleet: {self.path + ': ' if self.path else ''}{self.why}"
+        return f"not a report of mig-fleet: {Finding(self.path, self.why)}"

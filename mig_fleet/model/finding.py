@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mig_fleet.foreign_text import printable
+
+LONGEST_PATH = 1000
+"""Characters of a path in a message."""
+
 
 class Level(StrEnum):
     """How serious a finding is."""
@@ -32,4 +37,9 @@ class Finding:
     level: Level = Level.WRONG
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.text}" if self.path else self.text
+        return f"{self.place}: {self.text}" if self.path else self.text
+
+    @property
+    def place(self) -> str:
+        """The path as it is shown: its steps are keys of a document, which may be anyone's text."""
+        return printable(self.path, LONGEST_PATH)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from mig_fleet.model.labels import GPU_RESOURCE, STRATEGY
+from mig_fleet.model.numbers import parse_natural
 from mig_fleet.model.profiles import Profile
 from mig_fleet.model.strategy import PerGpu, Strategy
 
@@ -43,8 +44,8 @@ def expected_labels(per_gpu: PerGpu, strategy: Strategy) -> dict[str, str]:
 
 def slice_counts(labels: Mapping[str, str]) -> dict[str, int]:
     """Slices by profile (spelled as in Kubernetes), from a node's labels under strategy mixed, without zeros."""
-    found = ((SLICE_COUNT.fullmatch(key), value) for key, value in labels.items())
-    return {key["profile"]: int(value) for key, value in found if key and value.isdecimal() and int(value)}
+    found = ((SLICE_COUNT.fullmatch(key), parse_natural(value)) for key, value in labels.items())
+    return {key["profile"]: count for key, count in found if key and count}
 
 
 def is_slice_product(product: str) -> bool:

@@ -38,6 +38,9 @@ OPERATOR_OWNED_CONFIG_MAP: Final = "default-mig-parted-config"
 PROBE: Final = "mig-probe"
 """The probe's DaemonSet, service account and field manager."""
 
+OWN_REPORT_POLICY: Final = "mig-probe-writes-its-own-report"
+"""The admission policy, and its binding, that limits a probe to the report of its own node."""
+
 REPORT_PREFIX: Final = "mig-report-"
 REPORT_LABEL: Final = "mig-fleet.dev/report"
 REPORT_KEY: Final = "report.json"
@@ -82,9 +85,15 @@ OUR_TAINTS: Final = (TAINT, STARTUP_TAINT)
 MODEL: Final = "mig-fleet.dev/gpu"
 """Node label: the catalog name of the node's GPU model, set by our rule for Node Feature Discovery."""
 
+MODEL_RULE: Final = "mig-fleet-gpu-models"
+"""The NodeFeatureRule that sets it."""
+
 NODE_FEATURE_API: Final = "nfd.k8s-sigs.io/v1alpha1"
 NODE_FEATURE_RULE: Final = "NodeFeatureRule"
 """A rule of Node Feature Discovery that labels nodes (Node Feature Discovery, customization guide)."""
+
+ALERT_RULES: Final = "mig-fleet-rules"
+"""The PrometheusRule, or the ConfigMap, with our alerts."""
 
 
 def is_gpu_resource(name: str) -> bool:

@@ -78,7 +78,7 @@ class Reader:
     def close(self, result: T) -> T:
         """Returns ``result``; raises if a key is unread."""
         for key in self._data:
-            raise self.error(key, "unknown key")
+            raise self.error(format_value(key)[1:-1], "unknown key")
         return result
 
     def error(self, key: str, why: str) -> Exception:
@@ -86,11 +86,11 @@ class Reader:
         return self._fail(f"{self._path}.{key}" if self._path and key else self._path or key, why)
 
     def _inner(self, key: str, data: object) -> "Reader":
-        return Reader(f"{self._path}.{key}" if self._path else key, data, self._fail)
+        return type(self)(f"{self._path}.{key}" if self._path else key, data, self._fail)
 
     def _checked(self, key: str, value: Any, kind: type[T]) -> T:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise self.error(key, f"must be {_WORDS[kind]}, found {format_value(value)}")
         if isinstance(value, int) and value < 0:
-            raise self.error(key, f"must not be negative, found {value}")
+            raise self.error(key, f"must not be negative, found {format_value(value)}")
         return value

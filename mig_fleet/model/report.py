@@ -16,6 +16,7 @@ from mig_fleet.model.errors import InvalidProfile, InvalidReport
 from mig_fleet.model.gpus import by_pci
 from mig_fleet.model.profiles import Profile
 from mig_fleet.model.reading import Reader
+from mig_fleet.model.report_grammar import ReportReader
 
 T = TypeVar("T")
 
@@ -119,6 +120,10 @@ class Report:
     allocations_error: str = ""
     """Why ``allocations`` is not known; empty also in the report of an older probe, which does not ask the kubelet."""
 
+    def __post_init__(self) -> None:
+        if len(indexes := [gpu.index for gpu in self.gpus]) != len({*indexes}):
+            raise InvalidReport("gpus", f"must have different indexes, found {indexes[:20]}")
+
     def counts(self) -> tuple[Mapping[str, int] | None, ...]:
         """MIG devices per GPU in the order of their indexes, the shape of ``Layout.per_gpu``."""
         return tuple(counts for _, counts in sorted(self.per_gpu().items()))
@@ -129,9 +134,8 @@ class Report:
 
     def to_json(self) -> str:
         """JSON on one line: sorted keys, no spaces."""
-        return json.dumps(
-            {"version": VERSION, **asdict(self)}, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
+        data = {"version": VERSION, **asdict(self)}
+        return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Report":
@@ -143,11 +147,10 @@ class Report:
 
     @classmethod
     def _of(cls, data: object) -> "Report":
-        top = Reader("", data, InvalidReport)
+        top = ReportReader("", data, InvalidReport)
         if (version := top.take("version", int)) != VERSION:
-            raise InvalidReport(
-                "version", f"found {version}, this release reads {VERSION}; does the probe have the same release?"
-            )
+            why = f"found {version}, this release reads {VERSION}; does the probe have the same release?"
+            raise InvalidReport("version", why)
         return top.close(
             cls(
                 node=top.take("node", str),
@@ -173,12 +176,11 @@ def pending_reset(report: Report) -> str:
 
 def instances_from_json(text: str | bytes) -> tuple[Instance, ...]:
     """The ``instances`` of one GPU, as strict as :meth:`Report.from_json`. Raises InvalidReport."""
-    return _read(
-        text,
-        lambda data: tuple(
-            _instance(item) for item in Reader("", {"instances": data}, InvalidReport).each("instances")
-        ),
-    )
+
+    def read(data: object) -> tuple[Instance, ...]:
+        return tuple(map(_instance, ReportReader("", {"instances": data}, InvalidReport).each("instances")))
+
+    return _read(text, read)
 
 
 def _read(text: str | bytes, read: Callable[[object], T]) -> T:

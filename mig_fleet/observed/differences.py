@@ -6,6 +6,8 @@ Used by drift detection in `check`, and by the wait for convergence in `update`.
 from collections.abc import Iterable, Mapping, Sequence
 
 from mig_fleet.cluster.client import FIELD_MANAGER
+from mig_fleet.failures import describe
+from mig_fleet.foreign_text import printable
 from mig_fleet.model import gfd, labels
 from mig_fleet.model.formatting import format_profiles
 from mig_fleet.model.report import STALE_AFTER_S, Report, pending_reset
@@ -21,16 +23,24 @@ Profiles = Mapping[str, int] | None
 
 
 def node_differences(expected: Expected, name: str, node: Node | None) -> list[Difference]:
-    """Everything that differs on one node.
+    """Everything that differs on one node. What cannot be compared is a difference, too: it must not hide other nodes.
 
     Allocatable and GFD labels are compared only if config, state and NVML agree.
     """
+    try:
+        return _differences(expected, name, node)
+    except Exception as exc:
+        return [Difference(DriftClass.NOT_READY, name, f"could not be compared: {describe(exc)}")]
 
+
+def _differences(expected: Expected, name: str, node: Node | None) -> list[Difference]:
     def one(drift: DriftClass, text: str) -> list[Difference]:
         return [Difference(drift, name, text)]
 
     if node is None:
         return [node_missing(name)]
+    if node.malformed:
+        return [malformed_node(node)]
     if node.config != expected.config:
         return [config_changed(node, expected.config)]
     if node.state == "failed":
@@ -42,6 +52,8 @@ def node_differences(expected: Expected, name: str, node: Node | None) -> list[D
     if not node.ready:
         return one(DriftClass.NOT_READY, "kubelet is not Ready; its slices may be gone")
     report = node.report
+    if report is None and node.unreadable_report:
+        return one(DriftClass.REPORT_MISSING, f"its report cannot be read: {node.unreadable_report}")
     if report is None:
         return one(DriftClass.REPORT_MISSING, "its probe has not reported")
     if node.report_age_s is not None and node.report_age_s > STALE_AFTER_S:
@@ -59,7 +71,10 @@ def node_differences(expected: Expected, name: str, node: Node | None) -> list[D
         _slice_differences(name, expected.gpus, report.counts())
         or _bare_instances(name, report)
         or [
-            *(Difference(DriftClass.ALLOCATABLE_STALE, name, text) for text in _allocatable(expected, node)),
+            *(
+                Difference(DriftClass.ALLOCATABLE_STALE, name, text)
+                for text in (*node.unreadable, *_allocatable(expected, node))
+            ),
             *(Difference(DriftClass.GFD_LABELS_STALE, name, text) for text in _gfd_labels(expected, node)),
         ]
     )
@@ -110,6 +125,8 @@ def assignment_drift(
         node = nodes.get(name)
         if node is None:
             found.append(node_missing(name))
+        elif node.malformed:
+            found.append(malformed_node(node))
         elif node.annotations.get(labels.WAVE) is None:
             text = "is another node of that name, without our ownership annotations"
             found.append(Difference(DriftClass.NODE_REPLACED, name, text))
@@ -122,13 +139,18 @@ def assignment_drift(
 
 
 def removed_nodes(nodes: Iterable[Node], on_delete: str) -> list[Difference]:
-    """Nodes that left the pool, if ``on_delete`` was not applied yet or they are still isolated."""
+    """Nodes that left the pool, if ``on_delete`` was not applied yet, or if they are given back isolated, or after MIG
+    Manager failed.
+    """
     found = []
     for node in nodes:
         if on_delete != "retain":
             text = f"was removed from the pool and waits for `onDelete: {on_delete}`"
         elif node.isolated:
-            text = "was removed from the pool and is still isolated"
+            state = f"in state {node.state!r}" if node.state else "without a state"
+            text = f"was removed from the pool and is still isolated; the next update restores its scheduling {state}"
+        elif node.state == "failed":
+            text = "was removed from the pool; the next update releases it in state 'failed'"
         else:
             continue
         found.append(Difference(DriftClass.NODE_REMOVED, node.name, text))
@@ -137,6 +159,11 @@ def removed_nodes(nodes: Iterable[Node], on_delete: str) -> list[Difference]:
 
 def node_missing(name: str) -> Difference:
     return Difference(DriftClass.NODE_MISSING, name, "is not in the cluster")
+
+
+def malformed_node(node: Node) -> Difference:
+    text = f"could not be read: the API server's answer about it is malformed: {node.malformed}"
+    return Difference(DriftClass.NOT_READY, node.name, text)
 
 
 def config_changed(node: Node, config: str) -> Difference:
@@ -154,7 +181,7 @@ def kept_config_lost(node: Node, config: str) -> Difference:
 def taken_over(node: Node, wave: str, owner: str = "") -> Difference:
     recorded = node_owner(node) if belongs_to_another_stack(node, owner) else None
     of_stack = f" of stack {recorded.stack}" if recorded else ""
-    text = f"is owned by wave {node.annotations[labels.WAVE]}{of_stack}, expected {wave}"
+    text = f"is owned by wave {printable(node.annotations[labels.WAVE])}{of_stack}, expected {wave}"
     return Difference(DriftClass.NODE_TAKEN_OVER, node.name, text)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
 from mig_fleet.observed.objects import Manager
 
@@ -15,4 +16,4 @@ def config_writer(managers: Iterable[Manager] | None) -> str:
     A field set is searched as bytes: parsing those of a thousand nodes would take as long as the rest of the LIST.
     """
     found = [each for each in managers or () if _FIELD in bytes(each.fields_v1)]
-    return max(found, key=lambda each: each.time or "").manager if found else ""
+    return printable(max(found, key=lambda each: each.time or "").manager) if found else ""

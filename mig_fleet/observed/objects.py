@@ -21,6 +21,7 @@ class Manager(_Part):
 
 class Metadata(_Part):
     name: str
+    uid: str = ""
     creation_timestamp: str | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
@@ -56,14 +57,6 @@ class NodeObject(_Part):
     status: NodeStatus = field(default_factory=NodeStatus)
 
 
-class NodeObjects(_Part):
-    items: list[NodeObject]
-
-
 class ConfigMapObject(_Part):
     metadata: Metadata
     data: dict[str, str] | None = None
-
-
-class ConfigMapObjects(_Part):
-    items: list[ConfigMapObject]

@@ -1,5 +1,6 @@
 """NVIDIA's pods: the value of their label ``app`` and how to find them (gpu-operator v26.7.0)."""
 
+import shlex
 from collections.abc import Iterable
 from typing import Final
 
@@ -25,14 +26,14 @@ def operand_pods(pods: Iterable[Json], namespace: str, app: str) -> dict[str, Js
     }
 
 
-def pod_names(pods: Iterable[Json], namespace: str, app: str) -> list[str]:
-    """The names of an operand's pods, those being deleted included."""
-    return [
-        pod["metadata"]["name"]
+def pod_uids(pods: Iterable[Json], namespace: str, app: str) -> dict[str, str]:
+    """Name → uid of an operand's pods, those being deleted included."""
+    return {
+        pod["metadata"]["name"]: pod["metadata"]["uid"]
         for pod in pods
         if pod["metadata"]["namespace"] == namespace and (pod["metadata"].get("labels") or {}).get("app") == app
-    ]
+    }
 
 
 def log_command(namespace: str, app: str) -> str:
-    return f"kubectl -n {namespace} logs -l app={app}"
+    return f"kubectl -n {shlex.quote(namespace)} logs -l app={app}"

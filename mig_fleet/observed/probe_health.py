@@ -12,8 +12,10 @@ from typing import Final
 
 from mig_fleet.cluster.client import Cluster, ClusterArgs, Json
 from mig_fleet.cluster.errors import ClusterError, NotFound
+from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
 from mig_fleet.observed.drift import Difference, DriftClass
+from mig_fleet.observed.node_selection import lacking_labels, meets_affinity
 
 REPORTS: Final = frozenset({DriftClass.REPORT_MISSING, DriftClass.REPORT_STALE})
 
@@ -26,6 +28,9 @@ MOST_LOGS: Final = 3
 
 LONGEST_MESSAGE: Final = 200
 """Characters of a message of the kubelet or of a log."""
+
+SELECTOR: Final = {labels.CAPABLE: "true"}
+"""The nodes that the DaemonSet selects (:mod:`mig_fleet.components.probe.component`)."""
 
 UNKNOWN: Final = "is the pod of DaemonSet mig-probe running there?"
 RESTORE: Final = "run `pulumi up`, which restores it"
@@ -66,15 +71,32 @@ class ProbeHealth:
             return Problem(
                 f"ServiceAccount {title} may not {rights}: a role or its binding is missing; {RESTORE}", True
             )
+        if excluded := self._excluded(node, node_labels):
+            return excluded
         pod = self.pods.get(node)
         if pod is not None:
             return Problem(f"its pod {self.namespace}/{pod['metadata']['name']} {self._pod_state(node, pod)}")
-        wanted = self.daemon_set["spec"]["template"]["spec"].get("nodeSelector") or {}
-        lacking = [f"{key}={value}" for key, value in wanted.items() if node_labels.get(key) != value]
-        if lacking:
-            return Problem(f"the node has no label {', '.join(lacking)}, which DaemonSet {title} selects")
         command = f"kubectl -n {self.namespace} describe daemonset {labels.PROBE}"
         return Problem(f"DaemonSet {title} has no pod there; its events show why: {command}")
+
+    def _excluded(self, node: str, node_labels: Mapping[str, str]) -> Problem | None:
+        """Why the DaemonSet has no pod on the node. Only the label that we select by is still written to new nodes; no
+        wait helps against a selector, an affinity or tolerations that another user changed.
+        """
+        daemon_set: Json = self.daemon_set or {}
+        title, spec = f"DaemonSet {self.namespace}/{labels.PROBE}", daemon_set["spec"]["template"]["spec"]
+        if lacking := lacking_labels(spec, node_labels):
+            texts = ", ".join(f"{key}={value}" for key, value in lacking.items())
+            is_final = bool(lacking.items() - SELECTOR.items())
+            remedy = f"; {RESTORE}" if is_final else ""
+            return Problem(f"the node has no label {texts}, which {title} selects{remedy}", is_final)
+        if not meets_affinity(spec, node, node_labels):
+            return Problem(f"{title} has a node affinity that is not ours and excludes the node; {RESTORE}", True)
+        status = daemon_set.get("status") or {}
+        is_current = status.get("observedGeneration") == (daemon_set.get("metadata") or {}).get("generation")
+        if status.get("desiredNumberScheduled") == 0 and is_current:
+            return Problem(f"{title} wants no pod on any node; {RESTORE}", True)
+        return None
 
     def _pod_state(self, node: str, pod: Json) -> str:
         """What the kubelet and the scheduler report of a pod; of a running one, its last line that is no report."""
@@ -98,7 +120,7 @@ class ProbeHealth:
             return f"is not scheduled: {_sentence(scheduled)}"
         if status.get("phase") == "Running":
             line = self.logs.get(node, "")
-            return f"runs; its last message: {line[:LONGEST_MESSAGE]}" if line else "runs"
+            return f"runs; its last message: {line}" if line else "runs"
         return f"is {status.get('phase') or 'new'}"
 
 
@@ -191,7 +213,7 @@ def _last_message(cluster: Cluster, pod: Json) -> str:
     except ClusterError:
         return ""
     message = line.removeprefix(f"{labels.PROBE}: ")
-    return "" if message.startswith("published ") else message
+    return "" if message.startswith("published ") else printable(message, LONGEST_MESSAGE)
 
 
 def _node_of(pod: Json) -> str:
@@ -206,10 +228,10 @@ def _node_of(pod: Json) -> str:
 
 
 def _ended(terminated: Json) -> str:
-    text = (terminated.get("message") or "").strip()[-LONGEST_MESSAGE:]
+    text = printable((terminated.get("message") or "").strip()[-LONGEST_MESSAGE:], LONGEST_MESSAGE)
     return f"ended with status {terminated.get('exitCode')}{f': {text}' if text else ''}"
 
 
 def _sentence(of: Json) -> str:
     """Reason and message."""
-    return ": ".join(filter(None, (of.get("reason"), (of.get("message") or "")[:LONGEST_MESSAGE])))
+    return ": ".join(printable(of[key], LONGEST_MESSAGE) for key in ("reason", "message") if of.get(key))

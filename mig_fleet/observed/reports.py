@@ -12,10 +12,13 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 
 from mig_fleet.cluster.client import Cluster
+from mig_fleet.cluster.times import parse_time
+from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
 from mig_fleet.model.errors import InvalidReport
 from mig_fleet.model.report import VERSION, Allocation, Gpu, Instance, Report, instances_from_json
-from mig_fleet.observed.objects import ConfigMapObjects, Metadata
+from mig_fleet.model.report_grammar import GRAMMARS, LARGEST, LONGEST_TEXT
+from mig_fleet.observed.objects import ConfigMapObject, Metadata
 
 CACHED_REPORTS = 2048
 """Report texts that are not parsed twice: most reports do not change between two reads."""
@@ -25,62 +28,83 @@ CACHED_REPORTS = 2048
 class ReceivedReport:
     """A node's report and the seconds since its probe last wrote; ``None`` if the server sends no time."""
 
-    report: Report
-    age_s: float | None
+    report: Report | None
+    age_s: float | None = None
     written: datetime | None = None
     """When its probe last wrote it, by the API server's clock, in whole seconds."""
+    unreadable: str = ""
+    """Why there is no report, although the node's probe wrote one."""
 
 
 def read_reports(cluster: Cluster, namespace: str) -> dict[str, ReceivedReport]:
-    """By node, in one LIST; an unreadable report counts as not written yet."""
+    """By node, in one LIST. A report that cannot be read is its node's, and hides no other one."""
     query = {"labelSelector": f"{labels.REPORT_LABEL}=true"}
-    items = cluster.read(f"/api/v1/namespaces/{namespace}/configmaps", ConfigMapObjects, query).items
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    items, malformed = cluster.read_items(path, ConfigMapObject, query)
     now = cluster.server_time
-    found: dict[str, ReceivedReport] = {}
-    for item in items:
+    by_name = {name: ReceivedReport(None, unreadable=f"its ConfigMap: {why}") for name, why in malformed.items()}
+    by_name |= {item.metadata.name: _received(item, now) for item in items}
+    # A report counts only for the node in its ConfigMap's name: the API server lets a probe write no other.
+    prefix = labels.REPORT_PREFIX
+    return {name.removeprefix(prefix): it for name, it in by_name.items() if name.startswith(prefix)}
+
+
+def _received(item: ConfigMapObject, now: datetime | None) -> ReceivedReport:
+    try:
         report = _parse((item.data or {}).get(labels.REPORT_KEY, ""))
-        # A report counts only for the node in its ConfigMap's name: the API server lets a probe write no other.
-        if report is not None and item.metadata.name == labels.REPORT_PREFIX + report.node:
-            written = written_at(item.metadata)
-            age = None if now is None or written is None else max(0.0, (now - written).total_seconds())
-            found[report.node] = ReceivedReport(report, age, written)
-    return found
+        written = written_at(item.metadata)
+    except InvalidReport as exc:
+        return ReceivedReport(None, unreadable=printable(exc))
+    if item.metadata.name != labels.REPORT_PREFIX + report.node:
+        return ReceivedReport(None, unreadable=f"it is about node {printable(report.node)!r}")
+    age = None if now is None or written is None else max(0.0, (now - written).total_seconds())
+    return ReceivedReport(report, age, written)
 
 
 def written_at(metadata: Metadata) -> datetime | None:
-    """When the probe last wrote the object; its creation time if no write of the probe is recorded."""
+    """When the probe last wrote the object; its creation time if no write of the probe is recorded. Raises
+    InvalidReport for a text that is no time.
+    """
     entries = metadata.managed_fields or ()
     times = [entry.time for entry in entries if entry.manager == labels.PROBE and entry.time]
     # Times in one format and zone sort as text.
     latest = max(times, default=metadata.creation_timestamp)
-    return None if latest is None else datetime.fromisoformat(latest)
+    written = parse_time(latest)
+    if latest is not None and written is None:
+        raise InvalidReport("", f"it was written at {printable(latest, 40)!r}, which is not a time with a zone")
+    return written
 
 
 @lru_cache(maxsize=CACHED_REPORTS)
-def _parse(text: str) -> Report | None:
+def _parse(text: str) -> Report:
     try:
         return _decode(text)
     except (msgspec.DecodeError, InvalidReport, RecursionError, UnicodeEncodeError):
-        pass  # the strict reader below decides whether it is a report
-    try:
+        # The strict reader decides whether it is a report: printable texts are not only those of ASCII.
         return Report.from_json(text)
-    except InvalidReport:
-        return None
 
 
 # A snapshot of a thousand nodes holds a thousand reports with few different instance lists: each distinct text of an
 # instance list is parsed once, which takes a tenth of the time.
 
-_Natural = Annotated[int, msgspec.Meta(ge=0)]
-_STRICT: dict[Any, Any] = {int: _Natural, int | None: _Natural | None}
+_Natural = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
+_Ascii = Annotated[str, msgspec.Meta(pattern=rf"\A[ -~]{{0,{LONGEST_TEXT}}}\Z")]
+_STRICT: dict[Any, Any] = {
+    int: _Natural,
+    int | None: _Natural | None,
+    str: _Ascii,
+    str | None: _Ascii | None,
+    tuple[str, ...]: tuple[_Ascii, ...],
+}
+_OF_KEY = {key: Annotated[str, msgspec.Meta(pattern=rf"\A(?:{it.pattern})\Z")] for key, it in GRAMMARS.items()}
 
 
 def _shape(kind: type, **overrides: Any) -> Any:
-    """A report's dataclass as a decoder shape: every key, no other key, no negative number.
+    """A report's dataclass as a decoder shape: every key, no other key, and the report's grammar.
 
     An override is a type, or a type and the default of a key that may be missing.
     """
-    strict = {name: _STRICT.get(hint, hint) for name, hint in get_type_hints(kind).items()}
+    strict = {name: _OF_KEY.get(name) or _STRICT.get(hint, hint) for name, hint in get_type_hints(kind).items()}
     fields = [(name, *hint) if isinstance(hint, tuple) else (name, hint) for name, hint in (strict | overrides).items()]
     return msgspec.defstruct(kind.__name__, fields, forbid_unknown_fields=True, kw_only=True)
 
@@ -89,7 +113,7 @@ _GPU: Any = _shape(Gpu, instances=msgspec.Raw)
 _ALLOCATION: Any = _shape(Allocation)
 _OPTIONAL = {
     "allocations": (tuple[_ALLOCATION, ...] | None, None),
-    "allocations_error": (str, ""),
+    "allocations_error": (_Ascii, ""),
 }
 """Keys that reports of older probes lack, with their default."""
 _REPORT: Any = msgspec.json.Decoder(_shape(Report, gpus=tuple[_GPU, ...], version=Literal[VERSION], **_OPTIONAL))

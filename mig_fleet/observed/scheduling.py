@@ -52,12 +52,12 @@ def mismatch(spec: Json, view: NodeView) -> str:
     if not node.ready:
         return "not Ready"
     cordoned = node.cordoned and not (view.is_later and node.is_cordoned_by_us)
-    if cordoned and not _tolerated(CORDON, tolerations):
+    if cordoned and not is_tolerated(CORDON, tolerations):
         return "cordoned"
     for taint in node.full_taints:
         removed = view.is_later and taint.key in labels.OUR_TAINTS
         counts = taint.effect in BLOCKING and taint.key != CORDON.key and not removed
-        if counts and not _tolerated(taint, tolerations):
+        if counts and not is_tolerated(taint, tolerations):
             return f"with taint {taint.key}{'=' if taint.value else ''}{taint.value}:{taint.effect}"
     selector = spec.get("nodeSelector") or {}
     if any(not _is_met(view, {"key": key, "operator": "In", "values": [value]}) for key, value in selector.items()):
@@ -70,7 +70,8 @@ def mismatch(spec: Json, view: NodeView) -> str:
     return ""
 
 
-def _tolerated(taint: Taint, tolerations: Iterable[Json]) -> bool:
+def is_tolerated(taint: Taint, tolerations: Iterable[Json]) -> bool:
+    """Whether a pod with these tolerations may run in spite of the taint."""
     return any(_tolerates(toleration, taint) for toleration in tolerations)
 
 

@@ -12,16 +12,28 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mig_fleet.cluster.client import Cluster, ClusterArgs, ClusterError
-from mig_fleet.cluster.quantities import parse_count
+from mig_fleet.cluster.quantities import RIGHT, parse_count
+from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
+from mig_fleet.model.numbers import parse_natural
 from mig_fleet.model.report import Report
+from mig_fleet.model.report_grammar import LONGEST_TEXT
 from mig_fleet.observed.label_writer import config_writer
-from mig_fleet.observed.objects import NodeObject, NodeObjects, Taint
+from mig_fleet.observed.objects import NodeObject, Taint
 from mig_fleet.observed.probe_health import Probes
 from mig_fleet.observed.reports import ReceivedReport, read_reports
 
+OURS = "mig-fleet.dev/"
+"""Prefix of our annotations; no others are read."""
+
 LIFETIME_S = 30.0
 """Seconds; longer than a preview of a large fleet, so that each run reads once. A wait for a change reads again."""
+
+
+def attempt_of(annotations: Mapping[str, str]) -> str | None:
+    """The attempt as a report repeats it; ``None`` if there is none."""
+    found = annotations.get(labels.ATTEMPT)
+    return None if found is None else printable(found, LONGEST_TEXT)
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,7 @@ class Node:
     name: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    """Ours, ``mig-fleet.dev/…``. A kubelet may write those of its own node."""
     allocatable: Mapping[str, int]
     """Extended resources under ``nvidia.com/``, in slices or GPUs; those that the kubelet keeps at 0 are left out."""
     report: Report | None
@@ -48,6 +61,14 @@ class Node:
     """Seconds since its probe last wrote, by the API server's clock; ``None`` if that is unknown."""
     report_written: datetime | None = None
     """When that was, by the same clock, in whole seconds."""
+    uid: str = ""
+    """Distinguishes it from an earlier or later node of its name."""
+    malformed: str = ""
+    """Why nothing but its name could be read; such a node counts as not Ready."""
+    unreadable: tuple[str, ...] = ()
+    """Its values that could not be read, each with what is right."""
+    unreadable_report: str = ""
+    """Why :attr:`report` is missing although its probe wrote one."""
 
     @property
     def config(self) -> str:
@@ -60,7 +81,13 @@ class Node:
     @property
     def attempt(self) -> str | None:
         """The number of our last write; a report that names an earlier one is stale."""
-        return self.annotations.get(labels.ATTEMPT)
+        return attempt_of(self.annotations)
+
+    @property
+    def next_attempt(self) -> str:
+        """A number that neither the node nor its report has; what is no number counts as 0."""
+        known = (self.attempt, self.report.attempt if self.report else None)
+        return str(1 + max(parse_natural(text or "") or 0 for text in known))
 
     @property
     def has_current_report(self) -> bool:
@@ -142,21 +169,25 @@ def observe(cluster: ClusterArgs, reports_namespace: str, fresh: bool = False) -
 def _read(args: ClusterArgs, reports_namespace: str) -> Snapshot:
     cluster = Cluster(args)
     with ThreadPoolExecutor(1) as executor:
-        nodes = executor.submit(cluster.read, "/api/v1/nodes", NodeObjects)
+        listed = executor.submit(cluster.read_items, "/api/v1/nodes", NodeObject)
         reports = read_reports(cluster, reports_namespace)
-        found = {it.metadata.name: _node(it, reports.get(it.metadata.name)) for it in nodes.result().items}
+        nodes, malformed = listed.result()
+        unknown = {name: Node(name, {}, {}, {}, None, ready=False, malformed=why) for name, why in malformed.items()}
+        found = unknown | {it.metadata.name: _node(it, reports.get(it.metadata.name)) for it in nodes}
         return Snapshot(found, Probes(args, reports_namespace))
 
 
 def _node(it: NodeObject, received: ReceivedReport | None) -> Node:
     metadata, spec, status = it.metadata, it.spec, it.status
-    offered = {key: parse_count(n) for key, n in (status.allocatable or {}).items() if key.startswith("nvidia.com/")}
+    listed = {printable(key): n for key, n in (status.allocatable or {}).items() if key.startswith("nvidia.com/")}
+    offered = {key: parse_count(number) for key, number in listed.items()}
     return Node(
         name=metadata.name,
-        labels=metadata.labels or {},
-        annotations=metadata.annotations or {},
+        labels=_printable(metadata.labels or {}),
+        annotations=_printable({k: text for k, text in (metadata.annotations or {}).items() if k.startswith(OURS)}),
         allocatable={key: n for key, n in offered.items() if n},
         report=received.report if received else None,
+        unreadable_report=received.unreadable if received else "",
         report_age_s=received.age_s if received else None,
         report_written=received.written if received else None,
         ready=any(each.type == "Ready" and each.status == "True" for each in status.conditions or ()),
@@ -164,4 +195,18 @@ def _node(it: NodeObject, received: ReceivedReport | None) -> Node:
         full_taints=tuple(spec.taints or ()),
         cordoned=bool(spec.unschedulable),
         config_writer=config_writer(metadata.managed_fields),
+        uid=metadata.uid,
+        unreadable=tuple(
+            f"{key}: the kubelet offers '{printable(listed[key])}', which must be {RIGHT}"
+            for key, number in offered.items()
+            if number is None
+        ),
     )
+
+
+def _printable(texts: dict[str, str]) -> dict[str, str]:
+    """Labels or annotations; the usual ones are returned as they are."""
+    values = texts.values()
+    if "".join((*texts, *values)).isprintable() and max(map(len, values), default=0) <= LONGEST_TEXT:
+        return texts
+    return {printable(key): printable(text, LONGEST_TEXT) for key, text in texts.items()}

@@ -3,37 +3,36 @@
 Pulumi compares a Kubernetes resource with its state and not with the cluster, unless a user adds `--refresh`. So a
 plain preview does not see that another user deleted or changed such an object.
 
-Only what a manifest declares is compared: what the API server adds by default, and what other controllers add, is no
-difference.
+Compared is what a manifest declares, and what others added where nothing but a user adds a field
+(:mod:`mig_fleet.observed.field_differences`). What the API server adds by default, and what controllers and webhooks
+add, is no difference.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mig_fleet.cluster.client import Cluster, Json
+from mig_fleet.cluster.client import FIELD_MANAGER, Cluster, Json
 from mig_fleet.cluster.errors import Forbidden, NotFound
-from mig_fleet.model.short_repr import format_value
 from mig_fleet.observed.drift import Difference, DriftClass
+from mig_fleet.observed.field_differences import OURS_ALONE, FieldComparison
+from mig_fleet.observed.installed.existing_objects import MANAGED_BY
 
 PARALLEL_READS: Final = 8
-
-KEYS: Final = {
-    "containers": "name",
-    "initContainers": "name",
-    "env": "name",
-    "volumes": "name",
-    "volumeMounts": "mountPath",
-}
-"""Lists to which other controllers may add items, for example a sidecar → the key of an item. Any other list is as
-declared or differs: an additional rule of a role is an additional right."""
 
 PULUMI_ANNOTATIONS: Final = "pulumi.com/"
 """Annotations that control Pulumi's Kubernetes provider; not compared."""
 
-LONGEST_TEXT: Final = 140
+CONTENT_REMAINING: Final = "NamespaceContentRemaining"
+"""A condition of each namespace that is being deleted and is not empty. Its other conditions are about what keeps it
+(k8s.io/api core/v1, NamespaceConditionType)."""
+
+REMAINING_KIND: Final = re.compile(r"([a-z0-9.-]+?)\.? has \d+ resource instances")
+"""``configmaps. has 1 resource instances`` in that condition (kubernetes v1.37.2,
+pkg/controller/namespace/deletion/status_condition_utils.go)."""
 
 MOST_LINES: Final = 3
 """Fields of one object in a preview."""
@@ -92,14 +91,55 @@ def is_being_deleted(found: Json | None) -> bool:
     return found is not None and bool(found["metadata"].get("deletionTimestamp"))
 
 
+def deletion_obstacles(manifest: Json, found: Json | None) -> list[str]:
+    """What keeps an object that is being deleted, its finalizers or what the API server reports of a namespace, and the
+    command that shows it. Empty while it only waits for the objects in a namespace to end.
+    """
+    if found is None or not is_being_deleted(found):
+        return []
+    finalizers = found["metadata"].get("finalizers") or []
+    conditions = [each for each in (found.get("status") or {}).get("conditions") or () if each["status"] == "True"]
+    reported = [each["message"] for each in conditions if each["type"] != CONTENT_REMAINING]
+    if not finalizers and not reported:
+        return []
+    remaining = ", ".join(each["message"] for each in conditions if each["type"] == CONTENT_REMAINING)
+    kinds = ",".join(REMAINING_KIND.findall(remaining))
+    what = f"-n {manifest['metadata']['name']} {kinds}" if kinds else kubectl_arguments(manifest)
+    texts = [*(f"finalizer {name} keeps it" for name in finalizers), *reported, remaining]
+    return [*filter(None, texts), f"see what keeps it: kubectl get {what} -o yaml"]
+
+
+def is_ours(manifest: Json, found: Json) -> bool:
+    """Whether an object is the one that was created from the manifest, and not another one with its name."""
+    if (manifest["metadata"].get("labels") or {}).get(MANAGED_BY) != FIELD_MANAGER:
+        return True
+    metadata = found["metadata"]
+    applied = {each["manager"] for each in metadata.get("managedFields") or () if each.get("operation") == "Apply"}
+    return FIELD_MANAGER in applied or (metadata.get("labels") or {}).get(MANAGED_BY) == FIELD_MANAGER
+
+
+def whole_object(manifest: Json, found: Json) -> Json:
+    """The object as declared, in place of the version that was found. What others may add to it is kept: labels,
+    annotations, and the fields beside ours, such as the secrets of an account.
+    """
+    kept = {key: value for key, value in found.items() if key not in OURS_ALONE.get(manifest["kind"], ())}
+    metadata = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
+    for key in ("labels", "annotations"):
+        metadata[key] = {**(metadata.get(key) or {}), **(manifest["metadata"].get(key) or {})}
+    return {**kept, **manifest, "metadata": metadata}
+
+
 def object_differences(manifest: Json, found: Json | None) -> list[Difference]:
     """How an object differs from its manifest; empty if it is as declared."""
     title = title_of(manifest)
     if found is None:
         return [Difference(DriftClass.OBJECT_MISSING, "", title)]
     if is_being_deleted(found):
-        return [Difference(DriftClass.OBJECT_MISSING, "", f"{title} is being deleted")]
-    texts = list(_differing(_compared(manifest), found, ""))
+        texts = [f"{title} is being deleted", *(f"{title}: {text}" for text in deletion_obstacles(manifest, found))]
+        return [Difference(DriftClass.OBJECT_MISSING, "", text) for text in texts]
+    comparison = FieldComparison(manifest["kind"], found["metadata"].get("managedFields") or ())
+    seen = found if is_content_declared(manifest) else {"metadata": found["metadata"]}
+    texts = list(comparison.differing(_compared(manifest), seen))
     if len(texts) > MOST_LINES:
         texts = [*texts[:MOST_LINES], f"{len(texts) - MOST_LINES} more fields differ"]
     return [Difference(DriftClass.OBJECT_CHANGED, "", f"{title}: {text}") for text in texts]
@@ -141,40 +181,6 @@ def _compared(manifest: Json) -> Json:
         **{key: value for key, value in manifest.items() if key not in ("apiVersion", "kind")},
         "metadata": metadata,
     }
-
-
-def _differing(declared: Any, found: Any, path: str) -> Iterator[str]:
-    """One text per difference, with the field's path."""
-    if isinstance(declared, dict):
-        there = found if isinstance(found, dict) else {}
-        for key, value in declared.items():
-            yield from _differing(value, there.get(key), f"{path}.{key}" if path else str(key))
-    elif isinstance(declared, list):
-        yield from _differing_items(declared, found if isinstance(found, list) else [], path)
-    elif declared != found and not (found is None and declared in ("", 0, False)):
-        # The API server omits empty values.
-        text = "is missing" if found is None else f"is {_format(found)}"
-        yield f"{path} {text}, expected {_format(declared)}"
-
-
-def _differing_items(declared: list[Any], found: list[Any], path: str) -> Iterator[str]:
-    key = KEYS.get(path.rpartition(".")[2])
-    if key is not None:
-        by_key = {item.get(key): item for item in found if isinstance(item, dict)}
-        for item in declared:
-            yield from _differing(item, by_key.get(item[key]), f"{path}[{item[key]}]")
-    elif len(declared) != len(found):
-        yield f"{path} is {format_value(found)}, expected {format_value(declared)}"
-    else:
-        for index, (item, there) in enumerate(zip(declared, found, strict=True)):
-            yield from _differing(item, there, f"{path}[{index}]")
-
-
-def _format(value: Any) -> str:
-    """A value in a message; an image with its digest is complete, although `pulumi preview` shows 150 characters of a
-    property.
-    """
-    return repr(value) if isinstance(value, str) and len(value) <= LONGEST_TEXT else format_value(value)
 
 
 def _without_nulls(value: Any) -> Any:

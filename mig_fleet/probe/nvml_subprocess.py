@@ -14,9 +14,11 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkContext, ForkProcess
 from typing import TYPE_CHECKING, NoReturn
 
+from mig_fleet.foreign_text import printable
 from mig_fleet.model.allocation import NOT_ASKED, NVML_INCOMPLETE
 from mig_fleet.model.gpus import all_models
 from mig_fleet.model.report import Report
+from mig_fleet.model.report_grammar import LONGEST_TEXT
 from mig_fleet.probe import nvml
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ def failed(node: str, reason: str) -> Report:
         config=None,
         state=None,
         gpus=(),
-        errors=(reason,),
+        errors=(printable(reason, LONGEST_TEXT),),
         allocations_error=NVML_INCOMPLETE,
     )
 
@@ -111,6 +113,17 @@ def _read(node: str, kubelet: "Kubelet | None") -> Report:
     return replace(report, allocations=allocations, allocations_error=why_not)
 
 
+def _printable(report: Report) -> Report:
+    """With the texts of the driver and of the kubelet as a report may have them."""
+    return replace(
+        report,
+        driver_version=printable(report.driver_version, LONGEST_TEXT),
+        gpus=tuple(replace(gpu, product=printable(gpu.product, LONGEST_TEXT)) for gpu in report.gpus),
+        errors=tuple(printable(error, LONGEST_TEXT) for error in report.errors),
+        allocations_error=printable(report.allocations_error, LONGEST_TEXT),
+    )
+
+
 def _send_report(sender: Connection, node: str, kubelet: "Kubelet | None") -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # A program that reads the probe's output waits until each process that can write to it has closed it; a reading
@@ -119,7 +132,7 @@ def _send_report(sender: Connection, node: str, kubelet: "Kubelet | None") -> No
     for stream in (1, 2):
         os.dup2(devnull, stream)
     try:
-        report = _read(node, kubelet)
+        report = _printable(_read(node, kubelet))
     except Exception as exc:
         # A bug in mig-fleet or in the bindings: users look for it in the report.
         report = failed(node, f"reading NVML failed: {type(exc).__name__}: {exc}")

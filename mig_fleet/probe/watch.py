@@ -11,9 +11,11 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
 from mig_fleet.model.allocation import NOT_ASKED
 from mig_fleet.model.report import Report
+from mig_fleet.model.report_grammar import LONGEST_TEXT
 from mig_fleet.probe.kubernetes import Api, ApiError
 from mig_fleet.probe.nvml_subprocess import NvmlSubprocess, exit_process
 
@@ -87,11 +89,11 @@ def watch(node: str, interval_s: float, heartbeat_s: float, kubelet: "Kubelet | 
             is_busy, failures = node_watch.check(), 0
         except ApiError as exc:
             is_busy, failures = False, failures + 1
-            log(str(exc))
+            log(printable(exc, LONGEST_TEXT))
         except Exception as exc:
             # Log and continue: a crash loop would hide the error.
             is_busy, failures = False, failures + 1
-            log(f"{type(exc).__name__}: {exc}; this is a bug in mig-fleet, please report it")
+            log(f"{type(exc).__name__}: {printable(exc)}; this is a bug in mig-fleet, please report it")
         time.sleep(min(interval_s, BUSY_INTERVAL_S) if is_busy else next_interval_s(interval_s, failures))
 
 
@@ -107,7 +109,8 @@ def log(text: str) -> None:
 def config_state_attempt(node: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
     """Config, state and attempt in the labels and annotations of a node."""
     found, notes = node["metadata"].get("labels") or {}, node["metadata"].get("annotations") or {}
-    return found.get(labels.CONFIG), found.get(labels.STATE), notes.get(labels.ATTEMPT)
+    attempt = notes.get(labels.ATTEMPT)
+    return found.get(labels.CONFIG), found.get(labels.STATE), attempt and printable(attempt, LONGEST_TEXT)
 
 
 def config_map(node: dict[str, Any], report: Report) -> dict[str, Any]:

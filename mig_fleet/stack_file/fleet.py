@@ -1,5 +1,7 @@
 """The meaning of the settings: layouts that are proven, the pools that use them, one MIG strategy for the cluster."""
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mig_fleet.confidential import is_contents
 from mig_fleet.documents import Document, DocumentError, open_document
 from mig_fleet.model import gpus
 from mig_fleet.model.errors import InvalidLayout, MigError
@@ -52,6 +55,7 @@ class Fleet:
     """Whether the cluster serves NodeFeatureRules; known only after it was read (`stack_file.membership`)."""
 
 
+_PASSWORD = re.compile(r"[a-z+]+://[^/@]+@", re.IGNORECASE)
 MAY_BE_SECRET = frozenset({"operator"})
 
 
@@ -63,6 +67,9 @@ def from_pulumi() -> Fleet:
     if plain := secrets - MAY_BE_SECRET:
         text = "has a value set with --secret, but is stored and printed in plain text; only operator may have secrets"
         raise InvalidSettings(source, [Finding(name, text) for name in plain])
+    if is_contents(os.environ.get("KUBECONFIG", "")):  # the Kubernetes provider would print it as a missing file
+        text = "the variable KUBECONFIG must be a path to a kubeconfig, not its contents"
+        raise InvalidSettings(source, [Finding("cluster.kubeconfig", text)])
     return parse(raw_from_pulumi(), source, secrets)
 
 
@@ -97,11 +104,20 @@ def parse(raw: Mapping[str, Any], source: str, secrets: frozenset[str] = frozens
         text = f"{settings.probe.namespace!r} holds MIG Manager's layout file; give the probes a namespace of their own"
         problems.append(Finding("probe.namespace", text))
     problems += contradictions(derived_values(str(DEFAULT)), settings.operator.values, secret="operator" in secrets)
+    problems += [] if "operator" in secrets else _plain_passwords(settings)
     for conflict in rule_conflicts(map(_facts, pools)):
         problems.append(replace(conflict, path=f"pools.{conflict.path}"))
     if problems:
         raise InvalidSettings(source, problems)
     return Fleet(settings, layouts, pools, DEFAULT, prices, secrets)
+
+
+def _plain_passwords(settings: Settings) -> list[Finding]:
+    """The addresses of the chart that have a password, which the state and previews would have, too."""
+    addresses = {"chart": settings.operator.chart, "repository": settings.operator.repository or ""}
+    found = [name for name, address in addresses.items() if _PASSWORD.match(address)]
+    text = "has a password in plain text; set it with `pulumi config set --secret --path mig-fleet:operator.{}`"
+    return [Finding(f"operator.{name}", text.format(name)) for name in found]
 
 
 def _with_text_keys(raw: Mapping[str, Any], problems: list[Finding]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from mig_fleet.confidential import is_contents
 from mig_fleet.model.short_repr import format_value
 from mig_fleet.stack_file.problems import HIDDEN
 
@@ -64,7 +65,7 @@ def _labels(value: dict[str, str]) -> dict[str, str]:
 
 
 def _path(value: str) -> str:
-    if "\n" in value or "apiVersion" in value:
+    if is_contents(value):
         raise PydanticCustomError(HIDDEN, "must be a path to a kubeconfig, not its contents")
     return value
 

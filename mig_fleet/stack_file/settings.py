@@ -44,7 +44,9 @@ class Cluster(Closed):
     """Whether a preview fails if the cluster does not answer, or continues without a drift check. With a selector or
     ``maxWavesPerUpdate`` the preview always fails, because the members of a pool or the finished nodes are unknown."""
     take_over: str | None = None
-    """The stack, ``organization/project/stack``, whose cluster this stack takes over."""
+    """The owner whose cluster this stack takes over, ``<id> <organization>/<project>/<stack>``; the id decides."""
+    uid: str | None = None
+    """The UID of the namespace ``kube-system``: any other cluster is refused."""
 
 
 class Operator(Closed):

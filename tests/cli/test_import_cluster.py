@@ -218,7 +218,9 @@ def test_files_that_mig_manager_generated_for_a_node_add_no_note(run: Import) ->
 def test_the_stack_that_owns_the_cluster_is_named(run: Import) -> None:
     cluster = with_nodes(by_helm())
     cluster.config_map(labels.LAYOUTS_CONFIG_MAP, {}, annotations={labels.OWNER: "3f2a acme/mig-fleet/prod"})
-    assert "# Stack 'acme/mig-fleet/prod' owns this cluster" in run(cluster).stdout
+    text = run(cluster).stdout
+    assert "# Stack 'acme/mig-fleet/prod' owns this cluster" in text
+    assert "mig-fleet:cluster: {takeOver: '3f2a acme/mig-fleet/prod'}" in text
 
 
 def test_a_kubeconfig_is_in_the_stack_file_only_if_it_was_given(run: Import) -> None:
@@ -241,6 +243,76 @@ def test_what_may_not_be_listed_is_named(run: Import) -> None:
     assert (
         "Helm's releases could not be read: the cluster refuses GET /api/v1/namespaces/gpu-operator/" in result.stderr
     )
+
+
+def test_an_operator_that_may_not_be_looked_for_is_not_taken_for_missing(run: Import) -> None:
+    cluster = with_nodes(by_helm())
+    rights = {
+        installed.POLICIES: "clusterpolicies.nvidia.com",
+        installed.DEPLOYMENTS: "deployments.apps",
+        installed.DAEMON_SETS: "daemonsets.apps",
+        "/api/v1/configmaps": "configmaps",
+    }
+    for path in rights:
+        cluster.forbid(path)
+    result = run(cluster)
+    assert "operator" not in config_of(result)
+    assert "No GPU Operator was found" not in result.stdout
+    assert "# Whether the cluster has a GPU Operator could not be read" in result.stdout
+    for right in rights.values():
+        assert f"grant the right to list {right} in all namespaces" in result.stderr
+
+
+def test_a_count_that_no_node_has_is_named_and_the_import_does_not_compute_with_it(run: Import) -> None:
+    cluster = with_nodes(by_helm())
+    cluster.lists["/api/v1/nodes"].append(gpu_node("gpu-9", "all-1g.10gb", SLICES, **{"gpu.count": "10000000"}))
+    result = run(cluster)
+    assert config_of(result)["pools"]["all-1g.10gb"]["nodes"] == ["gpu-1", "gpu-2"]
+    assert "node gpu-9: has 10000000 GPUs by its label nvidia.com/gpu.count; must be 1 to 64" in result.stderr
+
+
+def test_a_config_that_a_plan_would_refuse_is_not_imported(run: Import) -> None:
+    cluster = with_nodes(by_helm())
+    slices = {"nvidia.com/mig-1g.24gb": 8, "nvidia.com/mig-2g.47gb": 4, "nvidia.com/mig-3g.95gb": 4}
+    boards = [gpu_node(f"gb-{number}", "all-balanced", slices, "NVIDIA-GB200") for number in range(4)]
+    cluster.lists["/api/v1/nodes"] += boards
+    result = run(cluster)
+    assert not any(pool["gpu"].startswith("GB200") for pool in config_of(result)["pools"].values())
+    (why,) = [line for line in result.stderr.splitlines() if "unproven on GB200" in line]
+    assert "or leave them out" in why
+    assert "nodes gb-0, gb-1, gb-2 and 1 more: config 'all-balanced'" in result.stderr
+
+
+@pytest.mark.parametrize("quantity", ["1e99999999", "\x1b[2K", "²"])
+def test_a_node_with_a_quantity_that_is_none_is_named_and_the_others_are_imported(quantity: str, run: Import) -> None:
+    cluster = with_nodes(by_helm())
+    odd = gpu_node("gpu-9", "all-1g.10gb", SLICES, **{"gpu.count": "9" * 5000})
+    odd["status"]["allocatable"]["nvidia.com/gpu"] = quantity
+    cluster.lists["/api/v1/nodes"].append(odd)
+    result = run(cluster)
+    assert config_of(result)["pools"]["all-1g.10gb"]["nodes"] == ["gpu-1", "gpu-2"]
+    assert "node gpu-9: could not be read: nvidia.com/gpu is '" in result.stderr
+    assert result.stderr.replace("\n", "").isprintable()
+
+
+def test_a_report_that_cannot_be_read_is_named(run: Import) -> None:
+    cluster = with_nodes(by_helm())
+    report = '{"version": 1, "node": "\\u001b[2K"}'
+    cluster.config_map("mig-report-gpu-1", {labels.REPORT_KEY: report}, labels={labels.REPORT_LABEL: "true"})
+    result = run(cluster)
+    assert "the report in ConfigMap mig-report-gpu-1: not a report of mig-fleet: node: must be" in result.stderr
+    assert result.stderr.replace("\n", "").isprintable()
+    assert config_of(result)["pools"]["all-1g.10gb"]["nodes"] == ["gpu-1", "gpu-2"]
+
+
+def test_a_config_name_of_a_file_is_printed_with_escapes(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        'version: v1\nmig-configs: {"\\e[2Kx": [{devices: all, mig-enabled: true, mig-devices: {9g.9gb: 1}}]}\n'
+    )
+    result = CliRunner().invoke(main, ["import", str(file), "--gpu", "H100-80GB"])
+    assert r"\x1b[2K" in result.stderr
+    assert result.output.replace("\n", "").isprintable()
 
 
 def test_nodes_that_may_not_be_listed_are_one_error(run: Import) -> None:

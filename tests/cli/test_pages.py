@@ -233,7 +233,9 @@ def is_shown(shown: tuple[str, ...], found: tuple[str, ...]) -> bool:
     )
 
 
-@pytest.mark.parametrize("command", ["check", "check FILE", "gpus", "fleet status", "report", "report --live", "probe"])
+@pytest.mark.parametrize(
+    "command", ["check", "check FILE", "gpus", "fleet status", "report", "report --live", "rights", "probe"]
+)
 def test_the_keys_of_json_output_are_on_the_page(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = {
         "check": of_check,
@@ -242,6 +244,7 @@ def test_the_keys_of_json_output_are_on_the_page(command: str, tmp_path: Path, m
         "fleet status": lambda: of_status(monkeypatch),
         "report": of_report,
         "report --live": of_live_report,
+        "rights": lambda: [output("rights", "--json")],
         "probe": of_probe,
     }[command]()
     others = {"probe": "mig-probe read", "check FILE": "mig-fleet check", "report --live": "mig-fleet report"}

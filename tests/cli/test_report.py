@@ -161,6 +161,32 @@ def as_declared(a_node: Callable[..., Node], name: str, **changes: Any) -> Node:
     )
 
 
+def test_brackets_and_control_characters_of_a_node_are_text(
+    a_node: Callable[..., Node], live: Callable[..., tuple[str, dict[str, Any]]]
+) -> None:
+    errors = ("GPU 0: [/] [link=https://x]:smile:",)
+    text, _ = live(as_declared(a_node, "n1", report={"errors": errors}))
+    assert f"n1: {errors[0]}" in text.splitlines()
+
+
+def test_a_node_that_cannot_be_shown_hides_no_other(
+    a_node: Callable[..., Node],
+    live: Callable[..., tuple[str, dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = live_report._node
+
+    def fail_on_n1(pool: Any, declared: Any, node: Node | None, *rest: Any) -> live_report.LiveNode:
+        if node is not None and node.name == "n1":
+            raise ValueError("\x1b[2K")
+        return one(pool, declared, node, *rest)
+
+    monkeypatch.setattr(live_report, "_node", fail_on_n1)
+    text, data = live(as_declared(a_node, "n1"), as_declared(a_node, "n2"))
+    assert r"n1: cannot be shown: ValueError: \x1b[2K (test_report.py:" in text
+    assert data["nodes"]["n2"]["slices"] == "GPU 0-1: 7x 1g.10gb"
+
+
 def test_every_node_is_shown_with_what_it_has_now(
     a_node: Callable[..., Node], live: Callable[..., tuple[str, dict[str, Any]]]
 ) -> None:

@@ -21,22 +21,26 @@ def a_report(*gpus: Gpu) -> Report:
 
 
 _numbers = st.none() | st.integers(0, 13)
-allocations = st.builds(Allocation, st.text(), st.text(), st.text(), _numbers, _numbers, _numbers)
+_texts = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Zl", "Zp", "Zs")) | st.just(" "), max_size=30)
+_nodes = st.text("abc019.-", max_size=10).map(lambda text: f"node{text}")
+_profiles = st.sampled_from(["1g.10gb", "1g.10gb+me", "1c.3g.40gb", "unknown(19)"])
+allocations = st.builds(Allocation, _texts, _texts, _texts, _numbers, _numbers, _numbers)
 
 reports = st.builds(
     Report,
-    st.text(),
-    st.text(),
-    st.none() | st.text(),
-    st.none() | st.text(),
+    _nodes,
+    _texts,
+    st.none() | _texts,
+    st.none() | _texts,
     st.lists(
         st.builds(
-            a_gpu, st.integers(0, 7), st.builds(an_instance, st.integers(0, 9), st.text(), st.just(0), st.just(1))
+            a_gpu, st.integers(0, 7), st.builds(an_instance, st.integers(0, 9), _profiles, st.just(0), st.just(1))
         ),
         max_size=3,
+        unique_by=lambda gpu: gpu.index,
     ).map(tuple),
-    st.lists(st.text()).map(tuple),
-    st.none() | st.text(),
+    st.lists(_texts, max_size=5).map(tuple),
+    st.none() | _texts,
     st.none() | st.lists(allocations, max_size=3).map(sort_allocations),
-    st.text(),
+    _texts,
 )

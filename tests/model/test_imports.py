@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from mig_fleet.documents import parse
 from mig_fleet.model import GpuGroup, Layout, gpus, parted
-from mig_fleet.model.imports import Imported, NodeFacts, import_nodes, import_parted, models_by_config, stack_file
+from mig_fleet.model.imports import (
+    Imported,
+    NodeFacts,
+    Offers,
+    import_nodes,
+    import_parted,
+    models_by_config,
+    stack_file,
+)
 from mig_fleet.model.labels import ALL_DISABLED
 from mig_fleet.model.placement import feasible
 from mig_fleet.model.stock_configs import stock
@@ -40,10 +48,10 @@ def reread(layouts: Iterable[Layout]) -> parted.PartedFile:
 def test_importing_what_was_exported_is_the_identity(chosen: list[Layout]) -> None:
     expected = distinct(chosen)
     imported = import_parted(reread(expected.values()))
-    assert {layout.name: layout for layout in imported.layouts} == expected
-    unproven = {layout.name for layout in expected.values() if not all(proof for _, proof in layout.proofs())}
-    assert bool(imported.not_imported) is bool(unproven)
-    assert all("imported, but unproven" in note for note in imported.not_imported)
+    proven = {name: layout for name, layout in expected.items() if all(proof for _, proof in layout.proofs())}
+    assert {layout.name: layout for layout in imported.layouts} == proven
+    assert bool(imported.not_imported) is (proven != expected)
+    assert all("because a stack refuses a layout that is unproven" in note for note in imported.not_imported)
 
 
 @given(st.lists(layouts(), max_size=4))
@@ -175,7 +183,7 @@ def test_the_last_entry_wins_gpu_by_gpu() -> None:
             False,
         ),
         (an_entry(mig_devices={"4g.40gb": 2}), "impossible on H100-80GB", False),
-        (an_entry(device_filter="0x31C210DE", mig_devices={"1g.35gb": 3}), "imported, but unproven", True),
+        (an_entry(device_filter="0x31C210DE", mig_devices={"1g.35gb": 3}), "a layout that is unproven on GB300", False),
     ],
 )
 def test_everything_that_is_missing_or_changed_is_reported(
@@ -221,13 +229,35 @@ def test_nvidias_own_config_names_are_understood(config: str, profiles: dict[str
     assert layout.groups[0].profiles == profiles
 
 
-def test_a_config_with_a_name_of_some_boards_is_imported_with_one_note() -> None:
-    nodes = [NodeFacts(name, "all-3g.95gb", "GB200", 4) for name in ("a", "b")]
-    (pool,), imported = import_nodes(nodes, Imported())
-    assert pool.nodes == ("a", "b")
-    assert [layout.groups[0].profiles for layout in imported.layouts] == [{"3g.95gb": 2}]
+@pytest.mark.parametrize("config", ["all-3g.95gb", "all-balanced"])
+def test_nodes_whose_config_a_stack_would_refuse_are_not_imported_and_have_one_note(config: str) -> None:
+    nodes = [NodeFacts(name, config, "GB200", 4) for name in ("a", "b")]
+    pools, imported = import_nodes(nodes, Imported())
+    assert (pools, imported.layouts) == ((), ())
     (note,) = imported.not_imported
-    assert note.startswith("all-3g.95gb: imported, but unproven: names differ between boards of GB200")
+    assert note.startswith(
+        f"nodes a, b: config '{config}' is not imported, because a stack refuses a layout that is unproven on GB200"
+    )
+    assert note.endswith(
+        "give its nodes a proven config (`mig-fleet gpus GB200-186GB` lists the profiles), or leave them out"
+    )
+
+
+@pytest.mark.parametrize("count", [65, 10**7])
+def test_an_absurd_number_of_gpus_is_refused_before_anything_is_made_of_it(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def computed(*_: object) -> object:
+        raise AssertionError("the GPUs of the node were listed")
+
+    monkeypatch.setattr(Layout, "per_gpu", computed)
+    node = NodeFacts("a", "all-1g.10gb", "H100-80GB", gpu_count=count, offers=Offers("success", {}))
+    pools, imported = import_nodes([node], Imported())
+    assert pools == ()
+    assert imported.not_imported == (
+        f"node a: has {count} GPUs by its label nvidia.com/gpu.count; must be 1 to 64; correct that, or use "
+        "--gpus-per-node",
+    )
 
 
 @pytest.mark.parametrize("config", ["all-1g.5gb", "1g.10gb", "dense", ""])

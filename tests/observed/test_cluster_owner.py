@@ -74,7 +74,8 @@ def test_a_conflict_names_the_owner_and_how_to_take_over() -> None:
     assert text.splitlines() == [
         "the cluster is owned by stack acme/gpus/prod (bbbbbbbbbbbb), as recorded on ConfigMap mig-fleet-layouts; "
         "nothing was changed.",
-        "To take the cluster over on purpose: `pulumi config set --path mig-fleet:cluster.takeOver acme/gpus/prod`.",
+        "To take the cluster over on purpose: "
+        "`pulumi config set --path mig-fleet:cluster.takeOver 'bbbbbbbbbbbb acme/gpus/prod'`.",
         "Previews, updates and destroys of acme/gpus/prod (bbbbbbbbbbbb) are refused from then on; there `pulumi stack "
         "rm --force --preserve-config acme/gpus/prod` forgets it without changing the cluster.",
     ]
@@ -87,12 +88,26 @@ def test_a_stack_that_was_taken_over_reads_that_first_and_how_to_forget_itself()
     assert forget_command(OURS.stack) in lines[1]
 
 
-def test_a_take_over_must_name_the_recorded_stack() -> None:
+def test_a_take_over_must_have_the_id_of_the_recorded_owner() -> None:
     recorded = {THEIRS: "ConfigMap mig-fleet-layouts"}
-    assert owner_conflicts(OURS, THEIRS.stack, recorded) == []
-    assert owner_conflicts(OURS, THEIRS.stack, {}) == [], "after a take-over the setting may stay"
-    (text,) = owner_conflicts(OURS, "acme/gpus/staging", recorded)
-    assert "cluster.takeOver names another stack, acme/gpus/staging." in text
+    for take_over in (str(THEIRS), THEIRS.id, f"{THEIRS.id} acme/gpus/old-name"):
+        assert owner_conflicts(OURS, take_over, recorded) == []
+        assert not_ours(str(OURS), a_file(THEIRS), take_over) == ""
+    assert owner_conflicts(OURS, str(THEIRS), {}) == [], "after a take-over the setting may stay"
+    for other in (THEIRS.stack, "cccccccccccc acme/gpus/prod"):
+        (text,) = owner_conflicts(OURS, other, recorded)
+        assert f"cluster.takeOver is '{other}', which is not the id of this owner." in text
+        assert "takeOver 'bbbbbbbbbbbb acme/gpus/prod'`" in text
+        assert not_ours(str(OURS), a_file(THEIRS), other) != ""
+
+
+def test_a_file_of_another_namespace_decides_only_where_our_own_has_no_record() -> None:
+    elsewhere, nodes = {"gpus": THEIRS}, [a_node(owner=THEIRS)]
+    where = "ConfigMap mig-fleet-layouts in namespace gpus"
+    assert other_owners(OURS, None, [], elsewhere) == {THEIRS: where}
+    assert other_owners(OURS, a_file(), nodes, elsewhere) == {THEIRS: f"{where} and node n1"}
+    assert other_owners(OURS, a_file(OURS), nodes, elsewhere) == {}
+    assert other_owners(OURS, None, nodes, {"a": THEIRS, "b": OURS}) == {}, "the stack moves to another namespace"
 
 
 def test_a_record_without_a_name_is_another_owner_and_needs_a_take_over_on_purpose() -> None:
@@ -104,17 +119,17 @@ def test_a_record_without_a_name_is_another_owner_and_needs_a_take_over_on_purpo
 
 def test_a_recorded_name_cannot_become_a_command_or_reach_the_terminal_as_control_characters() -> None:
     hostile = Owner.parse("bbbbbbbbbbbb a$(touch x)\x1b[2K\nb")
-    assert hostile == Owner("bbbbbbbbbbbb", "a$(touch x)[2Kb")
+    assert hostile == Owner("bbbbbbbbbbbb", r"a$(touch x)\x1b[2K\nb")
     (text,) = owner_conflicts(OURS, "", {hostile: "node n1"})
-    assert "takeOver 'a$(touch x)[2Kb'`" in text
-    assert "--preserve-config 'a$(touch x)[2Kb'`" in text
+    assert r"takeOver 'bbbbbbbbbbbb a$(touch x)\x1b[2K\nb'`" in text
+    assert r"--preserve-config 'a$(touch x)\x1b[2K\nb'`" in text
 
 
 def test_a_stack_whose_state_was_lost_reads_that_its_name_has_another_id() -> None:
     lost = Owner(THEIRS.id, OURS.stack)
     (text,) = owner_conflicts(OURS, "", {lost: "ConfigMap mig-fleet-layouts"})
     assert "the state of this stack was lost, or another backend has a stack of this name" in text
-    assert owner_conflicts(OURS, OURS.stack, {lost: "ConfigMap mig-fleet-layouts"}) == []
+    assert owner_conflicts(OURS, str(lost), {lost: "ConfigMap mig-fleet-layouts"}) == []
 
 
 def test_a_stack_that_lost_the_cluster_must_change_nothing() -> None:
@@ -122,7 +137,7 @@ def test_a_stack_that_lost_the_cluster_must_change_nothing() -> None:
     assert "the cluster is owned by stack acme/gpus/prod (bbbbbbbbbbbb)" in text
     assert "`pulumi stack rm --force --preserve-config acme/mig-fleet/prod` forgets acme/mig-fleet/prod" in text
     assert not_ours("", a_file(THEIRS)).endswith("nothing was changed"), "a program without an owner"
-    assert not_ours(str(OURS), a_file(THEIRS), THEIRS.stack) == "", "it takes the cluster over"
+    assert not_ours(str(OURS), a_file(THEIRS), str(THEIRS)) == "", "it takes the cluster over"
     assert not_ours(str(OURS), a_file(Owner(OURS.id, "renamed"))) == ""
 
 

@@ -153,6 +153,28 @@ def test_a_layout_file_that_a_tool_manages_is_not_merged() -> None:
     assert "exists already, written by 'kubectl-create'" in foreign_layout_file(by_hand, installed.NAMESPACE)
 
 
+def test_an_immutable_config_map_is_deleted_because_an_import_would_need_its_replacement() -> None:
+    parent = ("mig-fleet:index:Monitoring", "monitoring")
+    name = "mig-fleet-metrics-0a1b2c3d"
+    planned = PlannedObject(CONFIG_MAP, name, installed.NAMESPACE, "monitoring-metrics", parent, PROVIDER)
+    cluster = InstalledCluster()
+    cluster.config_map(name, {}, managedFields=[{"manager": "kubectl-create"}])
+    text = foreign_object(cluster, replace(planned, immutable=True))
+    assert f"ConfigMap {name} in namespace gpu-operator exists already, written by 'kubectl-create'" in text
+    assert f"then run `kubectl -n gpu-operator delete configmap {name}`, and this command again" in text
+    assert "pulumi import" not in text
+    assert imported(foreign_object(cluster, planned))
+
+
+def test_an_operator_that_may_not_be_looked_for_is_not_taken_for_missing() -> None:
+    cluster = by_argo_cd()
+    for path in (installed.POLICIES, installed.DEPLOYMENTS, installed.DAEMON_SETS):
+        cluster.forbid(path)
+    text = foreign_object(cluster, the_release())
+    assert text.startswith("whether a GPU Operator exists already is not known: the cluster refuses GET ")
+    assert "grant the right to list deployments.apps in all namespaces" in text
+
+
 def test_a_config_map_of_others_is_not_overwritten() -> None:
     cluster = InstalledCluster()
     cluster.config_map("mig-fleet-rules", {}, labels={"app.kubernetes.io/managed-by": "pulumi"})

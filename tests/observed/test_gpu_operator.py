@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mig_fleet.observed.installed.gpu_operator import find_operator
+from mig_fleet.observed.installed.gpu_operator import OperatorSearch, find_operator
 from mig_fleet.observed.installed.helm_release import MOST_BYTES, chart_of, helm_releases
 from tests.memory import installed
 from tests.memory.installed import NAMESPACE, InstalledCluster, by_argo_cd, by_helm, by_olm, with_operator
@@ -60,23 +60,23 @@ def by_pulumi() -> InstalledCluster:
     ],
 )
 def test_the_operator_is_found_with_its_owner(make: Callable[[], InstalledCluster], text: str) -> None:
-    operator = find_operator(make())
-    assert operator is not None
-    assert text in str(operator)
-    assert operator.unknown == ()
+    search = find_operator(make())
+    assert search.operator is not None
+    assert text in str(search.operator)
+    assert search.unknown == ()
 
 
 def test_without_an_operator_there_is_none() -> None:
-    assert find_operator(InstalledCluster()) is None
+    assert find_operator(InstalledCluster()) == OperatorSearch(None)
     cluster = by_helm()
-    assert find_operator(cluster, "elsewhere") is None
+    assert find_operator(cluster, "elsewhere") == OperatorSearch(None)
     cluster.lists[installed.DEPLOYMENTS].clear()
     cluster.lists[installed.DAEMON_SETS].clear()
-    assert find_operator(cluster) is None, "a ClusterPolicy alone is what an uninstalled operator left"
+    assert find_operator(cluster) == OperatorSearch(None), "a ClusterPolicy alone is what an uninstalled operator left"
 
 
 def test_the_config_map_of_mig_manager_is_that_of_the_policy() -> None:
-    found = [find_operator(with_operator(layouts=name)) for name in ("ours", "")]
+    found = [find_operator(with_operator(layouts=name)).operator for name in ("ours", "")]
     assert [operator.layouts for operator in found if operator] == ["ours", "default-mig-parted-config"]
 
 
@@ -84,11 +84,28 @@ def test_what_may_not_be_read_is_named_and_the_rest_is_still_found() -> None:
     cluster = by_helm()
     for path in (f"/api/v1/namespaces/{NAMESPACE}/secrets", installed.POLICIES, installed.DAEMON_SETS):
         cluster.forbid(path)
-    operator = find_operator(cluster)
+    search = find_operator(cluster)
+    operator = search.operator
     assert operator is not None
     assert (operator.namespace, operator.version) == (NAMESPACE, "v25.10.0")
     assert "Helm release 'gpu-operator'" in str(operator), "its annotations name the release"
-    assert len(operator.unknown) == 3
+    assert len(search.unknown) == 3
+
+
+def test_without_the_rights_to_look_what_they_are_is_named() -> None:
+    cluster = by_helm()
+    for path in (installed.POLICIES, installed.DEPLOYMENTS, installed.DAEMON_SETS):
+        cluster.forbid(path)
+    search = find_operator(cluster)
+    assert search.operator is None
+    assert search.unknown == tuple(
+        f"the cluster refuses GET {path}: no right; grant the right to list {right} in all namespaces"
+        for path, right in (
+            (installed.POLICIES, "clusterpolicies.nvidia.com"),
+            (installed.DEPLOYMENTS, "deployments.apps"),
+            (installed.DAEMON_SETS, "daemonsets.apps"),
+        )
+    )
 
 
 def test_of_a_release_only_chart_and_version_are_read() -> None:
@@ -120,7 +137,7 @@ def test_a_release_with_a_broken_record_is_still_a_release(inner: bytes) -> None
     cluster.lists[f"/api/v1/namespaces/{NAMESPACE}/secrets"] = [installed.secret_of(inner)]
     (release,) = helm_releases(cluster, NAMESPACE)
     assert (release.name, release.chart, release.version) == ("gpu-operator", "", "")
-    operator = find_operator(cluster)
+    operator = find_operator(cluster).operator
     assert operator is not None
     assert operator.version == "v25.10.0", "by the chart's label"
 
@@ -132,7 +149,7 @@ def test_a_value_that_is_not_base64_is_no_record(record: str) -> None:
 
 def test_a_name_from_the_cluster_cannot_break_the_line() -> None:
     hostile = "x\n  mig-fleet:operator: {managed: true}\x1b[2J"
-    operator = find_operator(
+    search = find_operator(
         with_operator(node_labels={"helm.sh/chart": hostile}, annotations={"meta.helm.sh/release-name": hostile})
     )
-    assert str(operator).isprintable()
+    assert str(search.operator).isprintable()

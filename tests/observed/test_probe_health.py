@@ -7,7 +7,15 @@ import pytest
 from mig_fleet.cluster.errors import Forbidden
 from mig_fleet.model import labels
 from mig_fleet.observed.drift import Difference, DriftClass
-from mig_fleet.observed.probe_health import MOST_LOGS, UNKNOWN, Probes, read_probe_health, silent_nodes, with_problems
+from mig_fleet.observed.probe_health import (
+    MOST_LOGS,
+    UNKNOWN,
+    Probes,
+    Problem,
+    read_probe_health,
+    silent_nodes,
+    with_problems,
+)
 from tests.memory.api import MemoryCluster
 from tests.memory.fleet import PROBE_ACCOUNT, PROBE_DAEMON_SET, PROBES, Fleet
 
@@ -47,6 +55,47 @@ def test_a_node_that_the_daemon_set_does_not_select_is_named_with_the_label(flee
         "the node has no label nvidia.com/mig.capable=true, which DaemonSet mig-fleet/mig-probe selects"
     )
     assert "has no pod there" in problem(fleet, **{labels.CAPABLE: "true"})
+
+
+def a_pod_spec(fleet: Fleet, **spec: Any) -> None:
+    """Another user changes the pods of the DaemonSet."""
+    fleet.objects[PROBE_DAEMON_SET]["spec"]["template"]["spec"] = {"nodeSelector": {labels.CAPABLE: "true"}, **spec}
+
+
+def node_affinity(operator: str) -> dict[str, Any]:
+    terms = [{"matchExpressions": [{"key": "disk", "operator": operator, "values": ["ssd"]}]}]
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+
+
+def test_a_label_that_we_do_not_select_by_or_an_affinity_is_restored_by_an_update_and_by_no_wait(fleet: Fleet) -> None:
+    capable = {labels.CAPABLE: "true"}
+    a_pod_spec(fleet, nodeSelector={**capable, "disk": "ssd"})
+    found = Probes({}, PROBES).problems({"n1": capable})["n1"]
+    assert found == Problem(
+        f"the node has no label disk=ssd, which DaemonSet mig-fleet/mig-probe selects; {RESTORE}", True
+    )
+    a_pod_spec(fleet, affinity=node_affinity("In"))
+    found = Probes({}, PROBES).problems({"n1": capable})["n1"]
+    assert found == Problem(
+        f"DaemonSet mig-fleet/mig-probe has a node affinity that is not ours and excludes the node; {RESTORE}", True
+    )
+    a_pod_spec(fleet, affinity=node_affinity("NotIn"))
+    assert "has no pod there" in problem(fleet, **capable)
+
+
+def test_the_label_that_we_select_by_may_still_be_written(fleet: Fleet) -> None:
+    a_pod_spec(fleet)
+    assert not Probes({}, PROBES).problems({"n1": {}})["n1"].is_final
+
+
+def test_a_daemon_set_that_wants_no_pod_at_all_is_restored_by_an_update(fleet: Fleet) -> None:
+    fleet.objects[PROBE_DAEMON_SET] |= {"metadata": {"generation": 2}}
+    status = {"desiredNumberScheduled": 0, "observedGeneration": 1}
+    fleet.objects[PROBE_DAEMON_SET]["status"] = status
+    assert "has no pod there" in problem(fleet), "its controller has not read the change yet"
+    status["observedGeneration"] = 2
+    found = Probes({}, PROBES).problems({"n1": {}})["n1"]
+    assert found == Problem(f"DaemonSet mig-fleet/mig-probe wants no pod on any node; {RESTORE}", True)
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mig_fleet.cluster.client import Cluster
+from mig_fleet.cluster.lists import decode_items
 from mig_fleet.model import labels
 from mig_fleet.model.errors import InvalidReport
 from mig_fleet.model.report import Gpu, Report
 from mig_fleet.observed.reports import read_reports
-from tests.model.reports import reports
+from tests.model.reports import a_gpu, a_report, an_instance, reports
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -26,12 +26,12 @@ class OneList(Cluster):
     def __init__(self, *items: dict[str, Any], server_time: datetime | None = NOW) -> None:
         self.items, self.server_time = list(items), server_time
 
-    def read(self, path: str, shape: Any, query: Mapping[str, str] | None = None) -> Any:
+    def read_items(self, path: str, shape: Any, query: Mapping[str, str] | None = None) -> Any:
         assert (path, query) == (
             "/api/v1/namespaces/mig-fleet/configmaps",
             {"labelSelector": "mig-fleet.dev/report=true"},
         )
-        return msgspec.convert({"items": self.items}, shape)
+        return decode_items(json.dumps({"items": self.items}).encode(), shape)
 
 
 def a_config_map(node: str = "n1", text: str | None = None, **metadata: Any) -> dict[str, Any]:
@@ -50,11 +50,19 @@ def a_config_map(node: str = "n1", text: str | None = None, **metadata: Any) -> 
 
 def ages_s(*items: dict[str, Any], server_time: datetime | None = NOW) -> dict[str, float | None]:
     found = read_reports(OneList(*items, server_time=server_time), "mig-fleet")
-    return {node: received.age_s for node, received in found.items()}
+    return {node: received.age_s for node, received in found.items() if received.report}
 
 
 def test_the_age_of_a_report_is_that_of_the_probes_last_write_by_the_servers_clock() -> None:
     assert ages_s(a_config_map()) == {"n1": 60.0}
+
+
+def unreadable(item: dict[str, Any]) -> str:
+    """Why the report of ``n1`` cannot be read."""
+    found = read_reports(OneList(item), "mig-fleet")["n1"]
+    assert found.report is None
+    assert found.unreadable.isprintable()
+    return found.unreadable
 
 
 def test_a_write_of_another_client_does_not_make_a_report_younger() -> None:
@@ -98,8 +106,67 @@ def nested_report(levels: int) -> str:
     ["", "{", "{}", '{"version": 2}', "[]", *map(nested_report, (600, 900, 60_000)), "\ud800"],
     ids=lambda text: repr(text[:20]),
 )
-def test_an_unreadable_report_is_ignored(text: str) -> None:
+def test_an_unreadable_report_is_no_report_and_hides_no_other(text: str) -> None:
     assert ages_s(a_config_map(text=text), a_config_map("n2")) == {"n2": 60.0}
+    assert unreadable(a_config_map(text=text)).startswith(("not a report of mig-fleet: ", "its ConfigMap: "))
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-11-23T11:59:00", "2026-11-23", "9" * 5000, "²026-11-23T11:59:00Z"])
+def test_a_report_whose_time_cannot_be_read_is_no_report(time: str) -> None:
+    item = a_config_map(managedFields=[{"manager": "mig-probe", "time": time}])
+    assert ages_s(item, a_config_map("n2")) == {"n2": 60.0}
+    assert "which is not a time with a zone" in unreadable(item)
+
+
+@pytest.mark.parametrize(
+    "odd", [{"data": [1]}, {"data": {"report.json": 7}}, {"metadata": {"name": "mig-report-n1", "labels": 1}}]
+)
+def test_a_config_map_of_another_shape_hides_no_other_report(odd: dict[str, Any]) -> None:
+    item = {**a_config_map(), **odd}
+    assert ages_s(item, a_config_map("n2")) == {"n2": 60.0}
+    assert unreadable(item).startswith("its ConfigMap: Expected ")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (
+            {"errors": ["\x1b[2Kverified"]},
+            r"errors[0]: must be a printable text of at most 1000 characters, found '\x1b[2K",
+        ),
+        ({"errors": ["x" * 1001]}, "errors[0]: must be a printable text"),
+        ({"state": "\u202esuccess"}, r"state: must be a printable text of at most 1000 characters, found '\u202e"),
+        ({"node": "n1\n"}, r"node: must be a node's name, found 'n1\n'"),
+        ({"gpus[0].uuid": "GPU-²"}, "gpus[0].uuid: must be a GPU's UUID"),
+        ({"gpus[0].pci_id": "0x233010de"}, "gpus[0].pci_id: must be a PCI device ID"),
+        ({"gpus[0].index": 2**31}, "gpus[0].index: must be at most 2147483647"),
+        (
+            {"profile": "1g.10gb\x9b2J"},
+            r"profile: must be a profile, such as 1g.10gb, or unknown(NUMBER), found '1g.10gb\x9b2J'",
+        ),
+        ({"\x1b[2K": 1}, r"\x1b[2K: unknown key"),
+    ],
+    ids=str,
+)
+def test_a_report_whose_values_break_its_grammar_is_no_report_and_the_value_is_shown_as_an_escape(
+    change: dict[str, Any], why: str
+) -> None:
+    document = json.loads(a_report(a_gpu(0, an_instance(1, "1g.10gb", 0, 1))).to_json()) | {"node": "n1"}
+    for key, value in change.items():
+        gpu = document["gpus"][0]
+        target = gpu if "gpus" in key else gpu["instances"][0] if key == "profile" else document
+        target[key.rpartition(".")[2]] = value
+    assert why in unreadable(a_config_map(text=json.dumps(document)))
+
+
+def test_the_printable_texts_of_a_report_are_read_whatever_their_script() -> None:
+    report = Report("n1", "580.126.09", None, "success", (), errors=("GPU 0: größer als ²",))
+    assert read_reports(OneList(a_config_map(text=report.to_json())), "mig-fleet")["n1"].report == report
+
+
+def test_two_gpus_of_one_index_are_no_report() -> None:
+    text = a_report(a_gpu(0), a_gpu(1)).to_json().replace('"index":1', '"index":0').replace("gpu-node-1", "n1")
+    assert "gpus: must have different indexes, found [0, 0]" in unreadable(a_config_map(text=text))
 
 
 def test_a_report_counts_only_for_the_node_in_the_name_of_its_config_map() -> None:

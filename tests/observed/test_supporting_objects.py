@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from mig_fleet.observed.supporting_objects import (
+    is_ours,
     kubectl_arguments,
     object_differences,
     parse_manifests,
     path_of,
     title_of,
+    whole_object,
 )
 
 ROLE = {
@@ -30,6 +32,24 @@ DAEMON_SET: dict[str, Any] = {
                 "containers": [{"name": "probe", "image": "python@sha256:1", "env": [{"name": "A", "value": "1"}]}],
                 "tolerations": [{"operator": "Exists"}],
             }
+        }
+    },
+}
+POLICY: dict[str, Any] = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "ValidatingAdmissionPolicy",
+    "metadata": {"name": "p"},
+    "spec": {"matchConstraints": {"resourceRules": [{"apiGroups": [""], "resources": ["configmaps"]}]}},
+}
+POLICY_WITH_DEFAULTS: dict[str, Any] = {
+    **POLICY,
+    "status": {"observedGeneration": 1},
+    "spec": {
+        "matchConstraints": {
+            "matchPolicy": "Equivalent",
+            "namespaceSelector": {},
+            "objectSelector": {},
+            "resourceRules": [{"apiGroups": [""], "resources": ["configmaps"], "scope": "*"}],
         }
     },
 }
@@ -68,15 +88,159 @@ def test_a_missing_object_and_one_that_is_being_deleted_are_missing() -> None:
 
 
 def test_what_the_api_server_and_other_controllers_add_is_no_difference() -> None:
-    found = changed(DAEMON_SET)
+    declared = changed(DAEMON_SET)
+    declared["spec"]["template"]["spec"]["volumes"] = [{"name": "program", "configMap": {"name": "x"}}]
+    found = changed(declared)
     found["metadata"] |= {"uid": "1", "annotations": {"deprecated.daemonset.template.generation": "1"}}
     found["status"] = {"numberReady": 1}
     pod = found["spec"]["template"]["spec"]
     pod["dnsPolicy"] = "ClusterFirst"
     pod["containers"][0]["imagePullPolicy"] = "IfNotPresent"
     pod["containers"][0]["env"].insert(0, {"name": "INJECTED", "value": "x"})
-    pod["containers"].insert(0, {"name": "sidecar", "image": "mesh"})
-    assert lines(DAEMON_SET, found) == []
+    pod["containers"][0] |= {"terminationMessagePolicy": "File", "securityContext": {"privileged": False}}
+    pod["volumes"][0]["configMap"]["defaultMode"] = 420
+    pod["volumes"].append({"name": "certificates", "emptyDir": {}})
+    pod |= {"schedulerName": "default-scheduler", "serviceAccount": "mig-probe", "imagePullSecrets": [{"name": "x"}]}
+    assert lines(declared, found) == []
+    account = {**changed(PROGRAM), "kind": "ServiceAccount", "secrets": [{"name": "x"}]}
+    assert lines({**PROGRAM, "kind": "ServiceAccount"}, account) == []
+    assert lines(POLICY, POLICY_WITH_DEFAULTS) == []
+
+
+ADDED_TO_PODS = {
+    "nodeSelector": {"disk": "ssd"},
+    "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{}]}}},
+    "schedulerName": "other",
+    "hostPID": True,
+}
+
+
+@pytest.mark.parametrize("field", ADDED_TO_PODS)
+def test_what_others_add_to_the_pods_of_the_probe_is_a_difference(field: str) -> None:
+    found = changed(DAEMON_SET)
+    found["spec"]["template"]["spec"][field] = ADDED_TO_PODS[field]
+    (line,) = lines(DAEMON_SET, found)
+    assert line.startswith(f"object changed: DaemonSet mig-fleet/mig-probe: spec.template.spec.{field} is ")
+    assert line.endswith(", expected no such field")
+
+
+def test_a_node_label_that_another_user_adds_to_our_selector_is_a_difference_even_if_it_is_empty() -> None:
+    declared = changed(DAEMON_SET)
+    declared["spec"]["template"]["spec"]["nodeSelector"] = {"capable": "true"}
+    found = changed(declared)
+    found["spec"]["template"]["spec"]["nodeSelector"]["disk"] = ""
+    (line,) = lines(declared, found)
+    assert line.endswith("spec.template.spec.nodeSelector.disk is '', expected no such field")
+
+
+def test_additional_containers_and_arguments_and_another_source_of_a_volume_are_differences() -> None:
+    declared = changed(DAEMON_SET)
+    declared["spec"]["template"]["spec"]["volumes"] = [{"name": "socket", "hostPath": {"path": "/x"}}]
+    found = changed(declared)
+    pod = found["spec"]["template"]["spec"]
+    pod["containers"][0]["args"] = ["sleep"]
+    pod["containers"].append({"name": "sidecar", "image": "mesh"})
+    pod["volumes"] = [{"name": "socket", "emptyDir": {"medium": "Memory"}}]
+    start = "object changed: DaemonSet mig-fleet/mig-probe: spec.template.spec"
+    assert lines(declared, found) == [
+        f"{start}.containers[probe].args is ['sleep'], expected no such field",
+        f"{start}.containers[sidecar] is added, expected ['probe']",
+        f"{start}.volumes[socket].hostPath.path is missing, expected '/x'",
+        "object changed: DaemonSet mig-fleet/mig-probe: 1 more fields differ",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "is_drift"),
+    [([{"f:initContainers": {'k:{"name":"wait"}': {}}}], True), ([{"f:initContainers": {}}, {}], False), ([], True)],
+    ids=["a client wrote it", "a webhook added it", "nothing is recorded"],
+)
+def test_a_container_counts_unless_a_webhook_added_it_and_so_it_has_no_field_manager(
+    recorded: list[Any], is_drift: bool
+) -> None:
+    found = changed(DAEMON_SET)
+    found["spec"]["template"]["spec"]["initContainers"] = [{"name": "wait", "image": "busybox"}]
+    managed = [{"fieldsV1": {"f:spec": {"f:template": {"f:spec": fields}}}} for fields in recorded]
+    found["metadata"]["managedFields"] = managed
+    text = "spec.template.spec.initContainers[wait] is added, expected []"
+    assert lines(DAEMON_SET, found) == is_drift * [f"object changed: DaemonSet mig-fleet/mig-probe: {text}"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("ClusterRole", "aggregationRule", {"clusterRoleSelectors": [{"matchLabels": {"x": "y"}}]}),
+        ("ClusterRoleBinding", "subjects", [{"kind": "Group", "name": "system:authenticated"}]),
+        ("ServiceAccount", "automountServiceAccountToken", False),
+        ("ConfigMap", "data", {"x": "y"}),
+        (
+            "ValidatingAdmissionPolicyBinding",
+            "spec",
+            {"matchResources": {"namespaceSelector": {"matchLabels": {"x": ""}}}},
+        ),
+        ("ValidatingAdmissionPolicy", "spec", {"paramKind": {"kind": "ConfigMap", "apiVersion": "v1"}}),
+    ],
+)
+def test_what_others_add_to_rights_accounts_and_policies_is_a_difference(kind: str, field: str, value: Any) -> None:
+    declared = {**changed(ROLE), "kind": kind, "data": {}}
+    (line,) = lines(declared, {**changed(declared), field: value})
+    assert f"{kind} mig-probe: {field}" in line and line.endswith("expected no such field")
+
+
+def test_a_deletion_that_finalizers_keep_from_ending_is_named_with_what_keeps_it_and_the_command() -> None:
+    namespace: dict[str, Any] = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mig-fleet"}}
+    found = changed(namespace)
+    found["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    remaining = {
+        "type": "NamespaceContentRemaining",
+        "status": "True",
+        "message": "Some resources are remaining: configmaps. has 1 resource instances, foos.example.com has 2 "
+        "resource instances",
+    }
+    held = {
+        "type": "NamespaceFinalizersRemaining",
+        "status": "True",
+        "message": "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances",
+    }
+    found["status"] = {"conditions": [remaining, {**held, "status": "False"}]}
+    title = "object missing: Namespace mig-fleet"
+    assert lines(namespace, found) == [f"{title} is being deleted"], "its pods end, for example"
+    found["status"] = {"conditions": [remaining, held]}
+    assert lines(namespace, found) == [
+        f"{title} is being deleted",
+        f"{title}: {held['message']}",
+        f"{title}: {remaining['message']}",
+        f"{title}: see what keeps it: kubectl get -n mig-fleet configmaps,foos.example.com -o yaml",
+    ]
+    role = changed(ROLE)
+    role["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["example.com/hold"]}
+    assert lines(ROLE, role)[1:] == [
+        "object missing: ClusterRole mig-probe: finalizer example.com/hold keeps it",
+        "object missing: ClusterRole mig-probe: see what keeps it: kubectl get clusterrole mig-probe -o yaml",
+    ]
+
+
+def test_a_whole_object_keeps_what_is_not_ours_and_nothing_that_others_added_to_ours() -> None:
+    declared = {**changed(ROLE), "kind": "ServiceAccount"}
+    found = {**changed(declared), "automountServiceAccountToken": False, "secrets": [{"name": "x"}]}
+    found["metadata"] |= {"resourceVersion": "7", "labels": {"app": "other", "team": "a"}, "managedFields": []}
+    whole = whole_object(declared, found)
+    assert whole["metadata"] == {
+        "name": "mig-probe",
+        "labels": {"app": "probe", "team": "a"},
+        "annotations": {},
+        "resourceVersion": "7",
+    }
+    assert whole["secrets"] == [{"name": "x"}]
+    assert "automountServiceAccountToken" not in whole
+
+
+def test_an_object_of_our_name_that_another_client_created_is_not_ours() -> None:
+    ours = {**changed(ROLE), "metadata": {"name": "x", "labels": {"app.kubernetes.io/managed-by": "mig-fleet"}}}
+    assert is_ours(ours, changed(ours))
+    assert not is_ours(ours, {"metadata": {"name": "x"}})
+    applied = {"name": "x", "managedFields": [{"manager": "mig-fleet", "operation": "Apply"}]}
+    assert is_ours(ours, {"metadata": applied}), "a user removed the label"
 
 
 def test_a_changed_field_is_named_with_its_path_and_both_values() -> None:
@@ -112,6 +276,7 @@ def test_an_object_with_many_changes_has_few_lines() -> None:
 
 def test_of_the_probes_program_only_the_metadata_is_compared() -> None:
     assert lines(PROGRAM, {"metadata": changed(PROGRAM)["metadata"]}) == []
+    assert lines(PROGRAM, {**changed(PROGRAM), "binaryData": {"program": "x"}}) == [], "the answer to a write has all"
     (line,) = lines(PROGRAM, {"metadata": {"name": "mig-probe-0123456789", "namespace": "mig-fleet"}})
     assert "metadata.labels.app is missing" in line
 

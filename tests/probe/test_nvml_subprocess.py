@@ -14,7 +14,7 @@ from typing import cast
 import pytest
 
 from mig_fleet.model.allocation import NOT_ASKED, Allocation
-from mig_fleet.model.report import Report
+from mig_fleet.model.report import Gpu, Report
 from mig_fleet.probe import nvml
 from mig_fleet.probe.device_ids import DeviceIds
 from mig_fleet.probe.nvml_subprocess import NvmlSubprocess
@@ -126,6 +126,15 @@ def test_a_bug_of_ours_is_in_the_report_too(set_read: SetRead) -> None:
     set_read(lambda _: b"\xff".decode())
     (error,) = NvmlSubprocess().read("n1").errors
     assert error.startswith("reading NVML failed: UnicodeDecodeError: ")
+
+
+def test_a_text_of_the_driver_is_in_the_report_as_a_reader_accepts_it(set_read: SetRead) -> None:
+    gpu = Gpu(0, "GPU-0", "0x233010DE", "\x1b[2KH100", None, None, None, ())
+    set_read(lambda node: Report(node, "580\n", None, None, (gpu,), errors=("\u202eodd", "x" * 5000)))
+    report = NvmlSubprocess().read("n1")
+    assert (report.driver_version, report.gpus[0].product) == (r"580\n", r"\x1b[2KH100")
+    assert report.errors[0] == r"\u202eodd"
+    assert Report.from_json(report.to_json()) == report
 
 
 def test_a_driver_that_hangs_is_in_the_report_and_its_process_is_killed(set_read: SetRead) -> None:

@@ -56,21 +56,50 @@ def test_a_secret_that_would_be_stored_in_plain_text_is_refused_and_not_printed(
     assert problems() == [f"cluster: {text}", f"odd: {text}"]
 
 
+@pytest.mark.parametrize("key", ["chart", "repository"])
+def test_a_password_of_the_chart_in_plain_text_is_refused_and_not_printed(configured: Configured, key: str) -> None:
+    address = "https://me:s3cret@charts.example.com"
+    configured(**STACK, operator={key: address})
+    advice = f"set it with `pulumi config set --secret --path mig-fleet:operator.{key}`"
+    assert problems() == [f"operator.{key}: has a password in plain text; {advice}"]
+    configured("operator", **STACK, operator={key: address})
+    assert fleet.from_pulumi().secrets == {"operator"}
+
+
+@pytest.mark.parametrize("contents", ["apiVersion: v1\nusers: [s3cret]\n", '{"users": ["s3cret"]}'])
+def test_a_kubeconfigs_contents_in_its_variable_are_refused_and_not_printed(
+    configured: Configured, contents: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured(**STACK)
+    monkeypatch.setenv("KUBECONFIG", contents)
+    assert problems() == [
+        "cluster.kubeconfig: the variable KUBECONFIG must be a path to a kubeconfig, not its contents"
+    ]
+
+
 @pytest.mark.parametrize("secret", [False, True])
-def test_secret_chart_values_stay_secret_in_the_release(
+def test_what_the_section_operator_says_of_the_chart_stays_secret_in_the_release(
     configured: Configured, monkeypatch: pytest.MonkeyPatch, secret: bool
 ) -> None:
-    operator = {"values": {"driver": {"token": "s3cret"}}, "repository": "https://me:s3cret@charts.example.com"}
+    operator = {
+        "values": {"driver": {"token": "s3cret"}},
+        "repository": "https://charts.example.com/s3cret",
+        "chart": "s3cret",
+        "version": "v1-s3cret",
+    }
     configured(*(["operator"] if secret else []), **STACK, operator=operator)
     declared, is_secret, checks = fleet.from_pulumi(), dict[str, bool](), list[asyncio.Future[None]]()
     release = k8s.helm.v3.Release
 
-    async def check(values: Any, repository: Any) -> None:
-        for name, value in (("values", values), ("repository", repository)):
+    async def check(**given: Any) -> None:
+        for name, value in given.items():
             is_secret[name] = isinstance(value, pulumi.Output) and await value.is_secret()
 
     def registered(*args: Any, **kwargs: Any) -> Any:
-        checks.append(asyncio.ensure_future(check(kwargs["values"], kwargs["repository_opts"].repo)))
+        given = {name: kwargs[name] for name in ("values", "chart", "version")}
+        checks.append(asyncio.ensure_future(check(repository=kwargs["repository_opts"].repo, **given)))
+        hidden = kwargs["opts"].additional_secret_outputs or ()
+        assert (set(hidden) >= {*given, "repository_opts", "manifest", "status"}) is secret, "the outputs repeat them"
         return release(*args, **kwargs)
 
     monkeypatch.setattr(k8s.helm.v3, "Release", registered)
@@ -80,7 +109,7 @@ def test_secret_chart_values_stay_secret_in_the_release(
     pulumi.runtime.test(lambda: program.deploy(declared))()  # type: ignore[no-untyped-call]  # not annotated in the SDK
     asyncio.set_event_loop(None)
     loop.close()
-    assert is_secret == {"values": secret, "repository": secret}
+    assert is_secret == dict.fromkeys(("values", "repository", "chart", "version"), secret)
 
 
 class Echo(pulumi.runtime.Mocks):

@@ -14,7 +14,7 @@ from mig_fleet.model.labels import ALL_DISABLED
 from mig_fleet.model.layouts import NAME, GpuGroup, Layout
 from mig_fleet.model.parted import Entry, PartedFile
 from mig_fleet.model.parted.selection import selected_models
-from mig_fleet.model.placement import Verdict, explain
+from mig_fleet.model.placement import Proof, Verdict, explain
 from mig_fleet.model.profiles import Profile
 from mig_fleet.model.short_repr import format_value
 
@@ -146,10 +146,19 @@ def _layout(
             notes.append(f"{where}: impossible on {model.short}: {explain(proof)}")
             return None
         if proof.verdict is Verdict.UNPROVEN:
-            notes.append(f"{where}: imported, but unproven: {explain(proof)}")
+            notes.append(f"{where}: not imported, {unproven(proof)}")
+            return None
     if layout.name != config and layout.config_name != config:
         notes.append(f"{where}: renamed to {layout.name}")
     return layout
+
+
+def unproven(proof: Proof) -> str:
+    """Why a layout whose proof is that is not imported, and what to do."""
+    return (
+        f"because a stack refuses a layout that is unproven on {proof.gpu.short}: {explain(proof)}; give its nodes a "
+        f"proven config (`mig-fleet gpus {proof.gpu.short}` lists the profiles), or leave them out"
+    )
 
 
 def _groups(where: str, entries: Sequence[Entry], gpus_per_node: int | None, notes: list[str]) -> list[GpuGroup]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from mig_fleet.model.errors import AmbiguousGpu, InvalidLayout, UnknownGpu
 from mig_fleet.model.gpus import GpuModel, find
-from mig_fleet.model.imports.layouts import Imported
+from mig_fleet.model.imports.layouts import Imported, unproven
 from mig_fleet.model.imports.offers import Offers, contradictions, expected_counts
 from mig_fleet.model.labels import ALL_DISABLED, COUNT
 from mig_fleet.model.layouts import Layout
-from mig_fleet.model.placement import explain
+from mig_fleet.model.placement import Verdict
 from mig_fleet.model.profiles import Profile
 from mig_fleet.model.short_repr import format_value
 from mig_fleet.model.stock_configs import stock
@@ -82,6 +82,7 @@ def import_nodes(
     groups: dict[tuple[str, int, str], list[str]] = {}
     seen: set[str] = set()
     unconfirmed: list[str] = []
+    refused: dict[str, list[str]] = {}
     for node in sorted(nodes, key=lambda node: node.name):
         if note := _name_note(node.name, seen):
             notes.append(note)
@@ -96,11 +97,12 @@ def import_nodes(
         try:
             layout = configs.get((node.config, model.name))
             if layout is None and node.config in known.defined:
-                config = f"config {format_value(node.config)}"
-                notes.append(f"node {node.name}: {config} of a file could not be imported for {model.name}")
+                why = f"config {format_value(node.config)} of a file could not be imported for {model.name}"
+                refused.setdefault(why, []).append(node.name)
                 continue
-            if layout is None and (layout := stock(node.config, model)):
-                notes += [note for note in _doubts(node.config, layout) if note not in notes]
+            if layout is None and (layout := stock(node.config, model)) and (why := _doubt(node.config, layout)):
+                refused.setdefault(why, []).append(node.name)
+                continue
         except InvalidLayout as error:
             notes += [f"node {node.name}: {problem.text}" for problem in error.problems]
             continue
@@ -109,7 +111,11 @@ def import_nodes(
                 f"node {node.name}: no source defines config {format_value(node.config)}; add the file that does"
             )
             continue
-        if why := _contradiction(node, layout, gpus_per_node):
+        known_size = _known_size(node, layout, gpus_per_node)
+        if known_size is not None and not 1 <= known_size <= MOST_GPUS:
+            notes.append(_size_note(node, known_size))
+            continue
+        if why := _contradiction(node, layout, known_size):
             notes.append(why)
             continue
         size = _size(node, layout, gpus_per_node, notes)
@@ -125,10 +131,15 @@ def import_nodes(
         layout = configs[config, model_name]
         keep = config == ALL_DISABLED or config != layout.config_name
         pools.append(ImportedPool(_unique(layout.name, taken), model_name, size, layout.name, tuple(names), keep))
+    notes += [f"{_nodes(names)}: {why}" for why, names in refused.items()]
     if unconfirmed:
-        notes.append(f"{'node' if len(unconfirmed) == 1 else 'nodes'} {format_names(unconfirmed)}: {UNCONFIRMED}")
+        notes.append(f"{_nodes(unconfirmed)}: {UNCONFIRMED}")
     layouts = tuple(dict.fromkeys((*known.layouts, *configs.values())))
     return tuple(pools), Imported(layouts, configs, known.defined, tuple(notes))
+
+
+def _nodes(names: list[str]) -> str:
+    return f"{'node' if len(names) == 1 else 'nodes'} {format_names(names)}"
 
 
 def format_names(names: list[str]) -> str:
@@ -136,9 +147,8 @@ def format_names(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _contradiction(node: NodeFacts, layout: Layout, given: int | None) -> str:
+def _contradiction(node: NodeFacts, layout: Layout, size: int | None) -> str:
     """Why a node of a cluster is not imported: it does not offer what its config says. Empty if it does."""
-    size = _known_size(node, layout, given)
     found = contradictions(layout, size, node.offers) if node.offers is not None else []
     if not found:
         return ""
@@ -148,10 +158,16 @@ def _contradiction(node: NodeFacts, layout: Layout, given: int | None) -> str:
     )
 
 
-def _doubts(config: str, layout: Layout) -> list[str]:
-    """A note for each GPU group with profiles that are not proven to fit."""
-    proofs = [proof for _, proof in layout.proofs() if not proof]
-    return [f"{config}: imported, but unproven: {explain(proof)}" for proof in proofs]
+def _doubt(config: str, layout: Layout) -> str:
+    """Why nodes with a stock config are not imported; empty if it is proven to fit."""
+    proofs = (proof for _, proof in layout.proofs() if proof.verdict is Verdict.UNPROVEN)
+    return next((f"config {format_value(config)} is not imported, {unproven(proof)}" for proof in proofs), "")
+
+
+def _size_note(node: NodeFacts, size: int) -> str:
+    """About a number of GPUs that no node has."""
+    source = f" by its label {COUNT}" if node.gpu_count == size else ""
+    return f"node {node.name}: has {size} GPUs{source}; must be 1 to {MOST_GPUS}; correct that, or use --gpus-per-node"
 
 
 def _name_note(name: str, seen: set[str]) -> str:
@@ -183,9 +199,6 @@ def _size(node: NodeFacts, layout: Layout, given: int | None, notes: list[str]) 
         notes.append(f"node {node.name}: {node.invalid_size}, which must be a whole number; {remedy}")
     elif size is None:
         notes.append(f"node {node.name}: its number of GPUs is unknown; set it with --gpus-per-node")
-    if size is not None and not 1 <= size <= MOST_GPUS:
-        notes.append(f"node {node.name}: has {size} GPUs; must be 1 to {MOST_GPUS}")
-        return None
     if size is not None and node.gpu_count > size:
         why = "because of --gpus-per-node" if given else f"because layout {layout.name} covers only those"
         notes.append(f"node {node.name}: imported with {size} GPUs, {why}, but its label {COUNT} is {node.gpu_count}")

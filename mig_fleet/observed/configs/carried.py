@@ -4,6 +4,7 @@ The sources of a node are the live layout file, the files that its MIG Manager r
 One name may mean different slices on nodes of different GPU models; its entries then get device filters.
 """
 
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -123,7 +124,7 @@ def _way_out(nodes: Sequence[str]) -> str:
     """A command for one node; with it the user sees what it does."""
     return (
         "define it in the ConfigMap that MIG Manager reads, or give each node a config that is defined: "
-        f"`kubectl label node {nodes[0]} --overwrite {labels.CONFIG}=CONFIG`"
+        f"`kubectl label node {shlex.quote(nodes[0])} --overwrite {labels.CONFIG}=CONFIG`"
     )
 
 

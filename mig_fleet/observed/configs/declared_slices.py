@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from mig_fleet.model import gfd, labels
 from mig_fleet.model.formatting import format_profiles
+from mig_fleet.model.numbers import parse_natural
 from mig_fleet.model.report import Report, pending_reset
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.observed.expected import Expected
@@ -54,9 +55,9 @@ def _by_nvml(expected: Expected, report: Report) -> list[str]:
 def _gfd_counts(node: Node, strategy: Strategy) -> Mapping[str, int] | None:
     """Resource → GFD's count of its slices; ``None`` if it counts none that could be compared."""
     if strategy is Strategy.SINGLE:
-        count = node.labels.get(f"{labels.GPU_RESOURCE}.count", "")
+        count = parse_natural(node.labels.get(f"{labels.GPU_RESOURCE}.count", ""))
         is_slices = gfd.is_slice_product(node.labels.get(labels.PRODUCT, ""))
-        return {labels.GPU_RESOURCE: int(count)} if is_slices and count.isdecimal() else None
+        return {labels.GPU_RESOURCE: count} if is_slices and count is not None else None
     counts = gfd.slice_counts(node.labels)
     is_mixed = node.labels.get(labels.STRATEGY) == Strategy.MIXED
     return _resources(counts) if strategy is Strategy.MIXED and (counts or is_mixed) else None

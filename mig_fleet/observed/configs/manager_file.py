@@ -5,6 +5,7 @@ TransformMIGManager). From gpu-operator 26.3 on, a MIG Manager without ``CONFIG_
 publishes it as ConfigMap ``<node>-mig-config`` (mig-parted cmd/nvidia-mig-manager/main.go, setupMigConfig).
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -20,6 +21,9 @@ FALLBACK_VARIABLE = "DEFAULT_CONFIG_FILE"
 """The file that is read if none can be generated; a pod with it and without :data:`FILE_VARIABLE` generates one."""
 GENERATED_FILE = "/etc/nvidia-mig-manager/generated-config.yaml"
 GENERATED_SUFFIX = "-mig-config"
+
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+"""Of a ConfigMap. The API server does not check it in a pod, and here it becomes part of requests and messages."""
 
 
 def file_path(pod: Json) -> str:
@@ -45,8 +49,8 @@ def policy_config_map(policies: Iterable[Json] | None) -> str:
     """The ConfigMap that the ClusterPolicy names; empty if there is no policy, or it names none."""
     for policy in policies or ():
         config = ((policy.get("spec") or {}).get("migManager") or {}).get("config") or {}
-        if name := config.get("name"):
-            return str(name)
+        if NAME.fullmatch(name := str(config.get("name") or "")):
+            return name
     return ""
 
 
@@ -73,4 +77,5 @@ def _mounted(pod: Json, path: str) -> list[str]:
     volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or []}
     volume = volumes.get(innermost["name"], {}) if innermost else {}
     sources = [volume, *((volume.get("projected") or {}).get("sources") or [])]
-    return [source["configMap"]["name"] for source in sources if (source.get("configMap") or {}).get("name")]
+    names = ((source.get("configMap") or {}).get("name") or "" for source in sources)
+    return [name for name in names if NAME.fullmatch(name)]

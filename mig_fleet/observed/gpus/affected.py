@@ -19,6 +19,7 @@ Counts are compared as they are written: mig-parted never finds a count of zero 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from mig_fleet.failures import describe
 from mig_fleet.model import gpus
 from mig_fleet.model.errors import MigError
 from mig_fleet.model.report import STALE_AFTER_S, Gpu, Report, pending_reset
@@ -46,8 +47,16 @@ class AffectedGpus:
 def affected_gpus(node: Node | None, target: PerGpu | None) -> AffectedGpus:
     """The GPUs that a change to these profiles per GPU touches; ``None`` is a layout that is not known.
 
-    A report that is missing, old or incomplete proves nothing, so the whole node counts.
+    A report that is missing, old or incomplete proves nothing, so the whole node counts. So does one that cannot be
+    compared: one node must not hide the others.
     """
+    try:
+        return _affected(node, target)
+    except Exception as exc:
+        return _whole(f"its GPUs could not be compared: {describe(exc)}")
+
+
+def _affected(node: Node | None, target: PerGpu | None) -> AffectedGpus:
     if node is None:
         return _whole("it is not in the cluster")
     if target is None:
@@ -82,7 +91,8 @@ def unproven_report(node: Node) -> str:
     """Why the node's report does not prove what its GPUs have now; empty if it does."""
     report = node.report
     if report is None:
-        return "its probe has not reported"
+        reason = f"its report cannot be read: {node.unreadable_report}"
+        return reason if node.unreadable_report else "its probe has not reported"
     if node.report_age_s is not None and node.report_age_s > STALE_AFTER_S:
         return f"its probe has not reported for {STALE_AFTER_S / 60:.0f} minutes"
     if report.errors:

@@ -1,15 +1,22 @@
 """The users' pods with GPU resources: where they run, what they hold, which controller owns them."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from mig_fleet.cluster.connection import Json
-from mig_fleet.cluster.quantities import parse_count
+from mig_fleet.cluster.quantities import RIGHT, parse_count
+from mig_fleet.cluster.times import parse_time
+from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
 
 LISTED_PODS = 5
+
+MIRROR = "kubernetes.io/config.mirror"
+"""Annotation of a static pod's copy in the API server (kubernetes pkg/kubelet/types/pod_update.go). `kubectl drain`
+leaves such pods alone: their deletion does not stop the containers.
+"""
 
 
 @dataclass(frozen=True, order=True)
@@ -25,17 +32,32 @@ class GpuPod:
     resources: Mapping[str, int] = field(compare=False)
     """Extended resource → count."""
     terminating: bool = False
+    uid: str = ""
+    """Distinguishes it from an earlier or later pod of its name."""
     created: datetime | None = field(default=None, compare=False)
     """When the control plane created it and bound it to its node, in whole seconds: the kubelet allocates later."""
     labels: Mapping[str, str] = field(default_factory=dict, compare=False)
+    tolerations: Sequence[Json] = field(default=(), compare=False)
+    unreadable: tuple[str, ...] = field(default=(), compare=False)
+    """Its requests whose number could not be read, each with what is right; they count as one."""
 
     @property
     def is_of_daemon_set(self) -> bool:
         return self.owner.startswith("DaemonSet ")
 
+    @property
+    def is_of_job(self) -> bool:
+        return self.owner.startswith("Job ")
+
+    @property
+    def is_static(self) -> bool:
+        """Whether its node's kubelet runs it from a file; the API server has a copy, the mirror pod."""
+        return self.owner.startswith("Node ")
+
     def __str__(self) -> str:
         held = ", ".join(f"{n}x {name.removeprefix('nvidia.com/')}" for name, n in sorted(self.resources.items()))
-        return f"{self.namespace}/{self.name} ({self.owner or 'no owner'}) holds {held}"
+        notes = "".join(f"; {text}" for text in self.unreadable)
+        return f"{self.namespace}/{self.name} ({self.owner or 'no owner'}) holds {held}{notes}"
 
 
 def gpu_pods(pods: Iterable[Json], operator_namespace: str) -> list[GpuPod]:
@@ -45,11 +67,14 @@ def gpu_pods(pods: Iterable[Json], operator_namespace: str) -> list[GpuPod]:
             node=pod["spec"].get("nodeName", ""),
             namespace=pod["metadata"]["namespace"],
             name=pod["metadata"]["name"],
-            owner=_owner(pod["metadata"]),
+            owner=_owner(pod),
             resources=resources,
             terminating="deletionTimestamp" in pod["metadata"],
+            uid=pod["metadata"].get("uid", ""),
             created=_bound_at(pod),
             labels=pod["metadata"].get("labels") or {},
+            tolerations=pod["spec"].get("tolerations") or (),
+            unreadable=_unreadable(pod["spec"]),
         )
         for pod in pods
         if pod["metadata"]["namespace"] != operator_namespace
@@ -74,40 +99,62 @@ def format_pods(found: Iterable[GpuPod]) -> str:
     return "; ".join(texts[:LISTED_PODS]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
 def _resources(spec: Json) -> dict[str, int]:
-    """The sum of the containers' limits, or the largest init container's, as the scheduler counts them."""
-    total: Counter[str] = Counter()
-    for container in spec.get("containers", []):
-        total.update(_limits(container))
-    for container in spec.get("initContainers", []):
-        total |= _limits(container)
-    return dict(total)
+    """What the scheduler counts: the containers and sidecars together, or an init container and the sidecars before it,
+    whichever is more (Kubernetes KEP-753). A sidecar is an init container that runs as long as the pod.
+    """
+    sidecars: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    for container in spec.get("initContainers") or []:
+        if container.get("restartPolicy") == "Always":
+            sidecars += _limits(container)
+        else:
+            most |= sidecars + _limits(container)
+    return dict(most | sum(map(_limits, spec.get("containers", [])), sidecars))
 
 
 def _limits(container: Json) -> Counter[str]:
-    """GPUs and slices, without zeros."""
-    limits: Json = container.get("resources", {}).get("limits") or {}
-    return +Counter({name: parse_count(number) for name, number in limits.items() if labels.is_gpu_request(name)})
+    """GPUs and slices, without zeros. A number that cannot be read counts as 1: the pod may have a GPU."""
+    counts = ((name, parse_count(number)) for name, number in _requests(container))
+    return +Counter({name: 1 if count is None else count for name, count in counts})
 
 
-def _owner(metadata: Json) -> str:
-    """The controller; a ReplicaSet is named after its Deployment and the hash of its template."""
+def _requests(container: Json) -> list[tuple[str, str]]:
+    limits: Json = (container.get("resources") or {}).get("limits") or {}
+    return [(printable(name), number) for name, number in limits.items() if labels.is_gpu_request(name)]
+
+
+def _unreadable(spec: Json) -> tuple[str, ...]:
+    containers = (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
+    found = [request for container in containers for request in _requests(container)]
+    wrong = [(name, number) for name, number in found if parse_count(number) is None]
+    return tuple(f"it requests '{printable(number)}' of {name}, which must be {RIGHT}" for name, number in wrong)
+
+
+def _owner(pod: Json) -> str:
+    """The controller; a ReplicaSet is named after its Deployment and the hash of its template. That of a static pod is
+    its node.
+    """
+    metadata = pod["metadata"]
+    if MIRROR in (metadata.get("annotations") or {}):
+        return f"Node {pod['spec'].get('nodeName', '')}"
     owner = next((o for o in metadata.get("ownerReferences") or [] if o.get("controller")), None)
     if owner is None:
         return ""
     suffix = "-" + (metadata.get("labels") or {}).get("pod-template-hash", "")
-    if owner["kind"] == "ReplicaSet" and len(suffix) > 1 and owner["name"].endswith(suffix):
-        return f"Deployment {owner['name'].removesuffix(suffix)}"
-    return f"{owner['kind']} {owner['name']}"
+    kind, name = (printable(owner.get(key, "")) for key in ("kind", "name"))
+    if kind == "ReplicaSet" and len(suffix) > 1 and name.endswith(suffix):
+        return f"Deployment {name.removesuffix(suffix)}"
+    return f"{kind} {name}"
 
 
 def _bound_at(pod: Json) -> datetime | None:
-    """A pod may wait for long before it gets a node, while reports still show an earlier pod of its name."""
+    """A pod may wait for long before it gets a node, while reports still show an earlier pod of its name. ``None`` if
+    one of its times cannot be read.
+    """
     conditions = (pod.get("status") or {}).get("conditions") or ()
     scheduled = (it.get("lastTransitionTime") for it in conditions if it.get("type") == "PodScheduled")
-    texts = (pod["metadata"].get("creationTimestamp"), *scheduled)
-    return max((time for text in texts if (time := _time(text)) is not None), default=None)
+    texts = filter(None, (pod["metadata"].get("creationTimestamp"), *scheduled))
+    times = [parse_time(text) for text in texts]
+    known = [time for time in times if time is not None]
+    return max(known) if known and len(known) == len(times) else None

@@ -18,6 +18,8 @@ def format_reported(node: Node, declared: PerGpu | None = None) -> str:
     A report that the probe wrote before the last change, or long ago, says what NVML *last* showed.
     """
     report = node.report
+    if report is None and node.unreadable_report:
+        return f"its report cannot be read: {node.unreadable_report}"
     if report is None:
         return "its probe has not reported what NVML shows"
     if report.errors:

@@ -63,6 +63,7 @@ class PlannedObject:
     """The inputs of the program's Kubernetes provider."""
     version: str = ""
     """The version of the provider's plugin."""
+    immutable: bool = False
 
     @property
     def id(self) -> str:
@@ -84,10 +85,14 @@ def foreign_object(cluster: Connection, planned: PlannedObject, others: Iterable
     what = planned.kind.rpartition(":")[2]
     where = f" in namespace {planned.namespace}" if planned.namespace else ""
     found = f"{what} {planned.name}{where} exists already, {_managed(metadata)}"
-    if planned.kind == NAMESPACE and (operator := find_operator(cluster, planned.name)):
+    if planned.kind == NAMESPACE and (operator := find_operator(cluster, planned.name).operator):
         found += f"; {operator}, runs there"
         for release in (replace(each, namespace=planned.name) for each in others if each.kind == RELEASE):
             return _operator_ways(found, _leave(planned), operator, operator.release, release, planned)
+    if planned.immutable:
+        # After an import an update would still have to replace it: the content cannot change, nor become immutable.
+        command = f"kubectl -n {planned.namespace} delete configmap {planned.name}"
+        return _ways(found, _leave(planned), f"to take its place, {STOP}, then run `{command}`, and this command again")
     return _ways(found, _leave(planned), f"to take it over, {STOP}, then run in bash: {_take(planned)}")
 
 
@@ -112,9 +117,11 @@ def _foreign_release(cluster: Connection, planned: PlannedObject) -> str:
     """A release, or the same software by another tool: a cluster can have only one GPU Operator."""
     releases = helm_releases(cluster, planned.namespace) if planned.namespace else []
     release = next((each for each in releases if each.name == planned.name), None)
-    operator = find_operator(cluster)
+    search = find_operator(cluster)
+    operator = search.operator
     if release is None and operator is None:
-        return ""
+        unread = "; ".join(search.unknown)
+        return f"whether a GPU Operator exists already is not known: {unread}" if unread else ""
     found = f"{operator} exists already" if operator else f"{release} exists already ({release.status})"  # type: ignore[union-attr]  # one of both
     namespace = operator.namespace if operator else planned.namespace
     leave = f"mig-fleet:operator: {{managed: false, namespace: {namespace}}}"
@@ -137,17 +144,18 @@ def _operator_ways(
     known = (
         f"version: {format_value(version)}"
         if version
-        else f"the version that `helm list -n {release.namespace}` prints"
+        else f"the version that `helm list -n {shlex.quote(release.namespace)}` prints"
     )
     namespace = f" and deletes namespace {planned.namespace}" if before else ""
+    name = shlex.quote(release.name)
     return _ways(
         found,
         leave,
         f"to take it over, in this order; `pulumi destroy` then uninstalls it{namespace}:\n"
-        f"    1. in mig-fleet:operator write {known}, and below values: what `helm get values {release.name} "
-        f"-n {release.namespace} -o yaml` prints; the next update removes every value that is not there\n"
+        f"    1. in mig-fleet:operator write {known}, and below values: what `helm get values {name} "
+        f"-n {shlex.quote(release.namespace)} -o yaml` prints; the next update removes every value that is not there\n"
         "    2. stop its owner from managing it: no user and no pipeline runs "
-        f"`helm upgrade {release.name}` from then on\n"
+        f"`helm upgrade {name}` from then on\n"
         f"    3. run in bash: {_take(*before, planned)}\n"
         "    4. `pulumi preview --diff` shows what the next update changes in the release",
     )

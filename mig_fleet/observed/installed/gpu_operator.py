@@ -27,7 +27,7 @@ CHART: Final = "gpu-operator"
 
 @dataclass(frozen=True, slots=True)
 class InstalledOperator:
-    """An operator that runs. ``unknown`` says what could not be read, and why."""
+    """An operator that runs."""
 
     namespace: str
     owner: ObjectOwner | None = None
@@ -35,7 +35,6 @@ class InstalledOperator:
     version: str = ""
     layouts: str = OPERATOR_OWNED_CONFIG_MAP
     """The ConfigMap that MIG Manager reads its layout file from."""
-    unknown: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         version = f" {_printable(self.version)}" if self.version else ""
@@ -43,12 +42,24 @@ class InstalledOperator:
         return f"GPU Operator{version} in namespace {format_value(self.namespace)}, {owner}"
 
 
-def find_operator(cluster: Connection, namespace: str | None = None) -> InstalledOperator | None:
-    """The operator of the cluster, or that of one namespace; None if there is none.
-
-    Raises ClusterError. Objects that the user may not list are named in ``unknown``.
+@dataclass(frozen=True, slots=True)
+class OperatorSearch:
+    """What was found. ``unknown`` names what could not be read, and the right that it needs: without an operator the
+    cluster may have one nevertheless.
     """
+
+    operator: InstalledOperator | None
+    unknown: tuple[str, ...] = ()
+
+
+def find_operator(cluster: Connection, namespace: str | None = None) -> OperatorSearch:
+    """The operator of the cluster, or that of one namespace. Raises ClusterError."""
     unknown: list[str] = []
+    operator = _find(cluster, namespace, unknown)
+    return OperatorSearch(operator, tuple(dict.fromkeys(unknown)))
+
+
+def _find(cluster: Connection, namespace: str | None, unknown: list[str]) -> InstalledOperator | None:
     policies = _list(cluster, CLUSTER_POLICIES, "", unknown)
     deployments = [item for selector in DEPLOYMENTS for item in _list(cluster, _apps("deployments"), selector, unknown)]
     managers = _list(cluster, _apps("daemonsets"), f"app={MIG_MANAGER}", unknown)
@@ -64,7 +75,7 @@ def find_operator(cluster: Connection, namespace: str | None = None) -> Installe
     if release and owner is None:
         owner = ObjectOwner(OwnerKind.HELM, release.name, release.namespace)
     version = release.version if release and release.version else _version(parts, owner)
-    return InstalledOperator(where, owner, release, version, _layouts(policies), tuple(dict.fromkeys(unknown)))
+    return InstalledOperator(where, owner, release, version, _layouts(policies))
 
 
 def _apps(kind: str) -> str:
@@ -78,7 +89,8 @@ def _list(cluster: Connection, path: str, selector: str, unknown: list[str]) -> 
     except NotFound:
         return []
     except Forbidden as exc:
-        unknown.append(str(exc))
+        *_, group, _, kind = path.split("/")
+        unknown.append(f"{exc}; grant the right to list {kind}.{group} in all namespaces")
         return []
     return items if isinstance(items, list) else []
 
@@ -101,7 +113,8 @@ def _release(cluster: Connection, namespace: str, owner: ObjectOwner | None, unk
     try:
         releases = helm_releases(cluster, namespace)
     except ClusterError as exc:
-        unknown.append(f"Helm's releases could not be read: {exc}")
+        right = f"; grant the right to list secrets in namespace {namespace}" if isinstance(exc, Forbidden) else ""
+        unknown.append(f"Helm's releases could not be read: {exc}{right}")
         return None
     if owner and owner.kind is OwnerKind.HELM:
         return next((each for each in releases if each.name == owner.name), None)

@@ -7,9 +7,13 @@ with its own. The id decides: another backend may have a stack of the same name,
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
+from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
+from mig_fleet.model.report_grammar import LONGEST_TEXT
+from mig_fleet.model.short_repr import format_value
 from mig_fleet.observed.snapshot import Node
 
 NAMED_NODES = 3
@@ -25,12 +29,19 @@ class Owner:
 
     @classmethod
     def parse(cls, text: str) -> "Owner | None":
-        """``None`` for an empty text. Control characters, which a terminal would obey, are left out."""
-        found, _, stack = "".join(filter(str.isprintable, text)).strip().partition(" ")
+        """``None`` for an empty text. Control characters, which a terminal would obey, become escapes."""
+        found, _, stack = printable(text.strip(), LONGEST_TEXT).partition(" ")
         return cls(found, stack) if found else None
 
     def __str__(self) -> str:
-        return f"{self.id} {self.stack}"
+        return f"{self.id} {self.stack}".rstrip()
+
+    def is_named_by(self, take_over: str) -> bool:
+        """Whether ``cluster.takeOver`` names this owner: by its id, which a stack has only until another one takes the
+        cluster over.
+        """
+        named = Owner.parse(take_over)
+        return named is not None and named.id == self.id
 
 
 def file_owner(config_map: Mapping[str, Any] | None) -> Owner | None:
@@ -44,13 +55,24 @@ def node_owner(node: Node) -> Owner | None:
     return Owner.parse(node.annotations.get(labels.OWNER, ""))
 
 
-def other_owners(ours: Owner, config_map: Mapping[str, Any] | None, nodes: Iterable[Node]) -> dict[Owner, str]:
+def other_owners(
+    ours: Owner,
+    config_map: Mapping[str, Any] | None,
+    nodes: Iterable[Node],
+    elsewhere: Mapping[str, Owner] = MappingProxyType({}),
+) -> dict[Owner, str]:
     """Other stacks that own the cluster → where that is recorded.
 
     The layout file decides: it is the first object that a stack writes. Nodes with another owner are then left from a
-    take-over. Without a record in the file the nodes decide.
+    take-over. ``elsewhere`` maps other namespaces to the owners that layout files there record, which decide if the
+    file of the stack's own namespace has no record. Without any record in a file the nodes decide.
     """
+    file = f"ConfigMap {labels.LAYOUTS_CONFIG_MAP}"
     of_file = file_owner(config_map)
+    if of_file is None and elsewhere:
+        # A stack that moves to another namespace has its record in the old one.
+        where, of_file = next((it for it in elsewhere.items() if it[1].id == ours.id), min(elsewhere.items()))
+        file += f" in namespace {where}"
     by_owner: dict[Owner, list[str]] = {}
     for node in sorted(nodes, key=lambda node: node.name):
         if (found := node_owner(node)) is not None and found.id != ours.id:
@@ -60,7 +82,6 @@ def other_owners(ours: Owner, config_map: Mapping[str, Any] | None, nodes: Itera
     if of_file.id == ours.id:
         return {}
     names = [name for owner, found in by_owner.items() if owner.id == of_file.id for name in found]
-    file = f"ConfigMap {labels.LAYOUTS_CONFIG_MAP}"
     return {of_file: f"{file} and {_format_nodes(names)}" if names else file}
 
 
@@ -69,7 +90,7 @@ def owner_conflicts(ours: Owner, take_over: str, owners: Mapping[Owner, str], wa
 
     ``was_owner``: this stack has deployed to the cluster before.
     """
-    if take_over and any(owner.stack == take_over for owner in owners):
+    if any(owner.is_named_by(take_over) for owner in owners):
         return []
     return [_conflict(ours, take_over, owner, where, was_owner) for owner, where in owners.items()]
 
@@ -81,7 +102,7 @@ def not_ours(ours: str, config_map: Mapping[str, Any] | None, take_over: str = "
     ``ours`` is the text of the stack's own record; empty in a program without an owner.
     """
     found, own = file_owner(config_map), Owner.parse(ours)
-    if found is None or (take_over and found.stack == take_over) or (own is not None and found.id == own.id):
+    if found is None or found.is_named_by(take_over) or (own is not None and found.id == own.id):
         return ""
     forget = f". `{forget_command(own.stack)}` forgets {own.stack} without changing the cluster" if own else ""
     return (
@@ -103,7 +124,7 @@ def _conflict(ours: Owner, take_over: str, owner: Owner, where: str, was_owner: 
             "the cluster."
         )
     if take_over:
-        lines.append(f"cluster.takeOver names another stack, {take_over}.")
+        lines.append(f"cluster.takeOver is {format_value(take_over)}, which is not the id of this owner.")
     if owner.stack == ours.stack:
         lines.append(
             "That is the name of this stack, with another id: the state of this stack was lost, or another backend has "
@@ -111,7 +132,7 @@ def _conflict(ours: Owner, take_over: str, owner: Owner, where: str, was_owner: 
         )
     lines += [
         "To take the cluster over on purpose: "
-        f"`pulumi config set --path mig-fleet:cluster.takeOver {shlex.quote(owner.stack)}`.",
+        f"`pulumi config set --path mig-fleet:cluster.takeOver {shlex.quote(str(owner))}`.",
         f"Previews, updates and destroys of {owner.stack} ({owner.id}) are refused from then on; there "
         f"`{forget_command(owner.stack)}` forgets it without changing the cluster.",
     ]

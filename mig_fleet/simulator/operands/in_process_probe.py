@@ -11,9 +11,11 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
 from mig_fleet.model.allocation import NOT_ASKED, NVML_INCOMPLETE, POD_RESOURCES, Allocation, sort_allocations
 from mig_fleet.model.report import HEARTBEAT_S, ComputeInstance, Gpu, Instance, Report
+from mig_fleet.model.report_grammar import LONGEST_TEXT
 from mig_fleet.simulator import driver
 from mig_fleet.simulator.api import Json
 from mig_fleet.simulator.driver.text import board, memory_mib
@@ -93,6 +95,7 @@ def read(
     state = node_labels.get(labels.STATE)
     if state in BUSY:
         return None
+    attempt = annotations.get(labels.ATTEMPT)
     errors = tuple(f"{call}: NVML returned {code}" for call, code in sorted(found.errors.items()))
     return Report(
         node=node,
@@ -101,7 +104,7 @@ def read(
         state=state,
         gpus=() if errors else tuple(_gpu(gpu) for gpu in found.gpus),
         errors=errors,
-        attempt=annotations.get(labels.ATTEMPT),
+        attempt=attempt and printable(attempt, LONGEST_TEXT),
         allocations=None if errors else kubelet[0],
         allocations_error=NVML_INCOMPLETE if errors and kubelet[1] != NOT_ASKED else kubelet[1],
     )
