@@ -2,19 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 
+from mig_fleet.cluster.client import Cluster
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.failures import CleanError, Refused, one_clean_error
 from mig_fleet.model import labels
+from mig_fleet.model.strategy import PerGpu
 from mig_fleet.observed.configs.names import expected_config
 from mig_fleet.observed.configs.slices import known_slices
 from mig_fleet.observed.operands import MIG_MANAGER, log_command
 from mig_fleet.observed.owners.ownership import belongs_to_another_wave, carries, owned_by, ownership_annotations
 from mig_fleet.observed.snapshot import Node
 from mig_fleet.rollout.context import RolloutContext
-from mig_fleet.rollout.convergence import retry
 from mig_fleet.rollout.isolation import still_isolated
 from mig_fleet.rollout.owner import Annotations, release_node, require_cluster_owner, take_ownership
 from mig_fleet.rollout.reconfigure import reconfigure
+from mig_fleet.rollout.unexpected_failures import naming_isolated_nodes
 from mig_fleet.rollout.wave import Wave
 
 
@@ -30,7 +32,7 @@ def assign(wave: Wave, before: Wave | None = None) -> None:
     blocked does nothing else. ``before`` is the wave as it was before this update: nodes that had left it by an earlier
     update are released. Raises :class:`AssignmentFailed`.
     """
-    with one_clean_error(AssignmentFailed):
+    with one_clean_error(AssignmentFailed), naming_isolated_nodes(wave):
         context = RolloutContext(wave)
         require_cluster_owner(context.cluster(), wave.namespace, wave.owner)
         nodes = context.observe().nodes
@@ -57,19 +59,32 @@ def release(wave: Wave) -> None:
 
     The owner is an annotation on the node, so a node that another wave owns now, or that was released, is not changed.
     """
-    with one_clean_error(AssignmentFailed):
+    with one_clean_error(AssignmentFailed), naming_isolated_nodes(wave):
         context = RolloutContext(wave)
         require_cluster_owner(context.cluster(), wave.namespace, wave.owner)
         _release(context, owned_by(wave.wave, context.observe().nodes, (), wave.owner))
 
 
+def changes_at_release(
+    cluster: Cluster, wave: Wave, leaving: Mapping[str, Node]
+) -> tuple[dict[str, str], dict[str, PerGpu | None]]:
+    """The nodes that get another config before they are released: their targets, and the slices of these by the layout
+    file in the cluster.
+    """
+    differing = {name: config for name, config in _targets(wave, leaving).items() if leaving[name].config != config}
+    config_map = cluster.config_map(wave.namespace, labels.LAYOUTS_CONFIG_MAP) if differing else None
+    return differing, known_slices(config_map, differing, leaving)
+
+
 def _release(context: RolloutContext, leaving: Mapping[str, Node]) -> None:
-    targets = {name: target for name, node in leaving.items() if (target := _target(node, context.wave)) is not None}
-    differing = {name: target for name, target in targets.items() if leaving[name].config != target}
-    config_map = context.cluster().config_map(context.wave.namespace, labels.LAYOUTS_CONFIG_MAP) if differing else None
-    reconfigure(context, differing, {}, known_slices(config_map, differing, leaving))
+    differing, slices = changes_at_release(context.cluster(), context.wave, leaving)
+    reconfigure(context, differing, {}, slices)
+    targets = _targets(context.wave, leaving)
     _wait_success(context, targets)
-    _, failed = context.on_each(leaving, lambda cluster, name: release_node(cluster, name, context.wave))
+    released, failed = context.on_each(leaving, lambda cluster, name: release_node(cluster, name, context.wave))
+    for text in (released[name] for name in sorted(released.keys() - targets.keys())):
+        if text:
+            context.event(text)
     if failed:
         reasons = "; ".join(f"{name}: {text}" for name, text in sorted(failed.items()))
         raise AssignmentFailed(f"{reasons}{still_isolated(context, failed)}")
@@ -83,6 +98,11 @@ def _take_ownership(context: RolloutContext, ownership: Annotations, relabelled:
         state = f"relabelled and isolated: {names}" if names else "no node was relabelled"
         way_out = still_isolated(context, relabelled)
         raise AssignmentFailed(f"{exc}\n{state}{way_out}\nRun the update again to continue") from None
+
+
+def _targets(wave: Wave, leaving: Mapping[str, Node]) -> dict[str, str]:
+    """Node → the config that it must have when it is released; nodes that keep theirs are left out."""
+    return {name: target for name, node in leaving.items() if (target := _target(node, wave)) is not None}
 
 
 def _target(node: Node, wave: Wave) -> str | None:
@@ -100,7 +120,7 @@ def _wait_success(context: RolloutContext, targets: Mapping[str, str]) -> None:
         try:
             if target:
                 context.sleep()
-            nodes = retry(context, context.observe).nodes
+            nodes = context.retry(context.observe).nodes
         except (ClusterError, Refused) as exc:
             raise AssignmentFailed(f"{exc}{still_isolated(context, targets)}") from None
         waiting = sorted(n for n in targets if n in nodes and nodes[n].state != "success")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mig_fleet.cluster.client import Cluster, ClusterError
+from mig_fleet.cluster.retry import retry_while_unreachable
+from mig_fleet.failures import describe
 from mig_fleet.observed.snapshot import Snapshot, invalidate, observe
 from mig_fleet.rollout.engine_run import Interrupted, is_interrupted, record_change
 from mig_fleet.rollout.wave import Wave
@@ -18,6 +20,10 @@ PARALLEL_REQUESTS = 16
 
 POLL_S = 1.0
 """Seconds between two reads of something that changes."""
+
+RETRY_S = 120.0
+"""Seconds for which a request is repeated while the API server fails: the replacement of a control plane takes a minute
+or two."""
 
 
 def _now() -> float:
@@ -74,6 +80,22 @@ class RolloutContext:
             left -= POLL_S
             self.stop_if_interrupted()
 
+    def retry(self, ask: Callable[[], T]) -> T:
+        """What ``ask`` returns; while the API server fails, it is asked again for :data:`RETRY_S`. Raises the last
+        :class:`~mig_fleet.cluster.errors.ClusterError`.
+        """
+        return self._retry(ask, RETRY_S)
+
+    def retry_in_time(self, ask: Callable[[], T]) -> T:
+        """The same, but not beyond the wave's timeout: while nothing has changed on the GPUs, it is safe to give up."""
+        return self._retry(ask, min(RETRY_S, self.wave.timeout_seconds - self.elapsed_s))
+
+    def _retry(self, ask: Callable[[], T], within_s: float) -> T:
+        def report(error: ClusterError) -> None:
+            self.progress(f"tries again: {error}")
+
+        return retry_while_unreachable(ask, within_s, POLL_S, self.sleep, report)
+
     def progress(self, text: str) -> None:
         """Print what the update waits for when it differs from the last line; Pulumi shows it under the stack's row."""
         if text != self._printed:
@@ -91,7 +113,10 @@ class RolloutContext:
         self._printed = ""
 
     def on_each(self, nodes: Iterable[str], act: Callable[[Cluster, str], T]) -> tuple[dict[str, T], dict[str, str]]:
-        """Call ``act`` for all nodes in parallel; returns the results by node, and the errors of those that failed."""
+        """Call ``act`` for all nodes in parallel; returns the results by node, and the errors of those that failed.
+
+        Whatever is raised for one node, the others go on.
+        """
         done: dict[str, T] = {}
         failed: dict[str, str] = {}
         try:
@@ -102,8 +127,10 @@ class RolloutContext:
         def one(name: str) -> None:
             try:
                 done[name] = act(cluster, name)
-            except ClusterError as exc:
-                failed[name] = str(exc)
+            except Interrupted:
+                raise
+            except Exception as exc:
+                failed[name] = describe(exc)
 
         with ThreadPoolExecutor(PARALLEL_REQUESTS) as executor:
             list(executor.map(one, sorted(nodes)))

@@ -1,10 +1,8 @@
 """Wait until every node of a wave is as expected; recover nodes if allowed, and stop early if waiting cannot help."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
 
-from mig_fleet.cluster.retry import retry_while_unreachable
 from mig_fleet.failures import Refused
 from mig_fleet.model import labels
 from mig_fleet.observed.differences import wave_differences
@@ -15,8 +13,6 @@ from mig_fleet.observed.snapshot import Snapshot
 from mig_fleet.rollout.context import POLL_S, RolloutContext
 from mig_fleet.rollout.recovery import Recovery
 from mig_fleet.rollout.silent_probes import SilentProbes
-
-T = TypeVar("T")
 
 FINAL = frozenset({DriftClass.NODE_MISSING, DriftClass.CONFIG_CHANGED})
 """Another user or controller made these changes, so no wait resolves them."""
@@ -74,12 +70,13 @@ def wait_for_convergence(context: RolloutContext, expected: Mapping[str, Expecte
     How long it waits depends on the class: MIG Manager may work until the deadline; a difference that lags behind NVML
     may last for :data:`CONVERGENCE_S`, but only for ``GRACE_S`` if the probes cannot report
     (:mod:`mig_fleet.rollout.silent_probes`); a failed or wrong node is recovered as ``recovery`` allows; a missing node
-    or a label that another client wrote is final. An API server that does not answer is retried for as long.
+    or a label that another client wrote is final. An API server that fails is asked again for
+    :data:`~mig_fleet.rollout.context.RETRY_S`.
     """
     lagging_since: float | None = None
     silent = SilentProbes()
     while True:
-        seen, found, recovering = retry(context, lambda: _observe(context, expected, recovery))
+        seen, found, recovering = context.retry(lambda: _observe(context, expected, recovery))
         if not found:
             context.finish_progress(f"{len(expected)} of {len(expected)} nodes verified")
             return seen
@@ -108,16 +105,11 @@ def soak(context: RolloutContext, expected: Mapping[str, Expected]) -> None:
     while time.monotonic() < until:
         context.progress(f"as declared; watched for {soak_s:.0f} s")
         context.sleep(min(POLL_S, max(0.0, until - time.monotonic())))
-        found = wave_differences(expected, retry(context, context.observe).nodes)
+        found = wave_differences(expected, context.retry(context.observe).nodes)
         if any(d.drift not in LAGGING for d in found) or (found and time.monotonic() >= until):
             lines = "\n  ".join(sorted(map(str, found)))
             raise Refused(f"did not stay as declared during its soak time of {soak_s:.0f} s:\n  {lines}")
     context.finish_progress(f"as declared for {soak_s:.0f} s")
-
-
-def retry(context: RolloutContext, ask: Callable[[], T]) -> T:
-    """Retry for :data:`CONVERGENCE_S` while the API server is unreachable."""
-    return retry_while_unreachable(ask, CONVERGENCE_S, POLL_S, context.sleep)
 
 
 def explain(

@@ -2,11 +2,12 @@
 disruption budgets. Pods on other GPUs of the same nodes stay.
 """
 
+import shlex
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mig_fleet.cluster.errors import ClusterError
+from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable, Conflict, Forbidden, NoCredentials
 from mig_fleet.failures import Refused
 from mig_fleet.model.report import HEARTBEAT_S
 from mig_fleet.observed.disruption_budgets import budgets_of
@@ -16,6 +17,7 @@ from mig_fleet.observed.gpus.pods import GpuPod, gpu_pods
 from mig_fleet.observed.snapshot import Node, Snapshot
 from mig_fleet.rollout.affected import Affected, Slices, affected_nodes, pods_on_affected_gpus
 from mig_fleet.rollout.context import RolloutContext
+from mig_fleet.rollout.isolated_nodes import IsolatedNodes
 from mig_fleet.rollout.preflight import in_use
 
 EVICT_AGAIN_S = 5.0
@@ -29,6 +31,8 @@ SEVERAL_BUDGETS = "more than one PodDisruptionBudget"
 
 UNNAMED_BUDGET = "a PodDisruptionBudget does not allow it"
 TOO_BUSY = "the API server is too busy"
+FAILED = "the API server failed: "
+"""Before its answer to an eviction request, which is repeated."""
 
 
 @dataclass
@@ -39,14 +43,15 @@ class Drain:
     slices: Slices
     decided: Affected
     """The affected GPUs by the snapshot on which the change was decided."""
+    isolated: IsolatedNodes
     evicted: set[str] = field(default_factory=set)
     """Pods as ``namespace/name``."""
     _requested: dict[GpuPod, float] = field(default_factory=dict)
     _blocked: dict[GpuPod, str] = field(default_factory=dict)
-    """Why an eviction was refused, with the name of the disruption budget."""
+    """Why an eviction was refused, with the name of the disruption budget, or how the API server failed."""
     _unreported_since: dict[GpuPod, float] = field(default_factory=dict)
-    _proven: dict[tuple[object, ...], frozenset[int]] = field(default_factory=dict)
-    """Pod → its GPUs, as a report proved them: a pod keeps its GPUs as long as it lives."""
+    _proven: dict[str, frozenset[int]] = field(default_factory=dict)
+    """A pod's uid → its GPUs, as a report proved them: a pod keeps its GPUs as long as it lives."""
     _lost_since: dict[str, float] = field(default_factory=dict)
     """Node → when its report stopped to prove which of its GPUs change."""
 
@@ -58,10 +63,11 @@ class Drain:
         """
         draining, context = set(nodes), self.context
         while True:
-            remaining = self._remaining(draining)
+            remaining = context.retry_in_time(lambda: self._remaining(draining))
+            self._note_lost_answers(remaining)
             if not remaining:
                 moved = f"evicted {', '.join(sorted(self.evicted))}"
-                context.finish_progress(moved if self.evicted else "the pods have left")
+                context.finish_progress(moved if self.evicted else "no pod is left on the affected GPUs")
                 return
             if context.is_late:
                 raise Refused(self._reasons(remaining))
@@ -74,7 +80,7 @@ class Drain:
         """Note the GPUs of pods that a snapshot proves."""
         for pod in pods:
             if indexes := gpus_of(pod, seen.nodes.get(pod.node)).indexes:
-                self._proven[_identity(pod)] = indexes
+                self._proven[pod.uid] = indexes
 
     def _remaining(self, draining: set[str]) -> list[AffectedPod]:
         """The pods on affected GPUs; raises :class:`Refused` for those that may not be moved."""
@@ -100,7 +106,7 @@ class Drain:
         """
 
         def stays(it: AffectedPod) -> bool:
-            proven = self._proven.get(_identity(it.pod), frozenset())
+            proven = self._proven.get(it.pod.uid, frozenset())
             return bool(proven) and not it.every_gpu and not proven & affected[it.pod.node].indexes
 
         losing = pods_on_affected_gpus(seen, pods, affected)
@@ -139,20 +145,31 @@ class Drain:
         return now - self._unreported_since.setdefault(it.pod, now) < REPORT_WAIT_S
 
     def _evict(self, pods: Iterable[GpuPod]) -> None:
+        now = time.monotonic()
+        due = [
+            it for it in pods if not it.terminating and now - self._requested.get(it, -EVICT_AGAIN_S) >= EVICT_AGAIN_S
+        ]
+        if not due:
+            return
+        # On a node that is not isolated any more, an evicted pod may start again at once.
+        self.isolated.put_back(self.context.retry_in_time(self.context.observe), {it.node for it in due})
         cluster = self.context.cluster()
-        for pod in pods:
-            if pod.terminating or time.monotonic() - self._requested.get(pod, -EVICT_AGAIN_S) < EVICT_AGAIN_S:
-                continue
+        for pod in due:
+            self.context.stop_if_interrupted()
             self._requested[pod] = time.monotonic()
             try:
-                refusal = cluster.evict(pod.namespace, pod.name)
+                refusal = cluster.evict(pod.namespace, pod.name, pod.uid)
+            except (Forbidden, NoCredentials):
+                raise
+            except Conflict:
+                continue  # the pod has left; the next round looks at the one that has its name now
             except ClusterError as exc:
-                if SEVERAL_BUDGETS not in str(exc):
-                    raise
-                names = (
-                    ", ".join(self._budgets(pod) or ()) or f"see `kubectl -n {pod.namespace} get poddisruptionbudgets`"
-                )
-                raise Refused(f"not evicted: {pod}, because {SEVERAL_BUDGETS} selects it: {names}") from None
+                if SEVERAL_BUDGETS in str(exc):
+                    raise Refused(self._several_budgets(pod)) from None
+                self._blocked[pod] = f"{FAILED}{exc}"
+                if isinstance(exc, ClusterUnreachable):
+                    return  # the others would wait as long, one after the other
+                continue
             if refusal is None:
                 self.evicted.add(f"{pod.namespace}/{pod.name}")
                 self._blocked.pop(pod, None)
@@ -162,6 +179,17 @@ class Drain:
                 budgets = self._budgets(pod)
                 named = f"PodDisruptionBudget {', '.join(budgets)} does not allow it" if budgets else TOO_BUSY
                 self._blocked[pod] = UNNAMED_BUDGET if budgets is None else named
+
+    def _note_lost_answers(self, remaining: Iterable[AffectedPod]) -> None:
+        """A pod that leaves after a request without an answer was evicted: the request arrived."""
+        staying = {it.pod.uid for it in remaining if not it.pod.terminating}
+        for pod in [it for it, reason in self._blocked.items() if reason.startswith(FAILED) and it.uid not in staying]:
+            self.evicted.add(f"{pod.namespace}/{pod.name}")
+            del self._blocked[pod]
+
+    def _several_budgets(self, pod: GpuPod) -> str:
+        budgets = self._budgets(pod) or [f"see `kubectl -n {shlex.quote(pod.namespace)} get poddisruptionbudgets`"]
+        return f"not evicted: {pod}, because {SEVERAL_BUDGETS} selects it: {', '.join(budgets)}"
 
     def _budgets(self, pod: GpuPod) -> list[str] | None:
         """The budgets that select a pod, for an answer that names none; ``None`` if they may not be listed."""
@@ -193,19 +221,14 @@ class Drain:
             pod = terminating[0].pod
             parts.append(
                 f"still terminating after {timeout}: {format_affected(terminating)}; see why with `kubectl -n "
-                f"{pod.namespace} describe pod {pod.name}`"
+                f"{shlex.quote(pod.namespace)} describe pod {shlex.quote(pod.name)}`"
             )
         if blocked:
-            reasons = "; ".join(dict.fromkeys(self._blocked[it.pod] for it in blocked))
-            parts.append(
-                f"not evicted within {timeout}: {format_affected(blocked)}, because {reasons}; see `kubectl -n "
-                f"{blocked[0].pod.namespace} get poddisruptionbudgets`"
-            )
+            reasons = dict.fromkeys(self._blocked[it.pod] for it in blocked)
+            by_budget = any(not reason.startswith(FAILED) for reason in reasons)
+            namespace = shlex.quote(blocked[0].pod.namespace)
+            see = f"; see `kubectl -n {namespace} get poddisruptionbudgets`" if by_budget else ""
+            parts.append(f"not evicted within {timeout}: {format_affected(blocked)}, because {'; '.join(reasons)}{see}")
         if others:
             parts.append(f"still running after {timeout}: {format_affected(others)}")
         return "; ".join(parts)
-
-
-def _identity(pod: GpuPod) -> tuple[object, ...]:
-    """Another pod of the same name was created at another time."""
-    return pod.namespace, pod.name, pod.created

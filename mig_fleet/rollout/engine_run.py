@@ -5,17 +5,15 @@ resource/deploy/deployment_executor.go); :mod:`mig_fleet.components.cancellation
 not say whether a call of `check` belongs to a preview or to an update, so waves that this process changes are recorded.
 """
 
-import threading
-
+from mig_fleet.cluster.interruption import interruption
 from mig_fleet.failures import Refused
 
-_interrupted = threading.Event()
 _changed: set[str] = set()
 
-interrupt = _interrupted.set
-"""End every wait of this process, within a second."""
+interrupt = interruption.interrupt
+"""End every wait of this process within a second, and every call to an API server that does not answer soon."""
 
-is_interrupted = _interrupted.is_set
+is_interrupted = interruption.is_interrupted
 
 record_change = _changed.add
 """A wave is changed in this run: what is half done on its nodes is this run's own work."""
@@ -25,7 +23,7 @@ is_changed = _changed.__contains__
 
 def begin() -> None:
     """Forget everything. For tests, which play several engine runs in one process."""
-    _interrupted.clear()
+    interruption.forget()
     _changed.clear()
 
 

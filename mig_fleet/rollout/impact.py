@@ -1,39 +1,46 @@
-"""What a planned change will do, for the reviewer of a preview. Pure, sorted, and without times."""
+"""What a planned change or a repair of drift will do, for the reviewer of a preview. Pure, sorted, without times."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from mig_fleet.model import labels
 from mig_fleet.model.formatting import format_gpus, format_profiles, format_ranges
-from mig_fleet.observed.expected import Expected
+from mig_fleet.model.strategy import PerGpu, Strategy, allocatable
 from mig_fleet.observed.gpus.affected import AffectedGpus, resets_on_mode_change, switched_gpus, unproven_report
 from mig_fleet.observed.gpus.pod_gpus import AffectedPod
 from mig_fleet.observed.gpus.pods import GpuPod
 from mig_fleet.observed.snapshot import Node, Snapshot
-from mig_fleet.rollout.affected import Affected, affected_nodes, pods_on_affected_gpus
+from mig_fleet.rollout.affected import Affected, Slices, affected_nodes, pods_on_affected_gpus
 
 MAX_LINES = 20
 """Lines per property. Users read previews, so further lines are only counted."""
 
 
 def planned_impact(
-    seen: Snapshot, pods: Iterable[GpuPod], nodes: Iterable[str], expected: Expected
+    seen: Snapshot, pods: Iterable[GpuPod], targets: Mapping[str, str], slices: Slices, strategy: Strategy
 ) -> dict[str, list[str]]:
-    """Property → lines about the nodes that get another config; empty properties are left out.
+    """Property → lines about the nodes that get another config; empty properties are left out. ``targets`` and
+    ``slices`` are by node, as :func:`~mig_fleet.rollout.reconfigure.reconfigure` has them.
 
     ``plannedChanges``: nodes, and which GPUs change · ``podsLosingSlices``: pods on them, and their owners ·
     ``gpuResets`` · ``capacityChanges``: slices of the wave before → after. A node that is only renamed is a planned
     change, and no more. ``stranding/check.py`` finds the stranded pods.
     """
-    relabelled = {name: seen.nodes[name] for name in sorted(nodes) if name in seen.nodes}
-    relabelled = {name: node for name, node in relabelled.items() if node.config != expected.config}
-    affected = affected_nodes(seen, dict.fromkeys(relabelled, expected.gpus))
-    changed = [node for name, node in relabelled.items() if not affected[name].nothing]
+    relabelled = {name: seen.nodes[name] for name in sorted(targets)}
+    affected = affected_nodes(seen, {name: slices.get(name) for name in relabelled})
+    changes = {
+        name: _change(node, affected[name], targets[name], slices.get(name)) for name, node in relabelled.items()
+    }
+    changed = [
+        (node, known)
+        for name, node in relabelled.items()
+        if not affected[name].nothing and (known := slices.get(name)) is not None
+    ]
     impact = {
-        "plannedChanges": _changes(relabelled.values(), affected, expected),
+        "plannedChanges": _by_change(changes),
         "podsLosingSlices": _losing_slices(pods_on_affected_gpus(seen, pods, affected), affected),
-        "gpuResets": _resets(changed, expected),
-        "capacityChanges": _capacity(changed, expected),
+        "gpuResets": _resets(changed),
+        "capacityChanges": _capacity(changed, strategy),
     }
     return {key: _bounded(lines) for key, lines in impact.items() if lines}
 
@@ -51,26 +58,34 @@ def adopted_nodes(kept: Iterable[Node]) -> list[str]:
     )
 
 
-def _changes(relabelled: Iterable[Node], affected: Affected, expected: Expected) -> list[str]:
+def missing_nodes(wave: str, missing: Iterable[str]) -> list[str]:
+    """Lines about nodes of a wave that are not in the cluster, and for which its update is refused."""
+    lines = _bounded([f"{name}: is not in the cluster" for name in sorted(missing)])
+    return [*lines, f"{wave} will be refused until they are, or are removed from the pool"] if lines else []
+
+
+def _by_change(changes: Mapping[str, str]) -> list[str]:
     """One line for all nodes with the same change."""
     alike: dict[str, list[str]] = {}
-    for node in relabelled:
-        alike.setdefault(_change(node, affected[node.name], expected), []).append(node.name)
+    for name, change in changes.items():
+        alike.setdefault(change, []).append(name)
     return sorted(f"{', '.join(names)}: {change}" for change, names in alike.items())
 
 
-def _change(node: Node, affected: AffectedGpus, expected: Expected) -> str:
+def _change(node: Node, affected: AffectedGpus, target: str, slices: PerGpu | None) -> str:
     config = f"config {node.config or 'none'!r}"
     if affected.nothing:
-        return f"{config} → {expected.config!r}: renamed; no GPU is touched"
+        return f"{config} → {target!r}: renamed; no GPU is touched"
     scope = f"; the whole node counts: {affected.whole_node}" if affected.whole_node else ""
-    new = format_gpus(dict(enumerate(expected.gpus)))
+    if slices is None:
+        return f"{config} → {target!r}{scope}"
+    new = format_gpus(dict(enumerate(slices)))
     if unproven_report(node) or node.report is None:
         return f"{config} → {new}{scope}"
     old = node.report.per_gpu()
-    if len(old) != len(expected.gpus):
+    if len(old) != len(slices):
         return f"{format_gpus(old)} → {new}{scope}"
-    return _gpu_changes(old, dict(zip(sorted(old), expected.gpus, strict=True)), affected) + scope
+    return _gpu_changes(old, dict(zip(sorted(old), slices, strict=True)), affected) + scope
 
 
 def _gpu_changes(
@@ -96,16 +111,16 @@ def _losing_slices(losing: Mapping[str, list[AffectedPod]], affected: Affected) 
     return lines
 
 
-def _resets(changed: Iterable[Node], expected: Expected) -> list[str]:
+def _resets(changed: Iterable[tuple[Node, PerGpu]]) -> list[str]:
     """What a change of the MIG mode takes with it; :mod:`~mig_fleet.observed.gpus.affected` has the sources.
 
     No other component restarts, but every client must leave the GPUs first.
     """
     found = []
-    for node in changed:
-        if node.report is None or node.report.errors:
+    for node, slices in changed:
+        if unproven_report(node) or node.report is None:
             continue
-        switched = switched_gpus(node.report, expected.gpus)
+        switched = switched_gpus(node.report, slices)
         cleared = [gpu.index for gpu in node.report.gpus if gpu.mig_mode_current and gpu.index not in switched]
         if not switched:
             continue
@@ -120,14 +135,14 @@ def _resets(changed: Iterable[Node], expected: Expected) -> list[str]:
     return found
 
 
-def _capacity(changed: Iterable[Node], expected: Expected) -> list[str]:
-    changed = list(changed)
+def _capacity(changed: Iterable[tuple[Node, PerGpu]], strategy: Strategy) -> list[str]:
     before: Counter[str] = Counter()
-    for node in changed:
+    after: Counter[str] = Counter()
+    for node, slices in changed:
         before.update({name: n for name, n in node.allocatable.items() if labels.is_gpu_resource(name)})
-    after = {name: n * len(changed) for name, n in expected.allocatable.items()}
-    names = sorted(name for name in before.keys() | after.keys() if before[name] != after.get(name, 0))
-    return [f"{name}: {before[name]} → {after.get(name, 0)}" for name in names]
+        after.update(allocatable(strategy, slices))
+    names = sorted(name for name in before.keys() | after.keys() if before[name] != after[name])
+    return [f"{name}: {before[name]} → {after[name]}" for name in names]
 
 
 def _bounded(lines: list[str]) -> list[str]:

@@ -1,17 +1,24 @@
 """Keep new pods off nodes during a change, and restore their scheduling. Taints and cordons of others stay."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
 from mig_fleet.cluster.client import Cluster, Json, NodeMissing
-from mig_fleet.cluster.errors import ClusterError
+from mig_fleet.cluster.errors import ClusterError, NodeReplaced
 from mig_fleet.failures import Refused
 from mig_fleet.model import labels
 from mig_fleet.model.strategy import PerGpu
 from mig_fleet.observed.gpus.reported_slices import format_reported
+from mig_fleet.observed.objects import Taint
+from mig_fleet.observed.scheduling import CORDON
 from mig_fleet.observed.snapshot import Node
 from mig_fleet.rollout.context import RolloutContext
+from mig_fleet.rollout.other_update import refuse_relabelled
+from mig_fleet.rollout.wave import Isolation
+
+TAINT = Taint(labels.TAINT, effect="NoSchedule")
 
 
 class Scheduling(StrEnum):
@@ -22,9 +29,14 @@ class Scheduling(StrEnum):
     GONE = "no longer in the cluster"
 
 
-def isolate(context: RolloutContext, nodes: Iterable[str]) -> None:
-    """Keep new pods off the nodes; raises :class:`Refused` if a node cannot be isolated."""
-    ours, failed = context.on_each(nodes, lambda cluster, name: isolate_node(context, cluster, name))
+def isolating_taint(isolation: Isolation) -> Taint:
+    """What keeps new pods off an isolated node: a pod that tolerates it may start there all the same."""
+    return CORDON if isolation == "cordon" else TAINT
+
+
+def isolate(context: RolloutContext, nodes: Mapping[str, Node]) -> None:
+    """Keep new pods off the nodes; raises :class:`Refused` if a node cannot be isolated, or was replaced."""
+    ours, failed = context.on_each(nodes, lambda cluster, name: isolate_node(context, cluster, nodes[name]))
     if failed:
         raise Refused("; ".join(f"{name} could not be isolated: {text}" for name, text in sorted(failed.items())))
     announce(context, [name for name, is_ours in ours.items() if is_ours])
@@ -35,35 +47,46 @@ def announce(context: RolloutContext, nodes: Iterable[str]) -> None:
     after a second Ctrl-C.
     """
     if names := sorted(nodes):
-        is_cordon, listed = context.wave.isolation == "cordon", " ".join(names)
+        is_cordon, listed = context.wave.isolation == "cordon", shlex.join(names)
         undo = f"uncordon {listed}" if is_cordon else f"taint nodes {listed} {labels.TAINT}-"
         context.event(f"isolated {', '.join(names)}; to restore scheduling by hand: `kubectl {undo}`")
 
 
-def isolate_node(context: RolloutContext, cluster: Cluster, node: str) -> bool:
+def isolate_node(context: RolloutContext, cluster: Cluster, node: Node) -> bool:
     """Taint or cordon one node; returns whether it is isolated by us, and not only cordoned by another user.
 
     Raises :class:`~mig_fleet.cluster.errors.ClusterError`.
     """
     if context.wave.isolation == "taint":
-        cluster.rewrite_node(node, _tainted)
+        cluster.rewrite_node(node.name, _tainted, node.uid)
         return True
-    found = cluster.rewrite_node(node, _cordoned)
+    found = cluster.rewrite_node(node.name, _cordoned, node.uid)
     return (found["metadata"].get("annotations") or {}).get(labels.CORDONED) == "true"
 
 
-def restore_node(cluster: Cluster, name: str) -> Scheduling:
-    """Remove our taints and our cordon from one node, and nothing else."""
+def restore_node(cluster: Cluster, name: str, seen: Node | None = None) -> Scheduling:
+    """Remove our taints and our cordon from one node, and nothing else. A node that replaced the one that was ``seen``
+    is not changed, nor one that another update relabelled meanwhile: raises
+    :class:`~mig_fleet.cluster.errors.Conflict`.
+    """
+
+    def patch(there: Json) -> Json | None:
+        if seen is not None:
+            refuse_relabelled(seen, there)
+        return restored(there)
+
     try:
-        node = cluster.rewrite_node(name, restored)
-    except NodeMissing:
+        node = cluster.rewrite_node(name, patch, seen.uid if seen else "")
+    except (NodeMissing, NodeReplaced):
         return Scheduling.GONE
     return Scheduling.CORDONED if node["spec"].get("unschedulable") else Scheduling.RESTORED
 
 
-def restore_scheduling(context: RolloutContext, nodes: Iterable[str]) -> tuple[dict[str, Scheduling], dict[str, str]]:
+def restore_scheduling(
+    context: RolloutContext, nodes: Iterable[str], seen: Mapping[str, Node]
+) -> tuple[dict[str, Scheduling], dict[str, str]]:
     """Remove our taints and our cordons: the result by node, and the errors of those that failed."""
-    return context.on_each(nodes, restore_node)
+    return context.on_each(nodes, lambda cluster, name: restore_node(cluster, name, seen.get(name)))
 
 
 def format_results(results: Mapping[str, Scheduling]) -> str:
@@ -86,9 +109,9 @@ def restore_command(nodes: Iterable[Node], isolation: str = "") -> str:
             taints, cordon = [labels.TAINT] * (isolation == "taint"), isolation == "cordon" and not node.cordoned
         if taints:
             keys = " ".join(f"{taint}-" for taint in taints)
-            commands.setdefault(f"kubectl taint nodes {{}} {keys}", []).append(node.name)
+            commands.setdefault(f"kubectl taint nodes {{}} {keys}", []).append(shlex.quote(node.name))
         if cordon:
-            commands.setdefault("kubectl uncordon {}", []).append(node.name)
+            commands.setdefault("kubectl uncordon {}", []).append(shlex.quote(node.name))
     return " && ".join(command.format(" ".join(names)) for command, names in commands.items())
 
 
@@ -168,11 +191,18 @@ def restored(node: Json) -> Json | None:
     return {"metadata": {"annotations": {labels.CORDONED: None}}, "spec": {**spec, "unschedulable": None}}
 
 
+def isolated_again(seen: Node, node: Json) -> Json:
+    """The merge patch that puts back what kept new pods off the node when it was ``seen``; empty if it is there."""
+    if seen.is_cordoned_by_us:
+        return _cordoned(node) or {}
+    return (_tainted(node) or {}) if labels.TAINT in seen.taints else {}
+
+
 def _tainted(node: Json) -> Json | None:
     there: list[Json] = node["spec"].get("taints") or []
     if any(taint["key"] == labels.TAINT for taint in there):
         return None
-    return {"spec": {"taints": [*there, {"key": labels.TAINT, "effect": "NoSchedule"}]}}
+    return {"spec": {"taints": [*there, {"key": TAINT.key, "effect": TAINT.effect}]}}
 
 
 def _cordoned(node: Json) -> Json | None:

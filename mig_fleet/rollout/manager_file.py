@@ -40,7 +40,7 @@ def check_manager_file(wave: Wave, cluster: Cluster, targets: Mapping[str, str])
     """
     if wave.operator_managed or not targets:
         return ""
-    return explain_other_file(wave, cluster, _manager_pods(cluster, wave.namespace), targets)
+    return explain_other_file(wave, cluster, manager_pods(cluster, wave.namespace), targets)
 
 
 def explain_other_file(wave: Wave, cluster: Cluster, pods: Iterable[Json], targets: Mapping[str, str]) -> str:
@@ -62,7 +62,7 @@ def await_manager_file(context: RolloutContext, targets: Mapping[str, str]) -> s
         return ""
     while True:
         cluster = context.cluster()
-        lacking = _lacking(cluster, wave.namespace, _manager_pods(cluster, wave.namespace), targets)
+        lacking = _lacking(cluster, wave.namespace, manager_pods(cluster, wave.namespace), targets)
         if not lacking:
             context.finish_progress(f"MIG Manager reads {OURS}")
             return ""
@@ -75,11 +75,11 @@ def await_manager_file(context: RolloutContext, targets: Mapping[str, str]) -> s
         context.sleep()
 
 
-def note(cluster: Cluster, namespace: str) -> str:
-    """What a preview notes if MIG Manager reads another file and nothing has to be relabelled; empty if there is
-    nothing to note. Raises :class:`~mig_fleet.cluster.errors.ClusterError`.
+def note(cluster: Cluster, namespace: str, pods: Iterable[Json]) -> str:
+    """What a preview notes if MIG Manager (its ``pods``) reads another file and nothing has to be relabelled; empty if
+    there is nothing to note. Raises :class:`~mig_fleet.cluster.errors.ClusterError`.
     """
-    managers = operand_pods(_manager_pods(cluster, namespace), namespace, MIG_MANAGER)
+    managers = operand_pods(pods, namespace, MIG_MANAGER)
     others = sorted({config_maps_read(pod)[0] for pod in managers.values() if not reads_layout_file(pod)})
     if not others:
         return ""
@@ -100,12 +100,13 @@ def reads_ours(cluster: Cluster, namespace: str) -> list[str]:
 
     Raises :class:`~mig_fleet.cluster.errors.ClusterError`.
     """
-    managers = operand_pods(_manager_pods(cluster, namespace), namespace, MIG_MANAGER)
+    managers = operand_pods(manager_pods(cluster, namespace), namespace, MIG_MANAGER)
     nodes = sorted(name for name, pod in managers.items() if config_maps_read(pod)[:1] == [OURS])
     return nodes or (["ClusterPolicy"] if read_policy(cluster) == OURS else [])
 
 
-def _manager_pods(cluster: Cluster, namespace: str) -> list[Json]:
+def manager_pods(cluster: Cluster, namespace: str) -> list[Json]:
+    """MIG Manager's pods in a namespace."""
     return cluster.pods_in(namespace, f"app={MIG_MANAGER}")
 
 
@@ -183,6 +184,7 @@ def _some(nodes: list[str]) -> str:
 def _ways_out(namespace: str, cluster: Cluster, exists: bool, without: str = "") -> list[str]:
     """``without`` are nodes that a pool which keeps names cannot take as they are."""
     policy = _policy(cluster)
+    name = _word(policy["name"], "NAME")
     if without:
         how = f"one `pulumi up` without {without} creates it and changes no node; or declare the slices that are there"
     else:
@@ -194,7 +196,7 @@ def _ways_out(namespace: str, cluster: Cluster, exists: bool, without: str = "")
         *([] if exists else [f"  before that: ConfigMap {OURS} does not exist yet; {how}"]),
         f"  Helm: `helm upgrade {_release(policy)} nvidia/gpu-operator --version {_version(policy)} -n {namespace} "
         f"--reuse-values --set migManager.config.create=false --set migManager.config.name={OURS}`",
-        f"  kubectl, until the next Helm upgrade: `kubectl patch clusterpolicies.nvidia.com/{policy['name']} "
+        f"  kubectl, until the next Helm upgrade: `kubectl patch clusterpolicies.nvidia.com/{name} "
         f'--type merge -p \'{{"spec":{{"migManager":{{"config":{{"name":"{OURS}"}}}}}}}}\'`',
         "  Argo CD, in the values of the operator's Application:",
         "    migManager:",

@@ -7,12 +7,15 @@ from mig_fleet.cluster.connection import Json
 from mig_fleet.model import gpus, labels
 from mig_fleet.model.errors import MigError
 from mig_fleet.model.report import pending_reset
+from mig_fleet.observed.differences import malformed_node
 from mig_fleet.observed.gpus.affected import AffectedGpus
 from mig_fleet.observed.gpus.pod_gpus import AffectedPod, format_affected
-from mig_fleet.observed.gpus.pods import gpu_pods
+from mig_fleet.observed.gpus.pods import GpuPod, gpu_pods
 from mig_fleet.observed.operands import MIG_MANAGER, operand_pods
+from mig_fleet.observed.scheduling import is_tolerated
 from mig_fleet.observed.snapshot import Node, Snapshot
 from mig_fleet.rollout.affected import Affected, pods_on_affected_gpus
+from mig_fleet.rollout.isolation import isolating_taint
 from mig_fleet.rollout.wave import Wave
 
 
@@ -40,26 +43,44 @@ def in_use(wave: Wave, node: str, losing: Iterable[AffectedPod], affected: Affec
     if wave.on_user_pods == "refuse" and losing:
         pods = f"{format_affected(losing)}{scope}"
         return [f"node '{node}' is in use: {pods}; move them away, or choose onUserPods: wait or evict"]
-    staying = [it for it in losing if not it.pod.terminating]
-    of_daemon_sets = [it for it in staying if it.pod.is_of_daemon_set]
-    without_owner = [it for it in staying if not it.pod.owner] if wave.on_user_pods == "evict" else []
-    found = []
-    if of_daemon_sets:
-        found.append(
-            f"node '{node}' is in use by pods of a DaemonSet, which would create them again at once: "
-            f"{format_affected(of_daemon_sets)}{scope}; keep that DaemonSet off the node, for example with its "
-            "nodeSelector"
+    alike: dict[tuple[str, str], list[AffectedPod]] = {}
+    for it in losing:
+        if not it.pod.terminating and (reason := _why_it_stays(wave, it.pod)):
+            alike.setdefault(reason, []).append(it)
+    return [
+        f"node '{node}' is in use by {why}: {format_affected(pods)}{scope}; {remedy}"
+        for (why, remedy), pods in alike.items()
+    ]
+
+
+def _why_it_stays(wave: Wave, pod: GpuPod) -> tuple[str, str] | None:
+    """Why neither `wait` nor `evict` moves the pod off its node, and what does."""
+    evicts, taint = wave.on_user_pods == "evict", isolating_taint(wave.isolation)
+    if pod.is_static:
+        return (
+            "static pods, which the kubelet starts again at once",
+            "move their manifests out of the kubelet's folder of static pods on the node, and back after the update",
         )
-    if without_owner:
-        found.append(
-            f"node '{node}' is in use by pods that no controller would create again: {format_affected(without_owner)}"
-            f"{scope}; delete them yourself, or choose onUserPods: wait"
+    if pod.is_of_daemon_set:
+        return (
+            "pods of a DaemonSet, which would create them again at once",
+            "keep that DaemonSet off the node, for example with its nodeSelector",
         )
-    return found
+    if not pod.owner and evicts:
+        return "pods that no controller would create again", "delete them yourself, or choose onUserPods: wait"
+    ends = not evicts and (pod.is_of_job or not pod.owner)
+    if is_tolerated(taint, pod.tolerations) and not ends:
+        return (
+            f"pods that tolerate {taint.key}:{taint.effect}, so that new ones may start there at once",
+            "remove that toleration from their controller, or scale it to 0 until the update is done",
+        )
+    return None
 
 
 def hardware_problems(wave: Wave, node: Node) -> list[str]:
     """Why the node cannot be changed, whatever runs on it."""
+    if node.malformed:
+        return [f"node '{node.name}': {malformed_node(node).text}"]
     if not node.ready:
         return [f"node '{node.name}' is not Ready; no pod can be started or stopped there"]
     if node.labels.get(labels.CAPABLE) != "true":

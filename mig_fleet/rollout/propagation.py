@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from mig_fleet.cluster.client import Cluster, ClusterError, NodeMissing
 from mig_fleet.cluster.connection import Json
+from mig_fleet.cluster.errors import Forbidden
 from mig_fleet.failures import Refused
 from mig_fleet.model import labels
 from mig_fleet.observed.configs.manager_file import config_maps_read, file_path, reads_layout_file
@@ -35,7 +36,8 @@ def await_propagation(context: RolloutContext, targets: Mapping[str, str]) -> No
     started = time.monotonic()
     waiting, synced = dict(targets), set[str]()
     while True:
-        managers = operand_pods(context.cluster().pods(), context.wave.namespace, MIG_MANAGER)
+        pods = context.retry_in_time(context.cluster().pods)
+        managers = operand_pods(pods, context.wave.namespace, MIG_MANAGER)
         waiting, unreadable = _without_config(context, waiting, managers)
         waited = time.monotonic() - started
         if not waiting:
@@ -63,7 +65,7 @@ def await_propagation(context: RolloutContext, targets: Mapping[str, str]) -> No
 
 def _refuse_missing(context: RolloutContext, waiting: Mapping[str, str]) -> None:
     """A node that left the cluster does not come back, although its pods may stay listed for a while."""
-    missing = sorted(waiting.keys() - context.observe().nodes.keys())
+    missing = sorted(waiting.keys() - context.retry_in_time(context.observe).nodes.keys())
     if missing:
         raise Refused("; ".join(str(NodeMissing(name)) for name in missing))
 
@@ -71,10 +73,18 @@ def _refuse_missing(context: RolloutContext, waiting: Mapping[str, str]) -> None
 def _without_config(
     context: RolloutContext, waiting: Mapping[str, str], managers: Mapping[str, Json]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The nodes whose manager does not have its config yet, and the errors of those that could not be read."""
+    """The nodes whose manager does not have its config yet, and the errors of those that could not be read. Raises
+    :class:`Refused` without the right to read them: no wait would show whether the config has arrived.
+    """
     has, failed = context.on_each(
         waiting, lambda cluster, name: _has_config(cluster, context, managers.get(name), waiting[name])
     )
+    for found in has.values():
+        if isinstance(found, Forbidden):
+            raise Refused(
+                "MIG Manager's copy of the layout file may not be read, which needs get and create of pods/exec in "
+                f"namespace {context.wave.namespace}: {found}; `mig-fleet rights` prints roles that allow it"
+            )
     return {name: config for name, config in waiting.items() if not has.get(name)}, failed
 
 
@@ -96,12 +106,15 @@ def _not_propagated(
     )
 
 
-def _has_config(cluster: Cluster, context: RolloutContext, pod: Json | None, config: str) -> bool:
+def _has_config(cluster: Cluster, context: RolloutContext, pod: Json | None, config: str) -> bool | Forbidden:
     """Run mig-parted in the manager's pod on its own copy; raises ``ClusterError`` if that is not possible."""
     if pod is None:
         return False
     command = ["nvidia-mig-parted", "assert", "--valid-config", "-f", file_path(pod), "-c", config]
-    status, text = cluster.execute(context.wave.namespace, pod["metadata"]["name"], command)
+    try:
+        status, text = cluster.execute(context.wave.namespace, pod["metadata"]["name"], command)
+    except Forbidden as exc:
+        return exc
     if status not in (0, 1):
         raise ClusterError(f"{command[0]} exited with {status}: {text}")
     return status == 0

@@ -10,22 +10,21 @@ it leaves the nodes isolated and names them.
 import time
 from collections.abc import Iterable, Mapping
 
-from mig_fleet.cluster.client import Cluster, ClusterError
-from mig_fleet.failures import Refused
+from mig_fleet.cluster.client import Cluster, Json
+from mig_fleet.failures import Refused, describe
+from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
+from mig_fleet.model.numbers import parse_natural
 from mig_fleet.observed.gpus.pods import gpu_pods
 from mig_fleet.observed.operands import MIG_MANAGER, log_command
 from mig_fleet.observed.snapshot import Node, Snapshot
 from mig_fleet.rollout.affected import Slices, affected_nodes
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.drain import REPORT_WAIT_S, Drain
-from mig_fleet.rollout.isolation import (
-    format_isolated,
-    format_results,
-    isolate,
-    restore_scheduling,
-)
+from mig_fleet.rollout.isolated_nodes import IsolatedNodes
+from mig_fleet.rollout.isolation import format_isolated, format_results, isolated_again, restore_scheduling
 from mig_fleet.rollout.manager_file import await_manager_file
+from mig_fleet.rollout.other_update import refuse_relabelled
 from mig_fleet.rollout.owner import Annotations, take_ownership
 from mig_fleet.rollout.preflight import hardware_problems, problems
 from mig_fleet.rollout.propagation import await_propagation
@@ -67,16 +66,20 @@ def reconfigure(
     for line in format_stranded(stranded):
         context.event(line)
     record_unscheduled(context, pods)
-    draining = Drain(context, slices, affected)
+    isolated = IsolatedNodes(context, before)
+    draining = Drain(context, slices, affected, isolated)
     draining.remember(before, gpu_pods(pods, context.wave.namespace))
-    isolated: list[str] = []
     context.record_change()
     try:
         take_ownership(context, {name: ownership[name] for name in targets if name in ownership})
-        seen = _prepare(context, before, targets, draining, isolated)
-    except (ClusterError, Refused) as exc:
+        seen = _prepare(context, targets, draining, isolated)
+    except Exception as exc:
         evicted = [f"evicted before that: {', '.join(sorted(draining.evicted))}"] if draining.evicted else []
-        lines = [f"no node was relabelled: {exc}", *evicted, *_restore(context, before, targets, isolated)]
+        lines = [
+            f"no node was relabelled: {describe(exc)}",
+            *evicted,
+            *_restore(context, before, targets, isolated.names),
+        ]
         raise Refused("\n".join(lines)) from None
     _label(context, seen, targets, ownership)
 
@@ -106,27 +109,25 @@ def _will_report(node: Node) -> bool:
     return reports and (node.report is None or not node.has_current_report)
 
 
-def _prepare(
-    context: RolloutContext, before: Snapshot, targets: Mapping[str, str], draining: Drain, isolated: list[str]
-) -> Snapshot:
+def _prepare(context: RolloutContext, targets: Mapping[str, str], draining: Drain, isolated: IsolatedNodes) -> Snapshot:
     """Isolate and drain the nodes with affected GPUs, and wait until all can be labelled; returns the snapshot by which
-    nothing has to be isolated or drained any more. ``isolated`` receives the nodes that were not isolated before.
+    nothing has to be isolated or drained any more.
     """
     affected, touched = draining.decided, set[str]()
     while True:
         touched |= {name for name, gpus in affected.items() if not gpus.nothing}
-        new = sorted(name for name in touched if not before.nodes[name].isolated and name not in isolated)
-        isolated += new
-        isolate(context, new)
+        isolated.add(touched)
         draining.run(touched)
         _wait_not_pending(context, targets)
         await_propagation(context, targets)
-        seen = context.observe()
+        seen = context.retry_in_time(context.observe)
         context.stop_if_interrupted()
+        exposed = isolated.put_back(seen, touched)
         affected = affected_nodes(seen, draining.slices)
         appeared = {name for name, gpus in affected.items() if not gpus.nothing} - touched
-        pods = gpu_pods(context.cluster().pods(), context.wave.namespace) if touched else []
-        if not appeared and not draining.losing(seen, pods, affected):
+        pods = context.retry_in_time(context.cluster().pods) if touched else []
+        losing = draining.losing(seen, gpu_pods(pods, context.wave.namespace), affected)
+        if not appeared and not exposed and not losing:
             return seen
 
 
@@ -140,17 +141,42 @@ def start_attempt(
     """Patch a node so that later states and reports can be distinguished from earlier ones.
 
     The same patch removes the state label, so that a later `success` belongs to this config, and increases the number
-    of the attempt, so that a report of an earlier `success` counts as stale.
+    of the attempt, so that a report of an earlier `success` counts as stale. Another node of that name is not patched:
+    raises :class:`~mig_fleet.cluster.errors.NodeReplaced`; nor is one that another update relabelled: raises
+    :class:`~mig_fleet.cluster.errors.Conflict`. A node that was isolated and is not any more is isolated again by the
+    same write.
     """
-    before = node.attempt if node else None
-    attempt = str(int(before) + 1 if before and before.isdigit() else 1)
+    attempt = node.next_attempt if node else "1"
     written = {**(annotations or {}), labels.ATTEMPT: attempt}
-    cluster.patch_node(name, {**node_labels, labels.STATE: None}, written)
+
+    def patch(there: Json) -> Json | None:
+        metadata = there["metadata"]
+        if (metadata.get("annotations") or {}).get(labels.ATTEMPT) == attempt and _carries(metadata, node_labels):
+            return None  # our own write, whose answer was lost
+        if node is not None:
+            refuse_relabelled(node, there)
+        again = isolated_again(node, there) if node is not None else {}
+        annotations = {**again.get("metadata", {}).get("annotations", {}), **written}
+        return {**again, "metadata": {"labels": {**node_labels, labels.STATE: None}, "annotations": annotations}}
+
+    cluster.rewrite_node(name, patch, node.uid if node else "")
+
+
+def _carries(metadata: Json, node_labels: Mapping[str, str]) -> bool:
+    return node_labels.items() <= (metadata.get("labels") or {}).items()
+
+
+def note_attempts(context: RolloutContext, nodes: Iterable[Node | None]) -> None:
+    """Print which nodes have an attempt that is no number: a kubelet may write what it likes, and we replace it."""
+    for node in filter(None, nodes):
+        if node.attempt is not None and parse_natural(node.attempt) is None:
+            found = f"annotation {labels.ATTEMPT} is '{printable(node.attempt)}', and must be a whole number"
+            context.event(f"{node.name}: {found}; it is replaced by {node.next_attempt}")
 
 
 def _restore(context: RolloutContext, before: Snapshot, targets: Iterable[str], isolated: Iterable[str]) -> list[str]:
     """Restore scheduling on the nodes that this change isolated; returns lines about their state, with the commands."""
-    results, failed = restore_scheduling(context, isolated)
+    results, failed = restore_scheduling(context, isolated, before.nodes)
     left = format_isolated((before.nodes[name] for name in failed), isolation=context.wave.isolation)
     if results:
         context.event(format_results(results))
@@ -170,7 +196,7 @@ def _wait_not_pending(context: RolloutContext, targets: Mapping[str, str]) -> No
     """
     since: dict[str, float] = {}
     while True:
-        seen, now = context.observe(), time.monotonic()
+        seen, now = context.retry_in_time(context.observe), time.monotonic()
         pending = [n for n in sorted(targets) if n in seen.nodes and seen.nodes[n].state == "pending"]
         working = [n for n in pending if now - since.setdefault(n, now) <= context.wave.stuck_after_seconds]
         if not working:
@@ -186,6 +212,9 @@ def _wait_not_pending(context: RolloutContext, targets: Mapping[str, str]) -> No
 
 
 def _label(context: RolloutContext, seen: Snapshot, targets: Mapping[str, str], ownership: Annotations) -> None:
+    # Another update may have written the same config: MIG Manager would not apply, and not report, it a second time.
+    targets = {n: config for n, config in targets.items() if n not in seen.nodes or seen.nodes[n].config != config}
+    note_attempts(context, map(seen.nodes.get, sorted(targets)))
     done, failed = context.on_each(
         targets,
         lambda cluster, name: start_attempt(

@@ -27,18 +27,20 @@ from enum import StrEnum
 
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.cluster.connection import Json
+from mig_fleet.cluster.errors import ClusterError
+from mig_fleet.failures import Refused, describe
 from mig_fleet.model import labels
 from mig_fleet.observed.drift import Difference, DriftClass
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.gpus.affected import AffectedGpus, affected_gpus
 from mig_fleet.observed.gpus.pod_gpus import affected_pods, format_affected
 from mig_fleet.observed.gpus.pods import gpu_pods
-from mig_fleet.observed.operands import DEVICE_PLUGIN, MIG_MANAGER, pod_names
+from mig_fleet.observed.operands import DEVICE_PLUGIN, MIG_MANAGER, pod_uids
 from mig_fleet.observed.snapshot import Node, Snapshot, invalidate
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.isolation import announce, isolate_node, restore_node
 from mig_fleet.rollout.manager_file import explain_other_file
-from mig_fleet.rollout.reconfigure import start_attempt
+from mig_fleet.rollout.reconfigure import note_attempts, start_attempt
 
 WRONG = frozenset(
     {
@@ -103,13 +105,23 @@ class Recovery:
         for name, remedy in needed.items():
             if remedy is None or name in self.tried:
                 continue
-            if self._apply(remedy, seen.nodes[name], expected[name]):
+            if self._is_applied(remedy, seen.nodes[name], expected[name]):
                 why = by_node[name][0]
                 self._recovering = name
                 self.used = sorted({*self.used, f"{name}: {remedy} ({why.drift})"})
                 self.context.event(f"{name}: {remedy}, because of: {why.text}")
                 return True
         return False
+
+    def _is_applied(self, remedy: Remedy, node: Node, expected: Expected) -> bool:
+        """As :meth:`_apply`; an unexpected failure is this node's, and a request that failed is tried again."""
+        try:
+            return self._apply(remedy, node, expected)
+        except (ClusterError, Refused):
+            raise
+        except Exception as exc:
+            self.tried[node.name] = f"not {remedy}: {describe(exc)}"
+            return False
 
     def is_exhausted(self, difference: Difference) -> bool:
         """Whether the difference needs a remedy, and none is left or allowed."""
@@ -149,7 +161,7 @@ class Recovery:
             self.tried[node.name] = self._only_adopted(remedy, node)
             return False
         pods = cluster.pods_on(node.name)
-        operands = pod_names(pods, namespace, app)
+        operands = pod_uids(pods, namespace, app)
         if operands:
             self._no_pod_since.pop(node.name, None)
         elif self._without_pod_s(node.name) <= NO_POD_S:
@@ -169,11 +181,12 @@ class Recovery:
             self.tried[node.name] = refusal
             return False
         if remedy is Remedy.RESTORE_OPERANDS:
-            cluster.patch_node(node.name, _operands_restored(node), {})
+            cluster.patch_node(node.name, _operands_restored(node), {}, node.uid)
         if remedy is not Remedy.RESTART_PLUGIN:
+            note_attempts(self.context, [node])
             start_attempt(cluster, node, node.name, {})
-        for name in operands:
-            cluster.delete_pod(namespace, name)  # its DaemonSet creates it again
+        for name, uid in operands.items():
+            cluster.delete_pod(namespace, name, uid)  # its DaemonSet creates it again
         self.tried[node.name] = str(remedy)
         invalidate()
         return True
@@ -204,7 +217,7 @@ class Recovery:
 
     def _isolate(self, cluster: Cluster, node: Node, affected: AffectedGpus) -> str | None:
         """Keep new pods off. If a GPU pod arrived before that, restores scheduling and returns a refusal."""
-        is_ours = isolate_node(self.context, cluster, node.name)
+        is_ours = isolate_node(self.context, cluster, node)
         refusal = self._refusal(cluster.pods_on(node.name), node, affected)
         if refusal:
             restore_node(cluster, node.name)

@@ -14,6 +14,7 @@ from mig_fleet.observed.configs.names import expected_config, with_config
 from mig_fleet.observed.differences import node_differences
 from mig_fleet.observed.drift import Difference, DriftClass
 from mig_fleet.observed.gpus.reported_slices import format_reported
+from mig_fleet.observed.owners.ownership import belongs_to_another_stack
 from mig_fleet.observed.snapshot import Node
 from mig_fleet.rollout.isolation import restore_command
 from mig_fleet.rollout.recovery import WRONG
@@ -28,7 +29,7 @@ def unfinished_nodes(wave: Wave, nodes: Mapping[str, Node], planned: bool) -> li
     shows; what the next update does; and the command that restores its scheduling by hand.
 
     ``planned``: the wave is not verified yet, or with another layout. Otherwise its differences are drift, and only
-    nodes that are isolated *and* differ are named.
+    nodes that are isolated *and* differ are named, and those on which MIG Manager failed.
     """
     return [line for name in wave.members if name in nodes for line in _lines(wave, nodes[name], planned)]
 
@@ -45,6 +46,20 @@ def abandoned_nodes(nodes: Iterable[Node]) -> list[str]:
     ]
 
 
+def undeclared_nodes(nodes: Iterable[Node], declared: Iterable[str], owner: str) -> list[str]:
+    """A line about each node that a wave of this stack owns and no pool declares, if it will be given back isolated, or
+    after MIG Manager failed.
+    """
+    left = {node.name: node for node in nodes if is_isolated_by_us(node) or node.state == "failed"}
+    others = (left[name] for name in left.keys() - set(declared))
+    owned = [node for node in others if labels.WAVE in node.annotations and not belongs_to_another_stack(node, owner)]
+    return [
+        f"{node.name} is in no pool any more, and under `onDelete: retain` it is given back as it is: {_state(node)}; "
+        f"{format_reported(node)}"
+        for node in sorted(owned, key=lambda node: node.name)
+    ]
+
+
 def is_isolated_by_us(node: Node) -> bool:
     """Whether a change isolated the node; the startup taint is a node pool's, and no trace of an update."""
     return labels.TAINT in node.taints or node.is_cordoned_by_us
@@ -58,16 +73,21 @@ def _lines(wave: Wave, node: Node, planned: bool) -> list[str]:
         begun = is_labelled and any(d.drift not in NOT_SEEN_YET for d in found)
         unfinished = isolated or begun or node.state in ("failed", "pending")
     else:
-        unfinished = isolated and (bool(found) or not is_labelled)
+        unfinished = node.state == "failed" or (isolated and (bool(found) or not is_labelled))
     if not unfinished:
         return []
-    state = f"state '{node.state}'" if node.state else "no state yet"
     return [
-        f"{node.name}: config {node.config or 'none'}, {state}, {_isolation(node) if isolated else 'not isolated'}",
+        f"{node.name}: {_state(node)}",
         f"{node.name}: {format_reported(node, wave.expected.gpus)}",
         f"{node.name}: the next update {_next_step(wave, node, found, target)}",
         *([_restore(node)] if isolated else []),
     ]
+
+
+def _state(node: Node) -> str:
+    state = f"state '{node.state}'" if node.state else "no state yet"
+    isolation = _isolation(node) if is_isolated_by_us(node) else "not isolated"
+    return f"config {node.config or 'none'}, {state}, {isolation}"
 
 
 def _isolation(node: Node) -> str:

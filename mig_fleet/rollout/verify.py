@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from mig_fleet.cluster.errors import ClusterError
-from mig_fleet.failures import CleanError, Refused, one_clean_error
+from mig_fleet.failures import CleanError, Refused, describe, one_clean_error
 from mig_fleet.model import labels
 from mig_fleet.model.formatting import format_gpus
 from mig_fleet.model.report import STALE_AFTER_S
@@ -13,7 +13,7 @@ from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.operands import MIG_MANAGER
 from mig_fleet.observed.snapshot import Node, Snapshot, observe
 from mig_fleet.rollout.context import RolloutContext
-from mig_fleet.rollout.convergence import retry, soak, wait_for_convergence
+from mig_fleet.rollout.convergence import soak, wait_for_convergence
 from mig_fleet.rollout.isolation import (
     format_isolated_by_state,
     format_results,
@@ -25,6 +25,7 @@ from mig_fleet.rollout.owner import require_cluster_owner
 from mig_fleet.rollout.recovery import WRONG, Recovery
 from mig_fleet.rollout.rollback import roll_back
 from mig_fleet.rollout.stranding.pending_pods import report_pending
+from mig_fleet.rollout.unexpected_failures import naming_isolated_nodes
 from mig_fleet.rollout.wave import Props, Wave
 
 
@@ -34,7 +35,7 @@ class VerificationFailed(CleanError):
 
 def verify(wave: Wave) -> Props:
     """Returns the outputs ``slices`` and ``remedies``; raises :class:`VerificationFailed`."""
-    with one_clean_error(VerificationFailed):
+    with one_clean_error(VerificationFailed), naming_isolated_nodes(wave):
         context = RolloutContext(wave)
         require_cluster_owner(context.cluster(), wave.namespace, wave.owner)
         expected = _expected(wave, _read(context))
@@ -67,7 +68,7 @@ def _read(context: RolloutContext) -> Mapping[str, Node]:
     if context.wave.config_name != "keep":
         return {}
     try:
-        return retry(context, context.observe).nodes
+        return context.retry(context.observe).nodes
     except (Refused, ClusterError) as exc:
         raise VerificationFailed(f"{exc}\n{_node_states(context)}") from None
 
@@ -77,10 +78,12 @@ def _accept(context: RolloutContext, seen: Snapshot, expected: Mapping[str, Expe
     wave = context.wave
     verified = {name: expected[name].config for name in wave.nodes}
     new = [n for n in wave.nodes if seen.nodes[n].annotations.get(labels.VERIFIED_CONFIG) != verified[n]]
+    records = {name: {labels.VERIFIED_CONFIG: verified[name]} for name in new}
     _, unrecorded = context.on_each(
-        new, lambda cluster, name: cluster.patch_node(name, {}, {labels.VERIFIED_CONFIG: verified[name]})
+        new, lambda cluster, name: cluster.patch_node(name, {}, records[name], seen.nodes[name].uid)
     )
-    results, isolated = restore_scheduling(context, [name for name in wave.nodes if seen.nodes[name].isolated])
+    opened = [name for name in wave.nodes if seen.nodes[name].isolated]
+    results, isolated = restore_scheduling(context, opened, seen.nodes)
     if results:
         context.event(format_results(results))
     if unrecorded or isolated:
@@ -105,8 +108,8 @@ def _after_failure(context: RolloutContext) -> str:
         try:
             result = roll_back(RolloutContext(context.wave))
             return f"The wave was {result}. The next update tries {context.wave.config} again."
-        except (Refused, ClusterError) as exc:
-            lead = f"The wave could not be rolled back: {exc}\n"
+        except Exception as exc:
+            lead = f"The wave could not be rolled back: {describe(exc)}\n"
     return lead + _node_states(context) + _restart_by_hand(context)
 
 

@@ -13,8 +13,10 @@ import msgspec
 
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.cluster.connection import Json
-from mig_fleet.cluster.errors import ClusterError, Conflict, NotFound
+from mig_fleet.cluster.errors import ClusterError, Conflict, Invalid, NotFound
+from mig_fleet.cluster.lists import decode_items
 from mig_fleet.model import labels
+from tests.memory.rights import is_documented, needed_right
 
 T = TypeVar("T")
 
@@ -41,8 +43,12 @@ class Api:
         """Other objects, by their path: service accounts, DaemonSets, roles, policies."""
         self.refused_rights: set[str] = set()
         """What every service account lacks, such as ``patch configmaps``."""
+        self.user_lacks: set[str] = set()
+        """What the user of the kubeconfig lacks, in the same form."""
         self.logs: dict[str, str] = {}
         """Pod → the last line of its log."""
+        self.cluster_uid = "0c5a7d0e-1111-4222-8333-444455556666"
+        """Of the namespace ``kube-system``: another cluster has another one."""
         self.requests: list[tuple[str, str, Json]] = []
         """Method, path and body of each request."""
         self._rules: list[_Rule] = []
@@ -64,6 +70,8 @@ class Api:
         self._rules.append(_Rule(method, re.compile(path), act, times, skip))
 
     def call(self, method: str, path: str, query: Mapping[str, str] | None, body: Json | None) -> Json:
+        right = needed_right(method, path, query)
+        assert right is None or is_documented(right), f"add to mig_fleet/observed/rights/needed.py: {right}"
         with self._lock:
             self.requests.append((method, path, body or {}))
             due = [rule.act for rule in self._rules if rule.is_due(method, path)]
@@ -134,6 +142,8 @@ class Api:
         version = node["metadata"]["resourceVersion"]
         if body.get("metadata", {}).get("resourceVersion", version) != version:
             raise Conflict(f"PATCH /api/v1/nodes/{name} answered 409: the object has been modified")
+        if body.get("metadata", {}).get("uid", node["metadata"]["uid"]) != node["metadata"]["uid"]:
+            raise Invalid(f"PATCH /api/v1/nodes/{name} answered 422: metadata.uid: Invalid value: field is immutable")
         before = copy.deepcopy(node)
         merge(node, body)
         self.versioned(node)
@@ -174,15 +184,21 @@ class Api:
                 self.pod_written(namespace, name)
                 return {}
             case "DELETE", ["namespaces", namespace, "pods", name]:
-                _existing(self.pods, (namespace, name))
+                _require_uid(_existing(self.pods, (namespace, name)), body)
                 self.pod_deleted(namespace, self.pods.pop((namespace, name)))
                 return {}
             case "POST", ["namespaces", namespace, "pods", name, "eviction"]:
-                _existing(self.pods, (namespace, name))
+                _require_uid(_existing(self.pods, (namespace, name)), body["deleteOptions"])
                 self.evict(namespace, name)
                 return {}
             case "GET", ["", "apis", "policy", "v1", "namespaces", namespace, "poddisruptionbudgets"]:
                 return {"items": [it for it in self.budgets if it["metadata"]["namespace"] == namespace]}
+            case "GET", ["namespaces", "kube-system"]:
+                return {"metadata": {"name": "kube-system", "uid": self.cluster_uid}}
+            case "GET", ["configmaps"]:
+                name = query["fieldSelector"].removeprefix("metadata.name=")
+                named = [(where, found) for (where, each), found in self.config_maps.items() if each == name]
+                return {"items": [{**it, "metadata": {**it["metadata"], "namespace": where}} for where, it in named]}
             case "GET", ["namespaces", namespace, "configmaps"]:
                 return {"items": [found for (where, _), found in self.config_maps.items() if where == namespace]}
             case "GET", ["namespaces", namespace, "configmaps", name]:
@@ -190,12 +206,17 @@ class Api:
             case "POST", ["", "apis", "authorization.k8s.io", "v1", "subjectaccessreviews"]:
                 asked = body["spec"]["resourceAttributes"]
                 return {"status": {"allowed": f"{asked['verb']} {asked['resource']}" not in self.refused_rights}}
+            case "POST", ["", "apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"]:
+                asked = body["spec"]["resourceAttributes"]
+                right = f"{asked['verb']} {'/'.join(filter(None, (asked['resource'], asked['subresource'])))}"
+                allowed = not self.user_lacks if asked["verb"] == "*" else right not in self.user_lacks
+                return {"status": {"allowed": allowed}}
         if OBJECT.search(path):
             return self._handle_object(method, path, query, body)
         raise AssertionError(f"a rollout does not request {method} {path}")
 
     def _handle_object(self, method: str, path: str, query: Mapping[str, str], body: Json) -> Json:
-        """Read, merge into an existing object, or apply, which creates a missing one."""
+        """Read, replace or merge into an existing object, or apply, which creates a missing one."""
         objects: dict[Any, Json] = self.objects
         key: Any = path
         if "/configmaps/" in path:
@@ -205,6 +226,8 @@ class Api:
         found = _existing(objects, key)
         if method == "PATCH":
             merge(found, body)
+        if method == "PUT":
+            found = objects[key] = copy.deepcopy(body)
         if method == "DELETE":
             del objects[key]
         return found
@@ -214,6 +237,7 @@ class MemoryCluster(Cluster):
     """The product's client, whose requests go to an API server in memory."""
 
     server_time = None
+    server, context = "https://memory:6443", "memory"
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -223,6 +247,9 @@ class MemoryCluster(Cluster):
 
     def read(self, path: str, shape: type[T], query: Any = None) -> T:
         return msgspec.json.decode(msgspec.json.encode(self.call("GET", path, query)), type=shape)
+
+    def read_items(self, path: str, shape: type[T], query: Any = None) -> tuple[list[T], dict[str, str]]:
+        return decode_items(json.dumps(self.call("GET", path, query)).encode(), shape)
 
     def metadata(self, path: str) -> Json:
         return {"metadata": self.call("GET", path)["metadata"]}
@@ -262,6 +289,12 @@ def merge(into: Json, patch: Json) -> None:
             merge(into.setdefault(key, {}), value)
         else:
             into[key] = value
+
+
+def _require_uid(found: Json, options: Json) -> None:
+    """A deletion carries the uid of the object that was looked at."""
+    if options["preconditions"]["uid"] != found["metadata"]["uid"]:
+        raise Conflict("answered 409: the UID in the precondition does not match the UID in record")
 
 
 def _is_selected(pod: Json, selector: str) -> bool:

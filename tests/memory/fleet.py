@@ -69,6 +69,7 @@ class Fleet(Api):
         self.manager_file = labels.LAYOUTS_CONFIG_MAP
         """The ConfigMap that MIG Manager reads; see :meth:`mount`."""
         self._numbers = itertools.count(1)
+        self._uids = itertools.count(1)
         self.objects |= {PROBE_DAEMON_SET: {"spec": {"template": {"spec": {}}}}, PROBE_ACCOUNT: {}}
         self.write_layout_file(DENSE, WIDE)
         for name in names:
@@ -97,7 +98,7 @@ class Fleet(Api):
         }
         self.nodes[name] = self.versioned(
             {
-                "metadata": {"name": name, "labels": node_labels, "annotations": {}},
+                "metadata": {"name": name, "uid": self.new_uid(), "labels": node_labels, "annotations": {}},
                 "spec": {},
                 "status": {"allocatable": {}, "conditions": [{"type": "Ready", "status": "True"}]},
             }
@@ -105,6 +106,15 @@ class Fleet(Api):
         self.start_operand(name, MANAGER)
         self.start_operand(name, PLUGIN)
         self.partition(name, self.declared(config))
+
+    def new_uid(self) -> str:
+        """Of a new object."""
+        return f"uid-{next(self._uids)}"
+
+    def replace(self, name: str) -> None:
+        """Another node has the name of one that left, with pods, MIG Manager and probe of its own."""
+        self.remove(name)
+        self.add(name)
 
     def remove(self, name: str) -> None:
         """The node leaves the cluster, with its pods and its probe's report."""
@@ -178,7 +188,7 @@ class Fleet(Api):
         """Create the pod of an operand's DaemonSet on a node."""
         name = f"{app}--{node}--{next(self._numbers)}"
         self.pods[OPERATOR, name] = {
-            "metadata": {"name": name, "namespace": OPERATOR, "labels": {"app": app}},
+            "metadata": {"name": name, "namespace": OPERATOR, "uid": self.new_uid(), "labels": {"app": app}},
             "spec": {"containers": [{"name": app}], "nodeName": node},
             "status": {"phase": "Running"},
         }
@@ -205,6 +215,7 @@ class Fleet(Api):
             "metadata": {
                 "name": name,
                 "namespace": "team",
+                "uid": self.new_uid(),
                 "creationTimestamp": self.time(),
                 "labels": {"app": name, "pod-template-hash": "5d8f"},
                 "ownerReferences": owners.get(owner, [{"kind": owner, "name": name, "controller": True}]),

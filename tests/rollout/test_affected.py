@@ -259,7 +259,9 @@ def test_while_a_pod_is_not_reported_the_progress_line_says_what_is_waited_for(
     dense.placed["web"] = 0
     dense.clock.after(10, lambda: dense.report("n1"))
     ASSIGNMENT.create(a_wave("n1", layout=HALF, on_user_pods="evict"))
-    assert f"pool-wave-0: waits for the probe on n1 to report which GPU this pod uses: {WEB}" in capsys.readouterr().out
+    printed = capsys.readouterr().out.splitlines()
+    assert f"pool-wave-0: waits for the probe on n1 to report which GPU this pod uses: {WEB}" in printed
+    assert "pool-wave-0: no pod is left on the affected GPUs" in printed, "and not that the pod has left: it stays"
     assert evictions(dense) == []
 
 

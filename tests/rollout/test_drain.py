@@ -1,8 +1,11 @@
 """Users' pods leave by themselves or through the Eviction API; a rollout never deletes one."""
 
+from collections.abc import Callable
+
 import pytest
 
-from mig_fleet.cluster.errors import ClusterError, TooManyRequests
+from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable, Forbidden, TooManyRequests
+from mig_fleet.model import labels
 from mig_fleet.rollout.assign import AssignmentFailed
 from mig_fleet.rollout.drain import EVICT_AGAIN_S
 from tests.memory.fleet import DENSE, OPERATOR, WORK_S, Fleet
@@ -14,10 +17,10 @@ def evictions(fleet: Fleet) -> list[str]:
     return [line.split("/")[-2] for line in fleet.writes() if line.endswith("/eviction")]
 
 
-def refusal(fleet: Fleet, policy: str) -> str:
+def refusal(fleet: Fleet, policy: str, isolation: str = "taint") -> str:
     """The error of an assignment to n1, which must leave the node unchanged."""
     with pytest.raises(AssignmentFailed) as refused:
-        ASSIGNMENT.create(a_wave("n1", on_user_pods=policy))
+        ASSIGNMENT.create(a_wave("n1", on_user_pods=policy, isolation=isolation))
     assert fleet.written_configs() == [], "a node in use is never reconfigured"
     assert fleet.isolated() == []
     return str(refused.value)
@@ -121,12 +124,104 @@ def test_a_pod_that_is_gone_before_the_eviction_request_counts_as_evicted(fleet:
     assert fleet.configs()["n1"] == DENSE.config_name
 
 
-def test_an_eviction_that_the_api_server_cannot_perform_restores_scheduling_and_reports_its_reason(
+def test_a_failure_of_the_api_server_at_an_eviction_is_printed_and_the_request_is_repeated(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet.pod("web", "n1")
+    fleet.fail_requests("POST", "/eviction", ClusterError("answered 500: etcdserver: request timed out"))
+    ASSIGNMENT.create(a_wave("n1", on_user_pods="evict"))
+    assert evictions(fleet) == ["web"] * 2
+    assert (
+        "not evicted yet: the API server failed: answered 500: etcdserver: request timed out" in capsys.readouterr().out
+    )
+
+
+def test_an_eviction_that_the_api_server_never_performs_restores_scheduling_and_reports_its_reason(
     fleet: Fleet,
 ) -> None:
     fleet.pod("web", "n1")
-    fleet.fail_requests("POST", "/eviction", ClusterError("the pod has a finalizer"))
-    assert refusal(fleet, "evict") == "no node was relabelled: the pod has a finalizer\nscheduling restored: n1"
+    fleet.fail_requests("POST", "/eviction", ClusterError("the pod has a finalizer"), times=1000)
+    assert refusal(fleet, "evict") == (
+        "no node was relabelled: not evicted within 600 s: team/web (Deployment web) holds 1x mig-1g.10gb, because "
+        "the API server failed: the pod has a finalizer\nscheduling restored: n1"
+    )
+
+
+def test_a_pod_that_leaves_although_the_answer_to_its_eviction_was_lost_counts_as_evicted(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet.pod("web", "n1")
+
+    def lose_the_answer() -> None:
+        fleet.evict("team", "web")
+        raise ClusterUnreachable("connection reset by peer")
+
+    fleet.before_request("POST", "/eviction", lose_the_answer)
+    ASSIGNMENT.create(a_wave("n1", on_user_pods="evict"))
+    assert evictions(fleet) == ["web"]
+    assert "pool-wave-0: evicted team/web" in capsys.readouterr().out.splitlines()
+
+
+def test_a_server_that_does_not_answer_is_asked_for_one_eviction_at_a_time(fleet: Fleet) -> None:
+    for name in ("a", "b", "c"):
+        fleet.pod(name, "n1")
+    asked: list[float] = []
+
+    def answer_nothing() -> None:
+        asked.append(fleet.clock.now)
+        raise ClusterUnreachable("Read timed out")
+
+    fleet.before_request("POST", "/eviction", answer_nothing, times=3)
+    ASSIGNMENT.create(a_wave("n1", on_user_pods="evict"))
+    assert len(set(asked)) == 3, "each request may take ten seconds"
+
+
+def test_without_the_right_to_evict_the_drain_ends_at_once(fleet: Fleet) -> None:
+    fleet.pod("web", "n1")
+    fleet.fail_requests("POST", "/eviction", Forbidden("the cluster refuses POST /eviction"))
+    assert refusal(fleet, "evict").startswith("no node was relabelled: the cluster refuses POST /eviction")
+    assert fleet.clock.slept < 2
+
+
+def test_a_new_pod_with_the_name_of_one_that_left_is_looked_at_before_it_is_evicted(fleet: Fleet) -> None:
+    fleet.pod("web-0", "n1", owner="StatefulSet")
+
+    def recreate() -> None:
+        fleet.pod("web-0", "n1", owner="")
+
+    fleet.before_request("POST", "/eviction", recreate)
+    assert "that no controller would create again: team/web-0 (no owner)" in refusal(fleet, "evict")
+    assert ("team", "web-0") in fleet.pods
+    assert evictions(fleet) == ["web-0"], "only the pod that was listed"
+
+
+def test_a_new_pod_of_a_stateful_set_is_evicted_without_the_pause_after_the_first_one(fleet: Fleet) -> None:
+    fleet.pod("web-0", "n1", owner="StatefulSet")
+    fleet.before_request("POST", "/eviction", lambda: fleet.pod("web-0", "n1", owner="StatefulSet"))
+    ASSIGNMENT.create(a_wave("n1", on_user_pods="evict"))
+    assert evictions(fleet) == ["web-0"] * 2
+    assert fleet.clock.slept < EVICT_AGAIN_S + WORK_S
+
+
+def test_before_an_eviction_a_taint_that_another_client_removed_is_put_back(fleet: Fleet) -> None:
+    fleet.pod("web", "n1")
+    fleet.before_request("GET", "/pods$", lambda: fleet.patch("n1", {"spec": {"taints": None}}), skip=1)
+    tainted: list[list[str]] = []
+    fleet.before_request("POST", "/eviction", lambda: tainted.append(fleet.isolated()))
+    ASSIGNMENT.create(a_wave("n1", on_user_pods="evict"))
+    assert tainted == [["n1"]], "otherwise the new pod may start on the same node, and is evicted again"
+
+
+def test_no_pod_of_a_node_that_was_replaced_is_evicted(fleet: Fleet) -> None:
+    fleet.pod("web", "n1")
+
+    def replace() -> None:
+        fleet.replace("n1")
+        fleet.pod("other", "n1")
+
+    fleet.before_request("GET", "/pods$", replace, skip=1)
+    assert "node 'n1' was replaced during the update" in refusal(fleet, "evict")
+    assert evictions(fleet) == []
 
 
 @pytest.mark.parametrize(
@@ -186,7 +281,7 @@ def test_a_progress_line_that_is_no_longer_true_is_not_the_last_one(
     fleet.pod("web", "n1")
     fleet.clock.after(20, lambda: fleet.pods.pop(("team", "web")))
     ASSIGNMENT.create(a_wave("n1", on_user_pods="wait"))
-    assert capsys.readouterr().out.splitlines()[-1] == "pool-wave-0: the pods have left"
+    assert capsys.readouterr().out.splitlines()[-1] == "pool-wave-0: no pod is left on the affected GPUs"
 
 
 def budget(name: str, **match_labels: str) -> dict[str, object]:
@@ -215,6 +310,83 @@ def test_a_pod_of_a_daemon_set_is_refused_before_anything_is_written(fleet: Flee
         "nodeSelector"
     )
     assert fleet.writes() == []
+
+
+def run_static_pod(fleet: Fleet) -> None:
+    fleet.pod("agent", "n1", owner="Node")
+    fleet.pods["team", "agent"]["metadata"]["ownerReferences"][0]["name"] = "n1"
+
+
+def run_mirror_pod_without_an_owner(fleet: Fleet) -> None:
+    fleet.pod("agent", "n1", owner="")
+    fleet.pods["team", "agent"]["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "1c0ffee2"}
+
+
+@pytest.mark.parametrize("policy", ["wait", "evict"])
+@pytest.mark.parametrize("run", [run_static_pod, run_mirror_pod_without_an_owner])
+def test_a_static_pod_is_refused_before_anything_is_written(
+    fleet: Fleet, policy: str, run: Callable[[Fleet], None]
+) -> None:
+    run(fleet)
+    assert refusal(fleet, policy) == (
+        "nothing was changed:\n  node 'n1' is in use by static pods, which the kubelet starts again at once: "
+        "team/agent (Node n1) holds 1x mig-1g.10gb; move their manifests out of the kubelet's folder of static pods on "
+        "the node, and back after the update"
+    )
+    assert fleet.writes() == []
+
+
+EVERYTHING = {"operator": "Exists"}
+OUR_TAINT = {"key": labels.TAINT, "operator": "Exists", "effect": "NoSchedule"}
+UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "operator": "Exists"}
+ANOTHER = {"key": "nvidia.com/gpu", "operator": "Exists"}
+
+
+def run_tolerating_pod(fleet: Fleet, toleration: dict[str, str], owner: str = "Deployment") -> None:
+    fleet.pod("web", "n1", owner=owner)
+    fleet.pods["team", "web"]["spec"]["tolerations"] = [toleration]
+
+
+@pytest.mark.parametrize("policy", ["wait", "evict"])
+@pytest.mark.parametrize(
+    ("toleration", "isolation", "taint"),
+    [
+        (EVERYTHING, "taint", "mig-fleet.dev/reconfiguring:NoSchedule"),
+        (OUR_TAINT, "taint", "mig-fleet.dev/reconfiguring:NoSchedule"),
+        (EVERYTHING, "cordon", "node.kubernetes.io/unschedulable:NoSchedule"),
+        (UNSCHEDULABLE, "cordon", "node.kubernetes.io/unschedulable:NoSchedule"),
+    ],
+)
+def test_a_pod_that_tolerates_our_isolation_is_refused_before_anything_is_written(
+    fleet: Fleet, policy: str, toleration: dict[str, str], isolation: str, taint: str
+) -> None:
+    run_tolerating_pod(fleet, toleration)
+    assert refusal(fleet, policy, isolation=isolation) == (
+        f"nothing was changed:\n  node 'n1' is in use by pods that tolerate {taint}, so that new ones may start "
+        "there at once: team/web (Deployment web) holds 1x mig-1g.10gb; remove that toleration from their controller, "
+        "or scale it to 0 until the update is done"
+    )
+    assert fleet.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("toleration", "isolation"),
+    [(ANOTHER, "taint"), (UNSCHEDULABLE, "taint"), (ANOTHER, "cordon"), (OUR_TAINT, "cordon")],
+)
+def test_a_pod_that_tolerates_only_other_taints_is_evicted(
+    fleet: Fleet, toleration: dict[str, str], isolation: str
+) -> None:
+    run_tolerating_pod(fleet, toleration)
+    ASSIGNMENT.create(a_wave("n1", on_user_pods="evict", isolation=isolation))
+    assert evictions(fleet) == ["web"]
+
+
+@pytest.mark.parametrize("owner", ["Job", ""])
+def test_a_pod_that_ends_by_itself_is_waited_for_whatever_it_tolerates(fleet: Fleet, owner: str) -> None:
+    run_tolerating_pod(fleet, EVERYTHING, owner)
+    fleet.clock.after(20, lambda: fleet.pods.pop(("team", "web")))
+    ASSIGNMENT.create(a_wave("n1", on_user_pods="wait"))
+    assert fleet.configs()["n1"] == DENSE.config_name
 
 
 @pytest.mark.parametrize("owner", ["", "DaemonSet"])

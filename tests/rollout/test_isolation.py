@@ -29,7 +29,7 @@ def isolated_by(fleet: Fleet, **changes: Any) -> tuple[list[str], bool]:
 
 def isolate_n1(fleet: Fleet, isolation: str = "taint") -> None:
     context = RolloutContext(Wave.from_properties(a_wave("n1", isolation=isolation)))
-    isolate_node(context, MemoryCluster(fleet), "n1")
+    isolate_node(context, MemoryCluster(fleet), Node("n1", {}, {}, {}, None))
 
 
 def restore_n1(fleet: Fleet) -> Scheduling:
@@ -200,7 +200,7 @@ def test_the_command_for_a_node_with_only_the_startup_taint_removes_that_taint(f
 @EACH_ISOLATION
 def test_a_node_that_another_user_cordoned_is_not_reported_as_schedulable(fleet: Fleet, isolation: str) -> None:
     fleet.cordon("n2")
-    fleet.fail_requests("GET", "/pods$", UNAVAILABLE, skip=1)
+    fleet.fail_requests("GET", "/pods$", UNAVAILABLE, times=1000, skip=1)
     with pytest.raises(AssignmentFailed) as failed:
         ASSIGNMENT.create(a_wave("n1", "n2", isolation=isolation))
     assert str(failed.value) == (

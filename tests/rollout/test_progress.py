@@ -25,7 +25,7 @@ def test_after_the_users_pods_have_left(fleet: Fleet, printed: Lines) -> None:
     fleet.clock.after(5, lambda: fleet.pods.pop(("team", "web")))
     ASSIGNMENT.create(a_wave("n1", on_user_pods="wait", on_stranded_pods="warn"))
     lines = printed()
-    assert lines.index("the pods have left") > max(
+    assert lines.index("no pod is left on the affected GPUs") > max(
         n for n, line in enumerate(lines) if line.startswith("waits for 1 pod")
     )
 

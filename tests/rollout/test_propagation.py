@@ -5,7 +5,7 @@ If the copy cannot be read, the label is written after a fixed time.
 
 import pytest
 
-from mig_fleet.cluster.errors import ClusterError
+from mig_fleet.cluster.errors import ClusterError, Forbidden
 from mig_fleet.model import labels, parted
 from mig_fleet.rollout.assign import AssignmentFailed
 from mig_fleet.rollout.propagation import UNREADABLE_S, WITHIN_S
@@ -73,6 +73,27 @@ def test_copies_that_cannot_be_read_get_the_time_that_a_kubelet_may_need(
     assert fleet.clock.slept == pytest.approx(UNREADABLE_S, abs=2)
     assert fleet.configs() == {"n1": DENSE.config_name, "n2": DENSE.config_name}
     assert "could not read MIG Manager's layout file on 2 node(s), continues: n1: " in capsys.readouterr().out
+
+
+def test_without_the_right_to_read_a_copy_nothing_is_awaited_and_the_right_is_named(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = Forbidden('the cluster refuses GET …/exec: User "ci" cannot create resource "pods/exec"')
+
+    def refuse(*_: object) -> tuple[int, str]:
+        raise refusal
+
+    monkeypatch.setattr(fleet, "execute", refuse)
+    with pytest.raises(AssignmentFailed) as failed:
+        ASSIGNMENT.create(a_wave("n1", "n2"))
+    assert str(failed.value) == (
+        "no node was relabelled: MIG Manager's copy of the layout file may not be read, which needs get and create of "
+        f"pods/exec in namespace gpu-operator: {refusal}; `mig-fleet rights` prints roles that allow it\n"
+        "scheduling restored: n1, n2"
+    )
+    assert fleet.clock.slept == 0
+    assert fleet.written_configs() == []
+    assert fleet.isolated() == []
 
 
 def test_a_copy_without_the_config_stops_the_wave_even_if_another_copy_cannot_be_read(fleet: Fleet) -> None:

@@ -5,12 +5,15 @@ import pytest
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.model import labels
 from mig_fleet.rollout.assign import AssignmentFailed
+from mig_fleet.rollout.context import RETRY_S
 from mig_fleet.rollout.drain import REPORT_WAIT_S
 from mig_fleet.rollout.verify import VerificationFailed
 from tests.memory.fleet import DENSE, Fleet
 from tests.memory.wave import ASSIGNMENT, VERIFICATION, a_wave, roll_out
 
 UNAVAILABLE = ClusterError("the API server is unavailable")
+LONGER_THAN_RETRIED = int(RETRY_S) + 2
+"""Requests, one each second, that fail until the product gives up."""
 RESTORE_N1 = "restore scheduling with `kubectl taint nodes n1 mig-fleet.dev/reconfiguring-`"
 
 
@@ -89,7 +92,7 @@ def test_an_update_of_a_wave_that_is_as_declared_writes_nothing(fleet: Fleet) ->
 def test_a_failure_before_the_label_restores_scheduling_and_the_next_update_succeeds(
     fleet: Fleet, method: str, path: str, skip: int, reason: str
 ) -> None:
-    fleet.fail_requests(method, path, UNAVAILABLE, skip=skip)
+    fleet.fail_requests(method, path, UNAVAILABLE, 1 if method == "PATCH" else LONGER_THAN_RETRIED, skip)
     restored = "" if reason.endswith("annotated: ") else "\nscheduling restored: n1, n2"
     assert assignment_failure("n1", "n2") == (
         f"no node was relabelled: {reason}the API server is unavailable{restored}"
@@ -101,7 +104,7 @@ def test_a_failure_before_the_label_restores_scheduling_and_the_next_update_succ
 
 
 def test_a_node_whose_scheduling_could_not_be_restored_is_named_with_the_command(fleet: Fleet) -> None:
-    fleet.fail_requests("GET", "/pods$", UNAVAILABLE, skip=1)
+    fleet.fail_requests("GET", "/pods$", UNAVAILABLE, LONGER_THAN_RETRIED, skip=1)
     fleet.fail_requests("PATCH", "nodes/n1", ClusterError("still unavailable"), skip=2)
     assert assignment_failure("n1", "n2") == (
         f"no node was relabelled: the API server is unavailable\nstill isolated: n1; {RESTORE_N1}"
@@ -118,7 +121,7 @@ def test_a_node_that_was_isolated_before_stays_isolated_and_is_named_with_the_co
     fleet: Fleet, nodes: list[str], restored: list[str]
 ) -> None:
     fleet.taint("n1", labels.TAINT)
-    fleet.fail_requests("GET", "/pods$", UNAVAILABLE, skip=1)
+    fleet.fail_requests("GET", "/pods$", UNAVAILABLE, LONGER_THAN_RETRIED, skip=1)
     assert assignment_failure(*nodes).splitlines() == [
         "no node was relabelled: the API server is unavailable",
         *restored,
@@ -136,6 +139,88 @@ def test_a_refused_change_names_the_nodes_that_were_isolated_before_with_the_com
     assert third == (
         "still isolated as before: n1; restore scheduling with `kubectl taint nodes n1 mig-fleet.dev/startup-`"
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "skip"),
+    [("/pods$", 1), ("/pods$", 2), ("/nodes$", 2), ("/nodes$", 3), ("/pods$", 3)],
+    ids=["drain", "find MIG Manager", "wait for a pending state", "last snapshot", "last look at the pods"],
+)
+def test_one_failed_request_before_the_label_is_repeated_and_its_answer_is_printed(
+    fleet: Fleet, path: str, skip: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet.fail_requests("GET", path, UNAVAILABLE, skip=skip)
+    ASSIGNMENT.create(a_wave("n1", "n2"))
+    assert fleet.configs() == {"n1": DENSE.config_name, "n2": DENSE.config_name}
+    assert "pool-wave-0: tries again: the API server is unavailable" in capsys.readouterr().out.splitlines()
+
+
+# What others do to the nodes before the label
+
+
+def test_a_taint_that_another_client_removes_is_put_back_and_the_pods_are_looked_at_again(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet.pod("web", "n1")
+
+    def remove_taint() -> None:
+        fleet.patch("n1", {"spec": {"taints": None}})
+        fleet.pod("late", "n1")
+
+    fleet.clock.after(2, remove_taint)
+    ASSIGNMENT.create(a_wave("n1", on_user_pods="evict"))
+    assert fleet.written_configs() == [("n1", DENSE.config_name)]
+    assert fleet.isolated() == ["n1"]
+    assert ("team", "late") not in fleet.pods, "it started while nothing kept it off"
+    assert "another client removed our taint before the label was written" in capsys.readouterr().out
+
+
+def test_a_cordon_that_another_client_removes_is_put_back(fleet: Fleet) -> None:
+    fleet.before_request("GET", "/nodes$", lambda: fleet.patch("n1", {"spec": {"unschedulable": None}}), skip=2)
+    ASSIGNMENT.create(a_wave("n1", isolation="cordon"))
+    assert fleet.is_cordoned("n1")
+
+
+def test_a_cordon_that_another_user_takes_over_is_not_removed_isolation(fleet: Fleet) -> None:
+    fleet.cordon("n1")
+    ASSIGNMENT.create(a_wave("n1", isolation="cordon"))
+    assert fleet.written_configs() == [("n1", DENSE.config_name)]
+
+
+def test_a_taint_that_is_removed_again_and_again_refuses_the_change_with_the_command_that_shows_who(
+    fleet: Fleet,
+) -> None:
+    fleet.before_request("GET", "/nodes$", lambda: fleet.patch("n1", {"spec": {"taints": None}}), times=50, skip=1)
+    assert assignment_failure("n1") == (
+        "no node was relabelled: n1: another client removed our taint before the label was written, twice; stop it "
+        "first, `kubectl get node n1 --show-managed-fields -o yaml` shows who writes the node\nscheduling restored: n1"
+    )
+    assert fleet.written_configs() == []
+
+
+def test_a_node_that_is_replaced_during_the_drain_is_named_and_its_startup_taint_stays(fleet: Fleet) -> None:
+    fleet.pod("web", "n1")
+
+    def replace() -> None:
+        fleet.replace("n1")
+        fleet.taint("n1", labels.STARTUP_TAINT)
+
+    fleet.clock.after(2, replace)
+    with pytest.raises(AssignmentFailed) as failed:
+        ASSIGNMENT.create(a_wave("n1", "n2", on_user_pods="wait"))
+    assert str(failed.value) == (
+        "no node was relabelled: node 'n1' was replaced during the update: another node has its name now; run the "
+        "update again\nscheduling restored: n2; no longer in the cluster: n1"
+    )
+    assert fleet.written_configs() == []
+    assert fleet.taints("n1") == [labels.STARTUP_TAINT]
+
+
+def test_a_node_that_is_replaced_right_before_its_label_is_not_labelled(fleet: Fleet) -> None:
+    fleet.before_request("PATCH", "/nodes/n1$", lambda: fleet.replace("n1"), skip=2)
+    text = assignment_failure("n1", "n2")
+    assert "1 of 2 nodes could not be labelled:\n  n1: node 'n1' was replaced during the update" in text
+    assert fleet.configs() == {"n1": labels.ALL_DISABLED, "n2": DENSE.config_name}
 
 
 # Failures at the label and after it
@@ -190,6 +275,16 @@ def test_scheduling_that_cannot_be_restored_after_the_verification_is_an_error_w
     assert fleet.isolated() == ["n2"]
     VERIFICATION.create(wave)
     assert fleet.isolated() == []
+
+
+def test_a_node_that_is_replaced_after_its_verification_is_not_recorded_as_verified(fleet: Fleet) -> None:
+    wave = a_wave("n1", "n2")
+    ASSIGNMENT.create(wave)
+    fleet.before_request("PATCH", "/nodes/n1$", lambda: fleet.replace("n1"))
+    with pytest.raises(VerificationFailed) as failed:
+        VERIFICATION.create(wave)
+    assert "n1 is not recorded as verified: node 'n1' was replaced during the update" in str(failed.value)
+    assert fleet.ownership_annotations("n1") == {}
 
 
 # A MIG Manager that is still busy with an earlier config

@@ -192,10 +192,49 @@ def test_scheduling_of_an_isolated_node_that_is_removed_is_restored_by_the_next_
     fleet.taint("n1", labels.TAINT)
     ASSIGNMENT.update("pool-wave-0", old, new)
     inputs = ASSIGNMENT.check(new, new).inputs
-    assert inputs["drift"] == ["node removed from pool: n1: was removed from the pool and is still isolated"]
+    assert inputs["drift"] == [
+        "node removed from pool: n1: was removed from the pool and is still isolated; the next update restores its "
+        "scheduling in state 'success'"
+    ]
     ASSIGNMENT.update("pool-wave-0", new, inputs)
     assert fleet.isolated() == []
     assert "drift" not in ASSIGNMENT.check(new, new).inputs
+
+
+RELEASED = f"pool-wave-0: n1: released with config {DENSE.config_name!r} and state 'failed'"
+
+
+def test_a_node_that_failed_and_was_removed_is_drift_and_its_release_is_printed(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = rolled_out(fleet, a_wave("n1", "n2")), a_wave("n2")
+    fleet.label("n1", labels.STATE, "failed")
+    ASSIGNMENT.update("pool-wave-0", old, new)
+    inputs = ASSIGNMENT.check(new, new).inputs
+    assert inputs["drift"] == [
+        "node removed from pool: n1: was removed from the pool; the next update releases it in state 'failed'"
+    ]
+    ASSIGNMENT.update("pool-wave-0", new, inputs)
+    assert capsys.readouterr().out.splitlines()[-1] == RELEASED
+    assert "drift" not in ASSIGNMENT.check(new, new).inputs
+
+
+def test_the_deletion_of_a_wave_prints_the_nodes_that_are_given_back_failed_or_isolated(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wave = rolled_out(fleet, a_wave("n1", "n2"))
+    fleet.label("n1", labels.STATE, "failed")
+    fleet.taint("n1", labels.TAINT)
+    capsys.readouterr()
+    ASSIGNMENT.delete("pool-wave-0", wave)
+    assert capsys.readouterr().out.splitlines() == [f"{RELEASED}, no longer isolated"]
+
+
+def test_the_release_of_healthy_nodes_prints_nothing(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    wave = rolled_out(fleet, a_wave("n1", "n2"))
+    capsys.readouterr()
+    ASSIGNMENT.delete("pool-wave-0", wave)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_node_that_is_removed_together_with_a_change_of_the_layout_is_released(fleet: Fleet) -> None:

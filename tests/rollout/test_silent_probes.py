@@ -49,6 +49,14 @@ def test_a_missing_daemon_set_ends_the_wait_soon(fleet: Fleet) -> None:
     assert "DaemonSet mig-fleet/mig-probe is missing; run `pulumi up`" in error
 
 
+def test_a_daemon_set_that_another_user_keeps_off_the_nodes_ends_the_wait_soon(fleet: Fleet) -> None:
+    change_without_reports(fleet)
+    fleet.objects[PROBE_DAEMON_SET]["spec"]["template"]["spec"] = {"nodeSelector": {"disk": "ssd"}}
+    error, waited_s = verify(fleet)
+    assert waited_s < SOON_S
+    assert "n2: its probe has not reported since the last change; the node has no label disk=ssd" in error
+
+
 def test_a_probe_that_may_still_report_gets_its_full_time_and_the_error_states_what_its_pod_does(fleet: Fleet) -> None:
     change_without_reports(fleet)
     waiting = {"state": {"waiting": {"reason": "ImagePullBackOff"}}}

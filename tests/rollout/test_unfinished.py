@@ -146,6 +146,37 @@ def test_drift_that_no_update_left_is_not_called_unfinished(fleet: Fleet) -> Non
     assert preview(wave, wave) == []
 
 
+def test_a_change_that_was_reverted_after_it_was_killed_names_nodes_that_failed_and_are_not_isolated(
+    fleet: Fleet,
+) -> None:
+    """As after `git revert`: a user has restored the node's scheduling with the command that was printed."""
+    before, wave = a_wave("n1", "n2"), a_wave("n1", "n2", layout=WIDE)
+    roll_out(before)
+    fleet.manager_outcomes["n1"] = [FAILS]
+    ASSIGNMENT.update("pool-wave-0", before, wave)
+    fleet.clock.sleep(30)
+    for name in ("n1", "n2"):
+        fleet.patch(name, {"spec": {"taints": None}})
+    assert preview(before, before) == [
+        f"n1: config {WIDE.config_name}, state 'failed', not isolated",
+        "n1: NVML shows GPU 0-1: 7x 1g.10gb",
+        f"n1: the next update reconfigures it to {DENSE.config_name}",
+    ], "n2 has another config, which is drift alone"
+
+
+def test_a_node_that_failed_under_its_declared_config_is_named_with_the_remedy(fleet: Fleet) -> None:
+    wave = a_wave("n1")
+    roll_out(wave)
+    fleet.partition("n1", [{}, {}])
+    fleet.label("n1", labels.STATE, "failed")
+    fleet.report("n1")
+    assert preview(wave, wave) == [
+        f"n1: config {DENSE.config_name}, state 'failed', not isolated",
+        "n1: NVML still shows GPU 0-1: no slices",
+        "n1: the next update restarts MIG Manager there and verifies it",
+    ]
+
+
 def test_a_wave_that_waits_names_its_isolated_nodes(fleet: Fleet) -> None:
     fleet.taint("n1", labels.TAINT)
     next_step = "n1: the next update leaves it as it is: its wave waits for a later update"

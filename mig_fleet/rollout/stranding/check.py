@@ -37,16 +37,24 @@ def format_stranded(found: Collection[StrandedPod]) -> list[str]:
 
 
 def planned_stranding(
-    wave: Wave, seen: Snapshot, pods: Iterable[Json], nodes: Iterable[str], earlier: Iterable[str]
+    wave: Wave,
+    seen: Snapshot,
+    pods: Iterable[Json],
+    targets: Mapping[str, str],
+    slices: Slices,
+    earlier: Iterable[str],
 ) -> list[str]:
-    """What a preview shows: the pods that this wave strands, and whether its update is refused for them.
+    """What a preview shows: the pods that a change of these nodes strands, and whether the update is refused for them.
 
     ``earlier``: the nodes of the pool that change before these in the same update. Pods that are stranded already when
     those have changed are listed with their waves.
     """
-    pods, earlier = list(pods), set(earlier)
-    before = {each.pod for each in _planned(wave, seen, pods, earlier)} if earlier else set()
-    found = [each for each in _planned(wave, seen, pods, {*earlier, *nodes}) if each.pod not in before]
+    pods = list(pods)
+    first = _relabelled(wave, seen, earlier)
+    first_slices: Slices = dict.fromkeys(first, wave.expected.gpus)
+    before = {each.pod for each in _planned(wave, seen, pods, first, first_slices)}
+    both = _planned(wave, seen, pods, {**first, **targets}, {**first_slices, **slices})
+    found = [each for each in both if each.pod not in before]
     in_use = wave.on_user_pods == "refuse" and any(each.pod.node for each in found)
     is_refused = found and wave.on_stranded_pods == "refuse" and not in_use
     way_out = [f"{wave.wave} will be refused (onStrandedPods: refuse)", WAYS_OUT] if is_refused else []
@@ -65,13 +73,17 @@ def _listed(found: Collection[StrandedPod]) -> list[str]:
     return [*lines, *([f"and {more} more"] if more > 0 else [])]
 
 
-def _planned(wave: Wave, seen: Snapshot, pods: list[Json], names: Iterable[str]) -> list[StrandedPod]:
+def _relabelled(wave: Wave, seen: Snapshot, names: Iterable[str]) -> dict[str, str]:
+    """The nodes that get another config name with the wave's layout, and that name."""
+    there = [seen.nodes[name] for name in names if name in seen.nodes]
+    targets = {node.name: expected_config(wave.expected, node, wave.config_name) for node in there}
+    return {node.name: targets[node.name] for node in there if node.config != targets[node.name]}
+
+
+def _planned(
+    wave: Wave, seen: Snapshot, pods: list[Json], targets: Mapping[str, str], slices: Slices
+) -> list[StrandedPod]:
     """The pods that are stranded once these nodes have changed, and the others are as they are now."""
-    configs = {
-        name: expected_config(wave.expected, seen.nodes[name], wave.config_name) for name in names if name in seen.nodes
-    }
-    targets = {name: config for name, config in configs.items() if seen.nodes[name].config != config}
-    slices: Slices = dict.fromkeys(targets, wave.expected.gpus)
     affected = affected_nodes(seen, slices)
     return _stranded(wave, seen, pods, targets, slices, affected, _moved(wave, seen, pods, affected))
 

@@ -4,6 +4,7 @@ Which pods were unscheduled before is kept in memory, from the assignment of a w
 process serves both. If it is not known, as after an update that was killed in between, every unscheduled pod counts.
 """
 
+import shlex
 from collections.abc import Iterable
 
 from mig_fleet.cluster.connection import Json
@@ -70,5 +71,5 @@ def _format(found: list[StrandedPod]) -> str:
     number = "1 pod is" if len(found) == 1 else f"{len(found)} pods are"
     more = f"; and {len(found) - LISTED_PODS} more" if len(found) > LISTED_PODS else ""
     listed = "; ".join(f"{each}: {each.reason}" for each in found[:LISTED_PODS])
-    command = f"kubectl -n {first.namespace} describe pod {first.name}"
+    command = shlex.join(("kubectl", "-n", first.namespace, "describe", "pod", first.name))
     return f"{number} Pending since this change: {listed}{more}; see `{command}`"

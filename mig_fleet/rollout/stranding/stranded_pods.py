@@ -22,12 +22,16 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from mig_fleet.cluster.connection import Json
+from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.gpus.pods import GpuPod, gpu_pods
 from mig_fleet.observed.scheduling import NodeView, mismatch
 from mig_fleet.observed.snapshot import Node, Snapshot
 from mig_fleet.rollout.stranding.slice_demand import Demand, Served, Slices, serve
+
+LONGEST_MESSAGE = 1000
+"""Characters of a message of the scheduler, which lists each reason with its number of nodes."""
 
 UNLIMITED = 1_000_000
 """Slices of a node whose next layout is not known."""
@@ -143,8 +147,8 @@ def is_gated(pod: Json) -> bool:
 def scheduler_message(pod: Json) -> str:
     """Why the scheduler could not place the pod when it last tried; empty if it has not tried."""
     conditions = pod.get("status", {}).get("conditions") or []
-    texts = [it.get("message") or "" for it in conditions if it["type"] == "PodScheduled" and it["status"] == "False"]
-    return " ".join(texts)
+    failed = (it for it in conditions if it.get("type") == "PodScheduled" and it.get("status") == "False")
+    return printable(" ".join(it.get("message") or "" for it in failed), LONGEST_MESSAGE)
 
 
 def _waits_for_slices(pod: Json) -> bool:
