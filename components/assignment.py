@@ -44,15 +44,14 @@ class AssignmentProvider(ResourceProvider):
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         """Called for every wave in each preview and each up. Adds ``drift`` if others changed a node, and the impact of
-        a planned change.
+        a planned change, or of the config that repairs the drift.
         """
         earlier, declared = ((news.get(key) or "").split() for key in CHECK_ONLY)
         found = check_wave(
             olds,
             {key: value for key, value in news.items() if key not in CHECK_ONLY},
-            _desired,
             lambda wave: _drift(wave, declared),
-            lambda wave: _impact(wave, earlier, adopts=not olds),
+            lambda wave: _impact(wave, olds, earlier, declared),
         )
         try:
             inputs = {**found.inputs, **_ownership(olds, news, found.inputs, declared)}
@@ -130,7 +129,7 @@ def _other_file(olds: Props, news: Props, inputs: Props) -> list[CheckFailure]:
     if waits or inputs.get("operatorManaged") is not False or pulumi.runtime.rpc.contains_unknowns(inputs):
         return []
     wave = Wave.from_properties(inputs)
-    targets = dict.fromkeys(_relabelled(wave), wave.config)
+    targets = _relabelled(wave)
     if not targets:
         return []
     from mig_fleet.cluster.client import Cluster
@@ -157,11 +156,11 @@ def _are_planned(olds: Props, wave: Wave, relabelled: Iterable[str]) -> bool:
     return before.held or changed or not {*relabelled} <= {*before.nodes}
 
 
-def _relabelled(wave: Wave) -> list[str]:
-    """The nodes that an update gives the layout's own config name."""
+def _relabelled(wave: Wave) -> dict[str, str]:
+    """The nodes that an update gives the layout's own config name, and that name."""
     nodes = _observe(wave).nodes
     there = (nodes[name] for name in wave.nodes if name in nodes)
-    return [it.name for it in there if it.config != expected_config(wave.expected, it, wave.config_name)]
+    return {it.name: wave.config for it in there if it.config != expected_config(wave.expected, it, wave.config_name)}
 
 
 def _drift(wave: Wave, declared: Iterable[str]) -> list[object]:
@@ -172,33 +171,36 @@ def _drift(wave: Wave, declared: Iterable[str]) -> list[object]:
     return [*found]
 
 
-def _impact(wave: Wave, earlier: Iterable[str], adopts: bool) -> dict[str, list[str]]:
-    """Pods are listed only if a node gets another config name. A wave that ``adopts`` nodes names those that keep
-    theirs.
+def _impact(wave: Wave, olds: Props, earlier: Iterable[str], declared: Iterable[str]) -> dict[str, list[str]]:
+    """Pods are listed only if a node gets another config name. A new wave names the nodes that keep theirs.
+
+    A node that leaves the wave in this update is released by a later one.
     """
     seen = _observe(wave)
-    nodes = {name: seen.nodes.get(name) for name in wave.nodes}
-    relabelled = {
-        name
-        for name, node in nodes.items()
-        if node is None or node.config != expected_config(wave.expected, node, wave.config_name)
-    }
-    there = (node for node in nodes.values() if node is not None and node.name not in relabelled)
-    kept = [node for node in there if adopts and labels.WAVE not in node.annotations]
-    if not (relabelled or kept):
+    targets = _relabelled(wave)
+    missing = [name for name in wave.nodes if name not in seen.nodes]
+    there = (seen.nodes[name] for name in wave.nodes if name in seen.nodes and name not in targets)
+    kept = [node for node in there if not olds and labels.WAVE not in node.annotations]
+    keep = {*wave.members, *declared, *olds.get("nodes", ()), *olds.get("joining", ())}
+    leaving = owned_by(wave.wave, seen.nodes, keep, wave.owner) if wave.on_delete != "retain" else {}
+    if not (targets or missing or kept or leaving):
         return {}
-    from mig_fleet.rollout.impact import adopted_nodes, planned_impact
-
-    if not relabelled:
-        return {"plannedChanges": adopted_nodes(kept)}
     from mig_fleet.cluster.client import Cluster
     from mig_fleet.observed.gpus.pods import gpu_pods
+    from mig_fleet.rollout.assign import changes_at_release
+    from mig_fleet.rollout.impact import adopted_nodes, missing_nodes, planned_impact
     from mig_fleet.rollout.stranding.check import planned_stranding
 
-    pods = Cluster(wave.cluster).pods()
-    impact = planned_impact(seen, gpu_pods(pods, wave.namespace), relabelled, wave.expected)
-    impact["plannedChanges"] = [*impact.get("plannedChanges", []), *adopted_nodes(kept)]
-    return impact | {"podsUnschedulable": planned_stranding(wave, seen, pods, relabelled, earlier)}
+    notes = [*adopted_nodes(kept), *missing_nodes(wave.wave, missing)]
+    cluster = Cluster(wave.cluster)
+    released, slices = changes_at_release(cluster, wave, leaving)
+    if not (targets or released):
+        return {"plannedChanges": notes}
+    slices, targets = {**slices, **dict.fromkeys(targets, wave.expected.gpus)}, {**released, **targets}
+    pods = cluster.pods()
+    impact = planned_impact(seen, gpu_pods(pods, wave.namespace), targets, slices, wave.expected.strategy)
+    impact["plannedChanges"] = [*impact.get("plannedChanges", []), *notes]
+    return impact | {"podsUnschedulable": planned_stranding(wave, seen, pods, targets, slices, earlier)}
 
 
 def _observe(wave: Wave) -> Snapshot:

@@ -9,7 +9,7 @@ Pulumi stores the provider by module path and class name, and loads it from the 
 rename either. The provider keeps no attributes, because they would be stored too.
 """
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
@@ -21,7 +21,7 @@ from mig_fleet.rollout.wave import Props
 
 
 class DestroyRefused(CleanError):
-    """Another stack owns the cluster now; the message names it."""
+    """Another stack owns the cluster now, or the kubeconfig reaches another cluster; the message names it."""
 
 
 class DestroyGuardArgs(TypedDict):
@@ -32,10 +32,12 @@ class DestroyGuardArgs(TypedDict):
     """Where the layout file is."""
     owner: pulumi.Input[str]
     """The output of :class:`~mig_fleet.components.owner.ClusterOwner`."""
+    uid: NotRequired[pulumi.Input[str]]
+    """The cluster; the output of the same resource (default: any cluster)."""
 
 
 class DestroyGuardProvider(ResourceProvider):
-    """Fails its own deletion if the layout file records another owner."""
+    """Fails its own deletion in another cluster, or if the layout file records another owner."""
 
     serialize_as_secret_always = False
 
@@ -44,7 +46,7 @@ class DestroyGuardProvider(ResourceProvider):
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update if what `delete` reads from the state changed."""
-        changed = any(olds.get(key) != news.get(key) for key in ("cluster", "namespace"))
+        changed = any(olds.get(key) != news.get(key) for key in ("cluster", "namespace", "uid"))
         return DiffResult(changes=changed or has_new_owner(olds, news))
 
     def create(self, props: Props) -> CreateResult:
@@ -55,10 +57,11 @@ class DestroyGuardProvider(ResourceProvider):
 
     def delete(self, _id: str, props: Props) -> None:
         """Called before anything else is deleted in a destroy."""
-        from mig_fleet.rollout.owner import require_cluster_owner, require_node_owner
+        from mig_fleet.rollout.owner import require_cluster, require_cluster_owner, require_node_owner
 
         with one_clean_error(DestroyRefused):
             cluster = Cluster(props["cluster"])
+            require_cluster(cluster, props.get("uid") or "", props["owner"])
             require_cluster_owner(cluster, props["namespace"], props["owner"])
             require_node_owner(cluster, props["namespace"], props["owner"])
 

@@ -38,7 +38,8 @@ from mig_fleet.observed.configs.layout_file_drift import carried_config_drift, f
 from mig_fleet.observed.configs.outdated import outdated_configs
 from mig_fleet.observed.configs.sources import read_sources
 from mig_fleet.observed.installed.existing_objects import foreign_layout_file
-from mig_fleet.observed.owners.cluster_owner import not_ours
+from mig_fleet.observed.installed.operator_namespace import misplaced_operator
+from mig_fleet.observed.owners.cluster_owner import file_owner, not_ours
 from mig_fleet.observed.snapshot import Node, observe
 from mig_fleet.rollout.wave import Props, stored
 
@@ -63,6 +64,8 @@ class LayoutFileArgs(TypedDict):
     """The stack that owns the cluster: the output of :class:`~mig_fleet.components.owner.ClusterOwner`."""
     take_over: NotRequired[str | None]
     """The stack whose cluster is taken over on purpose."""
+    declared_nodes: NotRequired[str]
+    """The nodes of all pools of the stack, separated by blanks; only `check` reads it, and it is not stored."""
 
 
 class LayoutFileProvider(ResourceProvider):
@@ -72,22 +75,30 @@ class LayoutFileProvider(ResourceProvider):
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         """Called in each preview and each up. Adds ``drift`` for edits of others, and ``prunedConfigs`` for configs
-        that are no longer needed; and nodes that we isolated and no wave owns.
+        that are no longer needed; and nodes that we isolated and no wave owns, also as warnings: without a diff Pulumi
+        shows no inputs.
         """
-        news = stored(news)
+        declared = news.get("declaredNodes")
+        news = {key: value for key, value in stored(news).items() if key != "declaredNodes"}
         if pulumi.runtime.rpc.contains_unknowns(with_known_owner(news, olds)):
             return CheckResult(news, [])
         try:
             config_map, nodes = _observe(news)
             carried = _carried(news, config_map, nodes)
-            _note_other_file(news)
+            misplaced = _check_operator(news)
         except ClusterError as exc:
             return unobserved(news, labels.LAYOUTS_CONFIG_MAP, exc)
         if not olds and (foreign := foreign_layout_file(config_map, news["namespace"])):
             return CheckResult(news, [CheckFailure("", foreign)])
-        for problem in [*carried.problems(), *outdated_configs(carried.entries, nodes)]:
+        if misplaced and olds.get("namespace") != news["namespace"]:
+            return CheckResult(news, [CheckFailure("", misplaced)])
+        if misplaced:
+            pulumi.log.warn(misplaced)
+        owner, abandoned = with_known_owner(news, olds).get("owner") or "", _abandoned(nodes)
+        left = [*_given_back(nodes, declared, owner), *abandoned.get("unfinishedNodes", ())]
+        for problem in [*carried.problems(), *outdated_configs(carried.entries, nodes), *left]:
             pulumi.log.warn(problem)
-        news = {**news, **_abandoned(nodes)}
+        news = {**news, **abandoned}
         if not olds:
             return CheckResult(news, [])
         live = live_configs(config_map)
@@ -95,7 +106,6 @@ class LayoutFileProvider(ResourceProvider):
         if olds.get("file") == news["file"]:
             drift = layout_file_drift(declared_configs(news["file"]), live, labels.LAYOUTS_CONFIG_MAP)
             drift += carried_config_drift(carried.entries, config_map, {node.config for node in nodes})
-            owner = with_known_owner(news, olds).get("owner") or ""
             found["drift"] = [str(difference) for difference in [*drift, *file_owner_drift(owner, config_map)]]
         return CheckResult({**news, **{key: value for key, value in found.items() if value}}, [])
 
@@ -140,6 +150,7 @@ class LayoutFile(Resource, module="mig", name="LayoutFile"):
             "reports_namespace": "reportsNamespace",
             "operator_managed": "operatorManaged",
             "take_over": "takeOver",
+            "declared_nodes": "declaredNodes",
         }
         props = {names.get(key, key): value for key, value in args.items()}
         super().__init__(LayoutFileProvider(), name, props, opts)
@@ -153,6 +164,10 @@ def _write(props: Props) -> Props:
             raise LayoutFileFailed(reason)
         text = merge_files(props["file"], _carried(props, config_map, nodes, every=True).entries)
         owner = {labels.OWNER: props["owner"]} if props.get("owner") else {}
+        if owner and props.get("takeOver") and file_owner(config_map) is None:
+            from mig_fleet.rollout.owner import take_over_elsewhere
+
+            take_over_elsewhere(Cluster(props["cluster"]), props["namespace"], props["owner"], props["takeOver"])
         try:
             Cluster(props["cluster"]).write_config_map(
                 props["namespace"], labels.LAYOUTS_CONFIG_MAP, {labels.LAYOUTS_KEY: text}, owner
@@ -195,6 +210,15 @@ def _abandoned(nodes: list[Node]) -> Props:
     return {"unfinishedNodes": lines} if lines else {}
 
 
+def _given_back(nodes: list[Node], declared: str | None, owner: str) -> list[str]:
+    """Warnings about nodes that no pool declares any more: the deletion of their wave calls no check."""
+    if declared is None or not any(node.isolated or node.state == "failed" for node in nodes):
+        return []
+    from mig_fleet.rollout.unfinished import undeclared_nodes
+
+    return undeclared_nodes(nodes, declared.split(), owner)
+
+
 def _observe(props: Props, fresh: bool = False) -> tuple[Json | None, list[Node]]:
     """The live ConfigMap (``None``: it does not exist), and the nodes."""
     reports_namespace = props.get("reportsNamespace") or props["namespace"]
@@ -210,10 +234,17 @@ def _carried(props: Props, config_map: Json | None, nodes: list[Node], every: bo
     return carried_configs(nodes, declared, sources)
 
 
-def _note_other_file(props: Props) -> None:
-    """Where this program does not install the operator: a note in the preview if MIG Manager reads another file."""
-    if props.get("operatorManaged") is False:
-        from mig_fleet.rollout.manager_file import note
+def _check_operator(props: Props) -> str:
+    """Where this program does not install the operator: why it is not in the namespace of the settings, empty if it is;
+    a note in the preview if MIG Manager reads another file.
+    """
+    if props.get("operatorManaged") is not False:
+        return ""
+    from mig_fleet.rollout.manager_file import manager_pods, note
 
-        if text := note(Cluster(props["cluster"]), props["namespace"]):
-            pulumi.log.info(text)
+    cluster, namespace = Cluster(props["cluster"]), props["namespace"]
+    if not (pods := manager_pods(cluster, namespace)):
+        return misplaced_operator(cluster, namespace)
+    if text := note(cluster, namespace, pods):
+        pulumi.log.info(text)
+    return ""

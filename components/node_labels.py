@@ -13,8 +13,6 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from mig_fleet.cluster.client import FIELD_MANAGER
 from mig_fleet.model import gpus, labels
 
-NAME = "mig-fleet-gpu-models"
-
 
 class NodeLabels(pulumi.ComponentResource):
     """One NodeFeatureRule for the GPU models of the stack's pools."""
@@ -25,7 +23,7 @@ class NodeLabels(pulumi.ComponentResource):
             f"{name}-rule",
             api_version=labels.NODE_FEATURE_API,
             kind=labels.NODE_FEATURE_RULE,
-            metadata={"name": NAME, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}},
+            metadata={"name": labels.MODEL_RULE, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}},
             spec={"rules": rules(models)},
             opts=pulumi.ResourceOptions(parent=self),
         )

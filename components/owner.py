@@ -6,32 +6,36 @@ rename either. The provider keeps no attributes, because they would be stored to
 """
 
 import uuid
+from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
 from mig_fleet.cluster.client import Cluster, ClusterArgs, ClusterError
+from mig_fleet.cluster.errors import Forbidden
 from mig_fleet.components.preview import unobserved
 from mig_fleet.failures import CleanError, one_clean_error
 from mig_fleet.model import labels
 from mig_fleet.observed.owners.cluster_owner import Owner, file_owner, other_owners, owner_conflicts
+from mig_fleet.observed.owners.identity import Identity, other_cluster, read_identity, unchecked
+from mig_fleet.observed.owners.other_files import other_file_owners
+from mig_fleet.observed.rights.missing import missing_rights
+from mig_fleet.observed.rights.needed import needed_grants
 from mig_fleet.observed.snapshot import observe
 from mig_fleet.rollout.wave import Props, stored
 
 ID_LENGTH = 12
 """Hexadecimal digits of a stack's id."""
 
-UNCHECKED = "the cluster does not answer, so its owner is checked in the update, before anything is written"
+IDENTITY = ("uid", "server")
+"""The inputs that `check` adds: the cluster that the last update reached, if that is known."""
 
-TAKEN_OVER = (
-    "this stack owns the cluster, so cluster.takeOver is not needed any more; remove it, or this stack takes the "
-    "cluster again when the other one has taken it back"
-)
+UNCHECKED = "the cluster does not answer, so its owner is checked in the update, before anything is written"
 
 
 class ClusterOwned(CleanError):
-    """Another stack owns the cluster, or the cluster does not answer; the message gives the reason."""
+    """Another stack owns the cluster, it is another one than before, or it does not answer; the message says which."""
 
 
 class ClusterOwnerArgs(TypedDict):
@@ -45,7 +49,13 @@ class ClusterOwnerArgs(TypedDict):
     stack: NotRequired[str]
     """``organization/project/stack`` (default: the running stack)."""
     take_over: NotRequired[str | None]
-    """The stack whose cluster is taken over on purpose."""
+    """The owner whose cluster is taken over on purpose, as the refusal prints it: ``<id> <stack>``."""
+    declared_uid: NotRequired[str | None]
+    """The UID of the cluster's namespace ``kube-system``; another cluster is refused (default: that of the last
+    update)."""
+    uses: NotRequired[Sequence[str]]
+    """What the stack does, as values of :class:`~mig_fleet.observed.rights.grant.Use`: a user who lacks a right that
+    the stack needs is refused (default: rights are not checked)."""
 
 
 class ClusterOwnerProvider(ResourceProvider):
@@ -59,24 +69,35 @@ class ClusterOwnerProvider(ResourceProvider):
         """Called in each preview and each up, before any write. A failure if another stack owns the cluster.
 
         The stack's id is made here and not in `create`: `check` gets only the old inputs, and must know the id in
-        them. It stays the same when the stack is renamed.
+        them. It stays the same when the stack is renamed. A take-over gives the stack a new one, so that a
+        ``takeOver`` that names its former id has no effect.
         """
         before = Owner.parse(olds.get("owner") or "")
-        ours = Owner(before.id if before else uuid.uuid4().hex[:ID_LENGTH], news["stack"])
-        news = {**stored(news), "owner": str(ours)}
+        fresh = Owner(uuid.uuid4().hex[:ID_LENGTH], news["stack"])
+        ours = Owner(before.id, news["stack"]) if before else fresh
+        known = {key: olds.get(key) or "" for key in IDENTITY}
+        news = {**stored(news), **known, "owner": str(ours)}
         try:
-            conflicts = _conflicts(news, was_owner=before is not None)
+            _require_rights(news)
+            reached = _reached(news)
+            if other := other_cluster(reached, Identity(**known), news.get("declaredUid") or ""):
+                return CheckResult(news, [CheckFailure("", other)])
+            news |= {key: getattr(reached, key) for key in IDENTITY if reached.uid}
+            owners = _other_owners(news)
         except ClusterError as exc:
             found = unobserved(news, "the cluster's owner", exc)
             return CheckResult({**found.inputs, "drift": [UNCHECKED]}, found.failures)
+        if any(owner.is_named_by(news["takeOver"]) for owner in owners):
+            return CheckResult({**news, "owner": str(fresh)}, [])
+        conflicts = owner_conflicts(ours, news["takeOver"], owners, was_owner=before is not None)
         return CheckResult(news, [CheckFailure("", text) for text in conflicts])
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update if the stack was renamed or the connection changed; never a replacement, which would make a new id.
 
-        ``takeOver`` alone changes nothing: it may stay in the stack file after a take-over.
+        ``takeOver`` alone changes nothing: it may stay in the stack file after a take-over, and then has no effect.
         """
-        changed = any(olds.get(key) != news.get(key) for key in ("owner", "cluster", "namespace"))
+        changed = any(olds.get(key) != news.get(key) for key in ("owner", "cluster", "namespace", "uid"))
         return DiffResult(changes=changed or bool(news.get("drift")))
 
     def create(self, props: Props) -> CreateResult:
@@ -91,6 +112,8 @@ class ClusterOwner(Resource, module="mig", name="ClusterOwner"):
 
     owner: pulumi.Output[str]
     """``<id> <organization>/<project>/<stack>``."""
+    uid: pulumi.Output[str]
+    """The UID of the cluster's namespace ``kube-system``; empty if it is not known."""
 
     def __init__(self, name: str, args: ClusterOwnerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         running = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
@@ -100,27 +123,70 @@ class ClusterOwner(Resource, module="mig", name="ClusterOwner"):
             "reportsNamespace": args.get("reports_namespace") or args["namespace"],
             "stack": args.get("stack") or running,
             "takeOver": args.get("take_over") or "",
+            "declaredUid": args.get("declared_uid") or "",
+            "uses": None if (uses := args.get("uses")) is None else list(uses),
             "owner": None,
+            "uid": None,
         }
         super().__init__(ClusterOwnerProvider(), name, props, opts)
 
 
+def _require_rights(props: Props) -> None:
+    """Raises :class:`~mig_fleet.cluster.errors.Forbidden` with every right that the user lacks."""
+    if (uses := props.get("uses")) is None:
+        return
+    grants = needed_grants(props["namespace"], props["reportsNamespace"], uses)
+    missing, stack = missing_rights(Cluster(props["cluster"]), grants), props["stack"].rpartition("/")[2]
+    if error := missing.error(stack):
+        raise Forbidden(error)
+    if warning := missing.warning(stack):
+        pulumi.log.warn(warning)
+
+
 def _require_owner(props: Props) -> Props:
-    """Check again with a stack that only warns of an unreachable cluster: it may be reachable by now. Returns the
-    outputs; raises :class:`ClusterOwned`.
+    """Check again what may have changed since `check`: the cluster that the kubeconfig reaches, and, with a stack that
+    only warns of an unreachable cluster, its owner. Returns the outputs; raises :class:`ClusterOwned`.
     """
     with one_clean_error(ClusterOwned):
-        if props.get("drift") and (conflicts := _conflicts(props, fresh=True)):
-            raise ClusterOwned("\n".join(conflicts))
-    return stored(props)
+        reached, before = _reached(props), Identity(*(props.get(key) or "" for key in IDENTITY))
+        if other := other_cluster(reached, before, props.get("declaredUid") or ""):
+            raise ClusterOwned(other)
+        if props.get("drift") and (owners := _other_owners(props, fresh=True)):
+            conflicts = owner_conflicts(_ours(props), props["takeOver"], owners)
+            if conflicts:
+                raise ClusterOwned("\n".join(conflicts))
+    return {**stored(props), "uid": reached.uid or before.uid}
 
 
-def _conflicts(props: Props, fresh: bool = False, was_owner: bool = False) -> list[str]:
+def _reached(props: Props) -> Identity:
+    """One request. Without the right to it, nothing is known and a warning says so."""
+    try:
+        return read_identity(Cluster(props["cluster"]))
+    except Forbidden as exc:
+        pulumi.log.warn(unchecked(exc))
+        return Identity()
+
+
+def _ours(props: Props) -> Owner:
     ours = Owner.parse(props["owner"])
     assert ours is not None, "`check` wrote it"
+    return ours
+
+
+def _other_owners(props: Props, fresh: bool = False) -> dict[Owner, str]:
+    """As :func:`~mig_fleet.observed.owners.cluster_owner.other_owners`; one more LIST if the layout file has no record,
+    as in the first preview of a stack.
+    """
     nodes = observe(props["cluster"], props["reportsNamespace"], fresh).nodes.values()
-    config_map = Cluster(props["cluster"]).config_map(props["namespace"], labels.LAYOUTS_CONFIG_MAP)
-    recorded = file_owner(config_map)
-    if props["takeOver"] and recorded is not None and recorded.id == ours.id:
-        pulumi.log.warn(TAKEN_OVER)
-    return owner_conflicts(ours, props["takeOver"], other_owners(ours, config_map, nodes), was_owner)
+    cluster = Cluster(props["cluster"])
+    config_map = cluster.config_map(props["namespace"], labels.LAYOUTS_CONFIG_MAP)
+    elsewhere: dict[str, Owner] = {}
+    if file_owner(config_map) is None:
+        try:
+            elsewhere = other_file_owners(cluster, props["namespace"])
+        except Forbidden as exc:
+            pulumi.log.warn(
+                f"whether another stack owns the cluster from another namespace was not checked: {exc}; grant the "
+                "right to list configmaps in all namespaces"
+            )
+    return other_owners(_ours(props), config_map, nodes, elsewhere)

@@ -10,19 +10,17 @@ import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult
 
 from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable
+from mig_fleet.confidential import is_contents
 from mig_fleet.rollout.wave import Props, Wave, stored
-
-CONNECTION = ("cluster", "namespace", "reportsNamespace", "wave", "timeoutSeconds")
-"""Inputs about the connection. A change of them is an update that writes to no node that is as declared; it only keeps
-the state current, for example with a kubeconfig's new path."""
-
 
 WAY_OUT = "; a stack with `cluster.onUnreachable: warn` is previewed without the check for drift"
 
 
 def unobserved(news: Props, name: str, reason: ClusterError) -> CheckResult:
     """The inputs if the cluster cannot be observed: a failed preview, unless the stack has ``onUnreachable: warn``."""
-    if (news.get("cluster") or {}).get("onUnreachable") != "warn":
+    cluster = news.get("cluster") or {}
+    stores_credentials = is_contents(cluster.get("kubeconfig") or "")
+    if cluster.get("onUnreachable") != "warn" or stores_credentials:
         way_out = WAY_OUT if type(reason) is ClusterUnreachable else ""
         return CheckResult(news, [CheckFailure("", f"{reason}{way_out}")])
     pulumi.log.warn(f"{name}: drift was not checked: {reason}")
@@ -32,17 +30,16 @@ def unobserved(news: Props, name: str, reason: ClusterError) -> CheckResult:
 def check_wave(
     olds: Props,
     news: Props,
-    desired: Callable[[Wave], object],
     drift: Callable[[Wave], Iterable[object]],
     impact: Callable[[Wave], Mapping[str, list[str]]] = lambda _: {},
 ) -> CheckResult:
-    """The new inputs, with ``drift`` if there is any, or with the impact of a planned change.
+    """The new inputs, with ``drift`` if there is any, and the impact of a planned change or of the repair of drift.
 
-    A planned change is not drift, so only one of the two is computed; a change of the connection alone is neither. A
-    wave that is held back keeps its old inputs for those of its nodes that are still in it; new ones are ``joining``.
-    A wave that is blocked keeps all of them and takes over nodes that join it; its drift is not reported, because a
-    second error would hide the first. Nothing is observed while an input is unknown, except the owner: that is unknown
-    in a stack's first preview, whose impact matters most.
+    What differs because the stack declares another layout or other nodes is planned, and no drift. ``impact`` is not
+    called for a wave that is as declared. A wave that is held back keeps its old inputs for those of its nodes that are
+    still in it; new ones are ``joining``. A wave that is blocked keeps all of them and takes over nodes that join it;
+    its drift is not reported, because a second error would hide the first. Nothing is observed while an input is
+    unknown, except the owner: that is unknown in a stack's first preview, whose impact matters most.
     """
     blocked = news.get("blocked") is True
     news, olds = stored(news), stored(olds)
@@ -54,10 +51,11 @@ def check_wave(
     if pulumi.runtime.rpc.contains_unknowns(known) or news.get("held"):
         return CheckResult(news, [])
     wave = Wave.from_properties(known)
-    connection = {key: news.get(key) for key in CONNECTION}
-    planned = not olds or desired(Wave.from_properties({**olds, **connection})) != desired(wave)
+    planned = not olds or _declared(Wave.from_properties(olds)) != _declared(wave)
     try:
-        found = dict(impact(wave)) if planned else {"drift": sorted(map(str, drift(wave)))}
+        found = {} if planned else {"drift": sorted(map(str, drift(wave)))}
+        if planned or found["drift"]:
+            found.update(impact(wave))
     except ClusterError as exc:
         return unobserved(news, wave.wave, exc)
     return CheckResult({**news, **{key: lines for key, lines in found.items() if lines}}, [])
@@ -78,6 +76,11 @@ def has_new_owner(olds: Props, news: Props) -> bool:
 def connection_of(wave: Wave) -> tuple[object, ...]:
     """The values that both resources of a wave compare, in addition to their own."""
     return wave.cluster, wave.namespace, wave.reports_namespace, wave.wave, wave.timeout_seconds, wave.held
+
+
+def _declared(wave: Wave) -> tuple[object, ...]:
+    """What a change of which is planned; a wave that waited until now declares all of it for the first time."""
+    return wave.config, wave.config_name, wave.nodes, wave.held
 
 
 def _blocked(olds: Props, nodes: list[str]) -> Props:

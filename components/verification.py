@@ -39,12 +39,7 @@ class VerificationProvider(ResourceProvider):
         """Called for every wave in each preview and each up. Adds ``drift``, the differences a reviewer must see, and
         ``unfinishedNodes``, the nodes that an earlier update left half done.
         """
-        found = check_wave(
-            olds,
-            news,
-            _desired,
-            _drift,
-        )
+        found = check_wave(olds, news, _drift)
         return CheckResult({**found.inputs, **_unfinished(olds, found.inputs)}, found.failures)
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
@@ -97,7 +92,9 @@ def _drift(wave: Wave) -> list[Difference]:
 
 
 def _unfinished(olds: Props, inputs: Props) -> Props:
-    """``unfinishedNodes``, if there are any. Nothing else is imported for a wave whose nodes are all schedulable."""
+    """``unfinishedNodes``, if there are any. Nothing else is imported for a wave whose nodes are all schedulable
+    and none of them failed.
+    """
     inputs = with_known_owner(inputs, olds)
     from mig_fleet.rollout.engine_run import is_changed
 
@@ -109,7 +106,8 @@ def _unfinished(olds: Props, inputs: Props) -> Props:
         nodes = observe(wave.cluster, wave.reports_namespace).nodes
     except ClusterError:
         return {}
-    if not planned and not any(nodes[name].isolated for name in wave.members if name in nodes):
+    there = (nodes[name] for name in wave.members if name in nodes)
+    if not planned and not any(node.isolated or node.state == "failed" for node in there):
         return {}
     from mig_fleet.rollout.unfinished import unfinished_nodes
 

@@ -7,6 +7,7 @@ from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationA
 from mig_fleet.documents import DocumentError, parse
 from mig_fleet.policies.layout_file_is_sound import KEY, check, is_layout_file
 from mig_fleet.policies.rule import Rule
+from mig_fleet.policy.secret_text import SecretText
 
 CONFIG_MAPS = ("kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:ConfigMapPatch")
 
@@ -15,7 +16,10 @@ def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
     """Called for every resource of a preview and an update."""
     data = args.props.get("data") if args.resource_type in CONFIG_MAPS else None
     for key, text in data.items() if isinstance(data, Mapping) else ():
-        for problem in _problems(key, text) if isinstance(text, str) and KEY in text else ():
+        problems = list(_problems(key, text)) if isinstance(text, str) and KEY in text else []
+        if problems and isinstance(text, SecretText):
+            problems = [f"{key} is secret, so its mistakes are not shown; run `mig-fleet check` on its file"]
+        for problem in problems:
             report(f"ConfigMap '{args.name}' must hold a sound layout file: {problem}.", args.urn)
 
 

@@ -20,6 +20,7 @@ from mig_fleet.model import parted
 from mig_fleet.stack_file import summary
 from mig_fleet.stack_file.fleet import Fleet, FleetPool
 from mig_fleet.stack_file.membership import cluster_args
+from mig_fleet.stack_file.uses import uses
 
 
 def deploy(fleet: Fleet) -> dict[str, Any]:
@@ -37,8 +38,11 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
             "namespace": settings.operator.namespace,
             "reports_namespace": reports,
             "take_over": settings.cluster.take_over,
+            "declared_uid": settings.cluster.uid,
+            "uses": uses(fleet),
         },
     )
+    hooks = refuse_existing_objects(cluster, settings.operator.namespace)
     provider = k8s.Provider(
         "cluster",
         kubeconfig=settings.cluster.kubeconfig,
@@ -48,8 +52,9 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         cluster_identifier="mig-fleet",
         # The dashboard and the alerts change in place; a replacement would remove them for a moment.
         enable_config_map_mutable=True,
+        # Before anything is written, and after the owner: another stack's objects are not an unknown owner's.
+        opts=pulumi.ResourceOptions(depends_on=[owner], hooks=hooks),
     )
-    refuse_existing_objects(cluster)
     recorded = RecordedObjects()
     on_cluster = pulumi.ResourceOptions(provider=provider, depends_on=[owner], transformations=[recorded.record])
     name: pulumi.Input[str] = settings.operator.namespace
@@ -76,6 +81,7 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
             "operator_managed": settings.operator.managed,
             "owner": owner.owner,
             "take_over": settings.cluster.take_over,
+            "declared_nodes": " ".join(sorted(node for pool in fleet.pools for node in pool.nodes)),
         },
         _at(provider, owner),
     )
@@ -135,7 +141,7 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
     )
     DestroyGuard(
         "destroy-guard",
-        {"cluster": cluster, "namespace": settings.operator.namespace, "owner": owner.owner},
+        {"cluster": cluster, "namespace": settings.operator.namespace, "owner": owner.owner, "uid": owner.uid},
         pulumi.ResourceOptions(depends_on=after_pools(pools.values(), layouts, *watched, supporting, monitored)),
     )
     return {
@@ -213,4 +219,4 @@ def _at(
     provider: pulumi.ProviderResource, *after: pulumi.Resource, recorded: RecordedObjects | None = None
 ) -> pulumi.ResourceOptions:
     transformations: list[Any] = [recorded.record] if recorded else []
-    return pulumi.ResourceOptions(providers=[provider], depends_on=list(after), transformations=transformations)
+    return pulumi.ResourceOptions(providers=[provider], depends_on=[provider, *after], transformations=transformations)

@@ -8,6 +8,9 @@ import pulumi_kubernetes as k8s
 
 from mig_fleet.policies.chart_values import derived_values, merged
 
+SECRET_OUTPUTS = ("chart", "version", "repository_opts", "values", "status", "manifest")
+"""Outputs of a release that repeat its chart, version, repository or values."""
+
 
 class GpuOperatorArgs(TypedDict):
     """The chart, and the values that depend on the stack."""
@@ -25,7 +28,8 @@ class GpuOperatorArgs(TypedDict):
     """The user's own chart values, merged with ours and never silently overridden. Raises
     :class:`~mig_fleet.policies.chart_values.ContradictingValue`."""
     secret: NotRequired[bool]
-    """Whether the user's values or the repository hold secrets; then the state encrypts all of them."""
+    """Whether one of chart, version, repository and values is secret; then the state encrypts all of them. The
+    namespace is part of many objects and of the stack's outputs, so it cannot be a secret."""
     timeout_seconds: NotRequired[int]
 
 
@@ -38,18 +42,20 @@ class GpuOperator(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GpuOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mig-fleet:index:GpuOperator", name, {}, opts)
-        repository = args.get("repository")
+        repository, version = args.get("repository"), args.get("version")
         protect: Callable[[Any], Any] = pulumi.Output.secret if args.get("secret") else lambda value: value
         self.release = k8s.helm.v3.Release(
             f"{name}-release",
             name="gpu-operator",
             namespace=args["namespace"],
-            chart=args["chart"],
-            version=args.get("version"),
+            chart=protect(args["chart"]),
+            version=protect(version) if version else None,
             repository_opts=k8s.helm.v3.RepositoryOptsArgs(repo=protect(repository)) if repository else None,
             values=protect(merged(derived_values(args["strategy"], args["metrics"]), args.get("values", {}))),
             timeout=args.get("timeout_seconds", 600),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(
+                parent=self, additional_secret_outputs=list(SECRET_OUTPUTS) if args.get("secret") else None
+            ),
         )
         objects = (_cluster_policy(args["strategy"], args["metrics"]), _deployment(args["namespace"]))
         self.chart_objects = [pulumi.Output.json_dumps(each) for each in objects]

@@ -11,6 +11,7 @@ from mig_fleet.cluster.client import FIELD_MANAGER
 from mig_fleet.components.monitoring.dashboard import dashboard
 from mig_fleet.components.monitoring.metrics import FILE, metrics_config_map_name, metrics_csv
 from mig_fleet.components.monitoring.rules import WatchedPool, alert_rules
+from mig_fleet.model import labels
 
 MANAGED = {"app.kubernetes.io/managed-by": FIELD_MANAGER}
 """By this label another stack of mig-fleet knows our objects (:mod:`mig_fleet.observed.installed.existing_objects`)."""
@@ -59,7 +60,7 @@ class Monitoring(pulumi.ComponentResource):
             )
         rules = alert_rules(args["pools"])
         metadata = {
-            "name": "mig-fleet-rules",
+            "name": labels.ALERT_RULES,
             "namespace": namespace,
             "labels": {**MANAGED, **args.get("monitor_labels", {})},
         }

@@ -147,6 +147,8 @@ def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
                 "securityContext": {
                     "readOnlyRootFilesystem": True,
                     "capabilities": {"drop": ["ALL"], "add": ["SYS_ADMIN"]},
+                    # nvidia-smi, another program on NVML, runs under Docker's default profile: docs/probe.md.
+                    "seccompProfile": {"type": "RuntimeDefault"},
                 },
                 "resources": {
                     "requests": {"cpu": "10m", "memory": "64Mi"},

@@ -16,7 +16,6 @@ from mig_fleet.model import labels
 
 MANAGED = {"app.kubernetes.io/name": labels.PROBE, "app.kubernetes.io/managed-by": FIELD_MANAGER}
 API = "rbac.authorization.k8s.io"
-OWN_REPORT = "mig-probe-writes-its-own-report"
 NODE_IN_TOKEN = "authentication.kubernetes.io/node-name"
 
 
@@ -57,7 +56,7 @@ def rights(name: str, namespace: str, child: pulumi.ResourceOptions) -> list[pul
 
 
 def _own_report(name: str, namespace: str, child: pulumi.ResourceOptions) -> list[pulumi.Resource]:
-    metadata = {"name": OWN_REPORT, "labels": MANAGED}
+    metadata = {"name": labels.OWN_REPORT_POLICY, "labels": MANAGED}
     policy = k8s.admissionregistration.v1.ValidatingAdmissionPolicy(
         f"{name}-own-report",
         metadata=metadata,
@@ -96,7 +95,7 @@ def _own_report(name: str, namespace: str, child: pulumi.ResourceOptions) -> lis
     binding = k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
         f"{name}-own-report-binding",
         metadata=metadata,
-        spec={"policyName": OWN_REPORT, "validationActions": ["Deny"]},
+        spec={"policyName": labels.OWN_REPORT_POLICY, "validationActions": ["Deny"]},
         opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[policy])),
     )
     return [policy, binding]

@@ -316,3 +316,15 @@ def test_with_on_unreachable_warn_an_unreachable_cluster_is_a_warning_and_no_dri
     found = provider.check(lenient, lenient)
     assert (found.failures, "drift" in found.inputs) == ([], False)
     assert warnings == ["pool-wave-0: drift was not checked: the cluster does not answer"]
+
+
+@EACH_PROVIDER
+def test_a_kubeconfigs_contents_are_refused_before_they_are_stored_even_with_on_unreachable_warn(
+    fleet: Fleet, wave: Props, provider: ResourceProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi.log, "warn", lambda _: None)
+    invalidate()
+    lenient = {**wave, "cluster": {"onUnreachable": "warn", "kubeconfig": '{"users": ["s3cr3t"]}'}}
+    fleet.fail_requests("GET", "/nodes$", ClusterUnreachable("it must be a path, not the contents"))
+    (failure,) = provider.check(lenient, lenient).failures
+    assert "it must be a path" in failure.reason

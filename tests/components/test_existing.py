@@ -43,7 +43,7 @@ def bind(
     **props: Any,
 ) -> pulumi.ResourceTransformationResult | None:
     args = pulumi.ResourceTransformationArgs(Any, kind, resource, props, pulumi.ResourceOptions())  # type: ignore[arg-type]  # the resource is not used
-    return existing._with_hook(cluster or {}, [] if registered is None else registered, args)
+    return existing._with_hook(cluster or {}, "gpu-operator", [] if registered is None else registered, args)
 
 
 def create(hook: Hook, **inputs: Any) -> None:
@@ -116,3 +116,25 @@ def test_a_cluster_that_does_not_answer_fails_the_preview_unless_it_may_not_answ
     bind(NAMESPACE, {"onUnreachable": "warn"})
     create(hooks[1], metadata={"name": installed.NAMESPACE})
     assert warnings == ["operator-namespace: it was not checked whether the object exists: no answer"]
+
+
+def test_the_hook_of_a_new_provider_checks_every_object_before_the_first_is_created(
+    hooks: list[Hook], cluster: InstalledCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered: list[Any] = []
+    monkeypatch.setattr(existing, "get_monitor", lambda: None)
+    monkeypatch.setattr(pulumi.runtime, "register_stack_transformation", registered.append)
+    binding = existing.refuse_existing_objects({}, installed.NAMESPACE)
+    assert binding is not None
+    assert binding.before_create == hooks
+    assert hooks[0].opts is None, "a preview calls the hooks of the objects"
+    create(hooks[0])
+    metadata = {"name": "mig-fleet-rules", "namespace": object()}
+    props = {"metadata": metadata}
+    options = pulumi.ResourceOptions()
+    resource: Any = None
+    registered[0](pulumi.ResourceTransformationArgs(resource, CONFIG_MAP, "monitoring-rules", props, options))
+    create(hooks[0])
+    cluster.config_map("mig-fleet-rules", {}, managedFields=[{"manager": "helm"}])
+    with pytest.raises(Refused, match=r"ConfigMap mig-fleet-rules in namespace gpu-operator exists already"):
+        create(hooks[0])

@@ -11,9 +11,10 @@ from mig_fleet.cluster.errors import ClusterUnreachable, NotFound
 from mig_fleet.components import layout_file
 from mig_fleet.components.layout_file import LayoutFileFailed, LayoutFileProvider
 from mig_fleet.components.preview import WAY_OUT
-from mig_fleet.model import parted
+from mig_fleet.model import labels, parted
 from mig_fleet.observed.snapshot import Node, Snapshot
 from tests.memory.fleet import DENSE, WIDE
+from tests.memory.installed import by_helm, by_olm
 
 FILE, PROVIDER = parted.dump([DENSE]), LayoutFileProvider()
 NOT_A_FILE = "ConfigMap missing: mig-fleet-layouts is missing, or is not a mig-parted file"
@@ -164,3 +165,80 @@ def test_whatever_others_wrote_into_the_file_is_drift_and_is_repaired(
     assert drift in PROVIDER.check(properties(), properties()).inputs["drift"]
     assert PROVIDER.update("id", properties(), properties()).outs == properties()
     assert configs(cluster.text).keys() >= configs(FILE).keys()
+
+
+def test_a_first_preview_fails_if_the_operator_of_another_owner_is_in_another_namespace(
+    serve: Callable[[str], OneConfigMap], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    cluster: Any = serve("")
+    monkeypatch.setattr(cluster, "config_map", lambda *_: None)
+    cluster.get, cluster.read = (theirs := by_olm()).get, theirs.read
+    news = properties(operatorManaged=False)
+    set_namespace = "`pulumi config set --path mig-fleet:operator.namespace nvidia-gpu-operator`"
+    for olds in ({}, properties(namespace="nvidia-gpu-operator")):
+        (failure,) = PROVIDER.check(olds, news).failures
+        assert failure.reason.endswith(set_namespace)
+    assert not any(set_namespace in text for text in warnings)
+    assert PROVIDER.check(news, news).failures == [], "an operator that was uninstalled must not hide other drift"
+    assert any(text.endswith(set_namespace) for text in warnings)
+
+
+def test_an_operator_without_a_pod_of_mig_manager_is_no_mistake(
+    serve: Callable[[str], OneConfigMap], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster: Any = serve("")
+    monkeypatch.setattr(cluster, "config_map", lambda *_: None)
+    cluster.get, cluster.read = (theirs := by_helm()).get, theirs.read
+    assert PROVIDER.check({}, properties(operatorManaged=False)).failures == []
+    del cluster.get, cluster.read
+    assert PROVIDER.check({}, properties()).failures == [], "an operator that this stack installs is not looked for"
+
+
+@pytest.mark.parametrize(
+    ("state", "taints", "shown"),
+    [
+        ("failed", (), "state 'failed', not isolated"),
+        ("success", (labels.TAINT,), "state 'success', isolated by taint mig-fleet.dev/reconfiguring"),
+        ("success", (), ""),
+    ],
+)
+def test_a_node_whose_pool_was_removed_is_named_before_it_is_given_back_failed_or_isolated(
+    serve: Callable[[str], OneConfigMap],
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    taints: tuple[str, ...],
+    shown: str,
+) -> None:
+    """Pulumi calls no check of a wave that leaves the stack, so nothing else can name its nodes in a preview."""
+    serve(FILE)
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    ours, theirs = ({labels.WAVE: "pool-wave-0", labels.OWNER: f"{id_} acme/gpus/prod"} for id_ in ("1" * 12, "2" * 12))
+    found = {labels.CONFIG: DENSE.config_name, labels.STATE: state}
+    nodes = {
+        name: Node(name, found, annotations, {}, None, taints=frozenset(taints))
+        for name, annotations in {"n1": ours, "n2": ours, "n3": theirs, "n4": {}}.items()
+    }
+    monkeypatch.setattr(layout_file, "observe", lambda *_: Snapshot(nodes))
+    props = properties(owner=f"{'1' * 12} acme/gpus/prod")
+    checked = PROVIDER.check(props, {**props, "declaredNodes": "n2"})
+    assert [line for line in warnings if not is_abandoned(line)] == [
+        "n1 is in no pool any more, and under `onDelete: retain` it is given back as it is: config "
+        f"{DENSE.config_name}, {shown}; its probe has not reported what NVML shows"
+    ] * bool(shown)
+    assert list(filter(is_abandoned, warnings)) == checked.inputs.get("unfinishedNodes", []), (
+        "a diff alone shows inputs"
+    )
+    assert bool(taints) == any(map(is_abandoned, warnings)), "n4 belongs to no wave"
+    assert "declaredNodes" not in checked.inputs, "it is not stored"
+    warnings.clear()
+    PROVIDER.check(props, props)
+    assert list(filter(is_abandoned, warnings)) == warnings, (
+        "a program that names no nodes is not known to have lost one"
+    )
+
+
+def is_abandoned(line: str) -> bool:
+    return "no wave owns it" in line or "restores its scheduling by hand" in line

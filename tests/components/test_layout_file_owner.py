@@ -82,11 +82,11 @@ def test_another_record_is_drift(file: RecordedFile, recorded: dict[str, str], d
 
 def test_the_file_of_another_stack_is_written_only_in_a_take_over(file: RecordedFile) -> None:
     file.annotations[labels.OWNER] = THEIRS
-    for props in (properties(), properties(""), properties(takeOver="acme/gpus/dev")):
+    for props in (properties(), properties(""), properties(takeOver="acme/gpus/prod")):
         with pytest.raises(LayoutFileFailed, match="the cluster is owned by stack acme/gpus/prod"):
             PROVIDER.create(props)
     assert file.annotations == {labels.OWNER: THEIRS}
-    PROVIDER.create(properties(takeOver="acme/gpus/prod"))
+    PROVIDER.create(properties(takeOver=THEIRS))
     assert file.annotations == {labels.OWNER: OURS}
 
 

@@ -6,15 +6,17 @@ from typing import Any
 import pulumi
 import pytest
 
-from mig_fleet.cluster.errors import ClusterUnreachable
-from mig_fleet.components import destroy_guard, owner
+from mig_fleet.cluster.errors import ClusterUnreachable, Forbidden
+from mig_fleet.components import destroy_guard, layout_file, owner
 from mig_fleet.components.destroy_guard import DestroyGuardProvider, DestroyRefused
 from mig_fleet.components.owner import ClusterOwned, ClusterOwnerProvider
-from mig_fleet.model import labels
+from mig_fleet.model import labels, parted
+from mig_fleet.observed.rights.missing import REVIEWS
+from mig_fleet.observed.snapshot import Snapshot
 from mig_fleet.rollout.owner import release_left_nodes
 from mig_fleet.rollout.wave import Props
 from tests.memory.api import MemoryCluster
-from tests.memory.fleet import OPERATOR, PROBES, Fleet
+from tests.memory.fleet import DENSE, OPERATOR, PROBES, Fleet
 
 PROVIDER, GUARD = ClusterOwnerProvider(), DestroyGuardProvider()
 UNREACHABLE = "the cluster does not answer"
@@ -76,22 +78,80 @@ def test_another_stacks_cluster_fails_the_check_and_nothing_is_written(fleet: Fl
     assert fleet.writes() == []
 
 
-def test_a_take_over_names_the_stack_and_may_stay_in_the_stack_file(
-    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    warnings: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+def test_a_take_over_names_the_recorded_owner_and_may_stay_in_the_stack_file(fleet: Fleet) -> None:
     record(fleet, THEIRS, "n1")
     before = inputs(owner=OURS)
-    taking = PROVIDER.check(before, inputs(takeOver="acme/gpus/prod"))
-    assert (taking.inputs["owner"], taking.failures) == (OURS, [])
-    (failure,) = PROVIDER.check(before, inputs(takeOver="acme/gpus/dev")).failures
-    assert "cluster.takeOver names another stack, acme/gpus/dev." in failure.reason
-    assert warnings == [], "the setting is needed"
+    taking = PROVIDER.check(before, inputs(takeOver=THEIRS))
+    assert taking.failures == []
+    (failure,) = PROVIDER.check(before, inputs(takeOver="acme/gpus/prod")).failures
+    assert "cluster.takeOver is 'acme/gpus/prod', which is not the id of this owner." in failure.reason
     record(fleet, taking.inputs["owner"], "n1")
-    assert PROVIDER.check(taking.inputs, inputs(takeOver="acme/gpus/prod")).failures == []
-    assert warnings == [owner.TAKEN_OVER]
-    assert PROVIDER.diff("id", before, inputs(takeOver="acme/gpus/prod", owner=OURS)).changes is False
+    again = PROVIDER.check(taking.inputs, inputs(takeOver=THEIRS))
+    assert (again.inputs, again.failures) == (taking.inputs, [])
+    assert PROVIDER.diff("id", taking.inputs, again.inputs).changes is False
+
+
+def test_two_stacks_that_both_kept_take_over_do_not_take_the_cluster_from_each_other(fleet: Fleet) -> None:
+    record(fleet, THEIRS)
+    ours = PROVIDER.check(inputs(owner=OURS), inputs(takeOver=THEIRS)).inputs
+    record(fleet, ours["owner"])
+    their_settings = {"stack": "acme/gpus/prod", "takeOver": ours["owner"]}
+    theirs = PROVIDER.check(inputs(owner=THEIRS), inputs(**their_settings)).inputs
+    record(fleet, theirs["owner"])
+    for olds in (ours, inputs(owner=OURS), {}):
+        (failure,) = PROVIDER.check(olds, inputs(takeOver=THEIRS)).failures
+        assert f"cluster.takeOver is '{THEIRS}', which is not the id of this owner." in failure.reason
+    assert PROVIDER.check(theirs, inputs(**their_settings)).failures == []
+
+
+def move_file(fleet: Fleet, namespace: str) -> None:
+    """The owner of the cluster has another ``operator.namespace``."""
+    file = fleet.config_maps.pop((OPERATOR, labels.LAYOUTS_CONFIG_MAP))
+    fleet.config_maps[namespace, labels.LAYOUTS_CONFIG_MAP] = file
+
+
+def test_an_owner_with_another_operator_namespace_is_found(fleet: Fleet) -> None:
+    record(fleet, THEIRS)
+    move_file(fleet, "gpus")
+    (failure,) = PROVIDER.check({}, inputs()).failures
+    assert "as recorded on ConfigMap mig-fleet-layouts in namespace gpus; nothing was changed" in failure.reason
+    assert PROVIDER.check({}, inputs(takeOver=THEIRS)).failures == []
+
+
+def test_a_successor_with_another_namespace_is_recorded_where_the_former_owner_looks(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(fleet, OURS)
+    monkeypatch.setattr(layout_file, "Cluster", lambda _args: MemoryCluster(fleet))
+    monkeypatch.setattr(layout_file, "observe", lambda *_: Snapshot())
+    fleet.config_maps[PROBES, labels.LAYOUTS_CONFIG_MAP] = {"metadata": {}, "data": {}}
+    file = parted.dump([DENSE])
+    props = {"cluster": {}, "namespace": PROBES, "file": file, "owner": THEIRS, "takeOver": OURS}
+    layout_file.LayoutFileProvider().create(props)
+    (failure,) = PROVIDER.check(inputs(owner=OURS), inputs()).failures
+    assert "It was taken over from this stack." in failure.reason
+    with pytest.raises(DestroyRefused, match="the cluster is owned by stack acme/gpus/prod"):
+        GUARD.delete("id", {"cluster": {}, "namespace": OPERATOR, "owner": OURS})
+    theirs = {"namespace": PROBES, "stack": "acme/gpus/prod"}
+    assert PROVIDER.check(inputs(**theirs, owner=THEIRS), inputs(**theirs)).failures == []
+
+
+def test_other_namespaces_are_listed_only_if_ours_has_no_record(fleet: Fleet) -> None:
+    record(fleet, OURS, "n1")
+    assert PROVIDER.check(inputs(owner=OURS), inputs()).failures == []
+    assert "/api/v1/configmaps" not in {path for _, path, _ in fleet.requests}
+
+
+def test_a_user_who_may_not_list_other_namespaces_is_warned(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    fleet.config_maps.clear()
+    fleet.fail_requests("GET", "/api/v1/configmaps$", Forbidden("no right"))
+    assert PROVIDER.check({}, inputs()).failures == []
+    assert warnings == [
+        "whether another stack owns the cluster from another namespace was not checked: no right; grant the right to "
+        "list configmaps in all namespaces"
+    ]
 
 
 @pytest.mark.parametrize("warn", [False, True])
@@ -108,6 +168,34 @@ def test_an_unreachable_cluster_fails_the_check_unless_the_stack_has_a_warning_i
     assert warnings == (["the cluster's owner: drift was not checked: the cluster does not answer"] if warn else [])
 
 
+def test_a_right_that_is_missing_fails_the_check_before_anything_else_is_read(fleet: Fleet) -> None:
+    fleet.user_lacks |= {"*", "patch nodes", "list nodes"}
+    (failure,) = PROVIDER.check({}, inputs(uses=[])).failures
+    assert failure.reason == (
+        "the user of this kubeconfig may not list, patch nodes; `mig-fleet rights --stack prod` prints roles that "
+        "allow all that it needs"
+    )
+    assert {path for _, path, _ in fleet.requests} == {REVIEWS}
+
+
+def test_only_what_the_stack_does_must_be_allowed(fleet: Fleet) -> None:
+    fleet.user_lacks |= {"*", "create pods/eviction"}
+    assert PROVIDER.check({}, inputs(uses=[])).failures == []
+    (failure,) = PROVIDER.check({}, inputs(uses=["onUserPods: evict"])).failures
+    assert "may not create pods/eviction;" in failure.reason
+
+
+def test_a_program_that_does_not_say_what_it_does_is_not_checked(fleet: Fleet) -> None:
+    fleet.user_lacks |= {"*", "patch nodes"}
+    assert PROVIDER.check({}, inputs()).failures == []
+    assert not any(path == REVIEWS for _, path, _ in fleet.requests)
+
+
+def test_what_a_stack_does_is_no_change_of_its_own(fleet: Fleet) -> None:
+    before = PROVIDER.check({}, inputs(uses=[])).inputs
+    assert PROVIDER.diff("id", before, PROVIDER.check(before, inputs(uses=["selector"])).inputs).changes is False
+
+
 def test_an_update_checks_the_owner_that_a_preview_with_a_warning_could_not_check(fleet: Fleet) -> None:
     unreachable = ClusterUnreachable(UNREACHABLE)
     fleet.fail_requests("GET", "/api/v1/nodes", unreachable)
@@ -118,7 +206,11 @@ def test_an_update_checks_the_owner_that_a_preview_with_a_warning_could_not_chec
     fleet.fail_requests("GET", "/api/v1/nodes", unreachable)
     with pytest.raises(ClusterOwned, match=UNREACHABLE):
         PROVIDER.update("id", before, news)
-    assert PROVIDER.update("id", before, news).outs == before
+    assert PROVIDER.update("id", before, news).outs == {
+        **before,
+        "uid": fleet.cluster_uid,
+        "server": MemoryCluster.server,
+    }
     record(fleet, THEIRS)
     with pytest.raises(ClusterOwned, match="the cluster is owned by stack acme/gpus/prod"):
         PROVIDER.update("id", before, news)

@@ -1,13 +1,17 @@
 """What a preview shows of a planned change: nodes, pods that lose their slices, GPU resets, capacity."""
 
 import pulumi
+import pytest
 
 from mig_fleet.model import labels
 from mig_fleet.model.layouts import Layout
 from mig_fleet.observed.snapshot import invalidate
+from mig_fleet.rollout.assign import AssignmentFailed
 from mig_fleet.rollout.impact import MAX_LINES
+from mig_fleet.rollout.stranding.check import WAYS_OUT
+from mig_fleet.rollout.verify import VerificationFailed
 from mig_fleet.rollout.wave import stored
-from tests.memory.fleet import A100, DENSE, WIDE, Fleet, a_gpu
+from tests.memory.fleet import A100, DENSE, FAILS, SUCCEEDS, WIDE, Fleet, a_gpu
 from tests.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, outputs, roll_out
 
 IMPACT = ("plannedChanges", "podsLosingSlices", "podsUnschedulable", "gpuResets", "capacityChanges")
@@ -107,8 +111,135 @@ def test_a_node_without_a_report_is_listed_with_its_config(fleet: Fleet) -> None
     assert "gpuResets" not in found, "the MIG mode of its GPUs is not known"
 
 
-def test_a_node_that_is_not_in_the_cluster_yet_is_left_out(fleet: Fleet) -> None:
-    assert impact(a_wave("n1", "n9"))["plannedChanges"] == ["n1: GPU 0-1: MIG off → 7x 1g.10gb"]
+MISSING = ["n9: is not in the cluster", "pool-wave-0 will be refused until they are, or are removed from the pool"]
+
+
+def test_a_node_that_is_not_in_the_cluster_is_named_and_the_refusal_too(fleet: Fleet) -> None:
+    assert impact(a_wave("n1", "n9"))["plannedChanges"] == ["n1: GPU 0-1: MIG off → 7x 1g.10gb", *MISSING]
+
+
+@pytest.mark.parametrize("changes", [{"layout": WIDE}, {"on_user_pods": "evict"}, {}])
+def test_an_update_is_refused_for_the_missing_node_that_its_preview_names(fleet: Fleet, changes: Props) -> None:
+    fleet.add("n9")
+    before, wave = a_wave("n1", "n9"), a_wave("n1", "n9", **changes)
+    roll_out(before)
+    fleet.remove("n9")
+    assert impact(wave, before)["plannedChanges"][-2:] == MISSING
+    with pytest.raises(AssignmentFailed, match="node 'n9' is not in the cluster"):
+        ASSIGNMENT.update("pool-wave-0", before, wave)
+
+
+# Drift that the next update repairs with another config
+
+
+def listed_pods(fleet: Fleet) -> bool:
+    return any(method == "GET" and path.endswith("/pods") for method, path, _ in fleet.requests)
+
+
+def disable(fleet: Fleet, node: str) -> None:
+    """Another client relabels a node, and MIG Manager applies that config."""
+    fleet.label(node, labels.CONFIG, labels.ALL_DISABLED)
+    fleet.partition(node, [None, None])
+
+
+def test_a_node_that_another_client_relabelled_is_drift_and_shows_what_its_return_takes(fleet: Fleet) -> None:
+    wave = a_wave("n1", "n2", on_user_pods="evict")
+    roll_out(wave)
+    disable(fleet, "n1")
+    fleet.pod("training", "n1", resource="nvidia.com/gpu")
+    invalidate()
+    found = ASSIGNMENT.check(wave, wave).inputs
+    carried = f"carries config 'all-disabled', expected {DENSE.config_name!r}"
+    assert found["drift"] == [f"config changed: n1: {carried}"]
+    assert {key: found[key] for key in IMPACT if key in found} == {
+        "plannedChanges": ["n1: GPU 0-1: MIG off → 7x 1g.10gb"],
+        "podsLosingSlices": ["n1: team/training (Deployment training) holds 1x gpu"],
+        "podsUnschedulable": [
+            "team/training (Deployment training) runs on n1 and requests gpu",
+            "0/2 nodes fit: 2 without gpu",
+            "pool-wave-0 will be refused (onStrandedPods: refuse)",
+            WAYS_OUT,
+        ],
+        "gpuResets": ["n1: MIG mode of GPU 0-1 changes; needs no GPU reset"],
+        "capacityChanges": ["nvidia.com/gpu: 2 → 0", "nvidia.com/mig-1g.10gb: 0 → 14"],
+    }
+
+
+def test_after_a_rollback_the_preview_shows_the_pods_that_the_next_attempt_moves(fleet: Fleet) -> None:
+    before = a_wave("n1")
+    wave = a_wave("n1", layout=WIDE, on_failure="rollback", recovery=False)
+    roll_out(before)
+    fleet.manager_outcomes["n1"] = [FAILS, SUCCEEDS]
+    ASSIGNMENT.update("pool-wave-0", before, wave)
+    with pytest.raises(VerificationFailed, match="rolled back"):
+        VERIFICATION.update("pool-wave-0", before, wave)
+    fleet.pod("web", "n1")
+    found = impact(wave, wave)
+    assert found["plannedChanges"] == ["n1: GPU 0-1: 7x 1g.10gb → 2x 3g.40gb"]
+    assert found["podsLosingSlices"] == ["n1: team/web (Deployment web) holds 1x mig-1g.10gb"]
+
+
+def test_a_policy_that_changes_in_the_same_preview_hides_no_drift(fleet: Fleet) -> None:
+    roll_out(a_wave("n1"))
+    disable(fleet, "n1")
+    invalidate()
+    found = ASSIGNMENT.check(a_wave("n1"), a_wave("n1", on_user_pods="evict")).inputs
+    assert len(found["drift"]) == len(found["plannedChanges"]) == 1
+
+
+def test_a_layout_that_changes_is_no_drift(fleet: Fleet) -> None:
+    roll_out(a_wave("n1"))
+    invalidate()
+    for provider in (ASSIGNMENT, VERIFICATION):
+        assert "drift" not in provider.check(a_wave("n1"), a_wave("n1", layout=WIDE)).inputs
+
+
+@pytest.mark.parametrize("case", ["as declared", "taken over", "a lost slice", "missing"])
+def test_a_preview_lists_pods_only_if_a_node_gets_another_config(fleet: Fleet, case: str) -> None:
+    wave = a_wave("n1", "n2")
+    roll_out(wave)
+    if case == "taken over":
+        fleet.nodes["n1"]["metadata"]["annotations"][labels.WAVE] = "another-wave-0"
+    if case == "a lost slice":
+        fleet.partition("n1", [{"1g.10gb": 6}, {"1g.10gb": 7}])
+    if case == "missing":
+        fleet.remove("n1")
+    fleet.clear_requests()
+    found = impact(wave, wave)
+    assert found.keys() == ({"plannedChanges"} if case == "missing" else set())
+    VERIFICATION.check(wave, wave)
+    assert not listed_pods(fleet)
+    disable(fleet, "n2")
+    impact(wave, wave)
+    assert listed_pods(fleet)
+
+
+def test_a_node_that_left_the_pool_shows_what_its_delete_policy_takes(fleet: Fleet) -> None:
+    before, wave = a_wave("n1", "n2", on_delete="disable"), a_wave("n2", on_delete="disable")
+    fleet.write_layout_file(DENSE, WIDE)
+    roll_out(before)
+    fleet.pod("web", "n1")
+    assert impact(wave, before) == {}, "another pool may still take it over in that update"
+    ASSIGNMENT.update("pool-wave-0", before, wave)
+    assert impact(wave, wave) == {
+        "plannedChanges": ["n1: GPU 0-1: 7x 1g.10gb → MIG off"],
+        "podsLosingSlices": ["n1: team/web (Deployment web) holds 1x mig-1g.10gb"],
+        "gpuResets": ["n1: MIG mode of GPU 0-1 changes; needs no GPU reset"],
+        "capacityChanges": ["nvidia.com/gpu: 0 → 2", "nvidia.com/mig-1g.10gb: 14 → 0"],
+    }
+
+
+def test_a_target_whose_slices_are_not_known_is_named_and_the_whole_node_counts(fleet: Fleet) -> None:
+    before, wave = a_wave("n1", "n2", on_delete="restore"), a_wave("n2", on_delete="restore")
+    fleet.add("n1", "their-own")
+    roll_out(before)
+    ASSIGNMENT.update("pool-wave-0", before, wave)
+    assert impact(wave, wave) == {
+        "plannedChanges": [
+            f"n1: config {DENSE.config_name!r} → 'their-own'; the whole node counts: the slices of its new config are "
+            "not known"
+        ]
+    }
 
 
 def test_on_ampere_a_change_of_the_mode_needs_a_reset(fleet: Fleet) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from mig_fleet.cluster.errors import ClusterUnreachable, Forbidden
+from mig_fleet.cluster.errors import ClusterUnreachable, Conflict, Forbidden, Invalid
 from mig_fleet.components import supporting_objects
 from mig_fleet.components.supporting_objects import SupportingObjectsProvider
 from mig_fleet.rollout import supporting_objects as restoring
@@ -160,14 +160,98 @@ def test_an_update_that_cannot_restore_an_object_fails_with_the_reason_and_the_c
     ]
 
 
-def test_a_field_that_never_changes_needs_a_deletion(installed: Fleet) -> None:
-    """The API server refuses a change of `roleRef`."""
-    binding = {"apiVersion": ROLE["apiVersion"], "kind": "RoleBinding", "metadata": {"name": "b", "namespace": "n"}}
-    path = "/apis/rbac.authorization.k8s.io/v1/namespaces/n/rolebindings/b"
-    installed.objects[path] = {**binding, "roleRef": {"name": "other"}}
-    installed.fail_requests("PATCH", "rolebindings", Forbidden("cannot change roleRef"), times=9)
-    with pytest.raises(SupportingObjectsFailed, match="creates it again: kubectl delete -n n rolebinding b"):
-        PROVIDER.update("id", properties(), properties({**binding, "roleRef": {"name": "mig-probe"}}))
+def test_what_others_added_is_replaced_and_their_labels_stay(installed: Fleet) -> None:
+    daemon_set = installed.objects[DAEMON_SET_PATH]
+    daemon_set["metadata"] |= {"resourceVersion": "7", "labels": {"team": "a"}}
+    daemon_set["spec"]["template"]["spec"]["nodeSelector"] = {"disk": "ssd"}
+    installed.objects[ROLE_PATH]["aggregationRule"] = {"clusterRoleSelectors": [{"matchLabels": {"x": "y"}}]}
+    PROVIDER.update("id", properties(), properties())
+    assert drift(properties()) == []
+    (replaced,) = [body for method, path, body in installed.requests if (method, path) == ("PUT", DAEMON_SET_PATH)]
+    assert replaced["metadata"]["resourceVersion"] == "7", "another client's write in between must not be lost"
+    assert installed.objects[DAEMON_SET_PATH]["metadata"]["labels"] == {"team": "a"}
+    assert not [line for line in installed.writes() if line.startswith("DELETE")]
+
+
+BINDING = {
+    "apiVersion": ROLE["apiVersion"],
+    "kind": "RoleBinding",
+    "metadata": {"name": "mig-probe", "namespace": "mig-fleet"},
+}
+BINDINGS = "/apis/rbac.authorization.k8s.io/v1/namespaces/mig-fleet/rolebindings"
+DECLARED = {**BINDING, "roleRef": {"name": "mig-probe"}}
+
+
+@pytest.fixture
+def other_role(installed: Fleet) -> Fleet:
+    """The API server refuses every change of `roleRef`."""
+    installed.objects[f"{BINDINGS}/mig-probe"] = {**copy.deepcopy(BINDING), "roleRef": {"name": "other"}}
+    installed.objects[f"{BINDINGS}/mig-probe"]["metadata"] |= {"uid": "u"}
+    for method in ("PATCH", "PUT"):
+        installed.fail_requests(method, "rolebindings", Invalid("cannot change roleRef"))
+    return installed
+
+
+def test_an_object_with_a_field_that_never_changes_is_deleted_and_created_again(other_role: Fleet) -> None:
+    other_role.fail_requests("POST", "rolebindings$", Conflict("it exists already"))
+    PROVIDER.update("id", properties(), properties(DECLARED))
+    assert other_role.objects[f"{BINDINGS}/mig-probe"]["roleRef"] == {"name": "mig-probe"}
+    (deleted,) = (body for method, _, body in other_role.requests if method == "DELETE")
+    assert deleted == {"preconditions": {"uid": "u"}}
+
+
+def test_an_object_whose_creation_would_be_refused_is_not_deleted(other_role: Fleet) -> None:
+    other_role.fail_requests("PATCH", "rolebindings", Invalid("denied by a policy"), times=9)
+    other_role.fail_requests("PUT", "rolebindings", Invalid("denied by a policy"), times=9)
+    other_role.fail_requests("POST", "rolebindings$", Invalid("denied by a policy"), times=9)
+    with pytest.raises(
+        SupportingObjectsFailed, match=r"denied by a policy\n.*kubectl delete -n mig-fleet rolebinding mig-probe"
+    ):
+        PROVIDER.update("id", properties(), properties(DECLARED))
+    assert not [line for line in other_role.writes() if line.startswith("DELETE")]
+
+
+class MutatedCluster(MemoryCluster):
+    """A webhook of the cluster adds a node selector to each DaemonSet that is written."""
+
+    def replace(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        super().replace(path, body)
+        self.api.objects[path]["spec"]["template"]["spec"]["nodeSelector"] = {"disk": "ssd"}
+        return self.get(path)
+
+
+def test_what_a_webhook_adds_to_each_write_is_an_error_and_not_reported_as_restored(
+    installed: Fleet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(restoring, "Cluster", lambda _args: MutatedCluster(installed))
+    installed.objects[DAEMON_SET_PATH]["spec"]["template"]["spec"]["nodeSelector"] = {"disk": "ssd"}
+    del installed.objects[ROLE_PATH]
+    with pytest.raises(
+        SupportingObjectsFailed, match="a mutating admission webhook or policy of the cluster does that"
+    ):
+        PROVIDER.update("id", properties(), properties())
+    assert capsys.readouterr().out.splitlines() == ["restored ClusterRole mig-probe"]
+
+
+def test_what_another_client_changes_again_and_again_is_not_reported_as_restored(
+    installed: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def change() -> None:
+        installed.objects[DAEMON_SET_PATH]["spec"]["template"]["spec"]["containers"] = [{"name": "probe", "image": "x"}]
+
+    installed.before_request("GET", "daemonsets", change, times=9)
+    with pytest.raises(SupportingObjectsFailed, match="image is 'x', expected 'python'"):
+        PROVIDER.update("id", properties(), properties())
+    assert capsys.readouterr().out == ""
+    assert len(installed.writes()) == restoring.ROUNDS
+
+
+def test_an_object_of_our_name_that_another_client_created_is_left_alone(installed: Fleet) -> None:
+    ours = {**ROLE, "metadata": {"name": "mig-probe", "labels": {"app.kubernetes.io/managed-by": "mig-fleet"}}}
+    with pytest.raises(SupportingObjectsFailed) as raised:
+        PROVIDER.update("id", properties(), properties(ours))
+    assert "another client created it without app.kubernetes.io/managed-by=mig-fleet" in str(raised.value)
+    assert installed.writes() == []
 
 
 def test_a_missing_cluster_policy_is_not_created_from_a_few_fields(installed: Fleet) -> None:
@@ -191,13 +275,50 @@ def test_a_deletion_that_does_not_end_is_an_error_that_shows_where_to_look(insta
     assert restoring.RESTORE_S < installed.clock.slept < restoring.RESTORE_S + 5
 
 
-def test_the_probes_program_is_restored_from_this_installation(installed: Fleet) -> None:
+def test_a_namespace_that_a_finalizer_keeps_fails_soon_with_the_finalizer_and_the_command(
+    installed: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing can be created in it, so no object in it has advice of its own."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mig-fleet"}}
+    message = "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances"
+    condition = {"type": "NamespaceFinalizersRemaining", "status": "True", "message": message}
+    installed.objects["/api/v1/namespaces/mig-fleet"] = {
+        "metadata": {"name": "mig-fleet", "deletionTimestamp": "2026-01-01T00:00:00Z"},
+        "status": {"conditions": [condition]},
+    }
+    del installed.objects[DAEMON_SET_PATH]
+    with pytest.raises(SupportingObjectsFailed) as raised:
+        PROVIDER.update("id", properties(), properties(namespace, DAEMON_SET))
+    see = "object missing: Namespace mig-fleet: see what keeps it: kubectl get namespace mig-fleet -o yaml"
+    assert str(raised.value).splitlines() == [
+        "not every supporting object could be restored:",
+        "  object missing: Namespace mig-fleet is being deleted",
+        f"  object missing: Namespace mig-fleet: {message}",
+        f"  {see}",
+        "    once it is gone, an update creates it again",
+        "  also missing, because they are in it: DaemonSet mig-fleet/mig-probe",
+        "Then run `pulumi up` again",
+    ]
+    assert installed.clock.slept < restoring.HELD_S + 5
+    assert see in capsys.readouterr().out, "the user does not wait for that"
+    assert installed.writes() == []
+
+
+def test_the_probes_program_is_restored_from_this_installation(
+    installed: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
     from mig_fleet.components.probe import zipapp
 
     name = f"mig-probe-{zipapp.digest(zipapp.build())}"
-    program = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "x"}, "immutable": True}
-    other = {**program, "metadata": {"name": "mig-probe-0000000000", "namespace": "x"}}
+    program = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": "mig-fleet"},
+        "immutable": True,
+    }
+    other = {**program, "metadata": {"name": "mig-probe-0000000000", "namespace": "mig-fleet"}}
     with pytest.raises(SupportingObjectsFailed, match="its content is not known to this version of mig-fleet"):
         PROVIDER.update("id", properties(), properties(program, other))
     (written,) = (body for method, path, body in installed.requests if method == "PATCH" and path.endswith(name))
+    assert capsys.readouterr().out == f"restored ConfigMap mig-fleet/{name}\n"
     assert set(written["binaryData"]) == {"mig-probe.pyz"}

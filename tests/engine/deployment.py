@@ -148,6 +148,7 @@ class Deployment:
     def reported_slices(self, node: str) -> dict[str, str]:
         """GPU indices → slices of one node, from its probe's report as it is now."""
         report = read_reports(self.cluster, REPORTS)[node].report
+        assert report is not None, f"the report of {node} cannot be read"
         return parse_gpus(format_gpus(report.per_gpu()))
 
     def nodes(self) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from mig_fleet import toolchain
 from mig_fleet.cli.__main__ import main
+from mig_fleet.components.monitoring.metrics import FILE, metrics_config_map_name, metrics_csv
 from mig_fleet.simulator import Fleet
 from mig_fleet.stack_file import fleet as stack_files
 from tests.engine.deployment import ROOT, STACK, Deployment, baseline, create_project
@@ -75,6 +77,64 @@ def test_one_printed_command_takes_over_namespace_and_release(project: Deploymen
     for name in ("operator-namespace", "gpu-operator-release"):
         (line,) = re.findall(rf"^ *(\S+) kubernetes:\S+: \((\w+)\)(?=[^(]*::{name}\])", preview.text, re.MULTILINE)
         assert line == ("~", "update"), preview.text
+
+
+@pytest.fixture(scope="module")
+def adopter(others: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """A stack that leaves the operator to its owner, not deployed."""
+    config = baseline(others)
+    config["operator"] |= {"managed": False}
+    return create_project(tmp_path_factory.mktemp("adopter"), others, config, "adopter")
+
+
+@contextmanager
+def foreign_config_map(fleet: Fleet, name: str, **fields: object) -> Iterator[str]:
+    """A ConfigMap in the operator's namespace with the name of one of ours; the path to it."""
+    path = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+    metadata = {"name": name, "namespace": NAMESPACE}
+    fleet.call("create", path, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **fields})
+    yield f"{path}/{name}"
+    if name in config_maps(fleet):
+        fleet.call("delete", f"{path}/{name}")
+
+
+def objects(fleet: Fleet) -> set[str]:
+    """The objects that a stack may have written, by path."""
+    paths = (f"/api/v1/namespaces/{NAMESPACE}/configmaps", "/api/v1/namespaces")
+    rbac = [f"/apis/rbac.authorization.k8s.io/v1/clusterrole{end}" for end in ("s", "bindings")]
+    return {
+        f"{path}/{item['metadata']['name']}" for path in (*paths, *rbac) for item in fleet.call("get", path)["items"]
+    }
+
+
+def test_an_update_without_a_preview_is_refused_before_it_writes_anything(adopter: Deployment, others: Fleet) -> None:
+    """The rules are the last object of a program: the whole fleet would be changed before."""
+    with foreign_config_map(others, "mig-fleet-rules"):
+        before = objects(others)
+        refused = adopter.run("up", "--yes", "--skip-preview")
+        assert refused.status != 0, refused.text
+        assert f"ConfigMap mig-fleet-rules in namespace {NAMESPACE} exists already" in refused, refused.text
+        assert objects(others) == before
+
+
+def test_the_printed_command_makes_room_for_an_immutable_config_map(adopter: Deployment, others: Fleet) -> None:
+    name = metrics_config_map_name()
+    with foreign_config_map(others, name, data={FILE: metrics_csv()}, immutable=True) as path:
+        refused = adopter.preview()
+        (command,) = set(re.findall(r"run `(kubectl [^`]+)`", refused.diagnostics))
+        assert command == f"kubectl -n {NAMESPACE} delete configmap {name}"
+        others.call("delete", path)
+        preview = adopter.preview()
+        assert "kubernetes:core/v1:ConfigMap monitoring-metrics create" in preview, preview.text
+        assert command not in preview, preview.text
+
+
+def test_a_wrong_namespace_of_the_operator_fails_the_first_preview(adopter: Deployment) -> None:
+    adopter.config["operator"]["namespace"] = "gpus"
+    refused = adopter.preview()
+    adopter.config["operator"]["namespace"] = NAMESPACE
+    assert refused.status != 0, refused.text
+    assert f"`pulumi config set --path mig-fleet:operator.namespace {NAMESPACE}`" in refused, refused.text
 
 
 def test_an_import_finds_the_release_and_leaves_it_to_its_owner(others: Fleet, tmp_path: Path) -> None:

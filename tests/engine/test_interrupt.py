@@ -70,8 +70,8 @@ def is_isolated(deployment: Deployment) -> bool:
 def restart_manager(deployment: Deployment) -> None:
     """MIG Manager retries nothing by itself, and the update restarts it only after `wedgedAfter`."""
     cluster = deployment.cluster
-    manager = operand_pods(cluster.pods_on(NODE), "gpu-operator", MIG_MANAGER)[NODE]
-    cluster.delete_pod("gpu-operator", manager["metadata"]["name"])
+    manager = operand_pods(cluster.pods_on(NODE), "gpu-operator", MIG_MANAGER)[NODE]["metadata"]
+    cluster.delete_pod("gpu-operator", manager["name"], manager["uid"])
 
 
 def a_workspace(deployment: Deployment) -> Any:

@@ -16,6 +16,8 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 CLUSTER_ROLE = f"{RBAC}/clusterroles/{labels.PROBE}"
 POLICY = f"{ADMISSION}/validatingadmissionpolicies/mig-probe-writes-its-own-report"
+BINDING = f"{ADMISSION}/validatingadmissionpolicybindings/mig-probe-writes-its-own-report"
+ROLE_BINDING = f"{RBAC}/namespaces/{REPORTS}/rolebindings/{labels.PROBE}"
 DAEMON_SET = f"/apis/apps/v1/namespaces/{REPORTS}/daemonsets/{labels.PROBE}"
 CLUSTER_POLICY = "/apis/nvidia.com/v1/clusterpolicies/cluster-policy"
 OTHER_IMAGE = "registry.example/python:3.13"
@@ -67,6 +69,71 @@ def test_what_another_user_deletes_or_changes_is_drift_in_a_plain_preview_and_th
     assert objects(deployed) == before
     unchanged = deployed.preview("--expect-no-changes")
     assert unchanged.status == 0, unchanged.text
+
+
+def add_fields(deployment: Deployment) -> None:
+    """What other field managers add: server-side apply alone takes back none of it, except a node selector."""
+    call = deployment.fleet.call
+    term = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
+    volumes = [
+        {"name": "pod-resources", "emptyDir": {}} if volume["name"] == "pod-resources" else volume
+        for volume in call("get", DAEMON_SET)["spec"]["template"]["spec"]["volumes"]
+    ]
+    pod = {"nodeSelector": {"disk": "ssd"}, "affinity": affinity, "volumes": volumes}
+    call("patch", DAEMON_SET, {"metadata": {"labels": {"team": "a"}}, "spec": {"template": {"spec": pod}}})
+    call("patch", BINDING, {"spec": {"matchResources": {"namespaceSelector": {"matchLabels": {"x": "y"}}}}})
+    call("patch", CLUSTER_ROLE, {"aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"x": "y"}}]}})
+    conditions = call("get", POLICY)["spec"]["matchConditions"]
+    call("patch", POLICY, {"spec": {"matchConditions": [*conditions, {"name": "never", "expression": "false"}]}})
+    binding = call("get", ROLE_BINDING)
+    call("delete", ROLE_BINDING)
+    metadata = {key: binding["metadata"][key] for key in ("name", "namespace", "labels")}
+    other = {**binding, "metadata": metadata, "roleRef": {**binding["roleRef"], "name": "other"}}
+    call("create", ROLE_BINDING.rpartition("/")[0], other)
+
+
+def test_what_another_user_adds_is_drift_in_a_plain_preview_and_the_next_update_removes_it(
+    deployed: Deployment,
+) -> None:
+    before = objects(deployed)
+    add_fields(deployed)
+    seen = deployed.preview("--diff")
+    assert seen.status == 0, seen.text
+    for line in (
+        f"DaemonSet {REPORTS}/{labels.PROBE}: spec.template.spec.nodeSelector.disk is 'ssd', expected no such field",
+        f"DaemonSet {REPORTS}/{labels.PROBE}: spec.template.spec.volumes[pod-resources].hostPath.path is missing",
+        "ValidatingAdmissionPolicyBinding mig-probe-writes-its-own-report: spec.matchResources is ",
+        "ValidatingAdmissionPolicy mig-probe-writes-its-own-report: spec.matchConditions is ",
+        f"ClusterRole {labels.PROBE}: aggregationRule is ",
+        f"RoleBinding {REPORTS}/{labels.PROBE}: roleRef.name is 'other', expected '{labels.PROBE}'",
+    ):
+        assert line in seen, seen.text
+    restored = deployed.up()
+    assert restored.status == 0, restored.text
+    assert restored.text.count(f"restored DaemonSet {REPORTS}/{labels.PROBE}\n") >= 1, restored.text
+    assert objects(deployed) == before
+    assert deployed.fleet.call("get", DAEMON_SET)["metadata"]["labels"]["team"] == "a"
+    assert deployed.fleet.call("get", ROLE_BINDING)["roleRef"]["name"] == labels.PROBE
+    unchanged = deployed.preview("--expect-no-changes")
+    assert unchanged.status == 0, unchanged.text
+
+
+def test_a_namespace_that_a_finalizer_keeps_is_named_with_the_finalizer_and_the_command(deployed: Deployment) -> None:
+    call, held = deployed.fleet.call, f"/api/v1/namespaces/{REPORTS}/configmaps/held"
+    metadata = {"name": "held", "finalizers": ["example.com/hold"]}
+    call("create", held.rpartition("/")[0], {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+    call("delete", f"/api/v1/namespaces/{REPORTS}")
+    command = f"see what keeps it: kubectl get -n {REPORTS} configmaps -o yaml"
+    deployed.wait_for_preview(command, "--diff")
+    failed = deployed.up()
+    assert failed.status != 0
+    assert "example.com/hold in 1 resource instances" in failed.diagnostics, failed.text
+    assert command in failed.diagnostics
+    call("patch", held, {"metadata": {"finalizers": None}})
+    wait_until_gone(deployed, f"/api/v1/namespaces/{REPORTS}")
+    restored = deployed.up()
+    assert restored.status == 0, restored.text
 
 
 def test_a_restored_object_is_unchanged_after_a_refresh_and_the_program_can_still_change_it(
@@ -138,6 +205,7 @@ def objects(deployment: Deployment) -> list[Any]:
     return [
         call("get", CLUSTER_ROLE)["rules"],
         call("get", POLICY)["spec"],
+        call("get", BINDING)["spec"],
         call("get", program(deployment))["binaryData"],
         call("get", DAEMON_SET)["spec"],
         policy["spec"],

@@ -38,7 +38,7 @@ def first(project: Deployment) -> Iterator[Deployment]:
     """The first stack, which owns the cluster again at the end."""
     yield deploy(project, baseline(project.fleet))
     project.config = baseline(project.fleet)
-    project.config["cluster"]["takeOver"] = SECOND
+    project.config["cluster"]["takeOver"] = recorded(project)
     assert project.up().status == 0
 
 
@@ -54,6 +54,13 @@ def specified(deployment: Deployment) -> dict[str, Any]:
     return found
 
 
+def recorded(deployment: Deployment) -> str:
+    """The owner that the layout file records, as ``takeOver`` names it."""
+    file = deployment.cluster.config_map(OPERATOR, labels.LAYOUTS_CONFIG_MAP)
+    assert file is not None
+    return str(file["metadata"]["annotations"][labels.OWNER])
+
+
 def owners(deployment: Deployment) -> set[str]:
     """The stacks that the layout file and the nodes record."""
     file = deployment.cluster.config_map(OPERATOR, labels.LAYOUTS_CONFIG_MAP)
@@ -67,7 +74,7 @@ def test_another_stack_is_refused_with_the_owners_name_before_any_write(first: D
     for refused in (second.preview(), second.up()):
         assert refused.status != 0
         assert re.search(rf"the cluster is owned by stack {FIRST} \([0-9a-f]{{12}}\)", refused.text), refused.text
-        assert f"pulumi config set --path mig-fleet:cluster.takeOver {FIRST}" in refused
+        assert f"pulumi config set --path mig-fleet:cluster.takeOver '{recorded(first)}'" in refused
         assert "Traceback" not in refused, refused.text
     assert specified(first) == before
     assert first.preview("--expect-no-changes").status == 0
@@ -77,7 +84,7 @@ def test_a_take_over_on_purpose_changes_no_gpu_and_then_the_first_stack_can_chan
     first: Deployment, second: Deployment
 ) -> None:
     attempts, slices = first.attempts(), first.slices()
-    second.config["cluster"]["takeOver"] = FIRST
+    second.config["cluster"]["takeOver"] = recorded(first)
     taken = second.up()
     assert taken.status == 0, taken.text
     assert owners(second) == {SECOND}
@@ -103,10 +110,12 @@ def test_the_printed_command_forgets_a_stack_without_changing_the_cluster(
     first: Deployment, second: Deployment
 ) -> None:
     """The last test with the second stack: its state is gone afterwards, and it counts as lost."""
-    second.config["cluster"]["takeOver"] = FIRST
+    second.config["cluster"]["takeOver"] = recorded(first)
     assert second.up().status == 0
-    first.config["cluster"]["takeOver"] = SECOND
+    first.config["cluster"]["takeOver"] = recorded(second)
     assert first.up().status == 0
+    refused = second.preview()
+    assert refused.status != 0 and "which is not the id of this owner" in refused, "takeOver was left on both sides"
     before, refused = specified(first), second.destroy()
     (command,) = set(re.findall(r"`pulumi (stack rm [^`]+)`", refused.text))
     done = subprocess.run(

@@ -2,14 +2,16 @@
 
 import importlib
 import pkgutil
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pulumi_policy import EnforcementLevel
+from pulumi_policy import EnforcementLevel, deserialize
 
 from mig_fleet import policy
 from mig_fleet.policy.config_map_is_ours import CLUSTER_POLICY, RELEASE
+from mig_fleet.policy.secret_text import mark_secrets
 from mig_fleet.policy.waves import VERIFICATION
 
 POLICIES = {
@@ -23,7 +25,7 @@ POLICIES = {
 
 def every_policy() -> dict[str, Any]:
     modules = (importlib.import_module(f"mig_fleet.policy.{m.name}") for m in pkgutil.iter_modules(policy.__path__)
-               if m.name not in ("__main__", "waves"))  # fmt: skip
+               if m.name not in ("__main__", "secret_text", "waves"))  # fmt: skip
     return {module.policy.name: module.policy for module in modules}
 
 
@@ -139,3 +141,56 @@ def test_aliases_with_little_content_are_accepted() -> None:
     file = FILE.format(profiles='"1g.10gb": 7').replace("dense: [", "dense: &dense [")
     assert violations_of_file(f"{file}  also: *dense\n") == []
     assert violations_of_file(f"{file}  merged: [{{<<: {{devices: all}}, <<: {{mig-enabled: false}}}}]\n") == []
+
+
+SECRET = "s3cr3tMARKER"
+
+
+def secret(value: Any) -> dict[str, Any]:
+    """A secret as the engine sends it."""
+    return {deserialize.SPECIAL_SIG_KEY: deserialize.SPECIAL_SECRET_SIG, "value": value}
+
+
+@pytest.fixture
+def marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets are marked, as in the policy pack, until the end of the test."""
+    monkeypatch.setattr(deserialize, "_deserialize_property", deserialize._deserialize_property)
+    mark_secrets()
+
+
+@pytest.mark.usefixtures("marked")
+@pytest.mark.parametrize(
+    "text",
+    [
+        FILE.format(profiles='"1g.10gb": 7').replace("v1", SECRET),
+        FILE.format(profiles=f'"{SECRET}": 7'),
+        f"mig-configs: *{SECRET}\n",
+        f"mig-configs: !!int {SECRET}\n",
+    ],
+)
+@pytest.mark.parametrize("whole", [True, False], ids=["the data", "one text"])
+def test_a_secret_layout_file_is_denied_without_a_word_of_it(text: str, whole: bool) -> None:
+    data = secret({"config.yaml": text}) if whole else {"config.yaml": secret(text)}
+    props = deserialize.deserialize_properties({"data": data})
+    assert violations("mig-layout-file-is-sound", "kubernetes:core/v1:ConfigMap", props) == [
+        "ConfigMap 'x' must hold a sound layout file: config.yaml is secret, so its mistakes are not shown; "
+        "run `mig-fleet check` on its file."
+    ]
+
+
+@pytest.mark.usefixtures("marked")
+@pytest.mark.parametrize("name", sorted(POLICIES))
+@pytest.mark.parametrize("kind", [RELEASE, CLUSTER_POLICY, "kubernetes:core/v1:ConfigMap"])
+def test_no_policy_prints_a_secret(name: str, kind: str) -> None:
+    manager = {"migManager": {"config": {"name": "default-mig-parted-config"}, "env": SECRET}, "token": SECRET}
+    props = {
+        "values": secret(manager),
+        "spec": manager,
+        "data": secret({SECRET: SECRET, "c": f"mig-configs: {SECRET}"}),
+    }
+    assert SECRET not in "".join(violations(name, kind, deserialize.deserialize_properties(props)))
+
+
+def test_the_policy_pack_marks_secrets() -> None:
+    source = Path(str(policy.__file__)).with_name("__main__.py").read_text()
+    assert source.index("mark_secrets()") < source.index("PolicyPack(\n")

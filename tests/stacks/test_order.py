@@ -85,8 +85,15 @@ def test_nothing_is_written_before_the_owner_was_checked(engine: RecordingMonito
     assert engine.waits_for["cluster-owner"] == set()
 
 
+def test_nothing_is_written_before_the_objects_of_others_were_looked_for(engine: RecordingMonitor) -> None:
+    """The hook of the provider looks for them; an object waits for its provider without naming it here."""
+    assert engine.waits_for[PROVIDER] == {"cluster-owner"}
+    ours = [name for name in engine.waits_for if name.endswith(("-file", "-assigned", "-verified", "-objects"))]
+    assert [name for name in ours if PROVIDER not in engine.all_before(name)] == []
+
+
 def test_a_destroy_begins_with_the_guard(engine: RecordingMonitor) -> None:
-    others = engine.waits_for.keys() - {PROVIDER, "destroy-guard"}
+    others = engine.waits_for.keys() - {"destroy-guard"}
     assert engine.all_before("destroy-guard") == others, "what nothing depends on is deleted at the same time"
 
 

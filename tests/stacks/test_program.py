@@ -12,7 +12,11 @@ import yaml
 
 from mig_fleet.components.supporting_objects import APPLY_ANNOTATIONS
 from mig_fleet.model import labels
+from mig_fleet.observed.rights.grant import Right
+from mig_fleet.observed.rights.needed import needed_grants
+from mig_fleet.observed.supporting_objects import path_of
 from mig_fleet.stack_file import fleet
+from mig_fleet.stack_file.uses import uses
 from mig_fleet.stacks import program
 
 
@@ -102,11 +106,12 @@ def test_every_config_that_is_assigned_is_in_the_layout_file(engine: RecordingEn
     assert configs <= yaml.safe_load(text)["mig-configs"].keys()
 
 
-def test_the_probe_runs_with_a_read_only_root_and_one_capability(engine: RecordingEngine) -> None:
+def test_the_probe_has_a_read_only_root_one_capability_and_seccomp(engine: RecordingEngine) -> None:
     (container,) = engine.created["probe-daemons"][1]["spec"]["template"]["spec"]["containers"]
     assert container["securityContext"] == {
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"], "add": ["SYS_ADMIN"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
     }
 
 
@@ -157,6 +162,40 @@ def test_every_object_that_is_installed_is_watched_except_the_content_of_the_pro
     ]
     assert not any("binaryData" in it for it in watched)
     assert all(it["metadata"]["annotations"].items() >= APPLY_ANNOTATIONS.items() for it in [*watched, *installed])
+
+
+def granted() -> set[Right]:
+    """The rights that are listed for this stack."""
+    declared = fleet.from_file(Path("stacks/Pulumi.local.yaml"))
+    grants = needed_grants("gpu-operator", "mig-fleet", uses(declared))
+    return {right for grant in grants for right in grant.rights()}
+
+
+def test_the_rights_of_a_user_cover_every_object_that_is_installed(engine: RecordingEngine) -> None:
+    listed = granted()
+    for typ, inputs in engine.created.values():
+        if not typ.startswith("kubernetes:") or "Release" in typ:
+            continue
+        metadata, (group, _, _) = inputs["metadata"], inputs["apiVersion"].rpartition("/")
+        plural = path_of(inputs).split("/")[-2] + (f".{group}" if group else "")
+        for verb in ("get", "list", "watch", "create", "patch", "update", "delete"):
+            names = ("",) if verb in ("list", "watch", "create") else (metadata["name"], "")
+            found = [Right(verb, plural, metadata.get("namespace", ""), name) for name in names]
+            assert listed & {*found}, f"mig_fleet/observed/rights/needed.py lacks: {found[0]}"
+
+
+def test_a_user_has_each_right_that_the_stack_gives_to_the_probe(engine: RecordingEngine) -> None:
+    """The API server refuses to create a role with a right that its author lacks, such as one that has no name."""
+    for typ, inputs in engine.created.values():
+        if typ.endswith(("Role", "ClusterRole")):
+            namespace = inputs["metadata"].get("namespace", "")
+            for rule in inputs["rules"]:
+                needed = {Right(verb, each, namespace) for verb in rule["verbs"] for each in rule["resources"]}
+                assert needed <= granted()
+
+
+def test_the_cluster_owner_checks_the_rights_for_what_the_stack_does(engine: RecordingEngine) -> None:
+    assert engine.created["cluster-owner"][1]["uses"] == ["operator.managed: true", "recovery: true"]
 
 
 def test_the_fields_of_the_cluster_policy_that_our_chart_values_determine_are_watched(engine: RecordingEngine) -> None:
