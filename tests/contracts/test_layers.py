@@ -52,6 +52,8 @@ VIOLATIONS = (
     Violation(DOWNWARDS, "mig_fleet.failures", "mig_fleet.model.profiles"),
     Violation(DOWNWARDS, "mig_fleet.toolchain.pins", "mig_fleet.model.profiles"),
     Violation(DOWNWARDS, "mig_fleet.toolchain.pins", "mig_fleet.failures"),
+    Violation(DOWNWARDS, "mig_fleet.foreign_text", "mig_fleet.failures"),
+    Violation(DOWNWARDS, "mig_fleet.confidential", "mig_fleet.failures"),
     Violation(NO_MIG, "mig_fleet.cluster.client", "mig_fleet.model.labels"),
     Violation(MODEL_ONLY, "mig_fleet.probe.watch", "mig_fleet.failures"),
     Violation(MODEL_ONLY, "mig_fleet.simulator.fleet", "mig_fleet.failures"),

@@ -33,7 +33,7 @@ TYPE_TOKENS = {
 
 OUTPUTS = {
     Assignment: {"nodes": "Output[list[str]]"},
-    ClusterOwner: {"owner": "Output[str]"},
+    ClusterOwner: {"owner": "Output[str]", "uid": "Output[str]"},
     DestroyGuard: {},
     LayoutFile: {},
     SupportingObjects: {},
@@ -78,13 +78,16 @@ ADDED_BY_CHECK = {
 READ_BY_CHECK = {"earlierNodes", "declaredNodes"}
 
 ON_THE_WIRE = {
+    "ALERT_RULES": "mig-fleet-rules",
     "ATTEMPT": "mig-fleet.dev/attempt",
     "CORDONED": "mig-fleet.dev/cordoned",
     "HEARTBEAT": "mig-fleet.dev/heartbeat",
     "LAYOUTS_CONFIG_MAP": "mig-fleet-layouts",
     "LAYOUTS_KEY": "config.yaml",
     "MODEL": "mig-fleet.dev/gpu",
+    "MODEL_RULE": "mig-fleet-gpu-models",
     "OWNER": "mig-fleet.dev/owner",
+    "OWN_REPORT_POLICY": "mig-probe-writes-its-own-report",
     "PREVIOUS_CONFIG": "mig-fleet.dev/previous-config",
     "PROBE": "mig-probe",
     "REPORT_KEY": "report.json",

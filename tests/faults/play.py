@@ -17,7 +17,7 @@ REPLACEMENTS = {
     r"/tmp/kubelet-\w+/": "/var/lib/kubelet/pod-resources/",
     r"read timeout=\d+(\.\d+)?": "read timeout=N",
     r"-[0-9a-f]{8,10}-[a-z0-9]{5}\b": "-7d4b9c6f5-x2x7k",
-    r"\b(node-agent|mig-probe)-[bcdfghjklmnpqrstvwxz2456789]{5}\b": r"\1-x2x7k",
+    r"\b(node-agent|mig-probe|nvidia-mig-manager)-[bcdfghjklmnpqrstvwxz2456789]{5}\b": r"\1-x2x7k",
     r"; see /\S+\.log": "",
 }
 """What differs in every run: ports, durations (shortened here anyway), the random ends of names."""

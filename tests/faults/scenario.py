@@ -15,7 +15,7 @@ from mig_fleet.model.layouts import Layout
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.observed.differences import node_differences
 from mig_fleet.observed.expected import Expected
-from mig_fleet.observed.operands import DEVICE_PLUGIN, MIG_MANAGER
+from mig_fleet.observed.operands import DEVICE_PLUGIN, MIG_MANAGER, pod_uids
 from mig_fleet.observed.snapshot import Snapshot, observe
 from mig_fleet.simulator import CHARTS, Fleet
 from mig_fleet.simulator.api import Json
@@ -157,8 +157,8 @@ class Scenario:
 
     def restart(self, app: str, node: str) -> None:
         """Delete the operand's pod on a node; its DaemonSet creates another one."""
-        for pod in self.pods(app, node):
-            self.cluster.delete_pod(NAMESPACE, pod)
+        for name, uid in pod_uids(self.cluster.pods_on(node), NAMESPACE, app).items():
+            self.cluster.delete_pod(NAMESPACE, name, uid)
 
     def delete_probe(self, node: str) -> None:
         """Delete the probe's pod on a node, without a grace period."""

@@ -77,13 +77,18 @@ class Stack:
 
     kubeconfig: Path
     state: dict[str, ResourceState] = field(default_factory=dict)
+    owner: str = OWNER
+    """The output of the cluster's owner, which the program passes to everything else; a take-over changes it."""
     programs: dict[str, Inputs] = field(default_factory=dict)
     """Recorded programs, by their arguments."""
     adopted: dict[str, dict[str, ResourceState]] = field(default_factory=dict)
     """The states of verified stacks, by their arguments."""
 
     def program(self, target: Layout | None, rollout: Mapping[str, Any] | None = None, **changes: Any) -> Inputs:
-        """The resources of the pool; ``None`` is a stack without it. ``changes`` are other arguments of the pool."""
+        """The resources of the pool, in the order of `stacks/program.py`; ``None`` is a stack without it.
+
+        ``changes`` are other arguments of the pool.
+        """
         key = json.dumps([target and target.config_name, dict(rollout or {}), changes], default=str)
         if key not in self.programs:
             self.programs[key] = self._record(target, rollout or {}, changes)
@@ -97,11 +102,12 @@ class Stack:
 
         def program() -> None:
             owner: Any = {**here, "stack": OWNER.partition(" ")[2], "take_over": take_over}
-            ClusterOwner("owner", owner)
+            after_owner = pulumi.ResourceOptions(depends_on=[ClusterOwner("owner", owner)])
             file: Any = {**here, "file": FILE, "owner": OWNER, "take_over": take_over}
-            layouts = MigLayouts("layouts", file)
+            before_pool: list[pulumi.Resource] = [MigLayouts("layouts", file, after_owner)]
             if watched:
-                SupportingObjects("objects", {"cluster": cluster, "namespace": NAMESPACE, "objects": watched})
+                objects: Any = {"cluster": cluster, "namespace": NAMESPACE, "objects": watched}
+                before_pool.append(SupportingObjects("objects", objects, after_owner))
             if target is not None:
                 args: dict[str, Any] = {
                     **here,
@@ -113,7 +119,7 @@ class Stack:
                     "strategy": Strategy("mixed"),
                     "rollout": {"max_unavailable": 2, "timeout_seconds": 20, **rollout},
                 }
-                after = pulumi.ResourceOptions(depends_on=[layouts])
+                after = pulumi.ResourceOptions(depends_on=before_pool)
                 Pool(POOL_NAME, PoolArgs(**{**args, **changes}), after)  # type: ignore[typeddict-item]
 
         return {name: found for name, found in record_inputs(program).items() if found[0] in PROVIDERS}
@@ -175,9 +181,13 @@ class Stack:
         # A new owner would get another id in each run.
         olds = self.state[name].inputs if name in self.state else {"owner": OWNER} if kind == CLUSTER_OWNER else {}
         # A wave after a failed one is registered all the same (components/pool.py).
-        blocked = {"blocked": True} if update.error and "wave" in inputs else {}
-        checked = PROVIDERS[kind]().check(copy.deepcopy(olds), copy.deepcopy({**inputs, **blocked}))
+        given: dict[str, Any] = {"blocked": True} if update.error and "wave" in inputs else {}
+        if inputs.get("owner"):
+            given["owner"] = self.owner
+        checked = PROVIDERS[kind]().check(copy.deepcopy(olds), copy.deepcopy({**inputs, **given}))
         update.errors += [failure.reason for failure in checked.failures]
+        if kind == CLUSTER_OWNER and not checked.failures:
+            self.owner = checked.inputs["owner"]
         return None if checked.failures else checked.inputs
 
     def _apply(self, update: Update, name: str, kind: str, inputs: dict[str, Any]) -> None:

@@ -219,10 +219,17 @@ API = [
     ),
     Fault(
         "403 at commands in pods",
-        "the user's role lacks `pods/exec`: the product cannot read MIG Manager's copy of the layout file, so it waits",
+        "the user loses the right to `pods/exec`: MIG Manager's copy of the layout file cannot be read",
         lambda run: run.api.answer("GET", EXEC, 403),
-        Outcome.SUCCEEDED,
-        written=POOL,
+        Outcome.REFUSED,
+        written=FIRST_WAVE,
+        error=(
+            "no node was relabelled: MIG Manager's copy of the layout file may not be read, which needs get and create "
+            "of pods/exec in namespace gpu-operator: the cluster refuses GET /api/v1/namespaces/gpu-operator/pods/"
+            "nvidia-mig-manager-x2x7k/exec: the request is forbidden; `mig-fleet rights` prints roles that allow it",
+            SCHEDULING_RESTORED,
+        ),
+        fix="the role is extended",
         target=FEWER,
     ),
     Fault(
@@ -233,7 +240,8 @@ API = [
         written=FIRST_WAVE,
         preview=(f"podsLosingSlices: node-1: {OWNED_POD}",),
         error=(
-            f"no node was relabelled: POST /api/v1/namespaces/{POD.replace('/', '/pods/')}/eviction {ANSWER_500}",
+            f"no node was relabelled: not evicted within N s: {OWNED_POD}, because the API server failed: POST "
+            f"/api/v1/namespaces/{POD.replace('/', '/pods/')}/eviction {ANSWER_500}",
             SCHEDULING_RESTORED,
         ),
         rollout={"on_user_pods": "evict", "timeout_seconds": 3},

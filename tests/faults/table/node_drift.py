@@ -15,6 +15,7 @@ NOT_READY = "node not Ready: node-1: kubelet is not Ready; its slices may be gon
 def replace_node(run: FaultRun) -> None:
     remove_node(run)
     join_node(run)
+    run.wait_for_report("node-2", lambda report: report.state == "success")
 
 
 def annotate(run: FaultRun, node: str, **annotations: str | None) -> None:
@@ -28,7 +29,7 @@ def fail_at_start(run: FaultRun) -> None:
     run.inject(NodeFault.MANAGER_FAILS_ONCE, "node-1")
     run.change_driver("node-1", lambda driver: driver.gpus[0].clear())
     run.scenario.restart(MIG_MANAGER, "node-1")
-    run.eventually(lambda: run.scenario.site.state("node-1") == "failed", "MIG Manager's state is failed")
+    run.wait_for_report("node-1", lambda report: report.state == "failed")
 
 
 def make_gfd_label_stale(run: FaultRun) -> None:
@@ -69,6 +70,7 @@ NODE_DRIFT = [
         written=("node-2",),
         preview=(
             "drift: node replaced: node-2: is another node of that name, without our ownership annotations",
+            "gpuResets: node-2: MIG mode of GPU 0-1 changes; needs no GPU reset",
             "drift: config changed: node-2: carries config 'all-disabled', expected 'notebooks-255390f5'; written by "
             "gpu-operator",
         ),
@@ -132,7 +134,12 @@ NODE_DRIFT = [
         fail_at_start,
         Outcome.SUCCEEDED,
         written=("node-1",),
-        preview=("drift: MIG Manager failed: node-1: could not apply 'notebooks-255390f5'",),
+        preview=(
+            "drift: MIG Manager failed: node-1: could not apply 'notebooks-255390f5'",
+            "unfinishedNodes: node-1: config notebooks-255390f5, state 'failed', not isolated",
+            "unfinishedNodes: node-1: NVML still shows GPU 0: no slices; GPU 1: 7x 1g.10gb",
+            "unfinishedNodes: node-1: the next update restarts MIG Manager there and verifies it",
+        ),
         remedies=("node-1: restarted MIG Manager (MIG Manager failed)",),
         apply_fix=lambda run: run.clear_faults("node-1"),
         target=OLD,

@@ -31,6 +31,7 @@ def disable_during_change(run: FaultRun) -> None:
 def disable_between_updates(run: FaultRun) -> None:
     disable(run, "node-1")
     run.scenario.site.wait_for_success("node-1", labels.ALL_DISABLED)
+    run.wait_for_report("node-1", lambda report: report.config == labels.ALL_DISABLED and report.state == "success")
 
 
 def remove_our_taints(run: FaultRun) -> None:
@@ -87,6 +88,7 @@ OTHER_WRITERS = [
         preview=(
             "drift: config changed: node-1: carries config 'all-disabled', expected 'notebooks-255390f5'; written by "
             "kubectl-label",
+            "gpuResets: node-1: MIG mode of GPU 0-1 changes; needs no GPU reset",
             "drift: config changed: node-1: carries config 'all-disabled', expected 'notebooks-255390f5'; written by "
             "kubectl-label",
         ),

@@ -20,7 +20,7 @@ def record(run: FaultRun, owner: str | None, *nodes: str) -> None:
 
 def take_over(run: FaultRun, stack: str) -> None:
     """One update with `cluster.takeOver`."""
-    update = run.stack.up(run.stack.program(NEW, take_over=stack))
+    update = run.stack.up(run.stack.program(NEW, take_over=f"{THEIR_ID} {stack}"))
     assert not update.error, update.error
 
 
@@ -30,7 +30,8 @@ def owned(stack: str, *hints: str) -> tuple[str, ...]:
         f"the cluster is owned by stack {stack} ({THEIR_ID}), as recorded on ConfigMap mig-fleet-layouts and nodes "
         "node-1, node-2, node-3; nothing was changed.",
         *hints,
-        f"To take the cluster over on purpose: `pulumi config set --path mig-fleet:cluster.takeOver {stack}`.",
+        "To take the cluster over on purpose: `pulumi config set --path mig-fleet:cluster.takeOver "
+        f"'{THEIR_ID} {stack}'`.",
         f"Previews, updates and destroys of {stack} ({THEIR_ID}) are refused from then on; there `pulumi stack rm "
         f"--force --preserve-config {stack}` forgets it without changing the cluster.",
     )
@@ -48,7 +49,7 @@ OWNERS = [
             f"It was taken over from this stack. `pulumi stack rm --force --preserve-config {OUR_STACK}` forgets this "
             "stack without changing the cluster.",
         ),
-        fix="`cluster.takeOver` names the other stack in one update",
+        fix="`cluster.takeOver` names the recorded owner in one update",
         apply_fix=lambda run: take_over(run, THEIR_STACK),
     ),
     Fault(
@@ -62,7 +63,7 @@ OWNERS = [
             "That is the name of this stack, with another id: the state of this stack was lost, or another backend has "
             "a stack of this name.",
         ),
-        fix="`cluster.takeOver` names the stack itself in one update",
+        fix="`cluster.takeOver` names the recorded owner, which has the name of the stack itself, in one update",
         apply_fix=lambda run: take_over(run, OUR_STACK),
     ),
     Fault(

@@ -35,7 +35,8 @@ def layout_lost(expected: str) -> list[str]:
 
 def fail_without_verified_config(run: FaultRun) -> None:
     run.inject(NodeFault.MANAGER_FAILS, *FIRST_WAVE)
-    run.patch("node-2", {"metadata": {"annotations": {labels.VERIFIED_CONFIG: None}}})
+    for node in FIRST_WAVE:
+        run.patch(node, {"metadata": {"annotations": {labels.VERIFIED_CONFIG: None}}})
 
 
 def restart_managers(run: FaultRun) -> None:
@@ -82,14 +83,15 @@ WAVES = [
     ),
     Fault(
         "a rollback without a verified layout",
-        "a node of the wave was never verified, as in a first update",
+        "the nodes of the wave were never verified, as in a first update",
         fail_without_verified_config,
         Outcome.HALTED,
         written=FIRST_WAVE,
         isolated=FIRST_WAVE,
         error=(
             *nodes_differ(2, *BOTH_FAILED),
-            "The wave could not be rolled back: no layout was ever verified on node-2, so there is none to return to",
+            "The wave could not be rolled back: no layout was ever verified on node-1, node-2, so there is none to "
+            "return to",
             still_isolated(STILL_OLD, STILL_OLD),
             *(f"{RESTART_BY_HAND} --field-selector spec.nodeName={node}`" for node in FIRST_WAVE),
         ),
