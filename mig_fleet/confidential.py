@@ -17,6 +17,7 @@ _USER_AND_PASSWORD = re.compile(
 that is not escaped. ``image:tag@sha256:…`` is none. Bounded, because it also searches answers of servers."""
 _TOKEN = re.compile(r"(?<=Bearer )[^\s'\",]+|\beyJ[\w-]{8,}(?:\.[\w-]*)*")
 """What follows ``Bearer`` in a header, and a JSON Web Token, which begins with ``{"`` in base64."""
+_DIGEST = re.compile(r"@sha\d+:[0-9a-f]+$")
 _CONTENTS = ("\n", "{", "apiVersion")
 """What a kubeconfig has, as YAML or as JSON on one line, and its path has not."""
 
@@ -47,6 +48,17 @@ def masked_address(address: str) -> str:
 def user_and_password(address: str | None) -> str:
     """``user:password`` of an address, not decoded; empty if it has none."""
     return (address or "").rpartition("@")[0].rpartition("://")[2]
+
+
+def has_password(address: str) -> bool:
+    """Whether an address has a user or a password, with or without a scheme. A digest and a folder with an ``@`` are
+    none.
+
+    >>> [has_password(each) for each in ("https://u:a/b@h/x", "u:pw@h/x", "oci://h/x@sha256:0a", "https://h/@me/x")]
+    [True, True, False, False]
+    """
+    found = user_and_password(_DIGEST.sub("", address))
+    return ":" in found or ("://" in address and "/" not in found and bool(found))
 
 
 def is_contents(path: str) -> bool:

@@ -5,6 +5,7 @@
     ClusterError              the API server did not do what was asked
     ├── ClusterUnreachable    no answer, or no permission to ask
     │   ├── Forbidden         the user has no right to this request
+    │   ├── ExposedPassword   an address of the kubeconfig that other programs would print with its password
     │   └── NoCredentials     the kubeconfig's user has no usable credentials
     │       └── PluginHangs   its exec plugin did not exit
     ├── NotFound              the object does not exist
@@ -37,6 +38,10 @@ class ClusterUnreachable(ClusterError):
 
 class Forbidden(ClusterUnreachable):
     """The user is unknown or has no right to this request; a retry would get the same answer."""
+
+
+class ExposedPassword(ClusterUnreachable):
+    """An address of the kubeconfig has a password that Pulumi's Kubernetes provider would print."""
 
 
 class NoCredentials(ClusterUnreachable):

@@ -9,32 +9,34 @@ import atexit
 import contextlib
 import json
 import os
-import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from mig_fleet.cluster.errors import NoCredentials, PluginHangs
+from mig_fleet.cluster.plugin_secrets import plugin_secrets
 from mig_fleet.confidential import masked
 from mig_fleet.foreign_text import printable
 
 PLUGIN_TIMEOUT_S = 30
 """Seconds. A plugin may ask a cloud for a token; one that prompts the user never exits."""
+LOOK_INTERVAL_S = 0.1
+AFTER_EXIT_S = 0.5
+"""Seconds to read what a plugin wrote before it exited."""
 
 _running: set["subprocess.Popen[bytes]"] = set()
-_SECRET = re.compile(r"secret|token|passw|credential|key", re.IGNORECASE)
-"""In the name of a variable or an option: its value is one."""
 
 
 def run_plugin(plugin: Mapping[str, Any], cluster: Mapping[str, Any], folder: str) -> dict[str, Any]:
     """The status of the ``ExecCredential`` that a plugin prints: a token, or a certificate with its key, not expired.
 
     ``plugin`` is the section ``exec`` of a kubeconfig in ``folder``. A plugin that does not exit within
-    :data:`PLUGIN_TIMEOUT_S` is killed with its children. Raises :class:`NoCredentials`.
+    :data:`PLUGIN_TIMEOUT_S` is killed with its children, except those with a session of their own. Raises
+    :class:`NoCredentials`.
     """
     try:
         command = [str(plugin["command"]), *map(str, plugin.get("args") or ())]
@@ -96,8 +98,24 @@ def _run(command: list[str], environment: dict[str, str], folder: str) -> tuple[
         ) as process,
         _ended(process),
     ):
-        output, errors = process.communicate(timeout=PLUGIN_TIMEOUT_S)
+        output, errors = _read(process)
         return process.returncode, output, errors
+
+
+def _read(process: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
+    """Output and errors until the process exits. A child of its own session may keep the pipes open for longer; it may
+    be an agent that others use, so it is left alone. Raises :class:`subprocess.TimeoutExpired`.
+    """
+    deadline = time.monotonic() + PLUGIN_TIMEOUT_S
+    while True:
+        exited = process.poll() is not None
+        try:
+            return process.communicate(timeout=AFTER_EXIT_S if exited else LOOK_INTERVAL_S)
+        except subprocess.TimeoutExpired as exc:
+            if exited:
+                return exc.output or b"", exc.stderr or b""
+            if time.monotonic() > deadline:
+                raise
 
 
 @contextlib.contextmanager
@@ -151,10 +169,7 @@ def _signal(number: int) -> str:
 
 
 def _quoted(errors: bytes | None, command: list[str], variables: Mapping[str, str]) -> str:
-    """What a plugin wrote to stderr, without the secrets that the kubeconfig gave to it."""
-    options = [text.partition("=") for text in command if text.startswith("-")]
-    secrets = [value for name, value in variables.items() if _SECRET.search(name)]
-    secrets += [value for name, _, value in options if _SECRET.search(name)]
-    secrets += [value for name, value in pairwise(command) if name.startswith("-") and _SECRET.search(name)]
+    """What a plugin wrote to stderr, without what the kubeconfig gave to it."""
+    secrets = plugin_secrets(command[1:], variables.values())
     text = masked((errors or b"").decode(errors="replace").strip(), secrets)
     return f": {printable(text)}" if text else ""

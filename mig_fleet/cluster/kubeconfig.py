@@ -4,13 +4,14 @@ Imported only where a session is opened: it imports the client library.
 """
 
 import errno
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from kubernetes.config.kube_config import FileOrData, KubeConfigLoader, KubeConfigMerger
 
-from mig_fleet.cluster.errors import NoCredentials, PluginHangs
+from mig_fleet.cluster.errors import ExposedPassword, NoCredentials, PluginHangs
 from mig_fleet.cluster.exec_plugin import expiry, run_plugin
 from mig_fleet.confidential import user_and_password
 
@@ -19,6 +20,12 @@ METHODS = ("token", "tokenFile", "exec", "auth-provider", "username")
 CERTIFICATES = ("client-certificate", "client-certificate-data")
 FILES = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 """Keys of a cluster or a user that name a file."""
+_PROXY = re.compile(
+    r"(?:https?|socks5)://(?:[\w.~!$&'()*+,;=:-]|%[0-9a-f]{2})*@(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d+)?/?",
+    re.ASCII | re.IGNORECASE,
+)
+"""A proxy with a user, as Go reads it. Of any other one, client-go prints the address with its password (client-go
+v0.34, rest/config.go and tools/clientcmd/validation.go, ``parseProxyURL``)."""
 
 
 class Kubeconfig(KubeConfigLoader):  # type: ignore[misc]  # the library has no types
@@ -35,6 +42,17 @@ class Kubeconfig(KubeConfigLoader):  # type: ignore[misc]  # the library has no 
             raise FileNotFoundError(errno.ENOENT, "there is no such file")
         super().__init__(content, context, config_base_path=None)
         self._cluster["server"]  # raises the library's error for a key that is missing
+        self._refuse_exposed_passwords()
+
+    def _refuse_exposed_passwords(self) -> None:
+        """Raises :class:`ExposedPassword` for what Pulumi's Kubernetes provider would print."""
+        if user_and_password(str(self._cluster["server"])):
+            text = "the address of its key 'server' has a user or a password; give them to a user of the kubeconfig"
+            raise ExposedPassword(text)
+        proxy = str(self._cluster["proxy-url"]) if "proxy-url" in self._cluster else ""
+        if "@" in proxy and not _PROXY.fullmatch(proxy):
+            form = "such as http://10.0.0.1:3128; in a user or password, write other characters than letters as %40"
+            raise ExposedPassword(f"the address of its key 'proxy-url' is not a URL {form}")
 
     @property
     def context(self) -> str:

@@ -5,7 +5,6 @@ The client library is imported when a session is opened, never with this module,
 
 import contextlib
 import gc
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,9 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mig_fleet.cluster.errors import ClusterUnreachable, NoCredentials
+from mig_fleet.cluster.kubeconfig_path import kubeconfig_path
 from mig_fleet.cluster.reasons import kubeconfig_reason
 from mig_fleet.cluster.timeouts import call_within
-from mig_fleet.confidential import is_contents
 from mig_fleet.foreign_text import printable
 
 T = TypeVar("T")
@@ -80,7 +79,10 @@ def session(where: Mapping[str, str]) -> Session:
     A rollout polls each second and must not parse the kubeconfig, run its credentials plugin and repeat the TLS
     handshake each time. One caller opens a session while others that need the same one wait.
     """
-    path = where.get("kubeconfig") or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    try:
+        path = kubeconfig_path(where.get("kubeconfig")) or str(Path.home() / ".kube" / "config")
+    except ValueError as exc:
+        raise ClusterUnreachable(f"no usable kubeconfig: {exc}") from None
     changed = 0
     with contextlib.suppress(OSError, ValueError):
         changed = Path(path).stat().st_mtime_ns
@@ -103,8 +105,6 @@ def _open(path: str, wanted: str | None) -> Session:
     client = _library().client
     from mig_fleet.cluster.kubeconfig import Kubeconfig
 
-    if is_contents(path):
-        raise ClusterUnreachable("no usable kubeconfig: it must be a path, not the contents")
     place = printable(f"{path} for context {wanted}" if wanted else path, LONGEST_PLACE)
     settings = client.Configuration()
     settings.retries = False
@@ -154,6 +154,6 @@ def _with_credentials(place: str, act: Callable[[], T]) -> T:
     except NoCredentials as exc:
         raise type(exc)(f"no credentials from the kubeconfig at {place}: {exc}; {look}") from None
     except ClusterUnreachable as exc:
-        raise ClusterUnreachable(f"no usable kubeconfig at {place}: {exc}") from None
+        raise type(exc)(f"no usable kubeconfig at {place}: {exc}") from None
     except Exception as exc:
         raise ClusterUnreachable(f"no usable kubeconfig at {place}: {kubeconfig_reason(exc)}") from None

@@ -5,7 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from mig_fleet.foreign_text import printable
 from mig_fleet.model.finding import Finding
+
+LONGEST_PLACE = 1000
+"""Characters of a file's path in a message."""
 
 
 class DocumentError(ValueError):
@@ -16,7 +20,7 @@ class DocumentError(ValueError):
         self.place, self.why = place, why
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.why}"
+        return f"{printable(self.place, LONGEST_PLACE)}: {self.why}"
 
 
 @dataclass(slots=True)

@@ -36,6 +36,7 @@ OPERATOR_OWNED_CONFIG_MAP: Final = "default-mig-parted-config"
 """The operator overwrites a ConfigMap of this name on each reconcile (gpu-operator #384, #249, #281)."""
 
 PROBE: Final = "mig-probe"
+PROBE_PROGRAM: Final = "mig-probe.pyz"
 """The probe's DaemonSet, service account and field manager."""
 
 OWN_REPORT_POLICY: Final = "mig-probe-writes-its-own-report"
@@ -66,6 +67,9 @@ OWNER: Final = "mig-fleet.dev/owner"
 
 VERIFIED_CONFIG: Final = "mig-fleet.dev/verified-config"
 """Node annotation: the last config that was verified through NVML on this node; a rollback returns to it."""
+
+CONTENT: Final = "mig-fleet.dev/content"
+"""Annotation of the dashboard and the alert rules: a hash of their content, which previews do not print."""
 
 CORDONED: Final = "mig-fleet.dev/cordoned"
 """Node annotation, ``true``: the node was schedulable until we made it unschedulable for a change."""

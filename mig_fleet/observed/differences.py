@@ -180,8 +180,9 @@ def kept_config_lost(node: Node, config: str) -> Difference:
 
 def taken_over(node: Node, wave: str, owner: str = "") -> Difference:
     recorded = node_owner(node) if belongs_to_another_stack(node, owner) else None
-    of_stack = f" of stack {recorded.stack}" if recorded else ""
-    text = f"is owned by wave {printable(node.annotations[labels.WAVE])}{of_stack}, expected {wave}"
+    of_stack = f" of stack {recorded.stack or recorded.id}" if recorded else ""
+    found = printable(node.annotations[labels.WAVE]) or "without a name"
+    text = f"is owned by wave {found}{of_stack}, expected {wave}"
     return Difference(DriftClass.NODE_TAKEN_OVER, node.name, text)
 
 

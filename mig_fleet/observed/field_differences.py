@@ -1,7 +1,7 @@
 """The fields of an object that differ from its manifest: other values, missing ones, and ones that others added.
 
-An added field counts only where nothing but a user adds one (:data:`OURS_ALONE`). Elsewhere the API server writes
-defaults, and webhooks and controllers of the cluster write theirs.
+An added field counts where nothing but a user adds one (:data:`OURS_ALONE`), unless it is a default of the API server
+(:data:`DEFAULTS`). Elsewhere webhooks and controllers of the cluster add theirs.
 """
 
 import json
@@ -14,7 +14,9 @@ from mig_fleet.cluster.connection import Json
 from mig_fleet.model.short_repr import format_value
 
 _POD: Final = "spec.template.spec"
+_ENFORCED: Final = "pod-security.kubernetes.io/enforce"
 OURS_ALONE: Final = {
+    "Namespace": (f"metadata.labels.{_ENFORCED}", f"metadata.labels.{_ENFORCED}-version"),
     "ClusterRole": ("rules", "aggregationRule"),
     "Role": ("rules",),
     "ClusterRoleBinding": ("roleRef", "subjects"),
@@ -26,33 +28,34 @@ OURS_ALONE: Final = {
     "ValidatingAdmissionPolicyBinding": ("spec",),
     "PrometheusRule": ("spec.groups",),
     "NodeFeatureRule": ("spec.rules",),
-    "DaemonSet": (
-        f"{_POD}.nodeSelector",
-        f"{_POD}.affinity",
-        f"{_POD}.tolerations",
-        f"{_POD}.volumes",
-        f"{_POD}.initContainers",
-        f"{_POD}.schedulerName",
-        f"{_POD}.hostNetwork",
-        f"{_POD}.hostPID",
-        f"{_POD}.hostIPC",
-        f"{_POD}.containers.args",
-        f"{_POD}.containers.envFrom",
-        f"{_POD}.containers.lifecycle",
-        f"{_POD}.containers.livenessProbe",
-        f"{_POD}.containers.startupProbe",
-    ),
+    "DaemonSet": ("spec",),
 }
 """Kind → paths at and below which an object has what its manifest declares, and nothing else."""
 
+OPEN_FIELDS: Final = (
+    "spec.template.metadata",
+    f"{_POD}.imagePullSecrets",
+    # An old name of serviceAccountName; the API server writes it (kubernetes v1.37.2, pkg/apis/core/v1/conversion.go).
+    f"{_POD}.serviceAccount",
+)
+"""Paths below those of a DaemonSet at which others may add fields: `kubectl rollout restart` writes an annotation."""
+
 DEFAULTS: Final = {
+    "apiVersion": "v1",
     "defaultMode": 420,
+    "dnsPolicy": "ClusterFirst",
     "matchPolicy": "Equivalent",
+    "maxSurge": 0,
+    "restartPolicy": "Always",
+    "revisionHistoryLimit": 10,
     "schedulerName": "default-scheduler",
     "scope": "*",
+    "terminationMessagePath": "/dev/termination-log",
+    "terminationMessagePolicy": "File",
+    f"{_ENFORCED}-version": "latest",
 }
-"""What the API server adds there (kubernetes v1.37.2, pkg/apis/core/v1/defaults.go and
-pkg/apis/admissionregistration/v1/defaults.go), apart from empty objects and lists."""
+"""What the API server adds there (kubernetes v1.37.2, defaults.go in pkg/apis/core/v1, pkg/apis/apps/v1 and
+pkg/apis/admissionregistration/v1), apart from empty objects and lists, and from :func:`_pull_policy`."""
 
 KEYS: Final = {
     "containers": "name",
@@ -86,7 +89,7 @@ class FieldComparison:
                 yield from self.differing(value, there.get(key), _below(path, key))
             for key in there:
                 if key not in declared:
-                    yield from self._added(there[key], _below(path, key), key)
+                    yield from self._added(there[key], _below(path, key), key, declared)
         elif isinstance(declared, list):
             yield from self._differing_items(declared, found if isinstance(found, list) else [], path)
         elif declared != found and not (found is None and declared in ("", 0, False)):
@@ -94,13 +97,15 @@ class FieldComparison:
             text = "is missing" if found is None else f"is {_format(found)}"
             yield f"{path} {text}, expected {_format(declared)}"
 
-    def _added(self, found: Any, path: str, key: str) -> Iterator[str]:
-        """A field that the manifest does not declare."""
+    def _added(self, found: Any, path: str, key: str, beside: Json) -> Iterator[str]:
+        """A field that the manifest does not declare; ``beside`` is what it declares there."""
         where = re.sub(r"\[[^]]*]", "", path)
-        if not any(where == ours or where.startswith(f"{ours}.") for ours in OURS_ALONE.get(self.kind, ())):
+        if not _is_below(where, OURS_ALONE.get(self.kind, ())) or _is_below(where, OPEN_FIELDS):
             return
         if key in KEYS:
             yield from self._differing_items([], found, path)
+        elif key == "imagePullPolicy" and found == _pull_policy(beside.get("image", "")):
+            return
         elif not _is_default(key, found):
             yield f"{path} is {_format(found)}, expected no such field"
 
@@ -142,6 +147,18 @@ def _has(fields: Json, steps: Iterable[str]) -> bool:
 
 def _below(path: str, key: Any) -> str:
     return f"{path}.{key}" if path else str(key)
+
+
+def _is_below(path: str, roots: Iterable[str]) -> bool:
+    """Whether a path is one of the roots or below one."""
+    return any(path == root or path.startswith(f"{root}.") for root in roots)
+
+
+def _pull_policy(image: str) -> str:
+    """The default ``imagePullPolicy`` of an image (kubernetes v1.37.2, SetDefaults_Container)."""
+    name, _, digest = image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    return "Always" if tag == "latest" or not (tag or digest) else "IfNotPresent"
 
 
 def _is_default(key: str, value: Any) -> bool:

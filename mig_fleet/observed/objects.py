@@ -60,3 +60,6 @@ class NodeObject(_Part):
 class ConfigMapObject(_Part):
     metadata: Metadata
     data: dict[str, str] | None = None
+    binary_data: dict[str, Raw] | None = None
+    """Not parsed."""
+    immutable: bool | None = None

@@ -9,9 +9,35 @@ from mig_fleet.cluster.connection import Json
 MIG_MANAGER: Final = "nvidia-mig-manager"
 DEVICE_PLUGIN: Final = "nvidia-device-plugin-daemonset"
 FEATURE_DISCOVERY: Final = "gpu-feature-discovery"
+DAEMONS: Final = frozenset(
+    {
+        MIG_MANAGER,
+        DEVICE_PLUGIN,
+        FEATURE_DISCOVERY,
+        "nvidia-cc-manager",
+        "nvidia-container-toolkit-daemonset",
+        "nvidia-dcgm",
+        "nvidia-dcgm-exporter",
+        "nvidia-device-plugin-mps-control-daemon",
+        "nvidia-driver-daemonset",
+        "nvidia-node-status-exporter",
+        "nvidia-operator-validator",
+    }
+)
+"""The operands that a DaemonSet of the operator runs on nodes with MIG."""
+WORKLOADS: Final = frozenset({"nvidia-cuda-validator", "nvidia-device-plugin-validator"})
+"""Pods that an operator validator creates to test a node. The ClusterPolicy is their owner (gpu-operator v26.7.0,
+validator/manifests and cmd/nvidia-validator/main.go); the second one requests a GPU or a slice for a moment."""
 
 CLUSTER_POLICIES: Final = ("nvidia.com/v1", "clusterpolicies")
 """API version and plural of the operator's own configuration."""
+
+
+def is_operand(pod: Json) -> bool:
+    """Whether a pod of the operator's namespace is NVIDIA's: its label ``app`` and the kind of its controller."""
+    app = (pod["metadata"].get("labels") or {}).get("app")
+    owners = {owner.get("kind") for owner in pod["metadata"].get("ownerReferences") or ()}
+    return (app in DAEMONS and "DaemonSet" in owners) or (app in WORKLOADS and "ClusterPolicy" in owners)
 
 
 def operand_pods(pods: Iterable[Json], namespace: str, app: str) -> dict[str, Json]:

@@ -41,6 +41,7 @@ class Problem:
     """What is wrong with the probe of a node."""
 
     text: str
+    """Empty if the node's report says it."""
     is_final: bool = False
     """Whether the probe cannot report until a person or an update restores an object."""
 
@@ -156,7 +157,8 @@ def with_problems(found: Iterable[Difference], problems: Mapping[str, Problem]) 
         if difference.drift not in REPORTS:
             return difference
         problem = problems.get(difference.node)
-        return replace(difference, text=f"{difference.text}; {problem.text if problem else UNKNOWN}")
+        reason = problem.text if problem else UNKNOWN
+        return replace(difference, text="; ".join(filter(None, (difference.text, reason))))
 
     return [one(difference) for difference in found]
 

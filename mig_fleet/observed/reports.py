@@ -34,6 +34,8 @@ class ReceivedReport:
     """When its probe last wrote it, by the API server's clock, in whole seconds."""
     unreadable: str = ""
     """Why there is no report, although the node's probe wrote one."""
+    is_blocked: bool = False
+    """Whether the API server refuses each write of the probe, until a user deletes the ConfigMap."""
 
 
 def read_reports(cluster: Cluster, namespace: str) -> dict[str, ReceivedReport]:
@@ -43,10 +45,27 @@ def read_reports(cluster: Cluster, namespace: str) -> dict[str, ReceivedReport]:
     items, malformed = cluster.read_items(path, ConfigMapObject, query)
     now = cluster.server_time
     by_name = {name: ReceivedReport(None, unreadable=f"its ConfigMap: {why}") for name, why in malformed.items()}
-    by_name |= {item.metadata.name: _received(item, now) for item in items}
+    by_name |= {item.metadata.name: _blocked(item, namespace) or _received(item, now) for item in items}
     # A report counts only for the node in its ConfigMap's name: the API server lets a probe write no other.
     prefix = labels.REPORT_PREFIX
     return {name.removeprefix(prefix): it for name, it in by_name.items() if name.startswith(prefix)}
+
+
+def _blocked(item: ConfigMapObject, namespace: str) -> ReceivedReport | None:
+    """A ConfigMap of another user that no probe can write: a key is either in ``data`` or in ``binaryData``, and an
+    immutable one never changes (kubernetes v1.37.2, ValidateConfigMap and ValidateConfigMapUpdate).
+    """
+    if labels.REPORT_KEY in (item.binary_data or {}):
+        what = f"has {labels.REPORT_KEY} in binaryData"
+    elif item.immutable:
+        what = "is immutable"
+    else:
+        return None
+    name = printable(item.metadata.name)
+    remedy = f"delete it, its probe creates it again: kubectl -n {namespace} delete configmap {name}"
+    return ReceivedReport(
+        None, unreadable=f"ConfigMap {namespace}/{name} {what}, so no probe can write it; {remedy}", is_blocked=True
+    )
 
 
 def _received(item: ConfigMapObject, now: datetime | None) -> ReceivedReport:

@@ -6,7 +6,7 @@ by each of our writes; a failed one is cached too, or an unreachable cluster wou
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +20,7 @@ from mig_fleet.model.report import Report
 from mig_fleet.model.report_grammar import LONGEST_TEXT
 from mig_fleet.observed.label_writer import config_writer
 from mig_fleet.observed.objects import NodeObject, Taint
-from mig_fleet.observed.probe_health import Probes
+from mig_fleet.observed.probe_health import Probes, Problem
 from mig_fleet.observed.reports import ReceivedReport, read_reports
 
 OURS = "mig-fleet.dev/"
@@ -69,6 +69,8 @@ class Node:
     """Its values that could not be read, each with what is right."""
     unreadable_report: str = ""
     """Why :attr:`report` is missing although its probe wrote one."""
+    is_report_blocked: bool = False
+    """Whether its probe cannot write a report until a user deletes the ConfigMap."""
 
     @property
     def config(self) -> str:
@@ -112,6 +114,16 @@ class Snapshot:
     nodes: Mapping[str, Node] = field(default_factory=dict)
     probes: Probes | None = field(default=None, compare=False)
     """Reads why probes do not report, if that is needed."""
+
+    def blocked_probes(self, names: Iterable[str]) -> dict[str, Problem]:
+        """Node → the problem of a probe that cannot write its report; the report's own text says why."""
+        return {name: Problem("", is_final=True) for name in names if self.nodes[name].is_report_blocked}
+
+    def probe_problems(self, names: Iterable[str]) -> dict[str, Problem]:
+        """Node → what is wrong with its probe."""
+        blocked = self.blocked_probes(names := list(names))
+        silent = {name: self.nodes[name].labels for name in names if name not in blocked}
+        return blocked | (self.probes.problems(silent) if silent and self.probes else {})
 
 
 class _Cache:
@@ -188,6 +200,7 @@ def _node(it: NodeObject, received: ReceivedReport | None) -> Node:
         allocatable={key: n for key, n in offered.items() if n},
         report=received.report if received else None,
         unreadable_report=received.unreadable if received else "",
+        is_report_blocked=received is not None and received.is_blocked,
         report_age_s=received.age_s if received else None,
         report_written=received.written if received else None,
         ready=any(each.type == "Ready" and each.status == "True" for each in status.conditions or ()),

@@ -8,6 +8,8 @@ Compared is what a manifest declares, and what others added where nothing but a 
 add, is no difference.
 """
 
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -17,6 +19,7 @@ from typing import Any, Final
 
 from mig_fleet.cluster.client import FIELD_MANAGER, Cluster, Json
 from mig_fleet.cluster.errors import Forbidden, NotFound
+from mig_fleet.model import labels
 from mig_fleet.observed.drift import Difference, DriftClass
 from mig_fleet.observed.field_differences import OURS_ALONE, FieldComparison
 from mig_fleet.observed.installed.existing_objects import MANAGED_BY
@@ -33,6 +36,11 @@ CONTENT_REMAINING: Final = "NamespaceContentRemaining"
 REMAINING_KIND: Final = re.compile(r"([a-z0-9.-]+?)\.? has \d+ resource instances")
 """``configmaps. has 1 resource instances`` in that condition (kubernetes v1.37.2,
 pkg/controller/namespace/deletion/status_condition_utils.go)."""
+
+OTHER_PROGRAM: Final = (
+    f"binaryData is not the program of which the name has the hash; once it is restored, restart the probes that "
+    f"started with it: kubectl -n {{}} rollout restart daemonset {labels.PROBE}"
+)
 
 MOST_LINES: Final = 3
 """Fields of one object in a preview."""
@@ -61,10 +69,17 @@ def kubectl_arguments(manifest: Json) -> str:
 
 
 def is_content_declared(manifest: Json) -> bool:
-    """Whether more than the metadata is compared. The probe's program has no data in its manifest, because a preview
-    would read 300 KB each time; its name has a hash, and the ConfigMap is immutable.
+    """Whether the manifest has the object's data. That of the probe's program has none, because it is large and would
+    be stored twice in Pulumi's state; the ConfigMap's name has the hash of the program.
     """
     return manifest["kind"] != "ConfigMap" or "data" in manifest
+
+
+def has_named_program(manifest: Json, found: Json) -> bool:
+    """Whether the ConfigMap of the probe's program has the program of which its name has the hash."""
+    content = found.get("binaryData") or {}
+    digest = hashlib.sha256(base64.b64decode(content.get(labels.PROBE_PROGRAM, ""))).hexdigest()
+    return content.keys() == {labels.PROBE_PROGRAM} and digest.startswith(manifest["metadata"]["name"].split("-")[-1])
 
 
 def read_objects(cluster: Cluster, manifests: Sequence[Json]) -> list[Json | Forbidden | None]:
@@ -74,9 +89,8 @@ def read_objects(cluster: Cluster, manifests: Sequence[Json]) -> list[Json | For
     """
 
     def one(manifest: Json) -> Json | Forbidden | None:
-        get = cluster.get if is_content_declared(manifest) else cluster.metadata
         try:
-            return get(path_of(manifest))
+            return cluster.get(path_of(manifest))
         except NotFound:
             return None
         except Forbidden as exc:
@@ -122,10 +136,14 @@ def whole_object(manifest: Json, found: Json) -> Json:
     """The object as declared, in place of the version that was found. What others may add to it is kept: labels,
     annotations, and the fields beside ours, such as the secrets of an account.
     """
-    kept = {key: value for key, value in found.items() if key not in OURS_ALONE.get(manifest["kind"], ())}
+    ours = OURS_ALONE.get(manifest["kind"], ())
+    kept = {key: value for key, value in found.items() if key not in ours}
     metadata = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
     for key in ("labels", "annotations"):
-        metadata[key] = {**(metadata.get(key) or {}), **(manifest["metadata"].get(key) or {})}
+        theirs = {
+            name: text for name, text in (metadata.get(key) or {}).items() if f"metadata.{key}.{name}" not in ours
+        }
+        metadata[key] = {**theirs, **(manifest["metadata"].get(key) or {})}
     return {**kept, **manifest, "metadata": metadata}
 
 
@@ -138,8 +156,11 @@ def object_differences(manifest: Json, found: Json | None) -> list[Difference]:
         texts = [f"{title} is being deleted", *(f"{title}: {text}" for text in deletion_obstacles(manifest, found))]
         return [Difference(DriftClass.OBJECT_MISSING, "", text) for text in texts]
     comparison = FieldComparison(manifest["kind"], found["metadata"].get("managedFields") or ())
-    seen = found if is_content_declared(manifest) else {"metadata": found["metadata"]}
-    texts = list(comparison.differing(_compared(manifest), seen))
+    texts = []
+    if not is_content_declared(manifest):
+        texts = [] if has_named_program(manifest, found) else [OTHER_PROGRAM.format(manifest["metadata"]["namespace"])]
+        found = {key: value for key, value in found.items() if key != "binaryData"}
+    texts += comparison.differing(_compared(manifest), found)
     if len(texts) > MOST_LINES:
         texts = [*texts[:MOST_LINES], f"{len(texts) - MOST_LINES} more fields differ"]
     return [Difference(DriftClass.OBJECT_CHANGED, "", f"{title}: {text}") for text in texts]
@@ -172,8 +193,6 @@ def parse_manifests(texts: Iterable[str]) -> list[Json]:
 
 
 def _compared(manifest: Json) -> Json:
-    if not is_content_declared(manifest):
-        manifest = {"metadata": manifest["metadata"]}
     annotations = manifest["metadata"].get("annotations") or {}
     ours = {key: value for key, value in annotations.items() if not key.startswith(PULUMI_ANNOTATIONS)}
     metadata = {**manifest["metadata"], "annotations": ours}

@@ -14,7 +14,7 @@ from mig_fleet.observed.owners.ownership import belongs_to_another_wave, carries
 from mig_fleet.observed.snapshot import Node
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.isolation import still_isolated
-from mig_fleet.rollout.owner import Annotations, release_node, require_cluster_owner, take_ownership
+from mig_fleet.rollout.owner import Annotations, release_node, require_cluster, require_cluster_owner, take_ownership
 from mig_fleet.rollout.reconfigure import reconfigure
 from mig_fleet.rollout.unexpected_failures import naming_isolated_nodes
 from mig_fleet.rollout.wave import Wave
@@ -34,6 +34,7 @@ def assign(wave: Wave, before: Wave | None = None) -> None:
     """
     with one_clean_error(AssignmentFailed), naming_isolated_nodes(wave):
         context = RolloutContext(wave)
+        require_cluster(context.cluster(), wave.uid, wave.owner)
         require_cluster_owner(context.cluster(), wave.namespace, wave.owner)
         nodes = context.observe().nodes
         ownership = {name: ownership_annotations(nodes.get(name), wave.wave, wave.owner) for name in wave.members}
@@ -61,6 +62,7 @@ def release(wave: Wave) -> None:
     """
     with one_clean_error(AssignmentFailed), naming_isolated_nodes(wave):
         context = RolloutContext(wave)
+        require_cluster(context.cluster(), wave.uid, wave.owner)
         require_cluster_owner(context.cluster(), wave.namespace, wave.owner)
         _release(context, owned_by(wave.wave, context.observe().nodes, (), wave.owner))
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from mig_fleet.model import labels
 from mig_fleet.model.formatting import format_gpus, format_profiles, format_ranges
@@ -18,10 +19,12 @@ MAX_LINES = 20
 
 def planned_impact(
     seen: Snapshot, pods: Iterable[GpuPod], targets: Mapping[str, str], slices: Slices, strategy: Strategy
-) -> dict[str, list[str]]:
+) -> dict[str, Any]:
     """Property → lines about the nodes that get another config; empty properties are left out. ``targets`` and
     ``slices`` are by node, as :func:`~mig_fleet.rollout.reconfigure.reconfigure` has them.
 
+    ``impact``: plain data for policies: the names of all ``nodes`` with GPUs that change, and the number of
+    ``podsLosingSlices``. The lines of the other properties are bounded:
     ``plannedChanges``: nodes, and which GPUs change · ``podsLosingSlices``: pods on them, and their owners ·
     ``gpuResets`` · ``capacityChanges``: slices of the wave before → after. A node that is only renamed is a planned
     change, and no more. ``stranding/check.py`` finds the stranded pods.
@@ -36,13 +39,18 @@ def planned_impact(
         for name, node in relabelled.items()
         if not affected[name].nothing and (known := slices.get(name)) is not None
     ]
-    impact = {
+    losing = pods_on_affected_gpus(seen, pods, affected)
+    lines = {
         "plannedChanges": _by_change(changes),
-        "podsLosingSlices": _losing_slices(pods_on_affected_gpus(seen, pods, affected), affected),
+        "podsLosingSlices": _losing_slices(losing, affected),
         "gpuResets": _resets(changed),
         "capacityChanges": _capacity(changed, strategy),
     }
-    return {key: _bounded(lines) for key, lines in impact.items() if lines}
+    impact = {
+        "nodes": [name for name in relabelled if not affected[name].nothing],
+        "podsLosingSlices": sum(map(len, losing.values())),
+    }
+    return {key: _bounded(found) for key, found in lines.items() if found} | {"impact": impact}
 
 
 def adopted_nodes(kept: Iterable[Node]) -> list[str]:

@@ -30,14 +30,11 @@ class SilentProbes:
             return False
         self._silent_since = self._silent_since or now
         if now - self._silent_since >= GRACE_S and now - self._asked_at >= PAUSE_S:
-            self._problems, self._asked_at = _problems(seen, silent), now
-        return all((known := self._problems.get(each.node)) is not None and known.is_final for each in found)
+            self._problems, self._asked_at = seen.probe_problems(silent), now
+        known = self._problems | seen.blocked_probes(silent)
+        return all((problem := known.get(each.node)) is not None and problem.is_final for each in found)
 
     def explain(self, seen: Snapshot, found: Sequence[Difference]) -> list[Difference]:
         """The differences; a report that is missing or stale with what is wrong with the probe."""
         silent = silent_nodes(found)
-        return with_problems(found, self._problems or _problems(seen, silent)) if silent else list(found)
-
-
-def _problems(seen: Snapshot, names: Sequence[str]) -> dict[str, Problem]:
-    return seen.probes.problems({name: seen.nodes[name].labels for name in names}) if seen.probes else {}
+        return with_problems(found, self._problems or seen.probe_problems(silent)) if silent else list(found)

@@ -14,6 +14,7 @@ from mig_fleet.cluster.client import FIELD_MANAGER, Cluster, ClusterArgs, Json
 from mig_fleet.cluster.errors import ClusterError, Invalid
 from mig_fleet.failures import CleanError, Refused, one_clean_error
 from mig_fleet.observed.installed.existing_objects import MANAGED_BY
+from mig_fleet.observed.owners.identity import REFRESH
 from mig_fleet.observed.supporting_objects import (
     Deviation,
     deletion_obstacles,
@@ -188,8 +189,8 @@ def _way_out(objects: SupportingObjects, deviation: Deviation) -> str:
     if deviation.found is None:
         if manifest in objects.of_chart:
             command = CHART_COMMAND.format(objects.namespace)
-            return f"create it again: {command}; if the release is gone, too: pulumi up --refresh"
-        return "create it again: pulumi up --refresh"
+            return f"create it again: {command}; if the release is gone, too: {REFRESH}"
+        return f"create it again: {REFRESH}"
     if deletion_obstacles(manifest, deviation.found):
         return "once it is gone, an update creates it again"
     if is_being_deleted(deviation.found):

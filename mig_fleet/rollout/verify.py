@@ -21,7 +21,7 @@ from mig_fleet.rollout.isolation import (
     restore_hint,
     restore_scheduling,
 )
-from mig_fleet.rollout.owner import require_cluster_owner
+from mig_fleet.rollout.owner import require_cluster, require_cluster_owner
 from mig_fleet.rollout.recovery import WRONG, Recovery
 from mig_fleet.rollout.rollback import roll_back
 from mig_fleet.rollout.stranding.pending_pods import report_pending
@@ -37,6 +37,7 @@ def verify(wave: Wave) -> Props:
     """Returns the outputs ``slices`` and ``remedies``; raises :class:`VerificationFailed`."""
     with one_clean_error(VerificationFailed), naming_isolated_nodes(wave):
         context = RolloutContext(wave)
+        require_cluster(context.cluster(), wave.uid, wave.owner)
         require_cluster_owner(context.cluster(), wave.namespace, wave.owner)
         expected = _expected(wave, _read(context))
         recovery = Recovery(context)

@@ -29,8 +29,13 @@ PREVIEW_ONLY = (
     "podsUnschedulable",
     "gpuResets",
     "capacityChanges",
+    "impact",
+    "notObserved",
 )
 """Properties that `check` adds for the reviewer; they never become outputs, so a repaired resource has no diff."""
+
+OF_ONE_UPDATE = ("blocked", "ownedElsewhere")
+"""Properties that only the update reads for which they were made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,8 @@ class Wave:
     owner: str = ""
     """The stack that owns the cluster, ``<id> <organization>/<project>/<stack>``; empty in a program that declares
     none."""
+    uid: str = ""
+    """The cluster, by the UID of its namespace ``kube-system``: another one is refused. Empty: any cluster."""
     recovery: bool = True
     """Whether a node that went wrong may be recovered, see :mod:`mig_fleet.rollout.recovery`."""
     soak_seconds: float = 0
@@ -76,6 +83,8 @@ class Wave:
     timeout_seconds: float = 3600
     """For each step: assigning the config, verifying it, rolling it back. After MIG Manager was restarted at
     ``stuck_after_seconds`` it still has the 25 minutes that it may need."""
+    cost_per_hour_usd: float | None = None
+    """What all nodes of the wave cost; nothing depends on it but policies and reviews. None without a price."""
     held: bool = False
     """The wave waits for a later update: the wave takes ownership of new nodes and does nothing else."""
     blocked: bool = False
@@ -136,4 +145,4 @@ DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Wave) if 
 
 def stored(props: Mapping[str, Any]) -> Props:
     """The properties without those of a single preview or update."""
-    return {key: value for key, value in props.items() if key not in (*PREVIEW_ONLY, "blocked", "ownedElsewhere")}
+    return {key: value for key, value in props.items() if key not in (*PREVIEW_ONLY, *OF_ONE_UPDATE)}

@@ -121,7 +121,7 @@ def test_the_client_librarys_objects_are_not_part_of_an_error(text: str) -> None
 def test_the_contents_of_a_kubeconfig_are_refused_and_never_printed() -> None:
     with pytest.raises(ClusterUnreachable) as raised:
         Connection({"kubeconfig": "apiVersion: v1\nusers: [{user: {token: s3cret}}]\n"})
-    assert str(raised.value) == "no usable kubeconfig: it must be a path, not the contents"
+    assert str(raised.value) == "no usable kubeconfig: it must be a path to a kubeconfig, not its contents"
 
 
 def test_the_garbage_collector_skips_what_the_client_library_loaded() -> None:

@@ -1,9 +1,12 @@
 """An exec plugin that fails is reported, one that hangs is ended, and no request is sent without its credentials."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -111,14 +114,14 @@ def until_ended(pids: list[int]) -> None:
         time.sleep(0.02)
 
 
-HANGS = "echo 'open example.com/device' >&2; sleep 600 & echo $$ $! > pids.new; mv pids.new pids; wait"
+HANGS = "echo 'open the page of your browser' >&2; sleep 600 & echo $$ $! > pids.new; mv pids.new pids; wait"
 """A plugin with a child that has its output; both process IDs are in a file."""
 
 
 def test_a_plugin_that_hangs_is_ended_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exec_plugin, "PLUGIN_TIMEOUT_S", 1)
     found = problem(tmp_path, shell(HANGS))
-    expected = "'sh' did not exit within 1 s and was ended; it may prompt for input: open example.com/device"
+    expected = "'sh' did not exit within 1 s and was ended; it may prompt for input: open the page of your browser"
     assert found == expected
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     assert len(pids) == 2
@@ -164,3 +167,68 @@ def test_a_plugin_that_hangs_has_its_own_error(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(exec_plugin, "PLUGIN_TIMEOUT_S", 0.2)
     with pytest.raises(PluginHangs):
         connect(tmp_path, shell("exec sleep 600"))
+
+
+def leaves_a_child(script: str) -> Json:
+    """A user whose plugin ends, while a child in a session of its own has its pipes."""
+    return shell(f"setsid sleep 600 & echo $! > child; {script}")
+
+
+@pytest.fixture
+def child_ended(tmp_path: Path) -> Iterator[None]:
+    yield
+    os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
+
+
+@pytest.mark.usefixtures("child_ended")
+def test_a_plugin_that_ended_is_not_waited_for_because_of_its_child(tmp_path: Path) -> None:
+    assert problem(tmp_path, leaves_a_child("echo 'no network' >&2; exit 3")) == "'sh' exited with status 3: no network"
+
+
+@pytest.mark.usefixtures("child_ended")
+def test_the_credentials_of_a_plugin_that_leaves_a_child_are_used(tmp_path: Path) -> None:
+    connect(tmp_path, leaves_a_child(prints(token="t")["exec"]["args"][1]))
+
+
+GIVEN = "s3cr3t-4711"
+
+
+@pytest.mark.parametrize(
+    "value", [GIVEN, f"{GIVEN}\n", f" user:{GIVEN} "], ids=["plain", "with a newline", "with a user"]
+)
+@pytest.mark.parametrize("name", ["VAULT_PASSPHRASE", "DB_PWD", "AUTH", "TOKEN"])
+def test_a_plugin_repeats_no_variable_of_the_kubeconfig(name: str, value: str, tmp_path: Path) -> None:
+    script = f'echo "refused: ${{{name}##*:}}" >&2; exit 1'
+    found = problem(tmp_path, shell(script, env=[{"name": name, "value": value}]))
+    assert found == "'sh' exited with status 1: refused: ***"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--auth", GIVEN],
+        ["-p", GIVEN],
+        [f"-p{GIVEN}"],
+        [f"-p!{GIVEN}"],
+        [f"--auth={GIVEN}"],
+        [GIVEN],
+        ["-u", f"me:{GIVEN}"],
+        ["-p", "hunter"],
+    ],
+    ids=" ".join,
+)
+def test_a_plugin_repeats_no_value_of_its_arguments(arguments: list[str], tmp_path: Path) -> None:
+    script = 'printf "refused: %s\\n" "$@" "${2#*:}" >&2; exit 1'
+    found = problem(tmp_path, shell("", args=["-c", script, "login", *arguments]))
+    assert GIVEN not in found and "hunter" not in found and "***" in found
+    assert found.startswith("'sh' exited with status 1: refused: ")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [f"login --password {GIVEN}; exit 1", f"login -p '{GIVEN} x' && x", f'PW="{GIVEN}"; false', f"login 'it {GIVEN}"],
+    ids=["option", "quoted", "assignment", "not closed"],
+)
+def test_a_shell_that_prints_its_commands_prints_no_value(script: str, tmp_path: Path) -> None:
+    found = problem(tmp_path, shell(f"set -x; login() {{ false; }}; {script}"))
+    assert GIVEN not in found and found.startswith("'sh' exited with status ")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mig_fleet.cluster import client, retry
+from mig_fleet.components.preview import warn_once
 from mig_fleet.model import labels
 from mig_fleet.model.report import Report
 from mig_fleet.model.strategy import Strategy
@@ -22,7 +23,9 @@ CONFIG = "inference-dense-1c0ffee2"
 
 @pytest.fixture(autouse=True)
 def keep_tracebacks() -> Iterator[None]:
-    """Our providers set ``sys.tracebacklimit`` for the rest of their process; here that is the process of the tests."""
+    """Our providers set ``sys.tracebacklimit`` for the rest of their process, and print some warnings once in it; here
+    that is the process of the tests.
+    """
     before = getattr(sys, "tracebacklimit", None)
     yield
     if before is None:
@@ -31,6 +34,7 @@ def keep_tracebacks() -> Iterator[None]:
     else:
         sys.tracebacklimit = before
     snapshot.invalidate()
+    warn_once.cache_clear()
 
 
 @pytest.fixture

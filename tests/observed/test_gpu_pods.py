@@ -85,6 +85,32 @@ def test_a_pod_counts_with_the_most_that_its_containers_have_at_one_moment(
     assert [dict(pod.resources) for pod in found] == ([held] if (held := {k: n for k, n in most.items() if n}) else [])
 
 
+def an_operand(app: str, kind: str) -> dict[str, Any]:
+    owner = {"kind": kind, "name": "x", "controller": True}
+    return a_pod(metadata={"namespace": "gpu-operator", "labels": {"app": app}, "ownerReferences": [owner]})
+
+
+@pytest.mark.parametrize(
+    ("app", "kind"),
+    [
+        ("nvidia-device-plugin-validator", "ClusterPolicy"),
+        ("nvidia-cuda-validator", "ClusterPolicy"),
+        ("nvidia-dcgm-exporter", "DaemonSet"),
+    ],
+)
+def test_nvidias_own_pods_in_the_operators_namespace_are_no_users_pods(app: str, kind: str) -> None:
+    operand = an_operand(app, kind)
+    assert texts(operand) == []
+    assert len(gpu_pods([operand], "another")) == 1
+
+
+@pytest.mark.parametrize(
+    ("app", "kind"), [("web", "DaemonSet"), ("web", "ReplicaSet"), ("nvidia-device-plugin-validator", "Job")]
+)
+def test_another_pod_in_the_operators_namespace_is_a_users_pod(app: str, kind: str) -> None:
+    assert texts(an_operand(app, kind)) == [f"gpu-operator/web-1 ({kind} x) holds 1x mig-1g.10gb"]
+
+
 def limit(it: dict[str, Any], name: str) -> int:
     return int(it["resources"]["limits"][name])
 

@@ -204,3 +204,22 @@ def test_a_received_report_is_what_the_strict_reader_reads(report: Report, data:
     assert repr(found.report if found else None) == repr(strict), (
         "1, 1.0 and true are equal in Python, but not the same value"
     )
+
+
+@pytest.mark.parametrize(
+    ("odd", "what"),
+    [
+        ({"data": None, "binaryData": {"report.json": "e30="}}, "has report.json in binaryData"),
+        ({"immutable": True}, "is immutable"),
+    ],
+)
+def test_a_config_map_that_no_probe_can_write_is_named_with_the_command_that_deletes_it(odd: Any, what: str) -> None:
+    item = {**a_config_map(), **odd}
+    found = read_reports(OneList(item, a_config_map("n2")), "mig-fleet")
+    assert found["n1"].is_blocked and not found["n2"].is_blocked
+    assert unreadable(item) == (
+        f"ConfigMap mig-fleet/mig-report-n1 {what}, so no probe can write it; delete it, its probe creates it again: "
+        "kubectl -n mig-fleet delete configmap mig-report-n1"
+    )
+    others = {**a_config_map(), "binaryData": {"other": "e30="}, "immutable": False}
+    assert ages_s(others) == {"n1": 60.0}, "another key keeps no probe from writing its report"

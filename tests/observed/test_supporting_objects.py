@@ -1,6 +1,8 @@
 """How an object in the cluster is compared with its manifest."""
 
+import base64
 import copy
+import hashlib
 import json
 from typing import Any
 
@@ -53,12 +55,14 @@ POLICY_WITH_DEFAULTS: dict[str, Any] = {
         }
     },
 }
+PROGRAM_DIGEST = hashlib.sha256(b"program").hexdigest()[:10]
 PROGRAM = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
-    "metadata": {"name": "mig-probe-0123456789", "namespace": "mig-fleet", "labels": {"app": "probe"}},
+    "metadata": {"name": f"mig-probe-{PROGRAM_DIGEST}", "namespace": "mig-fleet", "labels": {"app": "probe"}},
     "immutable": True,
 }
+PROGRAM_FOUND: dict[str, Any] = {**PROGRAM, "binaryData": {"mig-probe.pyz": base64.b64encode(b"program").decode()}}
 
 
 def lines(manifest: dict[str, Any], found: dict[str, Any] | None) -> list[str]:
@@ -72,7 +76,7 @@ def changed(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def test_an_object_has_a_path_a_title_and_arguments_for_kubectl() -> None:
     assert path_of(ROLE) == "/apis/rbac.authorization.k8s.io/v1/clusterroles/mig-probe"
-    assert path_of(PROGRAM) == "/api/v1/namespaces/mig-fleet/configmaps/mig-probe-0123456789"
+    assert path_of(PROGRAM) == "/api/v1/namespaces/mig-fleet/configmaps/mig-probe-" + PROGRAM_DIGEST
     policy = {**ROLE, "kind": "ValidatingAdmissionPolicy"}
     assert path_of(policy).endswith("/validatingadmissionpolicies/mig-probe")
     assert title_of(DAEMON_SET) == "DaemonSet mig-fleet/mig-probe"
@@ -94,10 +98,13 @@ def test_what_the_api_server_and_other_controllers_add_is_no_difference() -> Non
     found["metadata"] |= {"uid": "1", "annotations": {"deprecated.daemonset.template.generation": "1"}}
     found["status"] = {"numberReady": 1}
     pod = found["spec"]["template"]["spec"]
-    pod["dnsPolicy"] = "ClusterFirst"
+    pod |= {"dnsPolicy": "ClusterFirst", "restartPolicy": "Always", "securityContext": {}}
+    found["spec"] |= {"revisionHistoryLimit": 10}
+    restarted = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
+    found["spec"]["template"]["metadata"] = {"creationTimestamp": None, "annotations": restarted}
     pod["containers"][0]["imagePullPolicy"] = "IfNotPresent"
     pod["containers"][0]["env"].insert(0, {"name": "INJECTED", "value": "x"})
-    pod["containers"][0] |= {"terminationMessagePolicy": "File", "securityContext": {"privileged": False}}
+    pod["containers"][0] |= {"terminationMessagePolicy": "File", "terminationMessagePath": "/dev/termination-log"}
     pod["volumes"][0]["configMap"]["defaultMode"] = 420
     pod["volumes"].append({"name": "certificates", "emptyDir": {}})
     pod |= {"schedulerName": "default-scheduler", "serviceAccount": "mig-probe", "imagePullSecrets": [{"name": "x"}]}
@@ -122,6 +129,99 @@ def test_what_others_add_to_the_pods_of_the_probe_is_a_difference(field: str) ->
     (line,) = lines(DAEMON_SET, found)
     assert line.startswith(f"object changed: DaemonSet mig-fleet/mig-probe: spec.template.spec.{field} is ")
     assert line.endswith(", expected no such field")
+
+
+DECLARED_PODS = {
+    "containers": [
+        {
+            "name": "probe",
+            "image": "docker.io/python:3.13@sha256:1",
+            "securityContext": {"readOnlyRootFilesystem": True},
+            "resources": {"limits": {"memory": "128Mi"}},
+            "volumeMounts": [{"name": "program", "mountPath": "/opt/mig-fleet", "readOnly": True}],
+        }
+    ],
+    "volumes": [{"name": "program", "configMap": {"name": "x"}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("at", "field"),
+    [
+        ("containers.0.securityContext", {"privileged": True}),
+        ("containers.0.securityContext", {"runAsUser": 1000}),
+        ("containers.0.securityContext", {"appArmorProfile": {"type": "Unconfined"}}),
+        ("containers.0.securityContext", {"seLinuxOptions": {"type": "spc_t"}}),
+        ("containers.0.resources.limits", {"nvidia.com/mig-1g.10gb": "1"}),
+        ("containers.0.resources.limits", {"cpu": "10m"}),
+        ("containers.0", {"readinessProbe": {"exec": {"command": ["false"]}}}),
+        ("containers.0", {"ports": [{"containerPort": 80, "hostPort": 80}]}),
+        ("containers.0", {"imagePullPolicy": "Never"}),
+        ("containers.0", {"imagePullPolicy": "Always"}),
+        ("containers.0.volumeMounts.0", {"subPath": "other"}),
+        ("", {"automountServiceAccountToken": False}),
+        ("", {"securityContext": {"runAsUser": 1000}}),
+        ("", {"schedulingGates": [{"name": "example.com/wait"}]}),
+        ("", {"nodeName": "n1"}),
+        ("", {"hostUsers": False}),
+        ("", {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["192.0.2.1"]}}),
+        ("", {"hostAliases": [{"ip": "192.0.2.1", "hostnames": ["kubernetes.default"]}]}),
+        ("volumes.0.configMap", {"items": [{"key": "other", "path": "mig-probe.pyz"}]}),
+        ("volumes.0.configMap", {"optional": True}),
+    ],
+    ids=str,
+)
+def test_every_field_of_the_probes_pods_that_is_neither_declared_nor_a_default_is_a_difference(
+    at: str, field: dict[str, Any]
+) -> None:
+    declared = changed(DAEMON_SET)
+    declared["spec"]["template"]["spec"] = DECLARED_PODS
+    found = changed(declared)
+    assert lines(declared, found) == []
+    there = found["spec"]["template"]["spec"]
+    for step in filter(None, at.split(".")):
+        there = there[int(step) if step.isdigit() else step]
+    there |= field
+    added = lines(declared, found)
+    assert len(added) == len(field)
+    for line, name in zip(added, field, strict=True):
+        assert f".{name} is " in line and line.endswith(", expected no such field")
+
+
+@pytest.mark.parametrize(
+    ("image", "policy"),
+    [
+        ("python", "Always"),
+        ("python:latest@sha256:1", "Always"),
+        ("localhost:5000/python@sha256:1", "IfNotPresent"),
+        ("python:3.13", "IfNotPresent"),
+    ],
+)
+def test_the_default_pull_policy_is_that_of_the_image(image: str, policy: str) -> None:
+    declared = changed(DAEMON_SET)
+    declared["spec"]["template"]["spec"]["containers"][0]["image"] = image
+    found = changed(declared)
+    for each in ("Always", "IfNotPresent"):
+        found["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = each
+        assert bool(lines(declared, found)) is (each != policy)
+
+
+@pytest.mark.parametrize("field", [{"minReadySeconds": 9999}, {"revisionHistoryLimit": 1}], ids=str)
+def test_every_field_of_the_daemon_set_itself_is_a_difference(field: dict[str, Any]) -> None:
+    found = changed(DAEMON_SET)
+    found["spec"] |= field
+    (line,) = lines(DAEMON_SET, found)
+    assert line.endswith("expected no such field")
+
+
+def test_a_pod_security_label_that_another_user_adds_is_a_difference_and_restored_away() -> None:
+    enforce = {"pod-security.kubernetes.io/enforce": "privileged"}
+    declared: dict[str, Any] = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x", "labels": enforce}}
+    found = changed(declared)
+    found["metadata"]["labels"] |= {"pod-security.kubernetes.io/enforce-version": "v1.25", "team": "a"}
+    (line,) = lines(declared, found)
+    assert line.endswith("pod-security.kubernetes.io/enforce-version is 'v1.25', expected no such field")
+    assert whole_object(declared, found)["metadata"]["labels"] == {**enforce, "team": "a"}
 
 
 def test_a_node_label_that_another_user_adds_to_our_selector_is_a_difference_even_if_it_is_empty() -> None:
@@ -274,11 +374,21 @@ def test_an_object_with_many_changes_has_few_lines() -> None:
     assert found[-1] == "object changed: ClusterRole x: 6 more fields differ"
 
 
-def test_of_the_probes_program_only_the_metadata_is_compared() -> None:
-    assert lines(PROGRAM, {"metadata": changed(PROGRAM)["metadata"]}) == []
-    assert lines(PROGRAM, {**changed(PROGRAM), "binaryData": {"program": "x"}}) == [], "the answer to a write has all"
-    (line,) = lines(PROGRAM, {"metadata": {"name": "mig-probe-0123456789", "namespace": "mig-fleet"}})
-    assert "metadata.labels.app is missing" in line
+def test_the_probes_program_is_the_one_of_which_the_name_has_the_hash() -> None:
+    title = f"object changed: ConfigMap mig-fleet/mig-probe-{PROGRAM_DIGEST}"
+    other = (
+        f"{title}: binaryData is not the program of which the name has the hash; once it is restored, restart the "
+        "probes that started with it: kubectl -n mig-fleet rollout restart daemonset mig-probe"
+    )
+    assert lines(PROGRAM, PROGRAM_FOUND) == []
+    for content in ({}, {"mig-probe.pyz": "Zm9yZWlnbg=="}, {**PROGRAM_FOUND["binaryData"], "more": ""}):
+        assert lines(PROGRAM, {**changed(PROGRAM), "binaryData": content}) == [other]
+    assert lines(PROGRAM, {**PROGRAM_FOUND, "data": {"x": "y"}}) == [
+        f"{title}: data is {{'x': 'y'}}, expected no such field"
+    ]
+    for immutable in (None, False):
+        (line,) = lines(PROGRAM, {**PROGRAM_FOUND, "immutable": immutable})
+        assert line.endswith("expected True")
 
 
 def test_annotations_that_control_pulumi_are_not_compared() -> None:

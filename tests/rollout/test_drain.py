@@ -290,9 +290,10 @@ def budget(name: str, **match_labels: str) -> dict[str, object]:
 
 
 def test_the_operators_own_pods_are_not_evicted(fleet: Fleet) -> None:
-    fleet.pod("validator", "n1", owner="DaemonSet")
+    fleet.pod("validator", "n1", owner="ClusterPolicy")
     fleet.pods[OPERATOR, "validator"] = fleet.pods.pop(("team", "validator"))
-    fleet.pods[OPERATOR, "validator"]["metadata"]["namespace"] = OPERATOR
+    labels = {"app": "nvidia-device-plugin-validator"}
+    fleet.pods[OPERATOR, "validator"]["metadata"] |= {"namespace": OPERATOR, "labels": labels}
     ASSIGNMENT.create(a_wave("n1", on_user_pods="evict"))
     assert (OPERATOR, "validator") in fleet.pods
     assert evictions(fleet) == []

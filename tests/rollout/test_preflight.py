@@ -171,6 +171,21 @@ def test_a_node_that_has_its_config_already_is_not_checked(fleet: Fleet) -> None
     assert fleet.written_configs() == []
 
 
+VALIDATOR: Props = {
+    "namespace": OPERATOR,
+    "labels": {"app": "nvidia-device-plugin-validator"},
+    "ownerReferences": [{"kind": "ClusterPolicy", "name": "cluster-policy", "controller": True}],
+}
+
+
+def test_a_users_pod_in_the_operators_namespace_blocks_as_any_other(fleet: Fleet) -> None:
+    fleet.pod("web", "n1")
+    fleet.pods["team", "web"]["metadata"]["namespace"] = OPERATOR
+    with pytest.raises(AssignmentFailed, match=r"gpu-operator/web \(Deployment web\) holds 1x mig-1g.10gb"):
+        ASSIGNMENT.create(a_wave("n1"))
+    assert fleet.written_configs() == []
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -180,7 +195,7 @@ def test_a_node_that_has_its_config_already_is_not_checked(fleet: Fleet) -> None
             lambda pod: pod["spec"]["containers"][0]["resources"]["limits"].update({"nvidia.com/mig-1g.10gb": "0"}),
             "it requests 0 slices",
         ),
-        (lambda pod: pod["metadata"].update(namespace=OPERATOR), "it is one of the operator's validators"),
+        (lambda pod: pod["metadata"].update(VALIDATOR), "it is one of the operator's validators"),
         (lambda pod: pod["spec"].update(nodeName="n2"), "it runs on another node"),
     ],
 )

@@ -2,11 +2,12 @@
 
 import pytest
 
+from mig_fleet.model import labels
 from mig_fleet.observed.snapshot import invalidate
 from mig_fleet.rollout.convergence import CONVERGENCE_S
 from mig_fleet.rollout.silent_probes import GRACE_S, PAUSE_S
 from mig_fleet.rollout.verify import VerificationFailed
-from tests.memory.fleet import PROBE_DAEMON_SET, WIDE, Fleet
+from tests.memory.fleet import PROBE_DAEMON_SET, PROBES, WIDE, Fleet
 from tests.memory.wave import ASSIGNMENT, VERIFICATION, a_wave, outputs, roll_out
 
 SOON_S = GRACE_S + 2 * PAUSE_S
@@ -83,6 +84,21 @@ def test_rights_that_are_restored_during_the_wait_let_it_succeed(fleet: Fleet) -
     fleet.clock.after(GRACE_S / 2, restore)
     found = outputs(VERIFICATION.update("id", a_wave("n1", "n2"), a_wave("n1", "n2", layout=WIDE)))
     assert set(found["slices"]) == {"n1", "n2"}
+
+
+def test_a_report_that_no_probe_can_write_ends_the_wait_at_once_with_the_command_that_deletes_it(fleet: Fleet) -> None:
+    change_without_reports(fleet)
+    for name in ("n1", "n2"):
+        config_map = fleet.config_maps[PROBES, f"{labels.REPORT_PREFIX}{name}"]
+        config_map["binaryData"] = {labels.REPORT_KEY: "e30="}
+        del config_map["data"]
+    error, waited_s = verify(fleet)
+    assert waited_s < PAUSE_S
+    assert (
+        "report missing: n2: its report cannot be read: ConfigMap mig-fleet/mig-report-n2 has report.json in "
+        "binaryData, so no probe can write it; delete it, its probe creates it again: "
+        "kubectl -n mig-fleet delete configmap mig-report-n2\n"
+    ) in error
 
 
 def test_a_node_that_mig_manager_works_on_is_waited_for(fleet: Fleet) -> None:

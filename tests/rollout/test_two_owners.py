@@ -171,3 +171,13 @@ def test_drift_is_shown_while_the_owner_is_unknown(fleet: Fleet) -> None:
 def test_any_other_unknown_input_still_prevents_the_check(fleet: Fleet) -> None:
     unknown = an_unknown()
     assert "plannedChanges" not in check({}, {**a_wave("n1"), "owner": unknown, "cluster": {"context": unknown}})
+
+
+def test_a_stack_without_a_name_is_named_by_its_id_and_a_wave_without_a_name_as_such(fleet: Fleet) -> None:
+    roll_out(a_wave("n1", owner="0a1b"))
+    ours = a_wave("n1", owner=OURS)
+    (drift,) = check(ours, ours)["drift"]
+    assert drift == "node taken over: n1: is owned by wave pool-wave-0 of stack 0a1b, expected pool-wave-0"
+    fleet.nodes["n1"]["metadata"]["annotations"][labels.WAVE] = ""
+    (drift,) = check(ours, ours)["drift"]
+    assert drift.startswith("node taken over: n1: is owned by wave without a name of stack 0a1b, expected")

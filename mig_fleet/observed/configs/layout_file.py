@@ -54,6 +54,15 @@ def declared_configs(file: str) -> Configs:
     return configs
 
 
+def config_changes(before: str, after: str) -> list[str]:
+    """A line for each config that differs between two of the stack's own files."""
+    old, new = declared_configs(before), declared_configs(after)
+    lines = [f"new config {name!r}" for name in new.keys() - old.keys()]
+    lines += [f"config {name!r} is no longer declared" for name in old.keys() - new.keys()]
+    lines += [f"config {name!r} has another layout" for name in old.keys() & new.keys() if old[name] != new[name]]
+    return sorted(lines)
+
+
 def needed_configs(nodes: Iterable[Node]) -> set[str]:
     """The configs that MIG Manager may have to apply: now, in a rollback, or when the wave leaves the stack."""
     return {config for node in nodes for config in configs_of(node)}

@@ -10,6 +10,7 @@ from mig_fleet.cluster.quantities import RIGHT, parse_count
 from mig_fleet.cluster.times import parse_time
 from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
+from mig_fleet.observed.operands import is_operand
 
 LISTED_PODS = 5
 
@@ -61,7 +62,9 @@ class GpuPod:
 
 
 def gpu_pods(pods: Iterable[Json], operator_namespace: str) -> list[GpuPod]:
-    """The users' pods with GPU resources, by node and name; pods in the operator's namespace are left out."""
+    """The users' pods with GPU resources, by node and name. Of those in the operator's namespace NVIDIA's own are left
+    out (:func:`~mig_fleet.observed.operands.is_operand`).
+    """
     return sorted(
         GpuPod(
             node=pod["spec"].get("nodeName", ""),
@@ -77,7 +80,7 @@ def gpu_pods(pods: Iterable[Json], operator_namespace: str) -> list[GpuPod]:
             unreadable=_unreadable(pod["spec"]),
         )
         for pod in pods
-        if pod["metadata"]["namespace"] != operator_namespace
+        if not (pod["metadata"]["namespace"] == operator_namespace and is_operand(pod))
         and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
         and (resources := _resources(pod["spec"]))
     )

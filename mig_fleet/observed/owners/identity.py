@@ -15,6 +15,9 @@ PATH = "/api/v1/namespaces/kube-system"
 
 SETTING = "cluster.uid"
 
+REFRESH = "`pulumi preview`, which refuses another cluster, then `pulumi up --refresh`"
+"""A refresh comes before all that can compare the cluster, and removes from the state what the cluster lacks."""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -61,7 +64,7 @@ def other_cluster(reached: Identity, before: Identity, declared: str = "") -> st
             f"{SETTING} names the cluster {declared}, and the kubeconfig reaches {reached}; nothing was changed. "
             f"{choose}; {move} names the cluster that is reached."
         )
-    deploy = f"{move}, then `pulumi up --refresh`"
+    deploy = f"{move}, {REFRESH}"
     if before.server == reached.server:
         return (
             f"the cluster at {reached.server} was created again, or another one has its address: the UID of its "

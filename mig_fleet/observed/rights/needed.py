@@ -105,16 +105,25 @@ def _of_objects(
     """Objects of ours that are compared in each preview, and created, restored and deleted.
 
     Pulumi lists and watches all objects of a kind to see that one is gone or ready; without the right it waits for ever
-    (pulumi-kubernetes v4.25.0, provider/pkg/await/informers/factory.go, Subscribe).
+    (pulumi-kubernetes v4.25.0, provider/pkg/await/informers/factory.go, Subscribe). All rights but those to delete are
+    only for stacks with ``use``: one from which it was removed deletes what its last update made.
     """
 
-    def grant(step: Step, *verbs: str, names: tuple[str, ...] = ()) -> Grant:
+    def grant(step: Step, *verbs: str, names: tuple[str, ...] = (), use: Use | None = None) -> Grant:
         return Grant(verbs=verbs, resources=resources, namespace=namespace, names=names, step=step, why=why, use=use)
 
+    if use is None:
+        return [
+            grant(Step.PREVIEW, "get", names=names),
+            grant(Step.UPDATE, "list", "watch", "create"),
+            grant(Step.UPDATE, "patch", "update", "delete", names=names),
+        ]
     return [
         grant(Step.PREVIEW, "get", names=names),
-        grant(Step.UPDATE, "list", "watch", "create"),
-        grant(Step.UPDATE, "patch", "update", "delete", names=names),
+        grant(Step.UPDATE, "create", use=use),
+        grant(Step.UPDATE, "patch", "update", names=names, use=use),
+        grant(Step.UPDATE, "list", "watch"),
+        grant(Step.UPDATE, "delete", names=names),
     ]
 
 

@@ -43,8 +43,9 @@ def planned_stranding(
     targets: Mapping[str, str],
     slices: Slices,
     earlier: Iterable[str],
-) -> list[str]:
-    """What a preview shows: the pods that a change of these nodes strands, and whether the update is refused for them.
+) -> tuple[int, list[str]]:
+    """What a preview shows: how many pods a change of these nodes strands, and lines about them and about the refusal
+    for them.
 
     ``earlier``: the nodes of the pool that change before these in the same update. Pods that are stranded already when
     those have changed are listed with their waves.
@@ -58,7 +59,7 @@ def planned_stranding(
     in_use = wave.on_user_pods == "refuse" and any(each.pod.node for each in found)
     is_refused = found and wave.on_stranded_pods == "refuse" and not in_use
     way_out = [f"{wave.wave} will be refused (onStrandedPods: refuse)", WAYS_OUT] if is_refused else []
-    return [*_listed(found), *way_out]
+    return len(found), [*_listed(found), *way_out]
 
 
 def _listed(found: Collection[StrandedPod]) -> list[str]:
