@@ -2,6 +2,7 @@
 
 from mig_fleet.model.finding import Finding, Level
 from mig_fleet.model.placement import Proof, Verdict, explain, is_proven_alternative, nearest
+from mig_fleet.policies.policy import Policy, Severity, without_parameters
 from mig_fleet.policies.pool_facts import PoolFacts
 from mig_fleet.policies.rule import Rule
 
@@ -29,3 +30,17 @@ def _with_article(model: str) -> str:
 
 def _counts(profiles: dict[str, int]) -> str:
     return " + ".join(f"{count} × {name}" for name, count in profiles.items())
+
+
+POLICY = Policy(
+    name=Rule.FITS,
+    title="Layout fits the GPU",
+    sentence="A wave must use a layout whose slices can be placed on its GPUs. NVIDIA's tools accept an impossible "
+    "layout, destroy the existing slices, create none and report success.",
+    facts=PoolFacts,
+    check=without_parameters(check),
+    remedy="Use one of the layouts that the message proposes, or prove another one with `mig-fleet check --gpu`.",
+    unknown="decided in the update, before a node changes",
+    severity=Severity.CRITICAL,
+    tags=("layout", "hardware"),
+)

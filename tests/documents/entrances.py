@@ -18,7 +18,8 @@ from mig_fleet.model import parted
 from mig_fleet.model.errors import InvalidPartedFile
 from mig_fleet.model.report import Gpu, Report
 from mig_fleet.observed.configs.layout_file import parse_live_file
-from mig_fleet.policy import layout_file_is_sound
+from mig_fleet.policies import layout_file_is_sound
+from mig_fleet.policy.pulumi_policies import as_pulumi_policy
 
 Entrance = Callable[[Path], str]
 """Reads the file at a path."""
@@ -74,8 +75,9 @@ def policy(path: Path) -> str:
         found.append(message)
 
     props = {"data": {"config.yaml": path.read_text()}}
-    args = SimpleNamespace(resource_type="kubernetes:core/v1:ConfigMap", props=props, urn="urn:x", name="x")
-    layout_file_is_sound.validate(cast(Any, args), report)
+    kind = "kubernetes:core/v1:ConfigMap"
+    args = SimpleNamespace(resource_type=kind, props=props, urn="urn:x", name="x", get_config=dict)
+    cast(Any, as_pulumi_policy(layout_file_is_sound.POLICY)).validate(args, report)
     return "\n".join(found)
 
 

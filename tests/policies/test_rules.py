@@ -9,6 +9,7 @@ from mig_fleet.policies import config_map_is_ours
 from mig_fleet.policies.pool_facts import PoolFacts
 from mig_fleet.policies.rule import Rule
 from mig_fleet.policies.rules import explain, rule_conflicts
+from tests.policies.facts import a_chart
 
 DENSE = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
 
@@ -76,7 +77,7 @@ def test_the_strategy_of_the_cluster_is_checked() -> None:
 
 
 def test_the_operators_own_config_map_is_refused() -> None:
-    (conflict,) = config_map_is_ours.check(OPERATOR_OWNED_CONFIG_MAP)
+    (conflict,) = config_map_is_ours.check(a_chart(config_map=OPERATOR_OWNED_CONFIG_MAP))
     assert conflict.rule is Rule.CONFIG_MAP
     assert "which the GPU operator overwrites" in conflict.text
-    assert config_map_is_ours.check(LAYOUTS_CONFIG_MAP) == []
+    assert config_map_is_ours.check(a_chart(config_map=LAYOUTS_CONFIG_MAP)) == []
