@@ -1,7 +1,8 @@
 # Each target does its own set-up and can be repeated.
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: help setup up preview down test test-fast test-engine coverage benchmark benchmark-preview fault-table check format
+.PHONY: help setup up preview down test test-fast test-engine coverage benchmark benchmark-preview fault-table pictures json-schemas check format
+.PHONY: policies-page
 .PHONY: lock upgrade toolchain changelog release-check clean
 
 VENV := .venv
@@ -43,9 +44,10 @@ test-engine: $(READY) ## the tests that `make coverage` does not run (minutes)
 coverage: $(READY) ## `make test-fast` with line coverage; fails below the floor in pyproject.toml
 	@$(BIN)/python -m pytest -m "not engine and not slow" --cov --cov-report=term:skip-covered
 
-benchmark: $(READY) ## time placement proofs and readings of the probe; fails above a bound (half a minute)
+benchmark: $(READY) ## time placement proofs, readings of the probe and help; fails above a bound (half a minute)
 	@$(BIN)/python -m benchmarks.proofs
 	@$(BIN)/python -m benchmarks.probe_read
+	@$(BIN)/python -m benchmarks.help
 
 benchmark-preview: $(READY) ## compare a preview of 1,000 nodes with that of an empty program (minutes)
 	@$(BIN)/mig-fleet toolchain engine kube etcd
@@ -53,6 +55,19 @@ benchmark-preview: $(READY) ## compare a preview of 1,000 nodes with that of an 
 
 fault-table: $(READY) ## write docs/faults.md from faults injected into simulated nodes (minutes)
 	@MIG_FLEET_WRITE_FAULTS=yes $(BIN)/python -m pytest -q tests/faults/test_faults.py tests/faults/test_document.py
+
+policies-page: $(READY) ## write the list of docs/policies.md from the policies
+	@$(BIN)/python -m tools.policies_page
+
+pictures: $(READY) ## write docs/pictures/ from recorded previews
+	@$(BIN)/python -m tools.pictures
+
+review-fixtures: $(READY) ## write the previews in tests/review/previews and their comments (minutes)
+	@MIG_FLEET_WRITE_PREVIEWS=yes $(BIN)/python -m pytest -q tests/review/test_engine_previews.py
+	@MIG_FLEET_WRITE_PREVIEWS=yes $(BIN)/python -m pytest -q tests/review/test_golden.py
+
+json-schemas: $(READY) ## write docs/json, the schemas of what `--json` prints
+	@$(BIN)/python -m tools.json_schemas
 
 check: $(READY) ## lint, types, import layers
 	@$(BIN)/ruff check .

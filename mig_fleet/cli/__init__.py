@@ -1,1 +1,1 @@
-"""The command ``mig-fleet``: each subcommand is a module, imported only when it is called; the others are helpers."""
+"""The command ``mig-fleet``: `commands` has its subcommands, the modules here their work."""

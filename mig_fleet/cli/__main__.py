@@ -1,23 +1,25 @@
 """The entry point. It imports a subcommand's module only when it is needed, so that each command starts fast."""
 
 import importlib
-from typing import Final
+from typing import Any, Final
 
 import click
 
 COMMANDS: Final = {
-    "plan": "mig_fleet.cli.plan",
-    "check": "mig_fleet.cli.check",
-    "gpus": "mig_fleet.cli.gpus",
-    "import": "mig_fleet.cli.import_",
-    "report": "mig_fleet.cli.report",
-    "rights": "mig_fleet.cli.rights",
-    "local": "mig_fleet.cli.local",
-    "pulumi": "mig_fleet.cli.pulumi",
-    "fleet": "mig_fleet.cli.fleet",
-    "toolchain": "mig_fleet.cli.toolchain",
+    "check": "mig_fleet.cli.commands.check",
+    "plan": "mig_fleet.cli.commands.plan",
+    "import": "mig_fleet.cli.commands.import_",
+    "gpus": "mig_fleet.cli.commands.gpus",
+    "status": "mig_fleet.cli.commands.status",
+    "review": "mig_fleet.cli.commands.review",
+    "rights": "mig_fleet.cli.commands.rights",
+    "policies": "mig_fleet.cli.commands.policies",
+    "simulate": "mig_fleet.cli.commands.simulate",
+    "local": "mig_fleet.cli.commands.local",
+    "toolchain": "mig_fleet.cli.commands.toolchain",
+    "pulumi": "mig_fleet.cli.commands.pulumi",
 }
-"""Subcommand → module; the module's click command is its last word (``mig_fleet.cli.import_.import_``)."""
+"""Subcommand → module; the module's click command is its last word (``mig_fleet.cli.commands.import_.import_``)."""
 
 EXTRAS: Final = {"aiohttp": "simulator", "cryptography": "simulator"}
 """Module that a default installation may lack → the extra of mig-fleet that brings it."""
@@ -33,31 +35,21 @@ class Commands(click.Group):
         module = COMMANDS.get(name)
         if module is None:
             return None
-        try:
-            command = getattr(importlib.import_module(module), module.rpartition(".")[2])
-        except ModuleNotFoundError as exc:
-            if exc.name not in EXTRAS:
-                raise
-            return _without_extra(name, EXTRAS[exc.name])
+        command = getattr(importlib.import_module(module), module.rpartition(".")[2])
         assert isinstance(command, click.Command), f"{module} exports no click command; this is a bug"
         return command
 
-
-def _without_extra(name: str, extra: str) -> click.Command:
-    """Stands in for a command that cannot be imported, so that the list of commands can still be shown."""
-    sentence = f"needs the extra `{extra}`: pip install 'mig-fleet[{extra}]'"
-
-    def refuse(**_: object) -> None:
-        raise click.ClickException(f"`mig-fleet {name}` {sentence}")
-
-    return click.Command(
-        name,
-        callback=refuse,
-        params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
-        context_settings={"ignore_unknown_options": True},
-        add_help_option=False,
-        short_help=f"({sentence})",
-    )
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as exc:
+            extra = EXTRAS.get(exc.name or "")
+            if extra is None:
+                raise
+            remedy = f"pip install 'mig-fleet[{extra}]'"
+            raise click.ClickException(
+                f"`mig-fleet {ctx.invoked_subcommand}` needs the extra `{extra}`: {remedy}"
+            ) from None
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

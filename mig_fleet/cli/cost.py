@@ -3,10 +3,10 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import click
 
+from mig_fleet.cli.outputs import check as output
 from mig_fleet.model import Proof, cost
 from mig_fleet.model.cost import Account, Basis
 
@@ -56,17 +56,18 @@ class Cost:
     shares: Mapping[str, float]
     account: Account
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> output.Cost:
         """In the currency and time unit of the price; the last four values add up to the price."""
-        return {
-            "price": self.request.price,
-            "basis": str(self.request.basis),
-            "perSlice": {name: self.request.price * share for name, share in self.shares.items()},
-            "used": self.account.used,
-            "idle": self.account.idle,
-            "unallocated": self.account.unallocated,
-            "stranded": self.account.stranded,
-        }
+        account = self.account
+        return output.Cost(
+            price=self.request.price,
+            basis=str(self.request.basis),
+            per_slice={name: self.request.price * share for name, share in self.shares.items()},
+            used=account.used,
+            idle=account.idle,
+            unallocated=account.unallocated,
+            stranded=account.stranded,
+        )
 
     def lines(self) -> Iterator[str]:
         """The same as text."""

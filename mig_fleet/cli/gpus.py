@@ -1,46 +1,33 @@
-"""`mig-fleet gpus`: shows the GPU catalog, and all maximal layouts of a GPU model as pictures."""
+"""The work of `mig-fleet gpus`: shows the GPU catalog, and all maximal layouts of a GPU model as pictures."""
 
-import json
-import re
 from collections.abc import Iterable
-from dataclasses import asdict
 from functools import partial
-from typing import Any
+from types import SimpleNamespace
 
 import click
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from mig_fleet.cli import tables
+from mig_fleet.cli.outputs import gpus as output
+from mig_fleet.cli.outputs.base import print_json
 from mig_fleet.cli.profile import is_profile
 from mig_fleet.model import gpus as catalog
 from mig_fleet.model import maximal, pictures
 from mig_fleet.model.errors import MigError
-from mig_fleet.model.gpus import ComputeInstance, Engines, GpuModel, GpuProfile
-from mig_fleet.model.gpus.model import DriverRule
+from mig_fleet.model.gpus import ComputeInstance, GpuModel, GpuProfile
 from mig_fleet.model.placement.placed import format_ranges
 
 
-@click.command()
-@click.argument("model", required=False, metavar="[MODEL | PROFILE]")
-@click.option("--json", "as_json", is_flag=True, help="Print everything in the catalog as JSON.")
-@click.option("--svg", "as_svg", is_flag=True, help="Print the maximal layouts of MODEL as an SVG picture.")
-def gpus(model: str | None, as_json: bool, as_svg: bool) -> None:
-    """List MIG-capable GPU models, or show one model or profile.
-
-    For a model, the command prints the slices, GiB, SMs, placements and driver of each profile, the compute instances,
-    all maximal layouts as pictures, notes and sources.
-
-    MODEL is a catalog name, a product name as NVML or a node label prints it, or a PCI id such as 0x233010DE. For a
-    PROFILE, such as 1g.6gb, the command prints its slices and the models that have it. If a profile is a different
-    slice on different models, the command fails and lists them.
-    """
+def run(model: str | None, as_json: bool, as_svg: bool) -> None:
+    """Print the catalog, or one model or profile of it; raises ``click.UsageError``."""
     try:
         if model and is_profile(model):
-            if as_json or as_svg:
-                raise click.UsageError("--json and --svg need a GPU model, not a profile")
-            click.echo(_meaning(model))
+            if as_svg:
+                raise click.UsageError("--svg draws a GPU model, not a profile")
+            _show_profile(model, as_json)
             return
         chosen = (catalog.find(model),) if model else catalog.all_models()
     except MigError as exc:
@@ -50,39 +37,30 @@ def gpus(model: str | None, as_json: bool, as_svg: bool) -> None:
             raise click.UsageError("--svg draws one GPU model; add its name")
         click.echo(_svg(chosen[0]), nl=False)
     elif as_json:
-        click.echo(json.dumps([plain(one) for one in chosen], indent=2))
+        print_json([to_json(one) for one in chosen])
     elif model:
         _show(chosen[0], Console(highlight=False))
     else:
         _list(chosen, Console(highlight=False))
 
 
-def _meaning(profile: str) -> str:
+def _show_profile(profile: str, as_json: bool) -> None:
     """The slice that a profile is on each of its GPU models. Raises AmbiguousProfile, UnknownProfile."""
     name = catalog.find_profile(profile).name
     ((meaning, models),) = catalog.meanings(profile).items()
-    return f"{name}: {meaning} ({', '.join(model.short for model in models)})"
+    shorts = tuple(model.short for model in models)
+    if as_json:
+        print_json(output.ProfileMeaning(profile=name, meaning=meaning, models=shorts))
+    else:
+        click.echo(f"{name}: {meaning} ({', '.join(shorts)})")
 
 
-def plain(model: GpuModel) -> dict[str, Any]:
-    """A GPU model with its maximal layouts as plain data, with keys in camelCase."""
+def to_json(model: GpuModel) -> output.GpuModel:
+    """A GPU model with its maximal layouts as plain data."""
     fields = {name: getattr(model, name) for name in GpuModel.__dataclass_fields__ if not name.startswith("_")}
-    rows = {name: _plain_fields(row) | {"profile": name} for name, row in model.profiles.items()}
-    return _camel_case(fields.items()) | {
-        "engines": _plain_fields(model.engines),
-        "driverRules": [_plain_fields(rule) for rule in model.driver_rules],
-        "profiles": rows,
-        "maximalLayouts": [dict(layout) for layout in maximal(model)],
-    }
-
-
-def _plain_fields(part: Engines | DriverRule | GpuProfile) -> dict[str, Any]:
-    return asdict(part, dict_factory=_camel_case)
-
-
-def _camel_case(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The fields of a dataclass with keys such as ``driverMin``."""
-    return {re.sub("_(.)", lambda match: match[1].upper(), name): value for name, value in fields}
+    layouts = [dict(layout) for layout in maximal(model)]
+    whole = SimpleNamespace(**fields, maximal_layouts=layouts)
+    return msgspec.convert(whole, output.GpuModel, from_attributes=True)
 
 
 def _svg(model: GpuModel) -> str:

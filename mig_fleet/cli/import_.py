@@ -1,4 +1,4 @@
-"""`mig-fleet import`: writes a stack file from existing layouts and nodes."""
+"""The work of `mig-fleet import`: writes a stack file from existing layouts and nodes."""
 
 import os
 import sys
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mig_fleet.cli import sources
+from mig_fleet.cli.exit_codes import ExitCode
 from mig_fleet.documents import DocumentError, open_document
 from mig_fleet.foreign_text import printable
 from mig_fleet.model import gpus
@@ -29,17 +30,7 @@ LONGEST_NOTE = 1000
 """Characters of a note about what was not imported."""
 
 
-@click.command(name="import")
-@click.argument("files", nargs=-1, metavar="[FILE...]")
-@click.option("--cluster", is_flag=True, help="Read the cluster that kubectl uses.")
-@click.option("--context", help="Use this context of the kubeconfig; implies --cluster.")
-@click.option(
-    "--kubeconfig", metavar="FILE", help="Use this kubeconfig, and name it in the stack file; implies --cluster."
-)
-@click.option("--namespace", help="The namespace of the operator; without it the operator is looked for.")
-@click.option("--gpu", help="The GPU model of nodes and configs that do not specify one.")
-@click.option("--gpus-per-node", type=click.IntRange(1, 64), help="The number of GPUs of nodes that do not specify it.")
-def import_(
+def run(
     files: tuple[str, ...],
     cluster: bool,
     context: str | None,
@@ -48,18 +39,8 @@ def import_(
     gpu: str | None,
     gpus_per_node: int | None,
 ) -> None:
-    """Write a stack file from existing layouts and nodes.
-
-    FILE is a mig-parted file, ConfigMaps as `kubectl get -o yaml` prints them, or an Ansible playbook with mig_nodes.
-
-    With --cluster it also finds the GPU Operator and who installed it, and compares each node's config with what the
-    node offers. A node that offers something else is named and not imported.
-
-    The stack file is printed to standard output. What could not be imported is printed to standard error and added to
-    the stack file as comments. The sources are only read. Exit status 1 if there is nothing to import, 2 if a source
-    cannot be read.
-    """
-    if not (files or cluster or context or kubeconfig):
+    """Print a stack file; exits if there is nothing to import. Raises ``click.ClickException``."""
+    if not (files or cluster):
         raise click.UsageError("name a source: a file, or --cluster")
     found = sources.Found()
     where: ImportedCluster | None = None
@@ -67,7 +48,7 @@ def import_(
         model = gpus.find(gpu) if gpu else None
         for file in files:
             sources.read(open_document(file), found)
-        if cluster or context or kubeconfig:
+        if cluster:
             where = _read_cluster(_connect(kubeconfig, context), kubeconfig, namespace, found)
     except (MigError, DocumentError) as exc:
         raise click.UsageError(str(exc)) from None
@@ -81,7 +62,7 @@ def import_(
         click.echo(f"not imported, or imported with a change: {printable(note, LONGEST_NOTE)}", err=True)
     if not known.layouts:
         click.echo("there is nothing to import", err=True)
-        sys.exit(1)
+        sys.exit(ExitCode.FAILURE)
     click.echo(stack_file(known.layouts, pools, not_imported, where), nl=False)
 
 
@@ -121,13 +102,14 @@ def _connect(kubeconfig: str | None, context: str | None) -> "Connection":
 def _read_cluster(
     connection: "Connection", kubeconfig: str | None, namespace: str | None, found: sources.Found
 ) -> ImportedCluster:
+    from mig_fleet.cli.bounded_reading import read_within
     from mig_fleet.cli.live_cluster import imported_cluster, read_live
     from mig_fleet.cluster.errors import ClusterError
 
     try:
-        live = read_live(connection, namespace)
+        live = read_within(lambda: read_live(connection, namespace))
     except ClusterError as exc:
-        raise click.UsageError(str(exc)) from None
+        raise click.ClickException(str(exc)) from None
     sources.read_cluster(live.nodes, live.config_maps, found, live.reports)
     found.not_imported += live.notes
     return imported_cluster(live, connection.context, kubeconfig)

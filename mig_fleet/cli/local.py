@@ -1,4 +1,4 @@
-"""`mig-fleet local`: deploys the stack `local` to a simulated fleet, and removes both."""
+"""The work of `mig-fleet local`: deploys the stack `local` to a simulated fleet, and removes both."""
 
 import contextlib
 import hashlib
@@ -11,11 +11,13 @@ import click
 from rich.console import Console
 
 from mig_fleet import toolchain
-from mig_fleet.cli import plan, report, tables
+from mig_fleet.cli import plan_text, status, tables
 from mig_fleet.cli.progress import progress_on
+from mig_fleet.cli.simulate import errors_as_sentences, refuse_unsafe_folder
 from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.errors import SimulatorError
 from mig_fleet.stack_file import fleet as fleets
+from mig_fleet.toolchain.workspace import FOLDER
 
 STACK = toolchain.SIMULATED_STACK
 AUTHORITY = Path("pki") / "ca.crt"
@@ -23,45 +25,28 @@ AUTHORITY = Path("pki") / "ca.crt"
 NEXT = """
 Try next:
   make preview                                       no changes: the fleet is as declared
-  .venv/bin/mig-fleet fleet destroy-slice gpu-node-1 --gpu 0 --start 3
+  .venv/bin/mig-fleet simulate destroy-slice gpu-node-1 --gpu 0 --start 3
   make preview                                       shows the drift; `make up` repairs it
   edit a layout in stacks/Pulumi.local.yaml          then `make preview`, `make up`
   make down                                          removes everything
 """
 
 
-@click.group()
-def local() -> None:
-    """Try mig-fleet on a simulated fleet.
-
-    Stack `local` has a real control plane with simulated GPU nodes. Nothing outside this folder changes, except caches.
-    """
-
-
-@local.command()
 def up() -> None:
-    """Deploy the stack to the simulated fleet; safe to repeat.
-
-    Installs the tools, starts the fleet, and runs `pulumi up`, which verifies every node.
-    """
+    """Install the tools, start the fleet and run `pulumi up`."""
     _show_plan()
     workspace = _ready()
     _pulumi(workspace, ["up", "--stack", STACK, "--yes", "--skip-preview"])
-    report.show(workspace, STACK, tables.plain_console())
+    status.show(workspace, STACK, tables.plain_console())
     click.echo(NEXT)
 
 
-@local.command()
-@click.option(
-    "--expect-no-changes", is_flag=True, help="Exit status 7 if anything would change, for a scheduled drift check."
-)
 def preview(expect_no_changes: bool) -> None:
-    """Show what `mig-fleet local up` would change, including drift."""
+    """Run `pulumi preview`; exits with Pulumi's code if something would change and must not."""
     flags = ["--expect-no-changes"] if expect_no_changes else []
     _pulumi(_ready(), ["preview", "--stack", STACK, "--diff", "--policy-pack", "policy", *flags])
 
 
-@local.command()
 def down() -> None:
     """Destroy the stack's resources and stop the simulated fleet."""
     _require_project_folder()
@@ -72,7 +57,7 @@ def down() -> None:
         _pulumi(
             workspace,
             ["destroy", "--stack", STACK, "--yes", "--skip-preview"],
-            on_failure="The fleet still runs; `.venv/bin/mig-fleet fleet down` removes it without the stack.",
+            on_failure="The fleet still runs; `.venv/bin/mig-fleet simulate down` removes it without the stack.",
         )
         _pulumi(workspace, ["stack", "rm", STACK, "--yes", "--preserve-config"], quiet=True)
         fleet.down()
@@ -106,9 +91,9 @@ def _require_project_folder() -> None:
 
 
 def _show_plan() -> None:
-    console = Console(highlight=False)
+    console = tables.plain_console()
     try:
-        plan.show(fleets.from_file(Path("stacks") / f"Pulumi.{STACK}.yaml"), console)
+        plan_text.show(fleets.from_file(Path("stacks") / f"Pulumi.{STACK}.yaml"), console)
     except (OSError, ValueError) as exc:
         raise click.ClickException(str(exc)) from None
 
@@ -121,7 +106,11 @@ def _tools() -> toolchain.Workspace:
 
 
 def _fleet() -> Fleet:
-    return Fleet((Path(".mig-fleet") / "fleet").absolute())
+    """Raises ``click.ClickException`` for a folder that another user may have filled."""
+    directory = Path(FOLDER, "fleet").absolute()
+    with errors_as_sentences():
+        refuse_unsafe_folder(directory)
+    return Fleet(directory)
 
 
 def _pulumi(

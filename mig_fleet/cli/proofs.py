@@ -1,30 +1,31 @@
 """Prints a proof, as text with a picture or as JSON."""
 
-from typing import Any
-
 import click
 
+from mig_fleet.cli import cost
+from mig_fleet.cli.outputs import check as output
 from mig_fleet.model import Proof, capacity, pictures
 from mig_fleet.model.gpus import GpuModel
 from mig_fleet.model.placement import explain, is_proven_alternative, nearest
 
 
-def to_json(proof: Proof) -> dict[str, Any]:
-    """A proof as plain data. ``creationOrder`` is the order in which to create the GPU instances."""
+def to_json(proof: Proof, price: cost.Cost | None) -> output.Proof:
+    """A proof as plain data. ``creation_order`` is the order in which to create the GPU instances."""
     alternatives = nearest(proof)
-    return {
-        "gpu": proof.gpu.name,
-        "request": dict(proof.request),
-        "verdict": str(proof.verdict),
-        "placements": [{"profile": p.profile, "start": p.start, "size": p.size} for p in proof.placements],
-        "creationOrder": list(proof.creation_order),
-        "reason": explain(proof),
-        "nearest": [dict(layout) for layout in alternatives],
-        "nearestProven": [is_proven_alternative(proof, layout) for layout in alternatives],
-        "confidence": proof.confidence,
-        "requires": list(proof.requires),
-        "capacity": {name: _capacity(capacity.offer(proof.gpu, name, count)) for name, count in _offered(proof)},
-    }
+    return output.Proof(
+        gpu=proof.gpu.name,
+        request=dict(proof.request),
+        verdict=str(proof.verdict),
+        placements=tuple(output.Placement(profile=p.profile, start=p.start, size=p.size) for p in proof.placements),
+        creation_order=tuple(proof.creation_order),
+        reason=explain(proof),
+        nearest=tuple(dict(layout) for layout in alternatives),
+        nearest_proven=tuple(is_proven_alternative(proof, layout) for layout in alternatives),
+        confidence=proof.confidence,
+        requires=tuple(proof.requires),
+        capacity={name: _capacity(capacity.offer(proof.gpu, name, count)) for name, count in _offered(proof)},
+        cost=price.to_json() if price else None,
+    )
 
 
 def print_proof(proof: Proof) -> None:
@@ -48,13 +49,10 @@ def _offered(proof: Proof) -> tuple[tuple[str, int], ...]:
     return proof.request if proof.fits else ()
 
 
-def _capacity(offer: capacity.Offer) -> dict[str, Any]:
-    return {
-        "slices": offer.slices,
-        "memoryGib": offer.memory_gib,
-        "sms": offer.sm_count,
-        "memorySharedIn": offer.shared_in,
-    }
+def _capacity(offer: capacity.Offer) -> output.Capacity:
+    return output.Capacity(
+        slices=offer.slices, memory_gib=offer.memory_gib, sms=offer.sm_count, memory_shared_in=offer.shared_in
+    )
 
 
 def _format_slices(gpu: GpuModel, name: str, count: int) -> str:

@@ -1,10 +1,11 @@
-"""`mig-fleet pulumi …`: the Pulumi CLI with the project's own backend, apart from the user's installation and login."""
+"""The work of `mig-fleet pulumi …`: Pulumi with the project's own backend, apart from the user's installation."""
 
 import os
 import subprocess
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from rich.console import Console
@@ -18,18 +19,8 @@ NAMED_BY_ARGUMENT = ("init", "select", "rm", "rename")
 """Commands of `pulumi stack` with the name of a stack as an argument."""
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def pulumi(arguments: tuple[str, ...]) -> None:
-    """Run the Pulumi CLI with the backend and the plugins of this folder.
-
-    The stack local has an empty passphrase: it has no secrets. Any other stack needs PULUMI_CONFIG_PASSPHRASE or
-    PULUMI_CONFIG_PASSPHRASE_FILE, or another secrets provider.
-
-    \b
-    mig-fleet pulumi preview --stack local --diff
-    mig-fleet pulumi stack output --stack local --json
-    """
+def run(arguments: Sequence[str]) -> NoReturn:
+    """Replace this process by Pulumi; raises ``click.ClickException``."""
     try:
         workspace = toolchain.workspace(Path.cwd(), progress=progress_on(Console(stderr=True)))
     except toolchain.ToolchainError as exc:

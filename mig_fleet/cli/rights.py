@@ -1,41 +1,23 @@
-"""`mig-fleet rights`: prints roles with exactly the rights that a stack needs."""
+"""The work of `mig-fleet rights`: prints roles with exactly the rights that a stack needs."""
 
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-from mig_fleet.documents import DocumentError, dump
+from mig_fleet.cli import stack_files
+from mig_fleet.cli.outputs.base import print_json
+from mig_fleet.cli.outputs.rights import Right
+from mig_fleet.documents import dump
 from mig_fleet.observed.rights.grant import Grant, Step, Use
 from mig_fleet.observed.rights.needed import needed_grants
 from mig_fleet.observed.rights.roles import NAME, manifests
-from mig_fleet.stack_file import fleet as fleets
-from mig_fleet.stack_file.problems import InvalidSettings
 from mig_fleet.stack_file.uses import uses
 
-EXIT_INVALID = 1
 
-
-@click.command()
-@click.option("--stack", default="local", show_default=True, help="The environment; reads stacks/Pulumi.STACK.yaml.")
-@click.option("--file", "path", type=click.Path(path_type=Path, dir_okay=False), help="Read this stack file instead.")
-@click.option("--preview", is_flag=True, help="Only what a preview needs: nothing is written.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: each right, with what it is for.")
-def rights(stack: str, path: Path | None, preview: bool, as_json: bool) -> None:
-    """Print the roles that a stack's user needs in the cluster.
-
-    Needs no cluster and no other tool. The chart of the GPU Operator needs more; with `operator.managed: true` an
-    administrator runs the first update, and each one that changes the chart.
-    """
-    path = path or Path("stacks") / f"Pulumi.{stack}.yaml"
-    try:
-        declared = fleets.from_file(path)
-    except (InvalidSettings, DocumentError, OSError) as exc:
-        click.echo(str(exc), err=True)
-        sys.exit(EXIT_INVALID)
+def run(path: Path, preview: bool, as_json: bool) -> None:
+    """Print the rights of a stack file's user."""
+    declared = stack_files.read(path)
     settings, used = declared.settings, uses(declared)
     grants = [
         grant
@@ -43,21 +25,21 @@ def rights(stack: str, path: Path | None, preview: bool, as_json: bool) -> None:
         if not (preview and grant.step is Step.UPDATE)
     ]
     if as_json:
-        click.echo(json.dumps([to_json(grant) for grant in grants], indent=1))
+        print_json([to_json(grant) for grant in grants])
         return
     created = [settings.probe.namespace, *([settings.operator.namespace] if Use.OPERATOR in used else [])]
     click.echo(format_roles(grants, sorted(created)))
 
 
-def to_json(grant: Grant) -> dict[str, Any]:
-    return {
-        "verbs": list(grant.verbs),
-        "resources": list(grant.resources),
-        "namespace": grant.namespace,
-        "names": list(grant.names),
-        "neededFor": str(grant.step),
-        "why": grant.why,
-    }
+def to_json(grant: Grant) -> Right:
+    return Right(
+        verbs=tuple(grant.verbs),
+        resources=tuple(grant.resources),
+        namespace=grant.namespace,
+        names=tuple(grant.names),
+        needed_for=str(grant.step),
+        why=grant.why,
+    )
 
 
 def format_roles(grants: Sequence[Grant], namespaces: Sequence[str]) -> str:

@@ -1,7 +1,5 @@
 """The meaning of the settings: layouts that are proven, the pools that use them, one MIG strategy for the cluster."""
 
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mig_fleet.confidential import is_contents
+from mig_fleet.cluster.kubeconfig_path import kubeconfig_path
+from mig_fleet.confidential import has_password
 from mig_fleet.documents import Document, DocumentError, open_document
 from mig_fleet.model import gpus
 from mig_fleet.model.errors import InvalidLayout, MigError
@@ -55,7 +54,6 @@ class Fleet:
     """Whether the cluster serves NodeFeatureRules; known only after it was read (`stack_file.membership`)."""
 
 
-_PASSWORD = re.compile(r"[a-z+]+://[^/@]+@", re.IGNORECASE)
 MAY_BE_SECRET = frozenset({"operator"})
 
 
@@ -67,21 +65,27 @@ def from_pulumi() -> Fleet:
     if plain := secrets - MAY_BE_SECRET:
         text = "has a value set with --secret, but is stored and printed in plain text; only operator may have secrets"
         raise InvalidSettings(source, [Finding(name, text) for name in plain])
-    if is_contents(os.environ.get("KUBECONFIG", "")):  # the Kubernetes provider would print it as a missing file
-        text = "the variable KUBECONFIG must be a path to a kubeconfig, not its contents"
-        raise InvalidSettings(source, [Finding("cluster.kubeconfig", text)])
-    return parse(raw_from_pulumi(), source, secrets)
+    fleet = parse(raw_from_pulumi(), source, secrets)
+    try:
+        kubeconfig_path(fleet.settings.cluster.kubeconfig)
+    except ValueError as exc:  # the Kubernetes provider would print the text as a missing file
+        raise InvalidSettings(source, [Finding("cluster.kubeconfig", str(exc))]) from None
+    return fleet
 
 
 def from_file(path: Path) -> Fleet:
     """A stack file's fleet; raises :class:`InvalidSettings`, or :class:`DocumentError` for a file that cannot be read
     or has a duplicate key.
     """
-    document = open_document(path)
+    return from_content(open_document(path), path.name)
+
+
+def from_content(document: Document, source: str) -> Fleet:
+    """The same of content that was parsed as YAML; ``source`` is its name in :class:`InvalidSettings`."""
     if document.ignored:
         first = document.ignored[0]
         raise DocumentError(first.path, first.text)
-    return from_document(document)
+    return parse(raw_from_document(document), source)
 
 
 def from_document(document: Document) -> Fleet:
@@ -115,7 +119,7 @@ def parse(raw: Mapping[str, Any], source: str, secrets: frozenset[str] = frozens
 def _plain_passwords(settings: Settings) -> list[Finding]:
     """The addresses of the chart that have a password, which the state and previews would have, too."""
     addresses = {"chart": settings.operator.chart, "repository": settings.operator.repository or ""}
-    found = [name for name, address in addresses.items() if _PASSWORD.match(address)]
+    found = [name for name, address in addresses.items() if has_password(address)]
     text = "has a password in plain text; set it with `pulumi config set --secret --path mig-fleet:operator.{}`"
     return [Finding(f"operator.{name}", text.format(name)) for name in found]
 

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from mig_fleet.foreign_text import printable
 from mig_fleet.model.finding import Finding
 from mig_fleet.model.short_repr import format_found
 from mig_fleet.model.suggestions import suggestion_or_known
@@ -23,7 +24,7 @@ class InvalidSettings(ValueError):
 
     def __str__(self) -> str:
         lines = "\n".join(f"  {problem}" for problem in self.problems)
-        return f"{self.source} has {len(self.problems)} problem(s):\n{lines}"
+        return f"{printable(self.source)} has {len(self.problems)} problem(s):\n{lines}"
 
 
 def from_pydantic(

@@ -63,3 +63,16 @@ def test_no_command_prints_what_a_terminal_obeys(tmp_path: Path, file: str, comm
     done = CliRunner().invoke(main, [*command, str(path)], color=True)
     assert isinstance(done.exception, SystemExit | None), done.exception
     assert {c for c in done.output if not c.isprintable()} <= {"\n"}, done.output
+
+
+@pytest.mark.parametrize("content", [None, "a: [", yaml.safe_dump(stack())], ids=["missing", "not YAML", "mistakes"])
+@pytest.mark.parametrize("command", [["check"], ["plan", "--file"], ["rights", "--file"]])
+def test_the_name_of_a_file_is_on_one_line(
+    tmp_path: Path, command: list[str], content: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        Path("x\n\x1b[2K.yaml").write_text(content)
+    done = CliRunner().invoke(main, [*command, "x\n\x1b[2K.yaml"], color=True)
+    assert isinstance(done.exception, SystemExit) and r"x\n\x1b[2K.yaml" in done.output, done.output
+    assert "\x1b" not in done.output

@@ -319,7 +319,7 @@ def test_nodes_that_may_not_be_listed_are_one_error(run: Import) -> None:
     cluster = InstalledCluster()
     cluster.forbid("/api/v1/nodes")
     result = run(cluster)
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "the cluster refuses GET /api/v1/nodes" in result.output
 
 

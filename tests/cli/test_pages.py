@@ -1,30 +1,19 @@
 """docs/command-line.md has every command, option and JSON key of `mig-fleet` and `mig-probe`, and no other."""
 
 import argparse
-import json
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import click
 import pytest
-from click.testing import CliRunner
 
-from mig_fleet.cli import fleet as fleet_commands
-from mig_fleet.cli import live_report, mig_probe
+from mig_fleet.cli import mig_probe
 from mig_fleet.cli.__main__ import main
-from mig_fleet.model import labels
-from mig_fleet.model.allocation import Allocation
-from mig_fleet.observed.snapshot import Node, Snapshot
-from mig_fleet.simulator.running import Status
-from mig_fleet.stack_file import fleet as fleets
-from mig_fleet.stack_file import summary
-from tests.model.reports import a_gpu, a_report, an_instance
+from tests.cli.json_samples import SAMPLES
 
 FILE = Path("docs/command-line.md")
 PAGE = FILE.read_text("utf-8")
@@ -141,75 +130,20 @@ def test_the_link_to_a_command_leads_to_its_heading() -> None:
     assert linked.keys() <= set(HEADINGS)
 
 
-def output(*words: object) -> Any:
-    return json.loads(CliRunner().invoke(main, [str(word) for word in words], prog_name="mig-fleet").stdout)
+TABLES = {
+    "check-files": ("mig-fleet check", 1),
+    "gpus-profile": ("mig-fleet gpus", 1),
+    "plan-against": ("mig-fleet plan", 1),
+    "probe-read": ("mig-probe read", 0),
+    "simulate-fault": ("mig-fleet simulate fault", 0),
+    "simulate-faults": ("mig-fleet simulate faults", 0),
+    "simulate-status": ("mig-fleet simulate status", 0),
+    "status-live": ("mig-fleet status", 1),
+}
+"""Output → its section and the number of its table there, where these are not clear from the name."""
 
-
-def of_check() -> list[Any]:
-    fits = output("check", "--gpu", "H100-80GB", "1g.10gb=2", "--price", "2.5", "--json")
-    return [fits, output("check", "--gpu", "H100-80GB", "3g.40gb=3", "--json")]
-
-
-def of_check_with_files(tmp_path: Path) -> list[Any]:
-    file = tmp_path / "layouts.yaml"
-    file.write_text("version: v1\nmig-configs: {a: [{devices: [0], mig-enabled: false}]}\n")
-    return [output("check", "--gpus-per-node", "2", "--json", file)]
-
-
-class AFleet:
-    """A simulated fleet as `mig-fleet fleet status` sees it."""
-
-    kubeconfig = Path("kubeconfig")
-
-    def status(self) -> Status:
-        return Status("ready", pid=1, server="https://localhost:1", processes={"etcd": 2})
-
-    def nodes(self) -> list[dict[str, Any]]:
-        return [{"metadata": {"name": "n1"}, "status": {"allocatable": {"nvidia.com/mig-1g.10gb": "7"}}}]
-
-    def driver(self, _node: str) -> SimpleNamespace:
-        model = SimpleNamespace(name="H100-80GB")
-        return SimpleNamespace(gpus=[SimpleNamespace(model=model, mode=True, counts=lambda: {"1g.10gb": 7})])
-
-    def faults(self, _node: str) -> set[str]:
-        return {"manager-fails"}
-
-
-def of_status(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    monkeypatch.setattr(fleet_commands, "Fleet", lambda _directory: AFleet())
-    return [output("fleet", "status", "--json")]
-
-
-def of_report() -> list[Any]:
-    """The outputs of `stacks.program.deploy`."""
-    local = fleets.from_file(Path("stacks/Pulumi.local.yaml"))
-    configs = {pool.name: pool.layout.config_name for pool in local.pools}
-    slices = {pool.name: dict.fromkeys(pool.nodes, "GPU 0-7: 7x 1g.10gb") for pool in local.pools}
-    amounts = {"capacity": summary.capacity(local), "cost": summary.cost(local)}
-    return [{"strategy": str(local.strategy), "configs": configs, "slices": slices, **amounts}]
-
-
-def of_live_report() -> list[Any]:
-    """One node of each kind of report."""
-    local = fleets.from_file(Path("stacks/Pulumi.local.yaml"))
-    has = Allocation("team", "web", "nvidia.com/mig-1g.10gb", 0, 1, 0)
-    read = replace(a_report(a_gpu(0, an_instance(1, "1g.10gb", 0, 1))), node="n1", allocations=(has,))
-    node = Node(
-        name="n1",
-        labels={labels.CONFIG: read.config or "", labels.STATE: read.state or ""},
-        annotations={labels.WAVE: "serving-wave-0"},
-        allocatable={"nvidia.com/mig-1g.10gb": 1},
-        report=read,
-    )
-    seen = Snapshot({"n1": node})
-    nodes = live_report.live_nodes(local, seen, [("team", "web")])
-    return [live_report.json_data(nodes, live_report.resources(nodes.values(), local, seen))]
-
-
-def of_probe() -> list[Any]:
-    report = a_report(a_gpu(0, an_instance(1, "1g.10gb", 0, 1)))
-    allocation = Allocation("team-a", "notebook", "nvidia.com/mig-1g.10gb", 0, 1, 0)
-    return [json.loads(replace(report, allocations=(allocation,)).to_json())]
+DESCRIBED_BY_SCHEMA = {"review"}
+"""Outputs with so many keys that the page has a link to the schema, with the meaning of each, instead of a table."""
 
 
 def key_paths(value: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -233,24 +167,12 @@ def is_shown(shown: tuple[str, ...], found: tuple[str, ...]) -> bool:
     )
 
 
-@pytest.mark.parametrize(
-    "command", ["check", "check FILE", "gpus", "fleet status", "report", "report --live", "rights", "probe"]
-)
-def test_the_keys_of_json_output_are_on_the_page(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    samples = {
-        "check": of_check,
-        "check FILE": lambda: of_check_with_files(tmp_path),
-        "gpus": lambda: [output("gpus", "--json")],
-        "fleet status": lambda: of_status(monkeypatch),
-        "report": of_report,
-        "report --live": of_live_report,
-        "rights": lambda: [output("rights", "--json")],
-        "probe": of_probe,
-    }[command]()
-    others = {"probe": "mig-probe read", "check FILE": "mig-fleet check", "report --live": "mig-fleet report"}
-    heading = others.get(command, f"mig-fleet {command}")
+@pytest.mark.parametrize("name", sorted(SAMPLES.keys() - DESCRIBED_BY_SCHEMA))
+def test_the_keys_of_json_output_are_on_the_page(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = SAMPLES[name](tmp_path, monkeypatch)
+    heading, number = TABLES.get(name, (f"mig-fleet {name}", 0))
     tables = re.findall(r"^\| key \| content \|\n(.*?)(?:\n\n|\Z)", section(heading), re.MULTILINE | re.DOTALL)
-    rows = tables[command in ("check FILE", "report --live")].splitlines()[1:]
+    rows = tables[number].splitlines()[1:]
     shown = [tuple(path.split(".")) for row in rows for path in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
     above = {path[:length] for path in shown for length in range(1, len(path))}
     found = {path for sample in samples for path in key_paths(sample)}

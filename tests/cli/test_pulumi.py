@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from mig_fleet import toolchain
-from mig_fleet.cli.pulumi import named_stacks, pulumi
+from mig_fleet.cli.commands.pulumi import pulumi
+from mig_fleet.cli.pulumi import named_stacks
 
 USERS = {"PULUMI_CONFIG_PASSPHRASE": "the user's", "PULUMI_CONFIG_PASSPHRASE_FILE": "/home/user/passphrase"}
 

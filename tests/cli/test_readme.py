@@ -23,7 +23,7 @@ def test_the_readme_has_these_transcripts() -> None:
         "check --gpu H100-80GB 3g.40gb=2 1g.10gb=1",
         "import --context prod-gpu",
         "plan",
-        "report",
+        "status",
     ]
 
 
@@ -39,7 +39,7 @@ def test_the_imported_stack_file_is_what_the_command_prints(monkeypatch: pytest.
     assert lines(TRANSCRIPTS[command]) == lines(result.output)
 
 
-@pytest.mark.parametrize("command", sorted(TRANSCRIPTS.keys() - {"report", "import --context prod-gpu"}))
+@pytest.mark.parametrize("command", sorted(TRANSCRIPTS.keys() - {"status", "import --context prod-gpu"}))
 def test_a_transcript_is_what_the_command_prints(command: str) -> None:
     result = CliRunner().invoke(main, shlex.split(command), env={"COLUMNS": "100"})
     assert lines(TRANSCRIPTS[command]) == lines(result.output)

@@ -89,3 +89,10 @@ def test_a_file_with_mistakes_is_named_with_each_of_them(tmp_path: Path) -> None
     assert found.exit_code == 1
     assert "Pulumi.broken.yaml" in found.output and "Traceback" not in found.output
     assert run("--stack", "missing").exit_code == 1
+
+
+@pytest.mark.parametrize("resource", ["nodefeaturerules", "prometheusrules"])
+def test_what_the_last_update_made_can_be_deleted_after_its_setting_was_removed(resource: str, tmp_path: Path) -> None:
+    roles = documents("--file", a_stack(tmp_path, operator={"managed": False}))
+    rules = [rule for it in roles for rule in it.get("rules", ()) if resource in rule["resources"]]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch", "delete"}

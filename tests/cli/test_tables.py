@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from mig_fleet.cli import report, tables
+from mig_fleet.cli import status, tables
 
 LONG = "nvidia.com/mig-1g.10gb.me, " * 8
 
@@ -60,7 +60,7 @@ def test_the_report_keeps_gpus_and_slices_side_by_side(
     monkeypatch.chdir(tmp_path)
     workspace: Any = SimpleNamespace(pulumi=Path("pulumi"), environment=dict)
     console = Console(file=io.StringIO(), width=60, force_terminal=terminal, color_system=None)
-    report.show(workspace, "local", console)
+    status.show(workspace, "local", console)
     lines = printed(console).splitlines()
     for gpus, slices in (("0-1", "2x"), ("2-3", "MIG off")):
         assert any(gpus in line and slices in line for line in lines), printed(console)
@@ -90,7 +90,7 @@ def test_a_missing_report_names_the_backend_and_what_would_work(
     monkeypatch.setattr(subprocess, "run", answer)
     workspace: Any = SimpleNamespace(pulumi=Path("pulumi"), state=Path("state"), environment=dict)
     with pytest.raises(click.ClickException) as refused:
-        report.outputs(workspace, stack)
+        status.outputs(workspace, stack)
     assert text in refused.value.message
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -10,6 +12,8 @@ import pulumi_kubernetes as k8s
 import pytest
 from pulumi.runtime.config import set_all_config
 
+from mig_fleet.cluster.errors import ClusterUnreachable
+from mig_fleet.cluster.session import session
 from mig_fleet.stack_file import fleet
 from mig_fleet.stack_file.problems import InvalidSettings
 from mig_fleet.stacks import program
@@ -57,8 +61,18 @@ def test_a_secret_that_would_be_stored_in_plain_text_is_refused_and_not_printed(
 
 
 @pytest.mark.parametrize("key", ["chart", "repository"])
-def test_a_password_of_the_chart_in_plain_text_is_refused_and_not_printed(configured: Configured, key: str) -> None:
-    address = "https://me:s3cret@charts.example.com"
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://me:s3cret@charts.example.com",
+        "https://me:a/s3cret@charts.example.com/x",
+        "me:s3cret@charts.example.com/x",
+    ],
+    ids=["plain", "with a slash", "without a scheme"],
+)
+def test_a_password_of_the_chart_in_plain_text_is_refused_and_not_printed(
+    configured: Configured, key: str, address: str
+) -> None:
     configured(**STACK, operator={key: address})
     advice = f"set it with `pulumi config set --secret --path mig-fleet:operator.{key}`"
     assert problems() == [f"operator.{key}: has a password in plain text; {advice}"]
@@ -75,6 +89,62 @@ def test_a_kubeconfigs_contents_in_its_variable_are_refused_and_not_printed(
     assert problems() == [
         "cluster.kubeconfig: the variable KUBECONFIG must be a path to a kubeconfig, not its contents"
     ]
+
+
+@pytest.mark.parametrize("chart", ["oci://h:5000/charts/op:1.0@sha256:0a1b", "https://h/@team/op.tgz", "./op", "op"])
+def test_a_digest_and_a_folder_with_an_at_are_no_password(configured: Configured, chart: str) -> None:
+    configured(**STACK, operator={"chart": chart})
+    assert fleet.from_pulumi().settings.operator.chart == chart
+
+
+def provider_reads(declared: fleet.Fleet) -> str | None:
+    """The kubeconfig of the Kubernetes provider."""
+    engine = Echo()
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    pulumi.runtime.set_mocks(engine, preview=False)
+    pulumi.runtime.test(lambda: program.deploy(declared))()  # type: ignore[no-untyped-call]  # not annotated in the SDK
+    asyncio.set_event_loop(None)
+    loop.close()
+    found: str | None = engine.providers[0].get("kubeconfig")
+    return found
+
+
+@pytest.mark.parametrize("variable", [True, False], ids=["in $KUBECONFIG", "in the stack file"])
+def test_a_kubeconfig_in_the_home_folder_is_a_path_for_the_provider_too(
+    configured: Configured, monkeypatch: pytest.MonkeyPatch, variable: bool
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("KUBECONFIG", "~/kube" if variable else "/other")
+    configured(**STACK, cluster={} if variable else {"kubeconfig": "~/kube"})
+    assert provider_reads(fleet.from_pulumi()) == "/home/me/kube"
+
+
+def test_of_a_list_of_kubeconfigs_the_only_file_that_exists_is_used(
+    configured: Configured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "b").touch()
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'a'}:{tmp_path / 'b'}:")
+    configured(**STACK)
+    assert provider_reads(fleet.from_pulumi()) == str(tmp_path / "b")
+
+
+@pytest.mark.parametrize("exist", [True, False])
+def test_a_list_of_kubeconfigs_is_refused_with_what_to_set(
+    configured: Configured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, exist: bool
+) -> None:
+    paths = [tmp_path / name for name in "ab"]
+    for path in paths if exist else ():
+        path.touch()
+    monkeypatch.setenv("KUBECONFIG", ":".join(map(str, paths)))
+    configured(**STACK)
+    expected = (
+        "the variable KUBECONFIG is a list of 2 files and must be one; "
+        "write one with `kubectl config view --flatten --raw > FILE` and set cluster.kubeconfig to FILE"
+    )
+    assert problems() == [f"cluster.kubeconfig: {expected}"]
+    with pytest.raises(ClusterUnreachable, match=re.escape(expected)):
+        session({})
 
 
 @pytest.mark.parametrize("secret", [False, True])
@@ -115,7 +185,12 @@ def test_what_the_section_operator_says_of_the_chart_stays_secret_in_the_release
 class Echo(pulumi.runtime.Mocks):
     """An engine that registers every resource with its inputs."""
 
+    def __init__(self) -> None:
+        self.providers: list[dict[Any, Any]] = []
+
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
+        if args.typ == "pulumi:providers:kubernetes":
+            self.providers.append(dict(args.inputs))
         return f"{args.name}-id", dict(args.inputs)
 
     def call(self, _args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:

@@ -1,17 +1,19 @@
-"""`mig-fleet report --live`: what every node has now, who has its slices, and the sums of what is real."""
+"""`mig-fleet status --live`: what every node has now, who has its slices, and the sums of what is real."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 import click
+import msgspec
 from rich.console import Console
 
 from mig_fleet.cli import tables
+from mig_fleet.cli.bounded_reading import read_within
+from mig_fleet.cli.outputs import status as output
+from mig_fleet.cli.outputs.base import print_json
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.documents import DocumentError
@@ -63,17 +65,22 @@ def run(path: Path, console: Console, as_json: bool) -> None:
     """Read the cluster of a stack file and print; raises ``click.ClickException``."""
     try:
         declared = fleets.from_file(path)
-        args = cluster_args(declared)
-        seen = observe(args, declared.settings.probe.namespace)
-        pods = {(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in Cluster(args).pods()}
-    except (OSError, InvalidSettings, DocumentError, ClusterError) as exc:
+        seen, pods = read_within(lambda: _read(declared))
+    except (InvalidSettings, DocumentError, ClusterError) as exc:
         raise click.ClickException(str(exc)) from None
     nodes = live_nodes(declared, seen, pods)
     sums = resources(nodes.values(), declared, seen)
     if as_json:
-        click.echo(json.dumps(json_data(nodes, sums), indent=2, sort_keys=True))
+        print_json(to_json(nodes, sums))
     else:
         _show(nodes, sums, console)
+
+
+def _read(declared: Fleet) -> tuple[Snapshot, set[tuple[str, str]]]:
+    """The nodes, and the namespace and name of every pod; raises ClusterError."""
+    args = cluster_args(declared)
+    seen = observe(args, declared.settings.probe.namespace)
+    return seen, {(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in Cluster(args).pods()}
 
 
 def live_nodes(declared: Fleet, seen: Snapshot, pods: Iterable[tuple[str, str]]) -> dict[str, LiveNode]:
@@ -193,12 +200,8 @@ def _show_allocations(nodes: Mapping[str, LiveNode], console: Console) -> None:
         tables.show(table, console)
 
 
-def json_data(nodes: Mapping[str, LiveNode], sums: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-    def camel(values: Mapping[str, Any]) -> dict[str, Any]:
-        words = {key: key.split("_") for key in values}
-        return {first + "".join(map(str.capitalize, rest)): values[key] for key, (first, *rest) in words.items()}
-
-    found = {name: camel(asdict(node)) for name, node in nodes.items()}
-    for node in found.values():
-        node["allocations"] = None if node["allocations"] is None else [camel(it) for it in node["allocations"]]
-    return {"nodes": found, "resources": {name: dict(counts) for name, counts in sums.items()}}
+def to_json(nodes: Mapping[str, LiveNode], sums: Mapping[str, Mapping[str, int]]) -> output.LiveStatus:
+    return output.LiveStatus(
+        nodes=msgspec.convert(dict(nodes), dict[str, output.LiveNode], from_attributes=True),
+        resources={name: output.ResourceCounts(**counts) for name, counts in sums.items()},
+    )

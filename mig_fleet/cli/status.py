@@ -1,6 +1,5 @@
-"""`mig-fleet report`: shows the slices of each node as they were verified last, or with ``--live`` as they are now."""
+"""The work of `mig-fleet status`: the slices of each node as verified last, or with ``--live`` as they are now."""
 
-import json
 from collections import Counter
 from itertools import zip_longest
 from pathlib import Path
@@ -10,8 +9,10 @@ import click
 from rich.console import Console
 
 from mig_fleet import toolchain
-from mig_fleet.cli import live_report, tables
+from mig_fleet.cli import live_status, tables
+from mig_fleet.cli.outputs.base import print_json
 from mig_fleet.cli.progress import progress_on
+from mig_fleet.cli.stack_files import path_of
 from mig_fleet.cli.stack_state import (
     NOT_DEPLOYED,
     DeployedNode,
@@ -27,34 +28,18 @@ from mig_fleet.stack_file import fleet as fleets
 from mig_fleet.stack_file.problems import InvalidSettings
 
 
-@click.command()
-@click.option(
-    "--stack",
-    default="local",
-    show_default=True,
-    help="A stack in the project's own file backend, the one that `mig-fleet pulumi` uses.",
-)
-@click.option("--live", is_flag=True, help="Read the cluster of the stack file instead of the stack's state.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: the stack's outputs, or with --live the nodes.")
-def report(stack: str, live: bool, as_json: bool) -> None:
-    """Show the layout of each node, and the slices that NVML counted.
-
-    NVML counted them when the wave of the node was last verified. The data comes from the stack's state, not from the
-    nodes; a node that the last update did not verify is marked, and is not part of the capacity.
-
-    With --live, the nodes are read now: state, isolation, slices, and the pods that have them. It needs the stack file
-    and no Pulumi. To compare the stack with the nodes, run `mig-fleet pulumi preview --stack STACK`.
-    """
+def run(stack: str, live: bool, as_json: bool) -> None:
+    """Print what the stack's state has, or with ``live`` what the nodes have; raises ``click.ClickException``."""
     console = tables.plain_console()
     if live:
-        live_report.run(_stack_file(stack), console, as_json)
+        live_status.run(path_of(stack), console, as_json)
         return
     try:
         workspace = toolchain.workspace(Path.cwd(), progress=progress_on(Console(stderr=True)))
     except toolchain.ToolchainError as exc:
         raise click.ClickException(str(exc)) from None
     if as_json:
-        click.echo(json.dumps(outputs(workspace, stack), indent=2, sort_keys=True))
+        print_json(outputs(workspace, stack))
     else:
         show(workspace, stack, console)
 
@@ -62,7 +47,7 @@ def report(stack: str, live: bool, as_json: bool) -> None:
 def show(workspace: toolchain.Workspace, stack: str, console: Console) -> None:
     """Prints the table, the capacity and the cost."""
     found = resources(workspace, stack, _remedy(stack))
-    nodes = _with_declared(deployed_nodes(found), _stack_file(stack))
+    nodes = _with_declared(deployed_nodes(found), path_of(stack))
     title = f"Stack {stack}, as NVML counted it when each wave was last verified"
     table = tables.ruled("node", "pool, config", "GPUs", "slices on each", title=title)
     for name, node in nodes.items():
@@ -87,10 +72,6 @@ def outputs(workspace: toolchain.Workspace, stack: str) -> dict[str, Any]:
     if "slices" not in found:
         raise click.ClickException(f"stack '{stack}' has not been deployed in {workspace.state}\n{_remedy(stack)}")
     return found
-
-
-def _stack_file(stack: str) -> Path:
-    return Path("stacks") / f"Pulumi.{stack}.yaml"
 
 
 def _with_declared(nodes: dict[str, DeployedNode], path: Path) -> dict[str, DeployedNode]:

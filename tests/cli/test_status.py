@@ -1,4 +1,4 @@
-"""`mig-fleet report`: every node with what it has, also after an update that did not reach all of them."""
+"""`mig-fleet status`: every node with what it has, also after an update that did not reach all of them."""
 
 import io
 import json
@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from mig_fleet.cli import live_report, report
+from mig_fleet.cli import live_status, status
 from mig_fleet.cli.__main__ import main
 from mig_fleet.cluster.errors import ClusterUnreachable
 from mig_fleet.model import labels
@@ -64,7 +64,7 @@ def show(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[s
         monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, answer, ""))
         console = Console(file=io.StringIO(), width=100, color_system=None)
         workspace: Any = SimpleNamespace(pulumi=Path("pulumi"), state=project, environment=dict)
-        report.show(workspace, "prod", console)
+        status.show(workspace, "prod", console)
         assert isinstance(console.file, io.StringIO)
         return [" ".join(line.split()) for line in console.file.getvalue().splitlines()]
 
@@ -136,9 +136,9 @@ def live(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[
 
     def run(*nodes: Node, pods: tuple[str, ...] = ()) -> tuple[str, dict[str, Any]]:
         bodies = [{"metadata": {"namespace": "team", "name": name}} for name in pods]
-        monkeypatch.setattr(live_report, "observe", lambda *_: Snapshot({node.name: node for node in nodes}))
-        monkeypatch.setattr(live_report, "Cluster", lambda _: SimpleNamespace(pods=lambda: bodies))
-        words = ["report", "--stack", "prod", "--live"]
+        monkeypatch.setattr(live_status, "observe", lambda *_: Snapshot({node.name: node for node in nodes}))
+        monkeypatch.setattr(live_status, "Cluster", lambda _: SimpleNamespace(pods=lambda: bodies))
+        words = ["status", "--stack", "prod", "--live"]
         text, data = CliRunner().invoke(main, words), CliRunner().invoke(main, [*words, "--json"])
         assert text.exit_code == data.exit_code == 0, text.output + data.output
         return "\n".join(" ".join(line.split()) for line in text.output.splitlines()), json.loads(data.output)
@@ -174,16 +174,16 @@ def test_a_node_that_cannot_be_shown_hides_no_other(
     live: Callable[..., tuple[str, dict[str, Any]]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one = live_report._node
+    one = live_status._node
 
-    def fail_on_n1(pool: Any, declared: Any, node: Node | None, *rest: Any) -> live_report.LiveNode:
+    def fail_on_n1(pool: Any, declared: Any, node: Node | None, *rest: Any) -> live_status.LiveNode:
         if node is not None and node.name == "n1":
             raise ValueError("\x1b[2K")
         return one(pool, declared, node, *rest)
 
-    monkeypatch.setattr(live_report, "_node", fail_on_n1)
+    monkeypatch.setattr(live_status, "_node", fail_on_n1)
     text, data = live(as_declared(a_node, "n1"), as_declared(a_node, "n2"))
-    assert r"n1: cannot be shown: ValueError: \x1b[2K (test_report.py:" in text
+    assert r"n1: cannot be shown: ValueError: \x1b[2K (test_status.py:" in text
     assert data["nodes"]["n2"]["slices"] == "GPU 0-1: 7x 1g.10gb"
 
 
@@ -274,13 +274,13 @@ def test_a_cluster_that_does_not_answer_is_one_error(project: Path, monkeypatch:
     def fail(*_: object) -> None:
         raise ClusterUnreachable("the cluster at https://fleet does not answer: timed out")
 
-    monkeypatch.setattr(live_report, "observe", fail)
-    result = CliRunner().invoke(main, ["report", "--stack", "prod", "--live"])
+    monkeypatch.setattr(live_status, "observe", fail)
+    result = CliRunner().invoke(main, ["status", "--stack", "prod", "--live"])
     assert result.exit_code == 1
     assert result.output == "Error: the cluster at https://fleet does not answer: timed out\n"
 
 
 def test_a_missing_stack_file_is_one_error(project: Path) -> None:
-    result = CliRunner().invoke(main, ["report", "--stack", "nosuch", "--live"])
+    result = CliRunner().invoke(main, ["status", "--stack", "nosuch", "--live"])
     assert result.exit_code == 1
     assert "Pulumi.nosuch.yaml" in result.output

@@ -1,0 +1,159 @@
+"""Help and completion start fast, and styles are only for terminals."""
+
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.shell_completion import shell_complete
+
+from mig_fleet.cli.__main__ import main
+from tests.cli.test_pages import CLICKS, PAGE
+
+PROGRAM = str(Path(sys.executable).with_name("mig-fleet"))
+HEAVY = (
+    "aiohttp",
+    "asyncio",
+    "cryptography",
+    "grpc",
+    "h2",
+    "http.client",
+    "kubernetes",
+    "mig_fleet.model",
+    "msgspec",
+    "pulumi",
+    "pydantic",
+    "rich",
+    "ssl",
+    "urllib3",
+    "yaml",
+)
+"""What help must not import: each of these costs more than the help itself."""
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """Of every command, all in one process, which has the imports of all."""
+    script = """
+import sys
+from mig_fleet.cli.__main__ import main
+for words in sys.stdin.read().splitlines():
+    try:
+        main([*words.split(), "--help"], prog_name="mig-fleet")
+    except SystemExit as exit:
+        assert exit.code == 0, words
+print("imported:", *sys.modules)
+"""
+    names = "\n".join(name.removeprefix("mig-fleet").strip() for name in CLICKS)
+    done = subprocess.run([sys.executable, "-c", script], input=names, capture_output=True, text=True, check=True)
+    imported = set(done.stdout.rpartition("imported: ")[2].split())
+    assert "click" in imported
+    assert imported.isdisjoint(HEAVY), "import it where the command runs: mig_fleet/cli/commands/__init__.py"
+
+
+# Completion
+
+
+SHELLS = {
+    "bash": ("bash", "-c", "", "complete -p mig-fleet"),
+    "zsh": ("zsh", "-fc", "autoload -U compinit && compinit -D", "print $_comps[mig-fleet]"),
+    "fish": ("fish", "-c", "", "complete -c mig-fleet"),
+}
+"""Shell → how it runs a text, what comes before the line of the docs, and what prints the completion after it."""
+
+
+def run(*command: str, **variables: str) -> str:
+    path = f"{Path(PROGRAM).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, **variables}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_shell_has_a_script_for_completion(shell: str) -> None:
+    script = run("mig-fleet", _MIG_FLEET_COMPLETE=f"{shell}_source")
+    assert f"_MIG_FLEET_COMPLETE={shell}_complete" in script
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_shell_accepts_the_line_of_the_docs(shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    program, option, before, after = SHELLS[shell]
+    line = re.search(rf"^\| {shell} \| `[^`]+` \| `(.+)` \|$", PAGE, re.MULTILINE)
+    assert line
+    text = "\n".join(filter(None, (before, line[1].replace("\\|", "|"), after)))
+    assert "mig" in run(program, option, text)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("mig-fleet pl", {"plan"}),
+        ("mig-fleet simulate f", {"fault", "faults"}),
+        ("mig-fleet plan --a", {"--against"}),
+        ("mig-fleet plan --stack st", {"staging"}),
+        ("mig-fleet status --stack pr", {"prod"}),
+        ("mig-fleet simulate fault gpu-node-1 manager-s", {"manager-silent", "manager-stuck-pending", "manager-slow"}),
+    ],
+)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_tab_completes_commands_options_stacks_and_faults(
+    shell: str, line: str, expected: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = line.split()
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", words[-1] if shell == "fish" else str(len(words) - 1))
+    assert shell_complete(main, {}, "mig-fleet", "_MIG_FLEET_COMPLETE", f"{shell}_complete") == 0
+    assert expected <= set(re.split(r"[,\s]", capsys.readouterr().out))
+
+
+# Styles
+
+
+def on_terminal(*arguments: str, **variables: str) -> str:
+    """What the command writes to a terminal."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **variables}
+    process = subprocess.Popen([PROGRAM, *arguments], stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    text = b"".join(_read(ours)).decode()
+    os.close(ours)
+    assert process.wait(60) == 0, text
+    return text
+
+
+def _read(terminal: int) -> Iterator[bytes]:
+    while True:
+        try:
+            yield os.read(terminal, 65536)
+        except OSError:  # Linux reports the end like this
+            return
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_terminal_has_styles_and_a_pipe_has_none() -> None:
+    assert "\x1b[1m" in on_terminal("plan")
+    assert "\x1b" not in run(PROGRAM, "plan")
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize("arguments", [["plan"], ["gpus"], ["simulate", "faults"]], ids=" ".join)
+def test_no_color_switches_colors_off(arguments: list[str]) -> None:
+    codes = [code for part in on_terminal(*arguments, NO_COLOR="1").split("\x1b[")[1:] for code in sgr(part)]
+    assert not [code for code in codes if 30 <= code <= 49 or 90 <= code <= 107]
+
+
+def sgr(part: str) -> list[int]:
+    """The numbers of a sequence that selects a style."""
+    numbers, letter, _ = part.partition("m")
+    return [int(number) for number in numbers.split(";") if number.isdigit()] if letter else []
