@@ -16,13 +16,13 @@ from pulumi.dynamic import (
     CreateResult,
     DiffResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
 
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.components.cancellation import listen_for_cancel
 from mig_fleet.components.preview import check_wave, connection_of, has_new_owner, with_known_owner
+from mig_fleet.components.provider import Provider
 from mig_fleet.model import labels
 from mig_fleet.observed.configs.names import expected_config
 from mig_fleet.observed.differences import assignment_drift, removed_nodes, taken_over
@@ -37,10 +37,8 @@ CHECK_ONLY = ("earlierNodes", "declaredNodes")
 of the stack's pools. Both are separated by blanks: one text, because each wave has a copy of it."""
 
 
-class AssignmentProvider(ResourceProvider):
+class AssignmentProvider(Provider):
     """Writes `nvidia.com/mig.config`. Every step can be repeated, and a node with its config is not changed."""
-
-    serialize_as_secret_always = False
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         """Called for every wave in each preview and each up. Adds ``drift`` if others changed a node, and the impact of
@@ -171,7 +169,7 @@ def _drift(wave: Wave, declared: Iterable[str]) -> list[object]:
     return [*found]
 
 
-def _impact(wave: Wave, olds: Props, earlier: Iterable[str], declared: Iterable[str]) -> dict[str, list[str]]:
+def _impact(wave: Wave, olds: Props, earlier: Iterable[str], declared: Iterable[str]) -> Props:
     """Pods are listed only if a node gets another config name. A new wave names the nodes that keep theirs.
 
     A node that leaves the wave in this update is released by a later one.
@@ -198,9 +196,10 @@ def _impact(wave: Wave, olds: Props, earlier: Iterable[str], declared: Iterable[
         return {"plannedChanges": notes}
     slices, targets = {**slices, **dict.fromkeys(targets, wave.expected.gpus)}, {**released, **targets}
     pods = cluster.pods()
-    impact = planned_impact(seen, gpu_pods(pods, wave.namespace), targets, slices, wave.expected.strategy)
-    impact["plannedChanges"] = [*impact.get("plannedChanges", []), *notes]
-    return impact | {"podsUnschedulable": planned_stranding(wave, seen, pods, targets, slices, earlier)}
+    found = planned_impact(seen, gpu_pods(pods, wave.namespace), targets, slices, wave.expected.strategy)
+    stranded, lines = planned_stranding(wave, seen, pods, targets, slices, earlier)
+    found["plannedChanges"] = [*found.get("plannedChanges", []), *notes]
+    return found | {"podsUnschedulable": lines, "impact": {**found["impact"], "podsUnschedulable": stranded}}
 
 
 def _observe(wave: Wave) -> Snapshot:

@@ -12,10 +12,11 @@ rename either. The provider keeps no attributes, because they would be stored to
 from typing import NotRequired, TypedDict
 
 import pulumi
-from pulumi.dynamic import CheckResult, CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CheckResult, CreateResult, DiffResult, Resource, UpdateResult
 
 from mig_fleet.cluster.client import Cluster, ClusterArgs
 from mig_fleet.components.preview import has_new_owner
+from mig_fleet.components.provider import Provider
 from mig_fleet.failures import CleanError, one_clean_error
 from mig_fleet.rollout.wave import Props
 
@@ -36,17 +37,15 @@ class DestroyGuardArgs(TypedDict):
     """The cluster; the output of the same resource (default: any cluster)."""
 
 
-class DestroyGuardProvider(ResourceProvider):
+class DestroyGuardProvider(Provider):
     """Fails its own deletion in another cluster, or if the layout file records another owner."""
-
-    serialize_as_secret_always = False
 
     def check(self, _olds: Props, news: Props) -> CheckResult:
         return CheckResult(news, [])
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update if what `delete` reads from the state changed."""
-        changed = any(olds.get(key) != news.get(key) for key in ("cluster", "namespace", "uid"))
+        changed = any(olds.get(key) != news.get(key) for key in ("cluster", "namespace"))
         return DiffResult(changes=changed or has_new_owner(olds, news))
 
     def create(self, props: Props) -> CreateResult:

@@ -10,23 +10,17 @@ rename either. The provider keeps no attributes, because they would be stored to
 from typing import NotRequired, TypedDict
 
 import pulumi
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    CreateResult,
-    DiffResult,
-    Resource,
-    ResourceProvider,
-    UpdateResult,
-)
+from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, UpdateResult
 
 from mig_fleet.cluster.client import Cluster, ClusterArgs, ClusterError, Json
 from mig_fleet.cluster.errors import NotFound
 from mig_fleet.components.preview import has_new_owner, unobserved, with_known_owner
+from mig_fleet.components.provider import Provider
 from mig_fleet.failures import CleanError, one_clean_error
 from mig_fleet.model import labels
 from mig_fleet.observed.configs.carried import CarriedConfigs, carried_configs
 from mig_fleet.observed.configs.layout_file import (
+    config_changes,
     declared_configs,
     live_configs,
     merge_files,
@@ -40,6 +34,7 @@ from mig_fleet.observed.configs.sources import read_sources
 from mig_fleet.observed.installed.existing_objects import foreign_layout_file
 from mig_fleet.observed.installed.operator_namespace import misplaced_operator
 from mig_fleet.observed.owners.cluster_owner import file_owner, not_ours
+from mig_fleet.observed.owners.identity import REFRESH
 from mig_fleet.observed.snapshot import Node, observe
 from mig_fleet.rollout.wave import Props, stored
 
@@ -62,21 +57,21 @@ class LayoutFileArgs(TypedDict):
     """Whether this program installs the operator (default: yes); if not, a preview notes what MIG Manager reads."""
     owner: NotRequired[pulumi.Input[str]]
     """The stack that owns the cluster: the output of :class:`~mig_fleet.components.owner.ClusterOwner`."""
+    uid: NotRequired[pulumi.Input[str]]
+    """The cluster; the output of the same resource (default: any cluster)."""
     take_over: NotRequired[str | None]
     """The stack whose cluster is taken over on purpose."""
     declared_nodes: NotRequired[str]
     """The nodes of all pools of the stack, separated by blanks; only `check` reads it, and it is not stored."""
 
 
-class LayoutFileProvider(ResourceProvider):
+class LayoutFileProvider(Provider):
     """Writes the ConfigMap as the union of the stack's configs and those that nodes still need."""
 
-    serialize_as_secret_always = False
-
     def check(self, olds: Props, news: Props) -> CheckResult:
-        """Called in each preview and each up. Adds ``drift`` for edits of others, and ``prunedConfigs`` for configs
-        that are no longer needed; and nodes that we isolated and no wave owns, also as warnings: without a diff Pulumi
-        shows no inputs.
+        """Called in each preview and each up. Adds ``drift`` for edits of others, ``plannedChanges`` of the stack's own
+        configs, ``prunedConfigs`` that are no longer needed, and nodes that we isolated and no wave owns; these also as
+        warnings: without a diff Pulumi shows no inputs.
         """
         declared = news.get("declaredNodes")
         news = {key: value for key, value in stored(news).items() if key != "declaredNodes"}
@@ -103,7 +98,9 @@ class LayoutFileProvider(ResourceProvider):
             return CheckResult(news, [])
         live = live_configs(config_map)
         found = {"prunedConfigs": superfluous(news["file"], live or {}, needed_configs(nodes))}
-        if olds.get("file") == news["file"]:
+        if olds.get("file") != news["file"]:
+            found["plannedChanges"] = config_changes(olds["file"], news["file"])
+        else:
             drift = layout_file_drift(declared_configs(news["file"]), live, labels.LAYOUTS_CONFIG_MAP)
             drift += carried_config_drift(carried.entries, config_map, {node.config for node in nodes})
             found["drift"] = [str(difference) for difference in [*drift, *file_owner_drift(owner, config_map)]]
@@ -131,9 +128,10 @@ class LayoutFileProvider(ResourceProvider):
         """
         with one_clean_error(LayoutFileFailed):
             from mig_fleet.rollout.manager_file import reads_ours
-            from mig_fleet.rollout.owner import release_left_nodes, require_cluster_owner
+            from mig_fleet.rollout.owner import release_left_nodes, require_cluster, require_cluster_owner
 
             cluster, namespace = Cluster(props["cluster"]), props["namespace"]
+            require_cluster(cluster, props.get("uid") or "", props.get("owner") or "")
             require_cluster_owner(cluster, namespace, props.get("owner") or "")
             release_left_nodes(cluster, props.get("owner") or "")
             if not props.get("operatorManaged", True) and reads_ours(cluster, namespace):
@@ -159,14 +157,15 @@ class LayoutFile(Resource, module="mig", name="LayoutFile"):
 def _write(props: Props) -> Props:
     """Merge and write; returns the outputs."""
     with one_clean_error(LayoutFileFailed):
+        from mig_fleet.rollout.owner import require_cluster, take_over_elsewhere
+
+        require_cluster(Cluster(props["cluster"]), props.get("uid") or "", props.get("owner") or "")
         config_map, nodes = _observe(props, fresh=True)
         if reason := not_ours(props.get("owner") or "", config_map, props.get("takeOver") or ""):
             raise LayoutFileFailed(reason)
         text = merge_files(props["file"], _carried(props, config_map, nodes, every=True).entries)
         owner = {labels.OWNER: props["owner"]} if props.get("owner") else {}
         if owner and props.get("takeOver") and file_owner(config_map) is None:
-            from mig_fleet.rollout.owner import take_over_elsewhere
-
             take_over_elsewhere(Cluster(props["cluster"]), props["namespace"], props["owner"], props["takeOver"])
         try:
             Cluster(props["cluster"]).write_config_map(
@@ -182,7 +181,7 @@ def _without_namespace(props: Props) -> str:
     if props.get("operatorManaged") is False:
         remedy = "install the GPU Operator there, or set `operator.namespace` to where it runs"
     else:
-        remedy = "run `pulumi up --refresh`, which installs the GPU Operator again"
+        remedy = f"run {REFRESH}, which installs the GPU Operator again"
     return f"namespace {props['namespace']} is missing, and all that was in it; {remedy}"
 
 

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 import pulumi
-from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, UpdateResult
 
 from mig_fleet.cluster.client import Cluster, ClusterArgs, ClusterError
 from mig_fleet.cluster.errors import Forbidden
 from mig_fleet.components.preview import unobserved
+from mig_fleet.components.provider import Provider
 from mig_fleet.failures import CleanError, one_clean_error
 from mig_fleet.model import labels
 from mig_fleet.observed.owners.cluster_owner import Owner, file_owner, other_owners, owner_conflicts
@@ -58,12 +59,10 @@ class ClusterOwnerArgs(TypedDict):
     the stack needs is refused (default: rights are not checked)."""
 
 
-class ClusterOwnerProvider(ResourceProvider):
+class ClusterOwnerProvider(Provider):
     """Compares the owner that the cluster records with this stack. It writes nothing: the layout file and the waves
     write the record that they get as an input.
     """
-
-    serialize_as_secret_always = False
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         """Called in each preview and each up, before any write. A failure if another stack owns the cluster.

@@ -59,8 +59,12 @@ class PoolArgs(TypedDict):
     """Whether this program installs the operator (default: yes)."""
     owner: NotRequired[pulumi.Input[str]]
     """The stack that owns the cluster: the output of :class:`~mig_fleet.components.owner.ClusterOwner`."""
+    uid: NotRequired[pulumi.Input[str]]
+    """The cluster; the output of the same resource (default: any cluster)."""
     strategy: NotRequired[Strategy]
     """The device plugin's strategy (default: mixed; docs/adr/0008 gives the reasons)."""
+    price: NotRequired[float | None]
+    """USD per GPU and hour (default: not known); the waves have ``costPerHourUsd`` then, for policies."""
     rollout: NotRequired[RolloutArgs]
     declared_nodes: NotRequired[Collection[str]]
     """The nodes of all pools of the stack (default: those of this one)."""
@@ -87,7 +91,8 @@ class Pool(pulumi.ComponentResource):
         members = waves(args["nodes"], pace)
         held = held_back(members, args.get("verified_nodes", ()), args.get("max_waves"))
         if held:
-            pulumi.log.info(f"{len(held)} of {len(members)} waves wait for a later update: {', '.join(held)}", self)
+            waiting = f"{len(held)} of {len(members)} waves wait for a later update: {', '.join(held)}"
+            pulumi.log.info(f"{name}: {waiting}", self)
         earlier: list[str] = []
         declared = " ".join(sorted(args.get("declared_nodes", args["nodes"])))
         expected = Expected.of_layout(args["layout"], args["gpus_per_node"], args.get("strategy", DEFAULT))
@@ -105,8 +110,9 @@ class Pool(pulumi.ComponentResource):
                 held=wave in held,
                 config_name=args.get("config_name", "generated"),
                 operator_managed=args.get("operator_managed", True),
+                cost_per_hour_usd=_cost(args, nodes),
                 **rollout,  # type: ignore[arg-type]  # a TypedDict without the two keys that were popped
-            ).to_properties() | {"owner": args.get("owner", "")}
+            ).to_properties() | {"owner": args.get("owner", ""), "uid": args.get("uid", "")}
             check_only = {"earlierNodes": " ".join(earlier), "declaredNodes": declared}
             earlier += [] if wave in held else nodes
             assignment = Assignment(
@@ -174,6 +180,11 @@ async def _by_urn(pool: pulumi.Resource, resources: Iterable[pulumi.Resource]) -
     """
     urns = [pulumi.create_urn(each.pulumi_resource_name, each.pulumi_resource_type, pool) for each in resources]
     return [DependencyResource(str(await urn.future())) for urn in urns]
+
+
+def _cost(args: PoolArgs, nodes: Collection[str]) -> float | None:
+    price = args.get("price")
+    return None if price is None else round(price * args["gpus_per_node"] * len(nodes), 2)
 
 
 def _joined(texts: Iterable[str]) -> dict[str, str]:

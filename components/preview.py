@@ -4,34 +4,46 @@
 visible property diff. It adds inputs only: they never become outputs, so a repaired resource has no diff.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from functools import cache
 
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult
 
-from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable
+from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable, ExposedPassword
 from mig_fleet.confidential import is_contents
 from mig_fleet.rollout.wave import Props, Wave, stored
+
+OF_OWNER = ("owner", "uid")
+"""Inputs that are outputs of :class:`~mig_fleet.components.owner.ClusterOwner`: the stack, and its cluster."""
 
 WAY_OUT = "; a stack with `cluster.onUnreachable: warn` is previewed without the check for drift"
 
 
 def unobserved(news: Props, name: str, reason: ClusterError) -> CheckResult:
-    """The inputs if the cluster cannot be observed: a failed preview, unless the stack has ``onUnreachable: warn``."""
+    """The inputs if the cluster cannot be observed: a failed preview, unless the stack has ``onUnreachable: warn``.
+    Then ``notObserved`` has the reason, for policies.
+    """
     cluster = news.get("cluster") or {}
-    stores_credentials = is_contents(cluster.get("kubeconfig") or "")
-    if cluster.get("onUnreachable") != "warn" or stores_credentials:
+    shows_credentials = is_contents(cluster.get("kubeconfig") or "") or isinstance(reason, ExposedPassword)
+    if cluster.get("onUnreachable") != "warn" or shows_credentials:
         way_out = WAY_OUT if type(reason) is ClusterUnreachable else ""
         return CheckResult(news, [CheckFailure("", f"{reason}{way_out}")])
-    pulumi.log.warn(f"{name}: drift was not checked: {reason}")
-    return CheckResult(news, [])
+    warn_once(f"{name}: drift was not checked: {reason}")
+    return CheckResult({**news, "notObserved": str(reason)}, [])
+
+
+@cache
+def warn_once(text: str) -> None:
+    """Print a warning that several resources may have, once in a run of the engine, which has one provider process."""
+    pulumi.log.warn(text)
 
 
 def check_wave(
     olds: Props,
     news: Props,
     drift: Callable[[Wave], Iterable[object]],
-    impact: Callable[[Wave], Mapping[str, list[str]]] = lambda _: {},
+    impact: Callable[[Wave], Props] = lambda _: {},
 ) -> CheckResult:
     """The new inputs, with ``drift`` if there is any, and the impact of a planned change or of the repair of drift.
 
@@ -46,31 +58,32 @@ def check_wave(
     if blocked:
         return CheckResult(_blocked(olds, news["nodes"]) if olds else {**news, "held": True}, [])
     if news.get("held") and olds and not olds.get("held"):
-        news = {**_held(olds, news["nodes"]), "owner": news.get("owner", "")}
+        news = {**_held(olds, news["nodes"]), **{key: news.get(key, "") for key in OF_OWNER}}
     known = with_known_owner(news, olds)
     if pulumi.runtime.rpc.contains_unknowns(known) or news.get("held"):
         return CheckResult(news, [])
     wave = Wave.from_properties(known)
     planned = not olds or _declared(Wave.from_properties(olds)) != _declared(wave)
     try:
-        found = {} if planned else {"drift": sorted(map(str, drift(wave)))}
+        found: Props = {} if planned else {"drift": sorted(map(str, drift(wave)))}
         if planned or found["drift"]:
             found.update(impact(wave))
     except ClusterError as exc:
         return unobserved(news, wave.wave, exc)
-    return CheckResult({**news, **{key: lines for key, lines in found.items() if lines}}, [])
+    return CheckResult({**news, **{key: value for key, value in found.items() if value}}, [])
 
 
 def with_known_owner(news: Props, olds: Props) -> Props:
-    """The inputs, with the owner of the old ones while the new one is unknown."""
-    if not pulumi.runtime.rpc.contains_unknowns(news.get("owner")):
-        return news
-    return {**news, "owner": olds.get("owner") or ""}
+    """The inputs, with the owner and the cluster of the old ones while the new ones are unknown."""
+    unknown = (key for key in OF_OWNER if pulumi.runtime.rpc.contains_unknowns(news.get(key)))
+    return {**news, **{key: olds.get(key) or "" for key in unknown}}
 
 
 def has_new_owner(olds: Props, news: Props) -> bool:
-    """Whether the record of the owner must be written again: another id, a renamed stack, or not yet known."""
-    return (olds.get("owner") or "") != (news.get("owner") or "")
+    """Whether the record of the owner must be written again, or `delete` must know another cluster: another id, a
+    renamed stack, a stack that was moved, or not yet known.
+    """
+    return any((olds.get(key) or "") != (news.get(key) or "") for key in OF_OWNER)
 
 
 def connection_of(wave: Wave) -> tuple[object, ...]:

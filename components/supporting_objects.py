@@ -18,15 +18,17 @@ from pulumi.dynamic import (
     CreateResult,
     DiffResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
 
 from mig_fleet.cluster.client import FIELD_MANAGER, Cluster, ClusterArgs, ClusterError
 from mig_fleet.components.cancellation import listen_for_cancel
-from mig_fleet.components.preview import unobserved
+from mig_fleet.components.preview import has_new_owner, unobserved, warn_once, with_known_owner
+from mig_fleet.components.provider import Provider
+from mig_fleet.failures import one_clean_error
 from mig_fleet.model import labels
 from mig_fleet.observed.drift import DriftClass
+from mig_fleet.observed.owners.identity import REFRESH
 from mig_fleet.observed.supporting_objects import Deviation, deviations, parse_manifests, title_of
 from mig_fleet.rollout.wave import Props, stored
 
@@ -73,19 +75,23 @@ class SupportingObjectsArgs(TypedDict):
     """Where the operator runs."""
     objects: list[pulumi.Output[str]]
     """The manifests of :class:`RecordedObjects`."""
+    uid: NotRequired[pulumi.Input[str]]
+    """The cluster; the output of :class:`~mig_fleet.components.owner.ClusterOwner` (default: any cluster)."""
     chart_objects: NotRequired[list[pulumi.Input[str]]]
     """Manifests of objects that the operator's chart installs, with only the fields that our values determine."""
 
 
-class SupportingObjectsProvider(ResourceProvider):
-    """Compares the objects in each preview; restores them in an update."""
-
-    serialize_as_secret_always = False
+class SupportingObjectsProvider(Provider):
+    """Compares the objects in each preview; restores them in an update. Its deletion only compares the cluster: Pulumi
+    deletes the objects afterwards.
+    """
 
     def check(self, olds: Props, news: Props) -> CheckResult:
-        """Called in each preview and each up. Adds ``drift`` for objects that others deleted or changed."""
+        """Called in each preview and each up. Adds ``drift`` for objects that others deleted or changed, and
+        ``plannedChanges`` for those that the program changes.
+        """
         news = stored(news)
-        if pulumi.runtime.rpc.contains_unknowns(news) or not olds:
+        if pulumi.runtime.rpc.contains_unknowns(with_known_owner(news, olds)) or not olds:
             return CheckResult(news, [])
         manifests = parse_manifests([*news["objects"], *news["chartObjects"]])
         try:
@@ -93,15 +99,19 @@ class SupportingObjectsProvider(ResourceProvider):
         except ClusterError as exc:
             return unobserved(news, NAME, exc)
         for error in refused:
-            pulumi.log.warn(f"{NAME}: {error}; it was not compared (docs/rollout.md lists the rights)")
+            warn_once(f"{NAME}: {error}; it was not compared (docs/rollout.md lists the rights)")
         before = parse_manifests([*(olds.get("objects") or ()), *(olds.get("chartObjects") or ())])
-        drift = [line for each in differing for line in _drift(each, before)]
-        return CheckResult({**news, "drift": drift} if drift else news, [])
+        found = {
+            "drift": [line for each in differing for line in _drift(each, before)],
+            "plannedChanges": _declared_changes(before, manifests),
+        }
+        return CheckResult({**news, **{key: lines for key, lines in found.items() if lines}}, [])
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update if other objects are declared or `check` found drift; never a replacement."""
         declared = ("cluster", "namespace", "objects", "chartObjects")
-        return DiffResult(changes=any(olds.get(key) != news.get(key) for key in declared) or bool(news.get("drift")))
+        changed = any(olds.get(key) != news.get(key) for key in declared) or has_new_owner(olds, news)
+        return DiffResult(changes=changed or bool(news.get("drift")))
 
     def create(self, props: Props) -> CreateResult:
         listen_for_cancel()
@@ -113,6 +123,13 @@ class SupportingObjectsProvider(ResourceProvider):
         _restore(news)
         return UpdateResult(stored(news))
 
+    def delete(self, _id: str, props: Props) -> None:
+        """Called before Pulumi deletes the objects, because this resource depends on them."""
+        from mig_fleet.rollout.supporting_objects import SupportingObjectsFailed
+
+        with one_clean_error(SupportingObjectsFailed):
+            _require_cluster(props)
+
 
 class SupportingObjects(Resource, module="mig", name="SupportingObjects"):
     """RBAC, DaemonSet, admission policy, namespaces, rules and lists that the stack installs, as they were declared."""
@@ -121,6 +138,7 @@ class SupportingObjects(Resource, module="mig", name="SupportingObjects"):
         props = {
             "cluster": args["cluster"],
             "namespace": args["namespace"],
+            "uid": args.get("uid", ""),
             "objects": args["objects"],
             "chartObjects": args.get("chart_objects", []),
         }
@@ -137,13 +155,30 @@ def _drift(deviation: Deviation, before: list[dict[str, Any]]) -> list[str]:
     if not is_known or not is_missing:
         return []
     # Pulumi's own update of the object comes first, and fails because it is missing.
-    return [f"{line}, and this update changes it: run `pulumi up --refresh`" for line in lines]
+    return [f"{line}, and this update changes it: run {REFRESH}" for line in lines]
+
+
+def _declared_changes(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[str]:
+    """A line per object that this update declares otherwise; what differs is in the diff of the object itself."""
+    old, new = ({title_of(each): each for each in manifests} for manifests in (before, after))
+    lines = [f"{title} is new" for title in new.keys() - old.keys()]
+    lines += [f"{title} is no longer declared" for title in old.keys() - new.keys()]
+    lines += [f"{title} is declared otherwise" for title in old.keys() & new.keys() if old[title] != new[title]]
+    return sorted(lines)
+
+
+def _require_cluster(props: Props) -> None:
+    from mig_fleet.rollout.owner import require_cluster
+
+    require_cluster(Cluster(props["cluster"]), props.get("uid") or "", "")
 
 
 def _restore(props: Props) -> None:
     from mig_fleet.rollout.supporting_objects import SupportingObjects as Objects
-    from mig_fleet.rollout.supporting_objects import restore
+    from mig_fleet.rollout.supporting_objects import SupportingObjectsFailed, restore
 
+    with one_clean_error(SupportingObjectsFailed):
+        _require_cluster(props)
     objects = Objects(
         cluster=props["cluster"],
         namespace=props["namespace"],

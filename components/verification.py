@@ -16,13 +16,13 @@ from pulumi.dynamic import (
     DiffResult,
     ReadResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
 
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.components.cancellation import listen_for_cancel
 from mig_fleet.components.preview import check_wave, connection_of, with_known_owner
+from mig_fleet.components.provider import Provider
 from mig_fleet.observed.differences import verification_drift
 from mig_fleet.observed.drift import Difference
 from mig_fleet.observed.probe_health import silent_nodes, with_problems
@@ -30,10 +30,8 @@ from mig_fleet.observed.snapshot import observe
 from mig_fleet.rollout.wave import Props, Wave, stored
 
 
-class VerificationProvider(ResourceProvider):
+class VerificationProvider(Provider):
     """Waits until a wave's nodes are as expected, recovers them if allowed, and restores their scheduling."""
-
-    serialize_as_secret_always = False
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         """Called for every wave in each preview and each up. Adds ``drift``, the differences a reviewer must see, and
@@ -87,8 +85,7 @@ def _drift(wave: Wave) -> list[Difference]:
     """The differences of a wave; a report that is missing or stale with what is wrong with its probe."""
     seen = observe(wave.cluster, wave.reports_namespace)
     found = verification_drift(wave.expected, wave.nodes, seen.nodes, wave.config_name)
-    silent = {name: seen.nodes[name].labels for name in silent_nodes(found)}
-    return with_problems(found, seen.probes.problems(silent) if silent and seen.probes else {})
+    return with_problems(found, seen.probe_problems(silent_nodes(found)))
 
 
 def _unfinished(olds: Props, inputs: Props) -> Props:

@@ -6,6 +6,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from mig_fleet.cluster.client import FIELD_MANAGER
+from mig_fleet.cluster.kubeconfig_path import kubeconfig_path
 from mig_fleet.components.destroy_guard import DestroyGuard
 from mig_fleet.components.existing import refuse_existing_objects
 from mig_fleet.components.gpu_operator import GpuOperator
@@ -45,7 +46,7 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
     hooks = refuse_existing_objects(cluster, settings.operator.namespace)
     provider = k8s.Provider(
         "cluster",
-        kubeconfig=settings.cluster.kubeconfig,
+        kubeconfig=kubeconfig_path(settings.cluster.kubeconfig),
         context=settings.cluster.context,
         # Another address of the same cluster must not replace the provider: that would create every object again and
         # then delete it, because both have the same name.
@@ -80,6 +81,7 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
             "file": parted.dump(fleet.layouts.values()),
             "operator_managed": settings.operator.managed,
             "owner": owner.owner,
+            "uid": owner.uid,
             "take_over": settings.cluster.take_over,
             "declared_nodes": " ".join(sorted(node for pool in fleet.pools for node in pool.nodes)),
         },
@@ -113,6 +115,7 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         {
             "cluster": cluster,
             "namespace": settings.operator.namespace,
+            "uid": owner.uid,
             "objects": recorded.manifests,
             "chart_objects": chart_objects,
         },
@@ -136,7 +139,12 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
     )
     monitored = SupportingObjects(
         "monitoring-objects",
-        {"cluster": cluster, "namespace": settings.operator.namespace, "objects": described.manifests},
+        {
+            "cluster": cluster,
+            "namespace": settings.operator.namespace,
+            "uid": owner.uid,
+            "objects": described.manifests,
+        },
         pulumi.ResourceOptions(depends_on=after_pools(pools.values(), monitoring)),
     )
     DestroyGuard(
@@ -190,7 +198,9 @@ def _pool(pool: FleetPool, fleet: Fleet, owner: ClusterOwner, opts: pulumi.Resou
             "config_name": pool.settings.config_name,
             "operator_managed": fleet.settings.operator.managed,
             "owner": owner.owner,
+            "uid": owner.uid,
             "strategy": fleet.strategy,
+            "price": fleet.prices.get(pool.layout.gpu),
             "rollout": {
                 "max_unavailable": rollout.max_unavailable,
                 "canary": rollout.canary,

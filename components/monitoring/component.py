@@ -1,5 +1,6 @@
 """The monitoring objects of a fleet."""
 
+import hashlib
 import json
 from typing import NotRequired, TypedDict
 
@@ -47,22 +48,29 @@ class Monitoring(pulumi.ComponentResource):
         self.metrics_config_map = args.get("metrics_config_map") or metrics_list(name, namespace, child)
         after = pulumi.ResourceOptions(parent=self, depends_on=args.get("after", []))
         if args["dashboard"]:
-            board = dashboard(sum(pool.slices_per_node * len(pool.nodes) for pool in args["pools"]))
+            board = json.dumps(
+                dashboard(sum(pool.slices_per_node * len(pool.nodes) for pool in args["pools"])),
+                indent=1,
+                sort_keys=True,
+            )
             k8s.core.v1.ConfigMap(
                 f"{name}-dashboard",
                 metadata={
                     "name": "mig-fleet-dashboard",
                     "namespace": namespace,
                     "labels": {**MANAGED, "grafana_dashboard": "1"},
+                    "annotations": _content(board),
                 },
-                data={"mig-fleet.json": json.dumps(board, indent=1, sort_keys=True)},
-                opts=after,
+                data={"mig-fleet.json": board},
+                opts=_hiding("data", after),
             )
         rules = alert_rules(args["pools"])
+        text = yaml.safe_dump(rules, sort_keys=False, width=1000)
         metadata = {
             "name": labels.ALERT_RULES,
             "namespace": namespace,
             "labels": {**MANAGED, **args.get("monitor_labels", {})},
+            "annotations": _content(text),
         }
         if args["rules"] == "prometheusRule":
             k8s.apiextensions.CustomResource(
@@ -71,12 +79,23 @@ class Monitoring(pulumi.ComponentResource):
                 kind="PrometheusRule",
                 metadata=metadata,
                 spec=rules,
-                opts=after,
+                opts=_hiding("spec", after),
             )
         elif args["rules"] == "configMap":
-            text = yaml.safe_dump(rules, sort_keys=False, width=1000)
-            k8s.core.v1.ConfigMap(f"{name}-rules", metadata=metadata, data={"mig-fleet.yaml": text}, opts=after)
+            k8s.core.v1.ConfigMap(
+                f"{name}-rules", metadata=metadata, data={"mig-fleet.yaml": text}, opts=_hiding("data", after)
+            )
         self.register_outputs({"metrics_config_map": self.metrics_config_map.metadata["name"]})
+
+
+def _hiding(content: str, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """The options of an object with generated content: a preview prints that it changed, and not how."""
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hide_diffs=[content]))
+
+
+def _content(text: str) -> dict[str, str]:
+    """A hash of generated content: if all that differs is hidden, the engine prints the old object as a whole."""
+    return {labels.CONTENT: hashlib.sha256(text.encode()).hexdigest()[:10]}
 
 
 def metrics_list(name: str, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions) -> k8s.core.v1.ConfigMap:

@@ -12,7 +12,7 @@ from mig_fleet.components.probe.rights import MANAGED, rights
 from mig_fleet.model import labels
 from mig_fleet.model.allocation import POD_RESOURCES
 
-PROGRAM = "mig-probe.pyz"
+PROGRAM = labels.PROBE_PROGRAM
 MOUNT_PATH = "/opt/mig-fleet"
 _PINNED = re.compile(r".+@sha256:[0-9a-f]{64}")
 

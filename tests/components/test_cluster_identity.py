@@ -1,19 +1,25 @@
 """The cluster of the preview is the cluster of the update: another one is refused, and nothing is written to it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pulumi
 import pytest
 
 from mig_fleet.cluster.errors import ClusterUnreachable, Forbidden
-from mig_fleet.components import destroy_guard, owner
+from mig_fleet.components import destroy_guard, layout_file, owner, supporting_objects
 from mig_fleet.components.destroy_guard import DestroyGuardProvider, DestroyRefused
+from mig_fleet.components.layout_file import LayoutFileProvider
 from mig_fleet.components.owner import ClusterOwned, ClusterOwnerProvider
-from mig_fleet.model import labels
+from mig_fleet.components.provider import Provider
+from mig_fleet.components.supporting_objects import SupportingObjectsProvider
+from mig_fleet.failures import CleanError
+from mig_fleet.model import labels, parted
 from mig_fleet.observed.owners.identity import PATH
 from mig_fleet.rollout.wave import Props
 from tests.memory.api import MemoryCluster
-from tests.memory.fleet import OPERATOR, PROBES, Fleet
+from tests.memory.fleet import DENSE, OPERATOR, PROBES, Fleet
+from tests.memory.wave import ASSIGNMENT, VERIFICATION, a_wave
 
 PROVIDER, GUARD = ClusterOwnerProvider(), DestroyGuardProvider()
 OURS = "aaaaaaaaaaaa acme/mig-fleet/prod"
@@ -23,10 +29,10 @@ NO_RIGHT = Forbidden('namespaces "kube-system" is forbidden')
 
 @pytest.fixture(autouse=True)
 def in_memory(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (destroy_guard, owner):
+    for module in (destroy_guard, layout_file, owner, supporting_objects):
         monkeypatch.setattr(module, "Cluster", lambda _args: MemoryCluster(fleet))
-    layout_file = fleet.config_maps[OPERATOR, labels.LAYOUTS_CONFIG_MAP]
-    layout_file["metadata"]["annotations"] = {labels.OWNER: OURS}
+    file = fleet.config_maps[OPERATOR, labels.LAYOUTS_CONFIG_MAP]
+    file["metadata"]["annotations"] = {labels.OWNER: OURS}
 
 
 @pytest.fixture
@@ -68,7 +74,8 @@ def test_another_cluster_fails_the_check_with_both_clusters_and_the_ways_on(
         f"this stack was deployed to the cluster {uid} at https://memory:6443, and the kubeconfig reaches another one, "
         f"{OTHER} at https://other:6443; nothing was changed. `kubectl config use-context` or `cluster.context` "
         "chooses another context than 'memory'. To move the stack to this cluster on purpose: `pulumi config set "
-        f"--path mig-fleet:cluster.uid {OTHER}`, then `pulumi up --refresh`."
+        f"--path mig-fleet:cluster.uid {OTHER}`, `pulumi preview`, which refuses another cluster, then "
+        "`pulumi up --refresh`."
     ]
 
 
@@ -80,7 +87,8 @@ def test_a_cluster_that_was_created_again_at_the_same_address_is_named_as_that(f
         "the cluster at https://memory:6443 was created again, or another one has its address: the UID of its "
         f"namespace kube-system is {OTHER}, and was {uid} when this stack was deployed; nothing was changed. To deploy "
         "the stack to the new cluster: `pulumi config set --path "
-        f"mig-fleet:cluster.uid {OTHER}`, then `pulumi up --refresh`."
+        f"mig-fleet:cluster.uid {OTHER}`, `pulumi preview`, which refuses another cluster, then "
+        "`pulumi up --refresh`."
     )
 
 
@@ -148,3 +156,69 @@ def test_a_destroy_deletes_nothing_in_another_cluster(fleet: Fleet) -> None:
         "acme/mig-fleet/prod if its cluster is gone"
     )
     assert GUARD.diff("id", guard, {**guard, "uid": OTHER}).changes is True
+
+
+WAVE = a_wave("n1", owner=OURS)
+FILE = {"cluster": {}, "namespace": OPERATOR, "owner": OURS, "file": parted.dump([DENSE])}
+OBJECTS: Props = {"cluster": {}, "namespace": OPERATOR, "objects": [], "chartObjects": []}
+RECORDED: dict[type[Provider], tuple[Provider, Props]] = {
+    type(provider): (provider, props)
+    for provider, props in (
+        (ASSIGNMENT, WAVE),
+        (VERIFICATION, WAVE),
+        (LayoutFileProvider(), FILE),
+        (SupportingObjectsProvider(), OBJECTS),
+    )
+}
+"""Provider → an instance, and what a state of an older version has of its resource: no cluster."""
+
+ELSEWHERE = {ClusterOwnerProvider, DestroyGuardProvider}
+"""Above: the owner compares what it finds itself, and the guard writes nothing before its deletion."""
+
+Call = Callable[[Provider, Props], object]
+CALLS: dict[str, Call] = {
+    "create": lambda provider, props: provider.create(props),
+    "update": lambda provider, props: provider.update("id", props, props),
+    "delete": lambda provider, props: provider.delete("id", props),
+}
+
+
+def test_each_provider_of_ours_is_asked() -> None:
+    ours = {kind for kind in Provider.__subclasses__() if kind.__module__.startswith("mig_fleet.")}
+    assert ours == {*RECORDED, *ELSEWHERE}
+
+
+@pytest.mark.parametrize(
+    ("kind", "call"),
+    [(kind, call) for kind in RECORDED for call in CALLS if call in vars(kind)],
+    ids=lambda each: each if isinstance(each, str) else each.__name__,
+)
+def test_each_write_and_each_deletion_is_refused_in_another_cluster(
+    fleet: Fleet, kind: type[Provider], call: str
+) -> None:
+    """After a destroy that failed, or a first update that did, no guard is in the state."""
+    provider, props = RECORDED[kind]
+    uid, fleet.cluster_uid = fleet.cluster_uid, OTHER
+    with pytest.raises(CleanError, match=f"deployed to the cluster {uid}, and the kubeconfig reaches .*{OTHER}"):
+        CALLS[call](provider, {**props, "uid": uid})
+    assert fleet.writes() == []
+
+
+@pytest.mark.parametrize("kind", RECORDED, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("known", [False, True])
+def test_a_deletion_goes_on_in_the_same_cluster_and_in_any_if_the_state_names_none(
+    fleet: Fleet, kind: type[Provider], known: bool
+) -> None:
+    provider, props = RECORDED[kind]
+    provider.delete("id", {**props, "uid": fleet.cluster_uid} if known else props)
+    assert [path for _, path, _ in fleet.requests].count(PATH) == (known and "delete" in vars(kind))
+
+
+@pytest.mark.parametrize("kind", [*RECORDED, DestroyGuardProvider], ids=lambda kind: kind.__name__)
+def test_an_update_records_the_cluster_where_the_state_of_an_older_version_names_none(
+    fleet: Fleet, kind: type[Provider]
+) -> None:
+    provider, props = RECORDED.get(kind, (GUARD, FILE))
+    is_deleted = "delete" in vars(kind)
+    assert provider.diff("id", props, {**props, "uid": fleet.cluster_uid}).changes is is_deleted
+    assert provider.diff("id", props, {**props, "uid": ""}).changes is False

@@ -6,7 +6,7 @@ import pulumi
 import pytest
 from pulumi.dynamic import ResourceProvider
 
-from mig_fleet.cluster.errors import ClusterUnreachable
+from mig_fleet.cluster.errors import ClusterUnreachable, ExposedPassword
 from mig_fleet.model import labels
 from mig_fleet.observed.snapshot import invalidate
 from tests.memory.fleet import DENSE, WIDE, Fleet, a_gpu
@@ -315,7 +315,10 @@ def test_with_on_unreachable_warn_an_unreachable_cluster_is_a_warning_and_no_dri
     fleet.fail_requests("GET", "/nodes$", ClusterUnreachable("the cluster does not answer"))
     found = provider.check(lenient, lenient)
     assert (found.failures, "drift" in found.inputs) == ([], False)
-    assert warnings == ["pool-wave-0: drift was not checked: the cluster does not answer"]
+    assert found.inputs["notObserved"] == "the cluster does not answer"
+    assert provider.diff("id", wave, {**wave, "notObserved": "the cluster does not answer"}).changes is False
+    provider.check(lenient, lenient)
+    assert warnings == ["pool-wave-0: drift was not checked: the cluster does not answer"], "once in a run"
 
 
 @EACH_PROVIDER
@@ -328,3 +331,15 @@ def test_a_kubeconfigs_contents_are_refused_before_they_are_stored_even_with_on_
     fleet.fail_requests("GET", "/nodes$", ClusterUnreachable("it must be a path, not the contents"))
     (failure,) = provider.check(lenient, lenient).failures
     assert "it must be a path" in failure.reason
+
+
+@EACH_PROVIDER
+def test_a_password_that_the_kubernetes_provider_would_print_fails_a_preview_even_with_on_unreachable_warn(
+    fleet: Fleet, wave: Props, provider: ResourceProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi.log, "warn", lambda _: None)
+    invalidate()
+    lenient = {**wave, "cluster": {"onUnreachable": "warn"}}
+    fleet.fail_requests("GET", "/nodes$", ExposedPassword("its proxy-url is not a URL"))
+    (failure,) = provider.check(lenient, lenient).failures
+    assert "its proxy-url is not a URL" in failure.reason

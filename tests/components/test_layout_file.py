@@ -86,6 +86,10 @@ def test_a_changed_layout_is_not_drift(serve: Callable[[str], OneConfigMap]) -> 
     serve(parted.dump([WIDE]))
     inputs = PROVIDER.check(properties(file=parted.dump([WIDE])), properties()).inputs
     assert "drift" not in inputs
+    assert inputs["plannedChanges"] == [
+        f"config {WIDE.config_name!r} is no longer declared",
+        f"new config {DENSE.config_name!r}",
+    ], "a preview prints them instead of the file"
 
 
 def test_another_namespace_is_a_replacement() -> None:
@@ -96,7 +100,7 @@ def test_another_namespace_is_a_replacement() -> None:
 @pytest.mark.parametrize(
     ("managed", "remedy"),
     [
-        (True, "run `pulumi up --refresh`, which installs the GPU Operator again"),
+        (True, "then `pulumi up --refresh`, which installs the GPU Operator again"),
         (False, "install the GPU Operator there"),
     ],
 )
@@ -141,7 +145,7 @@ def test_an_unreachable_cluster_fails_the_preview_unless_the_stack_wants_a_warni
     monkeypatch.setattr(pulumi.log, "warn", warnings.append)
     props = properties(cluster={"onUnreachable": "warn"} if warn else {})
     found = PROVIDER.check(props, props)
-    assert found.inputs == props
+    assert found.inputs == props | ({"notObserved": "the cluster does not answer"} if warn else {})
     assert [failure.reason for failure in found.failures] == ([] if warn else [f"the cluster does not answer{WAY_OUT}"])
     assert warnings == (["mig-fleet-layouts: drift was not checked: the cluster does not answer"] if warn else [])
 

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 from pulumi.runtime.mocks import MockMonitor
 
-from mig_fleet.components.monitoring import Monitoring, MonitoringArgs, metrics_list
+from mig_fleet.components.monitoring import Monitoring, MonitoringArgs, WatchedPool, metrics_list
 
 ARGS: MonitoringArgs = {"namespace": "gpu-operator", "pools": [], "dashboard": True, "rules": "configMap"}
 MANAGED = {"app.kubernetes.io/managed-by": "mig-fleet"}
@@ -71,6 +71,22 @@ def test_a_metrics_list_that_comes_first_is_the_one_of_older_states(register: Re
     assert found.keys() == {"m", "m-metrics", "m-dashboard", "m-rules"}
     (alias,) = found["m-metrics"].aliases
     assert "mig-fleet:index:Monitoring" in str(alias), "otherwise Pulumi would delete it, and create one of that name"
+
+
+def objects(register: Register, pools: list[WatchedPool], rules: str) -> list[Any]:
+    found = register(lambda: Monitoring("m", {**ARGS, "pools": pools, "rules": rules}))
+    return [found["m-dashboard"], found["m-rules"]]
+
+
+@pytest.mark.parametrize("rules", ["configMap", "prometheusRule"])
+def test_a_preview_prints_that_generated_content_changed_and_not_how(register: Register, rules: str) -> None:
+    """What is hidden must not be all that differs: the engine would print the old object."""
+    kinds = [objects(register, [WatchedPool("a", ("n1",), slices)], rules) for slices in (7, 14)]
+    for before, after in zip(*kinds, strict=True):
+        assert list(after.hideDiffs) == ["spec" if "spec" in after.object else "data"]
+        old, new = ({**request.object["metadata"]["annotations"]} for request in (before, after))
+        assert old.keys() == new.keys() == {"mig-fleet.dev/content"}
+        assert old != new
 
 
 def test_another_stack_recognizes_every_object(register: Register) -> None:

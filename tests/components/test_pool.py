@@ -104,6 +104,15 @@ def test_every_wave_gets_the_names_of_all_declared_nodes(deploy: Deploy) -> None
     assert among_others.created["p-canary-assigned"]["declaredNodes"] == " ".join([*sorted(NODES), "z"])
 
 
+def test_every_wave_has_the_cost_of_its_nodes_if_there_is_a_price(deploy: Deploy) -> None:
+    priced, unpriced = Recording(), Recording()
+    deploy(priced, a_pool(price=2.5))
+    deploy(unpriced, a_pool())
+    waves = [inputs for name, inputs in priced.created.items() if name.endswith("-assigned")]
+    assert [inputs["costPerHourUsd"] for inputs in waves] == [2.5 * 8 * len(inputs["nodes"]) for inputs in waves]
+    assert not any("costPerHourUsd" in inputs for inputs in unpriced.created.values())
+
+
 def test_a_pool_without_nodes_has_no_waves(deploy: Deploy) -> None:
     assert deploy(Recording(), a_pool(nodes=[])) == ["p"]
 

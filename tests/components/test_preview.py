@@ -50,6 +50,29 @@ def test_a_new_layout_names_pods_that_lose_their_slices_and_pods_that_become_uns
     }
 
 
+def test_policies_get_the_same_as_plain_data_with_every_node_and_pod(fleet: Fleet) -> None:
+    """The lines end after some dozens of pods; the numbers do not."""
+    roll_out(a_wave("n1", "n2"))
+    for number in range(MAX_LINES + 2):
+        fleet.pod(f"web-{number:02}", "n1" if number % 2 else "n2")
+    invalidate()
+    inputs = ASSIGNMENT.check(a_wave("n1", "n2"), a_wave("n1", "n2", layout=WIDE, on_user_pods="evict")).inputs
+    assert len(inputs["podsLosingSlices"]) == MAX_LINES + 1
+    assert inputs["impact"] == {
+        "nodes": ["n1", "n2"],
+        "podsLosingSlices": MAX_LINES + 2,
+        "podsUnschedulable": MAX_LINES + 2,
+    }
+
+
+def test_a_node_that_is_only_renamed_is_no_impact(fleet: Fleet) -> None:
+    roll_out(a_wave("n1"))
+    invalidate()
+    same = Layout.parse("renamed", {"gpu": "H100-80GB", "all": {"1g.10gb": 7}})
+    found = ASSIGNMENT.check(a_wave("n1"), a_wave("n1", layout=same)).inputs["impact"]
+    assert found == {"nodes": [], "podsLosingSlices": 0, "podsUnschedulable": 0}
+
+
 def test_a_pod_with_slices_that_the_new_layout_offers_too_stays_schedulable(fleet: Fleet) -> None:
     roll_out(a_wave("n1"))
     fleet.pod("web", "n1")

@@ -1,5 +1,6 @@
 """The resource that watches our own objects: what a preview shows, and what an update restores."""
 
+import base64
 import copy
 import json
 from typing import Any
@@ -107,6 +108,8 @@ def test_an_object_that_the_program_changes_is_no_drift(installed: Fleet) -> Non
     found = PROVIDER.check(properties(), properties(new, DAEMON_SET))
     assert "drift" not in found.inputs
     assert PROVIDER.diff("id", properties(), found.inputs).changes is True
+    shown = found.inputs["plannedChanges"]
+    assert shown == ["ClusterRole mig-probe is declared otherwise"], "a preview prints it instead of all objects"
 
 
 def test_a_missing_object_that_the_program_changes_needs_a_refresh(installed: Fleet) -> None:
@@ -114,7 +117,8 @@ def test_a_missing_object_that_the_program_changes_needs_a_refresh(installed: Fl
     del installed.objects[ROLE_PATH]
     new = {**ROLE, "rules": []}
     assert PROVIDER.check(properties(), properties(new, DAEMON_SET)).inputs["drift"] == [
-        f"{ROLE_MISSING}, and this update changes it: run `pulumi up --refresh`"
+        f"{ROLE_MISSING}, and this update changes it: run `pulumi preview`, which "
+        "refuses another cluster, then `pulumi up --refresh`"
     ]
 
 
@@ -155,7 +159,7 @@ def test_an_update_that_cannot_restore_an_object_fails_with_the_reason_and_the_c
         "not every supporting object could be restored:",
         f"  {ROLE_MISSING}",
         "    the cluster refuses PATCH x: no right",
-        "    create it again: pulumi up --refresh",
+        "    create it again: `pulumi preview`, which refuses another cluster, then `pulumi up --refresh`",
         "Then run `pulumi up` again",
     ]
 
@@ -322,3 +326,28 @@ def test_the_probes_program_is_restored_from_this_installation(
     (written,) = (body for method, path, body in installed.requests if method == "PATCH" and path.endswith(name))
     assert capsys.readouterr().out == f"restored ConfigMap mig-fleet/{name}\n"
     assert set(written["binaryData"]) == {"mig-probe.pyz"}
+
+
+@pytest.mark.parametrize("immutable", [False, True])
+def test_another_program_of_the_name_is_named_in_a_preview_and_replaced(installed: Fleet, immutable: bool) -> None:
+    """One that never changes is deleted and created again."""
+    from mig_fleet.components.probe import zipapp
+
+    content = zipapp.build()
+    name = f"mig-probe-{zipapp.digest(content)}"
+    metadata = {"name": name, "namespace": "mig-fleet"}
+    program = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "immutable": True}
+    data = {"mig-probe.pyz": "Zm9yZWlnbg=="}
+    foreign = {**program, "metadata": {**metadata, "uid": "u"}, "binaryData": data, "immutable": immutable}
+    installed.config_maps["mig-fleet", name] = foreign
+    assert "binaryData is not the program of which the name has the hash" in " ".join(drift(properties(program)))
+    if immutable:
+        for method in ("PATCH", "PUT"):
+            installed.fail_requests(method, "configmaps", Invalid("field is immutable when `immutable` is set"))
+        installed.fail_requests("POST", "configmaps$", Conflict("it exists already"))
+    PROVIDER.update("id", properties(), properties(program))
+    there = installed.config_maps["mig-fleet", name]
+    assert there["binaryData"] == {"mig-probe.pyz": base64.b64encode(content).decode()}
+    assert there["immutable"] is True
+    assert drift(properties(program)) == []
+    assert bool([line for line in installed.writes() if line.startswith("DELETE")]) is immutable

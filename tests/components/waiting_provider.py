@@ -1,11 +1,13 @@
-"""A dynamic provider whose `create` waits as a rollout does; served by a real provider process."""
+"""Dynamic providers that wait, fail and compare as ours do; served by a real provider process."""
 
 import os
 import sys
 
-from pulumi.dynamic import CreateResult, ResourceProvider
+from pulumi.dynamic import CreateResult, DiffResult, ResourceProvider
 
 from mig_fleet.components.cancellation import listen_for_cancel
+from mig_fleet.components.provider import Provider
+from mig_fleet.failures import CleanError, Refused, one_clean_error
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.wave import Props, Wave
 from tests.memory.wave import a_wave
@@ -26,3 +28,24 @@ class WaitingProvider(ResourceProvider):
         os.write(1, f"{WAITS}\n".encode())  # in one piece: other threads write the same
         context.sleep(WAIT_S)
         return CreateResult("never")
+
+
+class Failed(CleanError):
+    """A failure that a user can act on."""
+
+
+class FailingProvider(Provider):
+    """Refuses its deletion."""
+
+    def delete(self, _id: str, _props: Props) -> None:
+        with one_clean_error(Failed):
+            raise Refused("nothing was changed:\n  why")
+
+
+class DiffingProvider(Provider):
+    """Reports a change; another namespace is a replacement."""
+
+    def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
+        return DiffResult(
+            changes=True, replaces=["namespace"] if olds.get("namespace") != news.get("namespace") else []
+        )

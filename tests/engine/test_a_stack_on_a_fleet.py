@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from mig_fleet.simulator import Fault
-from tests.engine.deployment import Deployment
+from tests.engine.deployment import Deployment, Outcome
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
+MOST_LINES = 65
+"""Of `preview --diff` about the resources of one node's new layout: a third are their names and URNs."""
 HASHED = re.compile(r"-[0-9a-f]{8}$")
 
 
@@ -65,6 +67,27 @@ def test_a_changed_layout_gets_a_new_name_and_only_its_nodes_are_reconfigured(de
     assert {n: after[n] for n in others} == {n: before[n] for n in others}
     now = deployed.attempts()
     assert {n: now[n] for n in others} == {n: attempts[n] for n in others}, "a node of another pool was written to"
+
+
+def test_a_preview_prints_what_an_update_changes_and_nothing_of_the_update_before(deployed: Deployment) -> None:
+    deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"2g.20gb": 3}}
+    first = deployed.preview("--diff")
+    assert "gpu-node-1: GPU 0-7: 7x 1g.10gb → 3x 2g.20gb" in first, first.text
+    assert len(printed_resources(first)) <= MOST_LINES, first.text
+    done = deployed.up()
+    assert done.status == 0, done.text
+    deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"3g.40gb": 2}}
+    second = deployed.preview("--diff")
+    lines = printed_resources(second)
+    assert "gpu-node-1: GPU 0-7: 3x 2g.20gb → 2x 3g.40gb" in second, second.text
+    assert "1g.10gb" not in "".join(lines), "the layout before the last update"
+    assert len(lines) <= MOST_LINES, second.text
+    assert [line for line in lines if line.startswith("-")] == [], second.text
+
+
+def printed_resources(preview: Outcome) -> list[str]:
+    """The lines of `preview --diff` about resources, without indentation."""
+    return [line.strip() for line in preview.text.partition("--outputs:--")[0].splitlines()]
 
 
 def test_a_slice_that_another_user_destroys_is_drift_in_a_plain_preview_and_the_next_update_restores_it(
@@ -124,6 +147,9 @@ def test_a_fault_of_mig_manager_fails_the_update_with_the_name_of_the_node_and_t
     assert failed.status != 0
     assert reason in failed.text, failed.text
     assert "Traceback" not in failed.text and 'File "' not in failed.text, failed.text
+    assert "error: 1 of 1 nodes of inference-wave-0 are not as the stack declares:" in failed.diagnostics, failed.text
+    outputs = failed.text.partition("\nOutputs:")[2]
+    assert "inference-dense" in outputs and "- " not in outputs, "a failed update removes no output of the stack"
     assert "kubectl -n gpu-operator logs" in failed.text
     deployed.fleet.clear_faults("gpu-node-1")
     repaired = deployed.up()

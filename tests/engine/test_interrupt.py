@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mig_fleet.cli.live_report import LiveNode, live_nodes
+from mig_fleet.cli.live_status import LiveNode, live_nodes
 from mig_fleet.cli.stack_state import NOT_VERIFIED, deployed_nodes, resources
 from mig_fleet.model import labels
 from mig_fleet.observed.operands import MIG_MANAGER, operand_pods
@@ -76,7 +76,12 @@ def restart_manager(deployment: Deployment) -> None:
 
 def a_workspace(deployment: Deployment) -> Any:
     """The workspace of the commands, with this deployment's backend."""
-    return SimpleNamespace(pulumi=deployment.pulumi, environment=lambda: deployment.environment, state="state")
+
+    def environment(stack: str) -> Any:
+        assert stack == STACK
+        return deployment.environment
+
+    return SimpleNamespace(pulumi=deployment.pulumi, environment=environment, state="state")
 
 
 def live_node(deployment: Deployment) -> LiveNode:

@@ -80,8 +80,14 @@ def add_fields(deployment: Deployment) -> None:
         {"name": "pod-resources", "emptyDir": {}} if volume["name"] == "pod-resources" else volume
         for volume in call("get", DAEMON_SET)["spec"]["template"]["spec"]["volumes"]
     ]
-    pod = {"nodeSelector": {"disk": "ssd"}, "affinity": affinity, "volumes": volumes}
-    call("patch", DAEMON_SET, {"metadata": {"labels": {"team": "a"}}, "spec": {"template": {"spec": pod}}})
+    (probe,) = containers(deployment)
+    probe["securityContext"]["privileged"] = True
+    probe["resources"]["limits"] = {**probe["resources"]["limits"], "nvidia.com/mig-1g.10gb": "1"}
+    pod = {"nodeSelector": {"disk": "ssd"}, "affinity": affinity, "volumes": volumes, "containers": [probe]}
+    spec = {"minReadySeconds": 9999, "template": {"spec": {**pod, "automountServiceAccountToken": False}}}
+    call("patch", DAEMON_SET, {"metadata": {"labels": {"team": "a"}}, "spec": spec})
+    version = {"pod-security.kubernetes.io/enforce-version": "v1.25"}
+    call("patch", f"/api/v1/namespaces/{REPORTS}", {"metadata": {"labels": version}})
     call("patch", BINDING, {"spec": {"matchResources": {"namespaceSelector": {"matchLabels": {"x": "y"}}}}})
     call("patch", CLUSTER_ROLE, {"aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"x": "y"}}]}})
     conditions = call("get", POLICY)["spec"]["matchConditions"]
@@ -101,8 +107,8 @@ def test_what_another_user_adds_is_drift_in_a_plain_preview_and_the_next_update_
     seen = deployed.preview("--diff")
     assert seen.status == 0, seen.text
     for line in (
-        f"DaemonSet {REPORTS}/{labels.PROBE}: spec.template.spec.nodeSelector.disk is 'ssd', expected no such field",
-        f"DaemonSet {REPORTS}/{labels.PROBE}: spec.template.spec.volumes[pod-resources].hostPath.path is missing",
+        f"Namespace {REPORTS}: metadata.labels.pod-security.kubernetes.io/enforce-version is 'v1.25', expected no",
+        f"DaemonSet {REPORTS}/{labels.PROBE}: 5 more fields differ",
         "ValidatingAdmissionPolicyBinding mig-probe-writes-its-own-report: spec.matchResources is ",
         "ValidatingAdmissionPolicy mig-probe-writes-its-own-report: spec.matchConditions is ",
         f"ClusterRole {labels.PROBE}: aggregationRule is ",
@@ -115,6 +121,24 @@ def test_what_another_user_adds_is_drift_in_a_plain_preview_and_the_next_update_
     assert objects(deployed) == before
     assert deployed.fleet.call("get", DAEMON_SET)["metadata"]["labels"]["team"] == "a"
     assert deployed.fleet.call("get", ROLE_BINDING)["roleRef"]["name"] == labels.PROBE
+    unchanged = deployed.preview("--expect-no-changes")
+    assert unchanged.status == 0, unchanged.text
+
+
+def test_another_program_of_the_name_is_drift_in_a_plain_preview_and_the_next_update_restores_ours(
+    deployed: Deployment,
+) -> None:
+    before, path = objects(deployed), program(deployed)
+    found = deployed.fleet.call("get", path)
+    deployed.fleet.call("delete", path)
+    metadata = {key: found["metadata"][key] for key in ("name", "namespace", "labels")}
+    foreign = {**found, "metadata": metadata, "binaryData": {labels.PROBE_PROGRAM: "Zm9yZWlnbg=="}, "immutable": True}
+    deployed.fleet.call("create", path.rpartition("/")[0], foreign)
+    seen = deployed.preview("--diff")
+    assert "binaryData is not the program of which the name has the hash" in seen, seen.text
+    restored = deployed.up()
+    assert restored.status == 0, restored.text
+    assert objects(deployed) == before
     unchanged = deployed.preview("--expect-no-changes")
     assert unchanged.status == 0, unchanged.text
 
@@ -179,7 +203,7 @@ def test_a_deleted_namespace_of_the_operator_fails_the_update_with_the_command_t
     failed = deployed.up()
     assert failed.status != 0
     assert f"namespace {OPERATOR} is missing" in failed.diagnostics, failed.text
-    assert "run `pulumi up --refresh`" in failed.diagnostics
+    assert "`pulumi preview`, which refuses another cluster, then `pulumi up --refresh`" in failed.diagnostics
     installed = deployed.run("up", "--yes", "--skip-preview", "--refresh")
     assert installed.status == 0, installed.text
     unchanged = deployed.preview("--expect-no-changes")

@@ -1,6 +1,7 @@
 """What the program registers for the local stack, by type and name; the engine is replaced by a recorder."""
 
 import asyncio
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,15 @@ import pulumi
 import pytest
 import yaml
 
+from mig_fleet.cluster.client import FIELD_MANAGER, Cluster
+from mig_fleet.cluster.objects import APPLY_PATCH
+from mig_fleet.components.probe import zipapp
 from mig_fleet.components.supporting_objects import APPLY_ANNOTATIONS
 from mig_fleet.model import labels
 from mig_fleet.observed.rights.grant import Right
 from mig_fleet.observed.rights.needed import needed_grants
-from mig_fleet.observed.supporting_objects import path_of
+from mig_fleet.observed.supporting_objects import is_content_declared, object_differences, parse_manifests, path_of
+from mig_fleet.simulator import Fleet
 from mig_fleet.stack_file import fleet
 from mig_fleet.stack_file.uses import uses
 from mig_fleet.stacks import program
@@ -211,6 +216,25 @@ def test_the_fields_of_the_cluster_policy_that_our_chart_values_determine_are_wa
 def test_a_missing_operator_is_noticed(engine: RecordingEngine) -> None:
     _, deployment = (json.loads(text) for text in engine.created["supporting-objects"][1]["chartObjects"])
     assert (deployment["kind"], deployment["metadata"]["namespace"]) == ("Deployment", "gpu-operator")
+
+
+@pytest.mark.engine
+def test_no_object_differs_from_its_manifest_after_the_api_server_added_its_defaults(
+    engine: RecordingEngine, fleet: Fleet
+) -> None:
+    """A dry run answers with the object as it would be stored, and needs a namespace that exists."""
+    cluster = Cluster({"kubeconfig": str(fleet.kubeconfig)})
+    program = base64.b64encode(zipapp.build()).decode()
+    inputs = [engine.created[name][1] for name in ("supporting-objects", "monitoring-objects")]
+    manifests = parse_manifests(text for each in inputs for text in each["objects"])
+    assert {"DaemonSet", "Namespace", "ConfigMap", "ServiceAccount"} <= {each["kind"] for each in manifests}
+    for manifest in manifests:
+        if "namespace" in manifest["metadata"]:
+            manifest["metadata"]["namespace"] = "default"
+        data = {} if is_content_declared(manifest) else {"binaryData": {labels.PROBE_PROGRAM: program}}
+        query = {"fieldManager": FIELD_MANAGER, "force": "true", "dryRun": "All"}
+        found = cluster.call("PATCH", path_of(manifest), query, manifest | data, APPLY_PATCH)
+        assert object_differences(manifest, found) == [], found
 
 
 def test_no_credential_is_an_input_of_anything(engine: RecordingEngine) -> None:
