@@ -10,6 +10,7 @@ import yaml
 from tests.packaging.conftest import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+EXAMPLES = sorted((ROOT / "examples" / "github-actions" / ".github" / "workflows").glob("*.yml"))
 PINNED = re.compile(r"[\w.-]+(/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 
@@ -18,7 +19,7 @@ def document(path: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*WORKFLOWS, *EXAMPLES], ids=lambda path: path.name)
 def test_every_action_is_pinned_by_commit_with_its_version_beside_it(path: Path) -> None:
     used = re.findall(r"uses: (.+)", path.read_text())
     assert used, "a workflow without actions does not even check out"
@@ -27,7 +28,8 @@ def test_every_action_is_pinned_by_commit_with_its_version_beside_it(path: Path)
 
 def test_the_pinned_actions_are_kept_current() -> None:
     updates = document(ROOT / ".github" / "dependabot.yml")["updates"]
-    assert "github-actions" in {each["package-ecosystem"] for each in updates}
+    (actions,) = (each["directories"] for each in updates if each["package-ecosystem"] == "github-actions")
+    assert actions == ["/", f"/{EXAMPLES[0].parent.relative_to(ROOT)}"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

@@ -1,0 +1,1 @@
+../../github-actions/ci/offline.sh
