@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
 from traceback import walk_tb
+from typing import Protocol, runtime_checkable
 
 from mig_fleet.foreign_text import printable
 
@@ -54,4 +55,27 @@ def one_clean_error(kind: type[CleanError]) -> Iterator[None]:
     except ExpectedFailure as exc:
         # For the rest of this provider process; a later bug still prints its type and text.
         sys.tracebacklimit = 0
+        _answer(str(exc))
         raise kind(str(exc)) from None
+
+
+def _answer(text: str) -> None:
+    """Make the text all that the caller of a dynamic provider gets; outside such a call, do nothing.
+
+    gRPC puts "Exception calling application:" before the text of an exception, unless the context of the call has
+    details (grpc/_server.py, _abort). The SDK passes a provider no context, so it is taken from the frame of the
+    servicer, where it is a parameter (pulumi/dynamic/__main__.py).
+    """
+    frame = sys._getframe()
+    while caller := frame.f_back:
+        frame = caller
+        if isinstance(context := frame.f_locals.get("context"), _CallContext):
+            context.set_details(text)
+            return
+
+
+@runtime_checkable
+class _CallContext(Protocol):
+    """What is needed of grpc.ServicerContext."""
+
+    def set_details(self, details: str) -> None: ...

@@ -118,7 +118,7 @@ def _refuse_other_file(directory: Path, fleet_file: Path) -> None:
     given = directory / GIVEN
     if given.exists() and given.read_bytes() != fleet_file.read_bytes():
         raise NotStarted(
-            f"a fleet with another fleet file runs in {directory}; stop it first with `mig-fleet fleet down`"
+            f"a fleet with another fleet file runs in {directory}; stop it first with `mig-fleet simulate down`"
         )
 
 

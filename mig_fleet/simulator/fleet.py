@@ -59,7 +59,7 @@ class Fleet:
         """The daemon's last report; ``failed`` if its process has ended since."""
         status = Status.read(self.directory)
         if status.phase in ("starting", "ready") and daemon_pid(self.directory) != status.pid:
-            return Status("failed", error="the fleet's process is gone; `mig-fleet fleet up` resumes it")
+            return Status("failed", error="the fleet's process is gone; `mig-fleet simulate up` resumes it")
         return status
 
     def nodes(self) -> list[Json]:
@@ -164,7 +164,7 @@ class Fleet:
 
     def _request(self, request: Callable[[Api], Coroutine[Any, Any, T]]) -> T:
         if not self.is_running:
-            raise NotRunning(f"no fleet runs in {self.directory}; `mig-fleet fleet up` starts one")
+            raise NotRunning(f"no fleet runs in {self.directory}; `mig-fleet simulate up` starts one")
 
         async def once() -> T:
             async with Api(self.directory) as api:
@@ -179,7 +179,7 @@ class Fleet:
         """Signal the daemon to change its nodes to those of ``file``."""
         pid = daemon_pid(self.directory)
         if pid is None:
-            raise NotRunning(f"no fleet runs in {self.directory}; `mig-fleet fleet up` starts one")
+            raise NotRunning(f"no fleet runs in {self.directory}; `mig-fleet simulate up` starts one")
         file.save(self.directory / "fleet.yaml")
         os.kill(pid, signal.SIGHUP)
 

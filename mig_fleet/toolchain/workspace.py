@@ -92,6 +92,8 @@ class Workspace:
             **({"PULUMI_CONFIG_PASSPHRASE": ""} if simulated else users),
             "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # Otherwise a preview shows 150 characters of a text: the flag `--show-full-output`.
+            "PULUMI_OPTION_SHOW_FULL_OUTPUT": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
 

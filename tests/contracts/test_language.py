@@ -29,13 +29,14 @@ FOLDERS = (
     "changelog.d",
     "components",
     "docs",
+    "examples",
     "mig_fleet",
     "policy",
     "stacks",
     "tests",
     "tools",
 )
-TEXT = (".c", ".go", ".h", ".md", ".toml", ".tpl", ".yaml", ".yml")
+TEXT = (".c", ".go", ".h", ".md", ".sh", ".toml", ".tpl", ".yaml", ".yml")
 FILES = (
     ".pre-commit-config.yaml",
     "CHANGELOG.md",

@@ -52,10 +52,12 @@ WAVE_DEFAULTS = {
     "configName": "generated",
     "operatorManaged": True,
     "owner": "",
+    "uid": "",
     "recovery": True,
     "soakSeconds": 0.0,
     "stuckAfterSeconds": 1800.0,
     "timeoutSeconds": 3600.0,
+    "costPerHourUsd": None,
     "held": False,
     "blocked": False,
     "joining": [],
@@ -74,12 +76,15 @@ ADDED_BY_CHECK = {
     "podsUnschedulable",
     "gpuResets",
     "capacityChanges",
+    "impact",
+    "notObserved",
 }
 READ_BY_CHECK = {"earlierNodes", "declaredNodes"}
 
 ON_THE_WIRE = {
     "ALERT_RULES": "mig-fleet-rules",
     "ATTEMPT": "mig-fleet.dev/attempt",
+    "CONTENT": "mig-fleet.dev/content",
     "CORDONED": "mig-fleet.dev/cordoned",
     "HEARTBEAT": "mig-fleet.dev/heartbeat",
     "LAYOUTS_CONFIG_MAP": "mig-fleet-layouts",
@@ -90,6 +95,7 @@ ON_THE_WIRE = {
     "OWN_REPORT_POLICY": "mig-probe-writes-its-own-report",
     "PREVIOUS_CONFIG": "mig-fleet.dev/previous-config",
     "PROBE": "mig-probe",
+    "PROBE_PROGRAM": "mig-probe.pyz",
     "REPORT_KEY": "report.json",
     "REPORT_LABEL": "mig-fleet.dev/report",
     "REPORT_PREFIX": "mig-report-",

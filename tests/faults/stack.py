@@ -146,7 +146,7 @@ class Stack:
                 checked = self._check(preview, name, kind, inputs) or {}
                 if kind == CLUSTER_OWNER and preview.error:
                     break  # everything else depends on it
-                shown = [key for key in PREVIEW_ONLY if key != "capacityChanges"]
+                shown = [key for key in PREVIEW_ONLY if key not in ("capacityChanges", "impact", "notObserved")]
                 preview.lines += [f"{key}: {line}" for key in shown for line in checked.get(key) or ()]
         return preview
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from mig_fleet.cli.fleet import fleet as commands
+from mig_fleet.cli.commands.simulate import simulate as commands
 from mig_fleet.simulator import Fault, Fleet
 from mig_fleet.simulator.errors import NotRunning, NotStarted, UnknownNode
 from mig_fleet.simulator.running import daemon_pid
@@ -57,7 +57,7 @@ def test_a_fleet_starts_once_is_detached_and_stops_completely(lone: Fleet, binar
     assert [node["metadata"]["name"] for node in lone.nodes()] == ["only"]
     other = one_node.with_name("other.yaml")
     other.write_text(ONE_NODE.replace("only", "another"))
-    with pytest.raises(NotStarted, match="fleet down"):
+    with pytest.raises(NotStarted, match="simulate down"):
         lone.up(binaries, other)
     with pytest.raises(UnknownNode, match="its nodes: only"):
         lone.driver("another")
@@ -65,7 +65,7 @@ def test_a_fleet_starts_once_is_detached_and_stops_completely(lone: Fleet, binar
     assert alive(processes) == []
     assert not lone.kubeconfig.exists() and not (lone.directory / "etcd").exists()
     assert not lone.down(), "no fleet runs any more"
-    with pytest.raises(NotRunning, match="fleet up"):
+    with pytest.raises(NotRunning, match="simulate up"):
         lone.nodes()
 
 

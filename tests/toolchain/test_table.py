@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from mig_fleet.cli.commands.toolchain import toolchain
 from mig_fleet.cli.progress import describe, progress_on
-from mig_fleet.cli.toolchain import table, toolchain
+from mig_fleet.cli.toolchain import table
 from mig_fleet.toolchain import Step, ensure, family
 from tests.toolchain.conftest import Computer
 

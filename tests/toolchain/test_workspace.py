@@ -125,6 +125,7 @@ def test_the_users_pulumi_settings_are_not_used(project: Path, built: toolchain.
         "PULUMI_CONFIG_PASSPHRASE",
         "PULUMI_IGNORE_AMBIENT_PLUGINS",
         "PULUMI_SKIP_UPDATE_CHECK",
+        "PULUMI_OPTION_SHOW_FULL_OUTPUT",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION",
     }
     assert Path(ours["PULUMI_HOME"]) == project / ".mig-fleet" / "pulumi-home"
