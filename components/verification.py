@@ -82,10 +82,16 @@ def _verified(props: Props, olds: Props) -> Props:
 
 
 def _drift(wave: Wave) -> list[Difference]:
-    """The differences of a wave; a report that is missing or stale with what is wrong with its probe."""
+    """The differences of a wave; a report that is missing or stale with what is wrong with its probe, and what cannot
+    be repaired with the pods that prevent it.
+    """
     seen = observe(wave.cluster, wave.reports_namespace)
     found = verification_drift(wave.expected, wave.nodes, seen.nodes, wave.config_name)
-    return with_problems(found, seen.probe_problems(silent_nodes(found)))
+    if not found:
+        return []
+    from mig_fleet.rollout.repair_obstacles import with_obstacles
+
+    return with_obstacles(wave, seen, with_problems(found, seen.probe_problems(silent_nodes(found))))
 
 
 def _unfinished(olds: Props, inputs: Props) -> Props:

@@ -9,6 +9,8 @@ LISTED = 3
 """Names in a sentence; the others are counted."""
 DENIED = "preview failed"
 """The engine's whole error after a mandatory policy was violated."""
+NOT_REPAIRED = "; an update is refused while "
+"""Part of a difference that pods keep from being repaired (rollout/repair_obstacles.py)."""
 LONGEST = 300
 """Characters of an error or a policy's message in a sentence; the whole text is beside it."""
 
@@ -37,6 +39,7 @@ def is_refused(wave: Wave) -> bool:
 def _of_wave(wave: Wave) -> Iterator[str]:
     if wave.is_held:
         return
+    yield from (line for line in wave.drift if NOT_REPAIRED in line)
     if wave.missing:
         verb = "is" if len(wave.missing) == 1 else "are"
         yield f"{counted_nodes(wave.missing)} of {wave.name} {verb} not in the cluster"

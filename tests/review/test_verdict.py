@@ -133,6 +133,13 @@ def test_drift_alone_is_a_repair() -> None:
     assert (review.outcome, review.verdict) == (Outcome.REPAIRS, "repairs drift on 1 node")
 
 
+def test_drift_that_pods_keep_from_being_repaired_is_a_refusal() -> None:
+    held = "team/web (Deployment web) holds 1x mig-1g.10gb on GPU 1"
+    line = f"slice missing: n1: GPU 1: expected 7x, found 6x; an update is refused while {held}; move them away first"
+    review = reviewed(*a_wave(drift=[line]))
+    assert (review.outcome, review.verdict) == (Outcome.REFUSED, f"will be refused: {line}")
+
+
 def test_drift_of_another_object_is_a_repair_too() -> None:
     step = {
         "op": "update",

@@ -341,6 +341,31 @@ def test_recovery_is_refused_for_a_pod_on_a_gpu_that_is_wrong(dense: Fleet) -> N
     assert dense.restarted_pods() == []
 
 
+def test_a_preview_names_the_pods_that_keep_drift_from_being_repaired(dense: Fleet) -> None:
+    """Those on the GPU that is wrong, also with `evict`: a recovery evicts nothing."""
+    place(dense, "web", 1)
+    place(dense, "db", 0)
+    dense.partition("n1", [{"1g.10gb": 7}, {"1g.10gb": 6}])
+    wave = a_wave("n1", on_user_pods="evict")
+    invalidate()
+    (drift,) = VERIFICATION.check(wave, wave).inputs["drift"]
+    assert drift == (
+        "slice missing: n1: GPU 1: expected 7x 1g.10gb, found 6x 1g.10gb; an update is refused while team/web "
+        "(Deployment web) holds 1x mig-1g.10gb on GPU 1; move them away first"
+    )
+
+
+@pytest.mark.parametrize("case", ["the pod is on another GPU", "recovery is off", "MIG Manager is at work"])
+def test_no_pod_is_named_that_does_not_prevent_the_repair(dense: Fleet, case: str) -> None:
+    place(dense, "web", 0 if case == "the pod is on another GPU" else 1)
+    dense.partition("n1", [{"1g.10gb": 7}, {"1g.10gb": 6}])
+    if case == "MIG Manager is at work":
+        dense.label("n1", labels.STATE, "pending")
+    wave = a_wave("n1", recovery=case != "recovery is off")
+    invalidate()
+    assert "refused" not in str(VERIFICATION.check(wave, wave).inputs["drift"])
+
+
 def test_recovery_waits_for_the_report_of_a_failure_before_it_counts_the_whole_node(dense: Fleet) -> None:
     place(dense, "web", 0)
     dense.partition("n1", [{"1g.10gb": 7}, {"1g.10gb": 6}])

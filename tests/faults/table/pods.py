@@ -187,7 +187,10 @@ PODS = [
         lambda run: destroy_slice(run, gpu=0),
         Outcome.FAILED,
         written=(),
-        preview=("drift: slice missing: node-1: GPU 0: expected 7x 1g.10gb, found 6x 1g.10gb",),
+        preview=(
+            "drift: slice missing: node-1: GPU 0: expected 7x 1g.10gb, found 6x 1g.10gb; an update is refused while "
+            f"{POD_WITHOUT_OWNER} on GPU 0; move them away first",
+        ),
         error=differs(
             "slice missing: node-1: GPU 0: expected 7x 1g.10gb, found 6x 1g.10gb",
             f"node-1: nothing was restarted, because {POD_WITHOUT_OWNER} on GPU 0; move them away, then run the update "
@@ -215,7 +218,10 @@ PODS = [
         switch_mig_off_beside_pod,
         Outcome.FAILED,
         written=(),
-        preview=("drift: slice missing: node-1: GPU 1: expected 7x 1g.10gb, found MIG off",),
+        preview=(
+            "drift: slice missing: node-1: GPU 1: expected 7x 1g.10gb, found MIG off; an update is refused while "
+            f"{POD_WITHOUT_OWNER}; move them away first",
+        ),
         error=differs(
             "slice missing: node-1: GPU 1: expected 7x 1g.10gb, found MIG off",
             f"node-1: nothing was restarted, because {POD_WITHOUT_OWNER}; move them away, then run the update again",
