@@ -8,9 +8,9 @@ from typing import NoReturn
 import click
 
 from mig_fleet.cli.exit_codes import ExitCode
+from mig_fleet.review.as_json import to_json
 from mig_fleet.review.html import to_html
 from mig_fleet.review.markdown import to_markdown
-from mig_fleet.review.plain import to_json
 from mig_fleet.review.preview import NotAPreview, read_events, read_previews
 from mig_fleet.review.reader import review_all
 from mig_fleet.review.review import Outcome, Review

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 
-from mig_fleet.review.course import format_duration
 from mig_fleet.review.markdown_text import cells, code, folded, sentence
 from mig_fleet.review.markdown_waves import pool_parts
 from mig_fleet.review.pods import DisturbedPod, disturbed_pods
 from mig_fleet.review.refusals import DENIED, denial
 from mig_fleet.review.review import Outcome, Review
+from mig_fleet.review.steps import format_duration
 from mig_fleet.review.verdict import format_others
 
 

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from mig_fleet.review.amounts import amounts_of
-from mig_fleet.review.course import estimate_of, steps_of, undo_of
-from mig_fleet.review.hidden import shown
-from mig_fleet.review.others import others_of
+from mig_fleet.review.other_resources import others_of
 from mig_fleet.review.preview import EventLog, PolicyEvent, Preview
+from mig_fleet.review.redaction import shown
 from mig_fleet.review.refusals import refusals_of
 from mig_fleet.review.review import Outcome, PolicyResult, Review
+from mig_fleet.review.steps import estimate_of, steps_of, undo_of
 from mig_fleet.review.verdict import outcome_of, verdict_of
 from mig_fleet.review.waves import ASSIGNMENT, VERIFICATION, review_wave, wave_steps
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from mig_fleet.review.course import format_duration
 from mig_fleet.review.pictures import layout_lines
 from mig_fleet.review.pods import disturbed_pods
 from mig_fleet.review.review import Outcome, Review, Wave
+from mig_fleet.review.steps import format_duration
 from mig_fleet.review.verdict import format_others
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from itertools import groupby
 from xml.etree.ElementTree import Element
 
-from mig_fleet.review.course import format_duration
 from mig_fleet.review.html.amounts import amounts
 from mig_fleet.review.html.elements import each, element
 from mig_fleet.review.html.picture import legend
@@ -13,6 +12,7 @@ from mig_fleet.review.html.pool import pool
 from mig_fleet.review.html.tables import table
 from mig_fleet.review.html.verdict import verdict
 from mig_fleet.review.review import Review
+from mig_fleet.review.steps import format_duration
 from mig_fleet.review.verdict import format_others
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from mig_fleet.review.hidden import shown
+from mig_fleet.review.as_json import to_json
 from mig_fleet.review.html import to_html
 from mig_fleet.review.markdown import to_markdown
-from mig_fleet.review.plain import to_json
 from mig_fleet.review.preview import read_previews
 from mig_fleet.review.reader import review_all
+from mig_fleet.review.redaction import shown
 from mig_fleet.review.text import to_text
 from tests.review.previews_by_hand import CHANGE, a_preview, a_wave, an_error
 

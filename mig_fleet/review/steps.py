@@ -1,4 +1,4 @@
-"""The course of an update: what it does in which order, about how long it takes, and how to undo it."""
+"""The steps of an update: what it does in which order, about how long it takes, and how to undo it."""
 
 from collections.abc import Sequence
 
