@@ -72,7 +72,7 @@ def is_content_declared(manifest: Json) -> bool:
     """Whether the manifest has the object's data. That of the probe's program has none, because it is large and would
     be stored twice in Pulumi's state; the ConfigMap's name has the hash of the program.
     """
-    return manifest["kind"] != "ConfigMap" or "data" in manifest
+    return manifest["kind"] != "ConfigMap" or not {"data", "binaryData"}.isdisjoint(manifest)
 
 
 def has_named_program(manifest: Json, found: Json) -> bool:

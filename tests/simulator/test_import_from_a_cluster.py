@@ -53,6 +53,6 @@ def test_a_cluster_that_cannot_be_read_is_reported_as_one_error(
     path = tmp_path / "kubeconfig"
     path.write_text(yaml.safe_dump(config))
     result = CliRunner().invoke(main, ["import", "--cluster"], env={"KUBECONFIG": str(path)})
-    assert result.exit_code == 2, result.output
+    assert result.exit_code == 1, result.output
     assert message in result.output
     assert isinstance(result.exception, SystemExit), "no traceback"
