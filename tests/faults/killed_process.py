@@ -28,7 +28,7 @@ class KillPoint:
     """One write of the process."""
 
     write: int
-    """Its number, counted from 1."""
+    """Its number, counted from 1; of those that the API server accepted, if ``answered``."""
     answered: bool
     """Whether the process received the API server's answer; otherwise the request was never sent."""
 
@@ -63,17 +63,17 @@ def _kill_at(kill_point: KillPoint) -> None:
     """Count the writes of all threads, and kill this process at the kill point."""
     call, lock, count = Connection.call, threading.Lock(), 0
 
-    def counted(self: Connection, method: str, *args: Any, **kwargs: Any) -> Any:
+    def is_next_the_kill_point() -> bool:
         nonlocal count
-        if method not in WRITES:
-            return call(self, method, *args, **kwargs)
         with lock:
             count += 1
-            is_kill_point = count == kill_point.write
-        if is_kill_point and not kill_point.answered:
+            return count == kill_point.write
+
+    def counted(self: Connection, method: str, *args: Any, **kwargs: Any) -> Any:
+        if method in WRITES and not kill_point.answered and is_next_the_kill_point():
             os.kill(os.getpid(), signal.SIGKILL)
         answer = call(self, method, *args, **kwargs)
-        if is_kill_point:
+        if method in WRITES and kill_point.answered and is_next_the_kill_point():
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
