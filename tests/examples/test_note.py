@@ -47,7 +47,7 @@ def gitlab(notes: list[dict[str, Any]]) -> Iterator[str]:
         do_GET = do_POST = do_PUT = respond
 
         def log_message(self, *_: object) -> None:
-            pass
+            """Nothing is logged."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     thread = Thread(target=server.serve_forever)

@@ -50,8 +50,7 @@ class Page:
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": parameters}
         self._connection.send(json.dumps(message | ({"sessionId": self._session} if self._session else {})))
-        while (answer := self._read()).get("id") != number:
-            pass
+        answer = next(read for read in iter(self._read, None) if read.get("id") == number)
         assert "error" not in answer, f"{method}: {answer}"
         return answer["result"]
 

@@ -17,7 +17,7 @@ MESSAGES = (
     "HTTPSConnectionPool(host='prod-cluster.example.com', port=443): Max retries exceeded",
     "dial tcp 10.1.2.3:6443: connect: connection refused",
     "10.1.2.3 refuses; prod-cluster.example.com:6443 too",
-    "cannot read /home/ci/work/kubeconfig and infra/kube.conf of context s3cr3t-context",
+    "cannot read /home/ci/project/kubeconfig and infra/kube.conf of context s3cr3t-context",
     "https://me:hunter2@prod-cluster.example.com/path refuses Bearer hunter2",
     "<{%fg 1%}>failed<{%reset%}>",
 )
