@@ -2,7 +2,7 @@
 SHELL := bash
 .DELETE_ON_ERROR:
 .PHONY: help setup up preview down test test-fast test-engine coverage benchmark benchmark-preview fault-table pictures json-schemas check format
-.PHONY: policies-page
+.PHONY: policies-page monitoring-series
 .PHONY: lock upgrade toolchain changelog release-check clean
 
 VENV := .venv
@@ -38,7 +38,7 @@ test-fast: $(READY) ## the tests that need no engine and no build (2 minutes)
 	@$(BIN)/python -m pytest -m "not engine and not slow"
 
 test-engine: $(READY) ## the tests that `make coverage` does not run (minutes)
-	@$(BIN)/mig-fleet toolchain engine kube etcd provider mig-parted
+	@$(BIN)/mig-fleet toolchain engine kube etcd provider mig-parted prometheus kubectl
 	@$(BIN)/python -m pytest -m "engine or slow"
 
 coverage: $(READY) ## `make test-fast` with line coverage; fails below the floor in pyproject.toml
@@ -59,12 +59,15 @@ fault-table: $(READY) ## write docs/faults.md from faults injected into simulate
 policies-page: $(READY) ## write the list of docs/policies.md from the policies
 	@$(BIN)/python -m tools.policies_page
 
-pictures: $(READY) ## write docs/pictures/ from recorded previews
+pictures: $(READY) ## write docs/pictures/ from recorded previews and series
 	@$(BIN)/python -m tools.pictures
 
 review-fixtures: $(READY) ## write the previews in tests/review/previews and their comments (minutes)
 	@MIG_FLEET_WRITE_PREVIEWS=yes $(BIN)/python -m pytest -q tests/review/test_engine_previews.py
 	@MIG_FLEET_WRITE_PREVIEWS=yes $(BIN)/python -m pytest -q tests/review/test_golden.py
+
+monitoring-series: $(READY) ## record the series of the picture of the pool dashboard with a real Prometheus (a minute)
+	@$(BIN)/python -m tools.monitoring_series
 
 json-schemas: $(READY) ## write docs/json, the schemas of what `--json` prints
 	@$(BIN)/python -m tools.json_schemas

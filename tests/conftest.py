@@ -44,6 +44,18 @@ def fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="session")
+def promtool() -> str:
+    """The path of promtool, of the Prometheus that the toolchain finds, downloads or builds."""
+    return str(toolchain.ensure([toolchain.family("prometheus")]).path("promtool"))
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> Path:
+    """The path of Prometheus, from the same place."""
+    return toolchain.ensure([toolchain.family("prometheus")]).path("prometheus")
+
+
+@pytest.fixture(scope="session")
 def nvml_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the simulated ``libnvidia-ml.so.1``."""
     return library(tmp_path_factory.mktemp("nvml"))

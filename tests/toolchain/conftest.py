@@ -28,9 +28,14 @@ VERSION_OUTPUT = {
     "pulumi-resource-kubernetes": "nothing on its command line",
     "nvidia-mig-parted": "nvidia-mig-parted version v0.13.1",
     "mig-parted-spec": "parser of mig-parted v0.13.1",
+    "prometheus": "prometheus, version 3.14.0 (branch: , revision: unknown)",
+    "promtool": "promtool, version 3.14.0 (branch: , revision: unknown)",
+    "kubectl": "Client Version: v1.37.2",
 }
 FOR_TESTS = ("nvidia-mig-parted", "mig-parted-spec")
 """The tools that the product itself does not need."""
+ON_DEMAND = (*FOR_TESTS, "prometheus", "promtool", "kubectl")
+"""The tools that are not installed before something needs them."""
 
 
 def script(output: str) -> bytes:

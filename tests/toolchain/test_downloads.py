@@ -11,7 +11,7 @@ from mig_fleet import toolchain
 from mig_fleet.toolchain import Place
 from mig_fleet.toolchain.download import Downloads
 from mig_fleet.toolchain.errors import DownloadFailed
-from tests.toolchain.conftest import FOR_TESTS, VERSION_OUTPUT, Computer, Publisher, address
+from tests.toolchain.conftest import ON_DEMAND, VERSION_OUTPUT, Computer, Publisher, address
 
 
 @pytest.fixture
@@ -184,4 +184,4 @@ def test_every_default_family_names_a_publisher_and_a_checksum_for_this_machine(
         publisher.publishes(family)
     found = toolchain.ensure(environment=machine.environment)
     assert {tool.place for tool in found} == {Place.DOWNLOAD}
-    assert {tool.name for tool in found} == VERSION_OUTPUT.keys() - set(FOR_TESTS)
+    assert {tool.name for tool in found} == VERSION_OUTPUT.keys() - set(ON_DEMAND)

@@ -14,7 +14,7 @@ from tools.pin_downloads import MACHINES
 
 ROOT = Path(__file__).parents[2]
 PINS = tomllib.loads((HERE / "pins.toml").read_text())["families"]
-NOT_PINNED = {"engine", "kube", "etcd", "provider"}
+NOT_PINNED = {"engine", "kube", "etcd", "provider", "prometheus", "kubectl"}
 """Families whose files have no sums in ``pins.toml`` yet: their publishers' lists alone decide."""
 LOCK = (ROOT / "requirements.lock").read_text()
 
@@ -41,12 +41,18 @@ def test_the_provider_and_its_sdk_have_one_version() -> None:
     [
         ("kube", "k8s.io/kubernetes"),
         ("etcd", "go.etcd.io/etcd/server/v3"),
+        ("kubectl", "k8s.io/kubernetes"),
         ("mig-parted", "github.com/NVIDIA/mig-parted"),
     ],
 )
 def test_the_committed_modules_build_the_pinned_versions(family: str, path: str) -> None:
     pin = toolchain.family(family)
     assert re.search(rf"\s{re.escape(path)} v{re.escape(pin.version)}\b", module(pin.recipe.folder.name))
+
+
+def test_the_module_of_prometheus_is_that_of_its_release() -> None:
+    major, minor, patch = toolchain.family("prometheus").version.split(".")
+    assert f"github.com/prometheus/prometheus v0.{int(major)}{int(minor):02}.{patch} " in module("prometheus")
 
 
 def test_every_module_requires_the_pinned_go() -> None:
@@ -81,7 +87,7 @@ def test_a_sum_is_found_by_platform_and_file() -> None:
 
 
 def test_the_pinned_versions_are_supported() -> None:
-    for name in ("engine", "kube", "etcd", "provider", "mig-parted"):
+    for name in ("engine", "kube", "etcd", "provider", "mig-parted", "prometheus", "kubectl"):
         pin = toolchain.family(name)
         version = versions.numbers(pin.version)
         assert version is not None and pin.fits(version)
