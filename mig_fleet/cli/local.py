@@ -27,6 +27,7 @@ Try next:
   make preview                                       no changes: the fleet is as declared
   .venv/bin/mig-fleet simulate destroy-slice gpu-node-1 --gpu 0 --start 3
   make preview                                       shows the drift; `make up` repairs it
+  .venv/bin/mig-fleet simulate prometheus            a real Prometheus with the stack's rules and alerts
   edit a layout in stacks/Pulumi.local.yaml          then `make preview`, `make up`
   make down                                          removes everything
 """

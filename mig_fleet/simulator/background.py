@@ -20,7 +20,8 @@ STOP_TIMEOUT_S: Final = 10
 INTERVAL_S: Final = 0.05
 
 FILES: Final = (
-    *("etcd", "pki", "nodes", "logs", "kubeconfig", "status.json", "ports.json", "fleet.yaml", GIVEN, "daemon.log"),
+    *("etcd", "pki", "nodes", "logs", "prometheus"),
+    *("kubeconfig", "status.json", "ports.json", "fleet.yaml", GIVEN, "daemon.log"),
 )
 """The files of a fleet in its folder; stopping deletes them. The compiled libraries and the lock remain."""
 

@@ -6,12 +6,13 @@ from typing import Final
 
 from mig_fleet.simulator.node.container import Behaviour, BehaviourOf, Container
 from mig_fleet.simulator.node.pod import EXIT_CODE, RUNS_FOR, Pod
-from mig_fleet.simulator.operands import device_plugin, feature_discovery, manager, operator
+from mig_fleet.simulator.operands import dcgm_exporter, device_plugin, feature_discovery, manager, operator
 
 BY_APP: Final[Mapping[str, Behaviour]] = {
     "nvidia-mig-manager": manager.run,
     "nvidia-device-plugin-daemonset": device_plugin.run,
     "gpu-feature-discovery": feature_discovery.run,
+    "nvidia-dcgm-exporter": dcgm_exporter.run,
     "gpu-operator": operator.run,
 }
 """Label ``app`` → behaviour; the names are those of NVIDIA's chart and operator."""

@@ -19,6 +19,7 @@ from mig_fleet.simulator.node.node import SimulatedNode
 from mig_fleet.simulator.node.node_status import new_node
 from mig_fleet.simulator.node.surroundings import Surroundings
 from mig_fleet.simulator.tasks import Tasks
+from mig_fleet.simulator.telemetry_server import TelemetryServer
 
 
 class Cluster:
@@ -37,11 +38,12 @@ class Cluster:
         )
         self._numbers = itertools.count()
         self._server = KubeletServer(directory, self._running)
+        self.telemetry = TelemetryServer(self.kubelets, self.nodes, self.pods)
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Register the nodes, call ``ready``, and run until cancelled; then all background tasks have ended."""
         try:
-            async with self._server:
+            async with self._server, self.telemetry:
                 await asyncio.gather(*(self._register(spec) for spec in self.fleet_file.nodes))
                 # Pods last: they need the nodes and the ConfigMaps.
                 for informer in (self.nodes, self._surroundings.config_maps, self.pods):

@@ -21,7 +21,9 @@ from mig_fleet.simulator.fleet_file import DEFAULT, GIVEN, FleetFile
 from mig_fleet.simulator.node.container import BehaviourOf
 from mig_fleet.simulator.operands import in_process_probe
 from mig_fleet.simulator.operands.probe_process import ProbeProcess
+from mig_fleet.simulator.prometheus.server import PrometheusServer
 from mig_fleet.simulator.running import ALREADY_RUNNING, Lock, Status
+from mig_fleet.simulator.tasks import Tasks
 
 CHECK_INTERVAL_S: Final = 1.0
 
@@ -35,6 +37,8 @@ class Daemon:
         self.fleet_file = fleet_file
         self._began = time.monotonic()
         self._step = ""
+        self._tasks = Tasks()
+        self._prometheus: PrometheusServer | None = None
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; returns the exit status. Errors are in the status file and on stderr."""
@@ -61,6 +65,9 @@ class Daemon:
             try:
                 await self._serve()
             finally:
+                await self._tasks.cancel()
+                if self._prometheus is not None:
+                    self._prometheus.stop()
                 self.plane.stop()
 
     async def _serve(self) -> None:
@@ -74,7 +81,7 @@ class Daemon:
             asyncio.get_running_loop().add_signal_handler(
                 signal.SIGHUP, lambda: cluster.change_to(FleetFile.load(self.directory / "fleet.yaml"))
             )
-            nodes = asyncio.create_task(cluster.run(lambda: self._report("ready")))
+            nodes = asyncio.create_task(cluster.run(lambda: self._ready(cluster.telemetry.url)))
             check = asyncio.create_task(self._check_control_plane())
             try:
                 done, _ = await asyncio.wait((nodes, check), return_when=asyncio.FIRST_COMPLETED)
@@ -84,6 +91,13 @@ class Daemon:
                 for task in (nodes, check):
                     task.cancel()
                 await asyncio.gather(nodes, check, return_exceptions=True)
+
+    def _ready(self, telemetry: str) -> None:
+        """Report it, with the URL of the exporters; from now on a user may ask for a Prometheus."""
+        prometheus = self._prometheus = PrometheusServer(self.directory, telemetry)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR1, lambda: self._tasks.spawn(prometheus.restart()))
+        self._report("ready", telemetry=telemetry)
 
     def _behaviours(self, file: FleetFile, nvml: Path, wrong_clock: Path) -> BehaviourOf:
         """``nvml``: folder with ``libnvidia-ml.so.1``; ``wrong_clock``: library to preload into the probes."""
@@ -112,7 +126,7 @@ class Daemon:
         self._step = step
         self._report("starting")
 
-    def _report(self, phase: str, error: str = "") -> None:
+    def _report(self, phase: str, error: str = "", telemetry: str = "") -> None:
         running = phase in ("starting", "ready")
         Status(
             phase=phase,
@@ -120,6 +134,7 @@ class Daemon:
             pid=os.getpid() if running else 0,
             server=self.plane.server if self.plane.ports and running else "",
             kubeconfig=str(self.plane.kubeconfig),
+            telemetry=telemetry,
             seconds=round(time.monotonic() - self._began, 1),
             error=error,
             processes={name: child.pid for name, child in self.plane.children.items()} if running else {},

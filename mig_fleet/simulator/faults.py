@@ -1,5 +1,6 @@
 """Faults by name. A node has the faults in its annotation, until they are removed from it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
@@ -9,6 +10,11 @@ ANNOTATION: Final = "simulator.mig-fleet.dev/faults"
 
 NVML_ERRORS: Final = "simulator.mig-fleet.dev/nvml-errors"
 """Node annotation: ``nvmlDeviceGetMigMode=15,…``, functions of the NVML library and the codes that they return."""
+
+
+XIDS: Final = "simulator.mig-fleet.dev/xids"
+"""Node annotation: ``0/7=94,1=79``, the last XID of a GPU instance (GPU index, id of the instance), or of a GPU without
+MIG."""
 
 
 class Fault(StrEnum):
@@ -36,6 +42,10 @@ class Fault(StrEnum):
     POD_RESOURCES_GONE_PODS = "pod-resources-gone-pods"
     POD_RESOURCES_STALE = "pod-resources-stale"
     POD_RESOURCES_SILENT = "pod-resources-silent"
+    EXPORTER_SILENT = "exporter-silent"
+    EXPORTER_STALE = "exporter-stale"
+    EXPORTER_OLD = "exporter-old"
+    EXPORTER_RENAMES = "exporter-renames"
 
     @property
     def meaning(self) -> str:
@@ -110,6 +120,21 @@ MEANINGS: Final[Mapping[Fault, str]] = {
         "and the kubelet keeps the IDs from the pod's start)"
     ),
     Fault.POD_RESOURCES_SILENT: "the kubelet accepts calls of its PodResources API and does not answer them",
+    Fault.EXPORTER_SILENT: (
+        "dcgm-exporter's pod runs, and its scrapes fail (dcgm-exporter#599: it hangs on H100 and H200 with many slices)"
+    ),
+    Fault.EXPORTER_STALE: (
+        "dcgm-exporter repeats the values of the fault's first scrape (inferred: it renders the last values that DCGM "
+        "has, and DCGM's host engine may hang)"
+    ),
+    Fault.EXPORTER_OLD: (
+        "dcgm-exporter is older than 4.8.3: it labels series with Hostname, and knows no new names of fields "
+        "(dcgm-exporter 4.8.3: 'Rename Hostname label to hostname')"
+    ),
+    Fault.EXPORTER_RENAMES: (
+        "dcgm-exporter writes the new names and units of fields, although its list has the old ones (release notes of "
+        "4.9.0; that lists with old names keep them is unverified on hardware)"
+    ),
 }
 
 GPU_IS_LOST: Final = {"nvmlDeviceGetHandleByIndex_v2": 15}
@@ -137,6 +162,12 @@ def listed_nvml_errors(annotations: Mapping[str, str] | None) -> dict[str, int]:
     """NVML function → error code, from :data:`NVML_ERRORS` alone."""
     pairs = (entry.strip().partition("=") for entry in (annotations or {}).get(NVML_ERRORS, "").split(","))
     return {call: int(code) for call, _, code in pairs if call and code.isdigit()}
+
+
+def read_xids(annotations: Mapping[str, str] | None) -> dict[tuple[int, int], int]:
+    """(GPU index, id of the GPU instance; 0 without MIG) → the last XID, from :data:`XIDS`."""
+    places = re.finditer(r"(\d+)(?:/(\d+))?=(\d+)", (annotations or {}).get(XIDS, ""))
+    return {(int(place[1]), int(place[2] or 0)): int(place[3]) for place in places}
 
 
 def write_nvml_errors(errors: Mapping[str, int]) -> str | None:

@@ -15,6 +15,7 @@ from mig_fleet.simulator.errors import ApiError, NotRunning, UnknownNode
 from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.faulty_api import FaultyApi
 from mig_fleet.simulator.fleet_file import FleetFile, NodeSpec
+from mig_fleet.simulator.history.snapshot import Snapshot
 from mig_fleet.simulator.node import reboot
 from mig_fleet.simulator.polling import wait_until
 from mig_fleet.simulator.running import Status, daemon_pid
@@ -161,6 +162,11 @@ class Fleet:
     def faulty_api(self) -> FaultyApi:
         """An API server with faults, for the clients of its kubeconfig: ``with fleet.faulty_api() as api``."""
         return FaultyApi(self.directory)
+
+    def snapshot(self) -> Snapshot:
+        """What the exporters report from: its :meth:`~mig_fleet.simulator.history.Snapshot.scrape` needs no fleet."""
+        nodes, pods = self.nodes(), self.call("get", "/api/v1/pods")["items"]
+        return Snapshot({name: self.driver(name) for name in self.node_names()}, nodes, pods)
 
     def _request(self, request: Callable[[Api], Coroutine[Any, Any, T]]) -> T:
         if not self.is_running:

@@ -26,6 +26,8 @@ class Status:
     pid: int = 0
     server: str = ""
     kubeconfig: str = ""
+    telemetry: str = ""
+    """URL of the exporters: see :mod:`mig_fleet.simulator.telemetry_server`."""
     seconds: float = 0.0
     """Seconds from the daemon's start to the current phase."""
     error: str = ""

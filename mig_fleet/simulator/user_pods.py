@@ -37,6 +37,7 @@ class UserPods:
         namespace: str = "default",
         owner: Owner | None = None,
         labels: Mapping[str, str] | None = None,
+        annotations: Mapping[str, str] | None = None,
         stops_after_s: float | None = None,
         never_stops: bool = False,
         finalizer: bool = False,
@@ -50,9 +51,9 @@ class UserPods:
         then that of its owner, if it has one. Raises :class:`NotStarted` after one minute.
         """
         self._create_namespace(namespace)
-        annotations = {} if stops_after_s is None else {STOPS_AFTER: f"{stops_after_s:g}"}
-        annotations |= {NEVER_STOPS: "true"} if never_stops else {}
-        metadata: Json = {"labels": {NAME: name, **(labels or {})}, "annotations": annotations}
+        own = {} if stops_after_s is None else {STOPS_AFTER: f"{stops_after_s:g}"}
+        own |= {NEVER_STOPS: "true"} if never_stops else {}
+        metadata: Json = {"labels": {NAME: name, **(labels or {})}, "annotations": {**own, **(annotations or {})}}
         metadata |= {"finalizers": [FINALIZER]} if finalizer else {}
         container = {"name": "main", "image": "simulated", "resources": {"limits": dict(requests)}}
         spec: Json = {"containers": [container]}

@@ -10,7 +10,7 @@ from mig_fleet.cli.__main__ import main
 from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.running import Status
 
-COMMANDS = [["up"], ["down"], ["status"], ["fault", "n1"], ["destroy-slice", "n1", "--start", "0"]]
+COMMANDS = [["up"], ["down"], ["status"], ["prometheus"], ["fault", "n1"], ["destroy-slice", "n1", "--start", "0"]]
 
 
 def run(*words: str) -> Result:

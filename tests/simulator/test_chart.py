@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from mig_fleet.policies.chart_values import derived_values
+from mig_fleet.policies.chart_values import RELABELINGS, ServiceMonitor, derived_values
 from mig_fleet.simulator import CHARTS
 from mig_fleet.simulator.behaviours import BY_APP
 
@@ -21,7 +21,8 @@ def paths(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 def test_every_value_that_the_product_sets_is_one_the_chart_knows() -> None:
     known = set(paths(yaml.safe_load((CHART / "values.yaml").read_text())))
-    unknown = set(paths(derived_values("mixed", "metrics"))) - known
+    values = derived_values("mixed", "metrics", ServiceMonitor(30, {}))
+    unknown = set(paths(values)) - known
     assert not unknown, "NVIDIA's chart has these too; add them to values.yaml and to the templates that read them"
 
 
@@ -29,6 +30,7 @@ def test_the_defaults_are_those_of_nvidias_chart() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     assert values["mig"]["strategy"] == "single"
     assert values["migManager"]["config"]["default"] == "all-disabled"
+    assert values["dcgmExporter"]["serviceMonitor"]["honorLabels"] is False
     assert values["daemonsets"]["tolerations"] == [
         {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
     ]
@@ -38,3 +40,17 @@ def test_every_operand_with_a_behaviour_has_a_workload_in_the_chart() -> None:
     templates = "".join(path.read_text() for path in (CHART / "templates").iterdir())
     missing = [app for app in BY_APP if f'"{app}"' not in templates and f"app: {app}" not in templates]
     assert not missing, "no pod of the chart has this behaviour"
+
+
+def test_the_schema_of_the_cluster_policy_has_every_key_of_our_service_monitor() -> None:
+    """The API server drops a key that the schema does not have, without a word."""
+    (version,) = yaml.safe_load((CHART / "crds" / "clusterpolicies.yaml").read_text())["spec"]["versions"]
+    schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["dcgmExporter"]["properties"]
+    monitor = derived_values("mixed", "metrics", ServiceMonitor(30, {"release": "kps"}))["dcgmExporter"][
+        "serviceMonitor"
+    ]
+    assert monitor.keys() <= schema["serviceMonitor"]["properties"].keys()
+    assert (
+        monitor["relabelings"][0].keys()
+        <= schema["serviceMonitor"]["properties"]["relabelings"]["items"]["properties"].keys()
+    ), RELABELINGS

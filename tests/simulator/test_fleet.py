@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from mig_fleet.cli.commands.simulate import simulate as commands
 from mig_fleet.simulator import Fault, Fleet
 from mig_fleet.simulator.errors import NotRunning, NotStarted, UnknownNode
+from mig_fleet.simulator.prometheus import Settings, start, stop
 from mig_fleet.simulator.running import daemon_pid
 
 pytestmark = pytest.mark.engine
@@ -69,12 +71,33 @@ def test_a_fleet_starts_once_is_detached_and_stops_completely(lone: Fleet, binar
         lone.nodes()
 
 
+def is_served(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/-/ready", timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def test_the_prometheus_of_a_fleet_needs_one_and_stops_with_it(lone: Fleet, prometheus: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotRunning, match="simulate up"):
+        start(tmp_path / "nothing", Settings(str(prometheus)), [])
+    url = start(lone.directory, Settings(str(prometheus)), [])
+    assert is_served(url)
+    stop(lone.directory)
+    assert not is_served(url)
+    assert start(lone.directory, Settings(str(prometheus)), []) == url, "it starts again at the same address"
+    lone.down()
+    assert not is_served(url) and not (lone.directory / "prometheus").exists()
+
+
 def test_all_processes_of_a_killed_fleet_end_and_the_next_start_resumes_it(
-    lone: Fleet, binaries: Path, one_node: Path
+    lone: Fleet, binaries: Path, one_node: Path, prometheus: Path
 ) -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kept"}}
     lone.call("create", "/api/v1/namespaces", namespace)
     lone.join_node({"name": "late", "gpu": "A30-24GB", "gpus": 1})
+    url = start(lone.directory, Settings(str(prometheus)), [])
     before = lone.status()
     processes = [before.pid, *before.processes.values()]
     os.kill(before.pid, signal.SIGKILL)
@@ -82,6 +105,7 @@ def test_all_processes_of_a_killed_fleet_end_and_the_next_start_resumes_it(
     while alive(processes) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert alive(processes) == [], "the kernel kills the children of a killed daemon"
+    assert not is_served(url)
     assert daemon_pid(lone.directory) is None
     assert lone.status().phase == "failed"
     after = lone.up(binaries, one_node)

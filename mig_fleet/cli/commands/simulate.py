@@ -120,6 +120,26 @@ def faults(as_json: bool) -> None:
     work.faults(as_json)
 
 
+@simulate.command()
+@click.option(
+    "--rules",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    help="A rule file, such as rules.yaml of `mig-fleet monitoring --out`; may be repeated.",
+)
+@click.pass_obj
+def prometheus(directory: Path, rules: tuple[Path, ...]) -> None:
+    """Start a real Prometheus that scrapes the fleet, and print its URL.
+
+    It ends with the fleet. If it is already running, it starts again with the rules and keeps its data.
+
+    Without --rules: the rules and alerts of the stack `local` of the project in this folder.
+    """
+    from mig_fleet.cli import simulate_prometheus as work
+
+    work.run(directory, rules)
+
+
 @simulate.command("destroy-slice")
 @click.argument("node")
 @click.option("--gpu", type=int, default=0, show_default=True, help="The GPU's index.")

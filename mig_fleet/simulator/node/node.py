@@ -23,6 +23,9 @@ from mig_fleet.simulator.tasks import Spawn
 Listener = Callable[[Json, Json], None]
 """Called with the Node object before and after a change."""
 
+Scrape = Callable[[float], str | None]
+"""What an exporter answers, in Prometheus' text format, at a time in seconds since 1970; None if the scrape fails."""
+
 RETRY_S: Final = 1.0
 LATE_PROJECTION_S: Final = 5.0
 
@@ -45,6 +48,8 @@ class SimulatedNode:
         """Which pod has which device, as the kubelet reports it."""
         self.registered: Mapping[str, int] = {}
         """The resources that a device plugin last registered, even if it does not run any more."""
+        self.exporter: Scrape | None = None
+        """Answers a scrape of dcgm-exporter; None while its container does not run."""
         self.stuck_manager = ""
         """Uid of the MIG Manager pod that got stuck first, for :attr:`Fault.MANAGER_WEDGED`."""
         self._listeners: list[Listener] = []
