@@ -5,9 +5,20 @@ is bounded: at most 1 MiB, 100000 values and 64 levels, each counted with aliase
 without a message (a duplicate key, a second document) is kept in ``Document.ignored``.
 """
 
+from mig_fleet.documents.blocks import dump_blocks
 from mig_fleet.documents.document import Document, DocumentError
 from mig_fleet.documents.limits import MAX_BYTES, MAX_DEPTH, MAX_VALUES
 from mig_fleet.documents.reading import open_document, parse
 from mig_fleet.documents.writing import dump
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_VALUES", "Document", "DocumentError", "dump", "open_document", "parse"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "MAX_VALUES",
+    "Document",
+    "DocumentError",
+    "dump",
+    "dump_blocks",
+    "open_document",
+    "parse",
+]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from mig_fleet.documents.document import Document, DocumentError, Location
+from mig_fleet.documents.document import Document, DocumentError, Location, Span
 from mig_fleet.documents.limits import MAX_DEPTH, MAX_VALUES
 from mig_fleet.documents.scalars import BYTE_ORDER_MARK, Dialect, TagError, resolve_tagged
 from mig_fleet.model.finding import Finding
@@ -43,9 +43,9 @@ class _Value:
     def line(self) -> int:
         return self.location.line
 
-    def add(self, step: str, child: "_Value", line: int) -> None:
+    def add(self, step: str, child: "_Value", line: int, key: Span | None = None) -> None:
         self.grow(child)
-        self.location.children[step] = Location(line, child.location.children)
+        self.location.children[step] = Location(line, child.location.children, key, child.location.scalar)
 
     def grow(self, child: "_Value") -> None:
         self.size += child.size
@@ -99,6 +99,8 @@ class _Builder:
             self._anchors[anchor] = None
         if isinstance(event, yaml.ScalarEvent):
             value = self._scalar(event, line)
+            if event.start_mark and event.end_mark:
+                value.location.scalar = (event.start_mark.index, event.end_mark.index)
         elif isinstance(event, yaml.SequenceStartEvent):
             value = self._sequence(events, line, depth)
         else:
@@ -149,7 +151,7 @@ class _Builder:
                 duplicate = Finding(self._place(key.line), f"duplicate key {format_value(name)}")
                 self.document.ignored.append(duplicate)
             keys.add(name)
-            result.add(f".{name}", value, key.line)
+            result.add(f".{name}", value, key.line, key.location.scalar)
             self._check_size(result)
             result.data[name] = value.data
         result.data = {**defaults, **result.data}

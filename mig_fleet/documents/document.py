@@ -23,12 +23,20 @@ class DocumentError(ValueError):
         return f"{printable(self.place, LONGEST_PLACE)}: {self.why}"
 
 
+Span = tuple[int, int]
+"""The first character of a text's part, and the first one after it."""
+
+
 @dataclass(slots=True)
 class Location:
     """The line (from 1) of a value, and the locations of its children by step: ``.name`` or ``[0]``."""
 
     line: int
     children: dict[str, "Location"] = field(default_factory=dict)
+    key: Span | None = None
+    """Where its key is in the text; None for the item of a list and if the key is an alias."""
+    scalar: Span | None = None
+    """Where a scalar is in the text, with quotes, tag and anchor; None for other values and for an alias."""
 
 
 @dataclass(slots=True)

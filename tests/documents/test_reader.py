@@ -48,6 +48,19 @@ def test_a_path_is_found_at_its_line_or_at_that_of_its_nearest_parent() -> None:
     assert document.at("version") == "f:1"
 
 
+def test_a_key_and_a_scalar_are_found_in_the_text() -> None:
+    text = "# é 🎉\na: &x {'3g.40gb':  2} # c\nb: [!!int 7, *x]\nc: *x\n"
+    root = parse("f", text.encode()).root
+    assert root is not None
+    profile, tagged = root.children[".a"].children[".3g.40gb"], root.children[".b"].children["[0]"]
+    assert [profile.key and text[slice(*profile.key)], profile.scalar and text[slice(*profile.scalar)]] == [
+        "'3g.40gb'",
+        "2",
+    ]
+    assert tagged.key is None and tagged.scalar is not None and text[slice(*tagged.scalar)] == "!!int 7"
+    assert root.children[".c"].scalar is None and root.children[".c"].children == {}, "an alias is no place of its own"
+
+
 def test_a_path_into_an_alias_is_found_at_the_alias() -> None:
     document = parse("f", b"a: &a\n  x: 1\nb:\n  *a\n")
     assert document.at("b.x") == "f:3"
