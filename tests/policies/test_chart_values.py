@@ -4,9 +4,17 @@ from typing import Any
 
 import pytest
 
-from mig_fleet.policies.chart_values import ContradictingValue, derived_values, merged
+from mig_fleet.policies.chart_values import (
+    NODE_RELABELING,
+    ContradictingValue,
+    ServiceMonitor,
+    contradictions,
+    derived_values,
+    merged,
+)
 
 DERIVED = derived_values("mixed", "metrics")
+MONITORED = derived_values("mixed", "metrics", ServiceMonitor(30, {"release": "kps"}))
 
 
 def test_the_users_values_are_merged_with_the_derived_ones() -> None:
@@ -73,3 +81,100 @@ def test_tolerations_of_the_user_are_kept_beside_ours(copied: int) -> None:
     theirs = {"key": "team", "operator": "Equal", "value": "research", "effect": "NoSchedule"}
     found = merged(DERIVED, {"daemonsets": {"tolerations": [theirs, *ours[:copied]]}})["daemonsets"]["tolerations"]
     assert found == [theirs, *ours], "the user's, and each of ours once"
+
+
+# The scrape of dcgm-exporter
+
+
+def scrape(values: dict[str, Any]) -> dict[str, Any]:
+    return {"dcgmExporter": {"serviceMonitor": values}}
+
+
+def test_a_declared_service_monitor_has_its_interval_the_labels_of_prometheus_and_the_node_of_each_row() -> None:
+    assert MONITORED["dcgmExporter"]["serviceMonitor"] == {
+        "enabled": True,
+        "interval": "30s",
+        "honorLabels": False,
+        "additionalLabels": {"release": "kps"},
+        "relabelings": [NODE_RELABELING],
+    }
+
+
+def test_without_a_declared_service_monitor_the_user_decides_whether_there_is_one() -> None:
+    found = merged(DERIVED, scrape({"enabled": True, "interval": "15s", "additionalLabels": {"team": "ml"}}))
+    assert found["dcgmExporter"]["serviceMonitor"] == {
+        "enabled": True,
+        "interval": "15s",
+        "honorLabels": False,
+        "additionalLabels": {"team": "ml"},
+        "relabelings": [NODE_RELABELING],
+    }
+
+
+def test_labels_and_relabelings_of_the_user_are_kept_beside_ours() -> None:
+    rack = {"sourceLabels": ["__meta_kubernetes_node_label_rack"], "targetLabel": "rack"}
+    found = merged(MONITORED, scrape({"additionalLabels": {"team": "ml"}, "relabelings": [rack]}))
+    assert found["dcgmExporter"]["serviceMonitor"]["additionalLabels"] == {"release": "kps", "team": "ml"}
+    assert found["dcgmExporter"]["serviceMonitor"]["relabelings"] == [rack, NODE_RELABELING]
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (
+            scrape({"honorLabels": True}),
+            "serviceMonitor.honorLabels: must be False; remove the value; with true, a slice without a pod gets the "
+            "exporter's own pod, so that no slice is free (found True)",
+        ),
+        (
+            scrape({"enabled": False}),
+            "serviceMonitor.enabled: must be True; remove the value, or set monitoring.serviceMonitor to false "
+            "(found False)",
+        ),
+        (
+            {"dcgmExporter": {"enabled": False}},
+            "enabled: must be True; remove the value, or set monitoring.serviceMonitor to false (found False)",
+        ),
+        (
+            scrape({"interval": "5s"}),
+            "serviceMonitor.interval: must be '30s'; remove the value, and set monitoring.scrapeInterval (found '5s')",
+        ),
+        (
+            scrape({"additionalLabels": {"release": "other"}}),
+            "serviceMonitor.additionalLabels.release: must be 'kps'; remove the value (found 'other')",
+        ),
+        (
+            scrape({"relabelings": [{"source_labels": ["a"], "targetLabel": "rack"}]}),
+            "serviceMonitor.relabelings[0].source_labels: must be sourceLabels; the API server drops the key as it is "
+            "written (found ['a'])",
+        ),
+        (
+            scrape({"relabelings": [{"replacement": "gpus", "targetLabel": "job"}]}),
+            "serviceMonitor.relabelings[0].targetLabel: must be another label; the rules find the exporter by its job, "
+            "and a slice by its node (found 'job')",
+        ),
+        (
+            scrape({"relabelings": "all"}),
+            "serviceMonitor.relabelings: must be a list of relabelings; mig-fleet adds the relabelings that it needs "
+            "(found 'all')",
+        ),
+        (
+            {"dcgmExporter": {"env": [{"name": "DCGM_EXPORTER_COLLECTORS", "value": "/mine.csv"}]}},
+            "env[0].name: cannot be set; remove the value; dcgm-exporter reads the list of metrics that mig-fleet "
+            "writes (found 'DCGM_EXPORTER_COLLECTORS')",
+        ),
+    ],
+    ids=[
+        "honorLabels",
+        "no ServiceMonitor",
+        "no exporter",
+        "another interval",
+        "another label",
+        "a key that is dropped",
+        "another job",
+        "no list",
+        "a second list of metrics",
+    ],
+)
+def test_a_scrape_that_the_rules_cannot_read_is_refused_with_the_reason(given: dict[str, Any], text: str) -> None:
+    assert [str(each) for each in contradictions(MONITORED, given)] == [f"operator.values.dcgmExporter.{text}"]
