@@ -1,0 +1,61 @@
+"""The price of the GPUs, and who has it: the parts of :data:`~mig_fleet.monitoring.series.COST` add up to it.
+
+As :func:`mig_fleet.model.cost.account` has it for one GPU: shares that add up to more than 1 are scaled down, and what
+they leave is stranded. Every record reads the same rows at the same moment, because all are in one group.
+"""
+
+from mig_fleet.monitoring.fleet import MonitoredFleet
+from mig_fleet.monitoring.promql import by
+from mig_fleet.monitoring.rules import Record
+from mig_fleet.monitoring.series import (
+    ACTIVITY,
+    COST,
+    GPU_PRICE,
+    NODE,
+    NODE_GPUS,
+    OF_POD,
+    POOL_COST,
+    PROFILE_SHARE,
+    SLICE,
+    SLICE_COST,
+    SLICE_SHARE,
+    WHOLE_GPU_ACTIVITY,
+)
+
+OBSERVED = f"({ACTIVITY} or {WHOLE_GPU_ACTIVITY})"
+"""A row per slice and pod, and per GPU without MIG."""
+CHARGED = f'({ACTIVITY}{{pod!=""}} or {WHOLE_GPU_ACTIVITY}{{pod!=""}} or on (node, uuid, slice) {OBSERVED})'
+"""The same, except that a slice with a pod is not free as well; a second exporter may not know about pods."""
+PRICED = f"on (pool) group_left () {GPU_PRICE}"
+OF_GPU = f"sum by (pool, node, uuid) ({SLICE_SHARE})"
+
+
+def cost_records(fleet: MonitoredFleet) -> tuple[Record, ...]:
+    """The shares, and the money if any pool has a price."""
+    share = Record(SLICE_SHARE, _share())
+    return (share, *_money()) if any(pool.price is not None for pool in fleet.pools) else (share,)
+
+
+def _share() -> str:
+    in_pool = f"group{by((*SLICE, *OF_POD))} ({CHARGED}) * on (node) group_left (pool) {NODE}"
+    pods = f"count by (node, uuid, slice) ({CHARGED})"
+    return f"{in_pool} * on (pool, profile) group_left () {PROFILE_SHARE} / on (node, uuid, slice) group_left () {pods}"
+
+
+def _money() -> tuple[Record, ...]:
+    with_pod, without = f'{SLICE_COST}{{pod!=""}}', f'{SLICE_COST}{{pod=""}}'
+    scale = f"on (pool, node, uuid) group_left () clamp_min({OF_GPU}, 1)"
+    nodes = f"sum by (pool, node) ({NODE} * on (pool) group_left () {NODE_GPUS})"
+    observed = f"count by (pool, node) ({OF_GPU})"
+    parts = {
+        "used": f"sum by (pool, node, namespace) ({with_pod} * ignoring (pool) group_left () {OBSERVED})",
+        "idle": f"sum by (pool, node, namespace) ({with_pod} * ignoring (pool) group_left () (1 - {OBSERVED}))",
+        "unallocated": f"sum by (pool, node) ({without})",
+        "stranded": f"sum by (pool, node) (clamp_min(1 - {OF_GPU}, 0)) * {PRICED}",
+        "unobserved": f"clamp_min({nodes} - ({observed} or 0 * {nodes}), 0) * {PRICED}",
+    }
+    return (
+        Record(SLICE_COST, f"{SLICE_SHARE} * {PRICED} / {scale}"),
+        *(Record(COST, expr, {"part": part}) for part, expr in parts.items()),
+        Record(POOL_COST, f"sum by (pool) ({nodes} * {PRICED})"),
+    )
