@@ -23,8 +23,9 @@ from mig_fleet.rollout.wave import OF_ONE_UPDATE, PREVIEW_ONLY
 
 Kind = PropertyDiff.Kind
 
-SUMMARIZED: Final = {"file", "objects", "chartObjects"}
-"""Long texts that are not printed if ``plannedChanges`` has a line for each of their changes."""
+SUMMARIZED: Final = {"file", "carried", "objects", "chartObjects"}
+"""Long texts that are not printed if one of :data:`SUMMARIES` has a line for each of their changes."""
+SUMMARIES: Final = {"plannedChanges", "prunedConfigs"}
 FOR_POLICIES: Final = {"impact"}
 """Numbers of what other properties have as lines."""
 THREADS: Final = 4
@@ -55,7 +56,7 @@ def detailed_diff(old: Struct, new: Struct) -> "dict[str, Kind.ValueType]":
             found[key] = PropertyDiff.ADD
         elif key not in after:
             found[key] = PropertyDiff.DELETE
-        elif before[key] != after[key] and not (key in SUMMARIZED and "plannedChanges" in after):
+        elif before[key] != after[key] and not (key in SUMMARIZED and not SUMMARIES.isdisjoint(after)):
             found[_path(key, before[key], after[key])] = PropertyDiff.UPDATE
     return found
 

@@ -1,7 +1,8 @@
 """LayoutFile: the mig-parted file in the cluster. PINNED: this module's path and its class names are state.
 
 A plain ConfigMap resource would drop a changed layout's old name while nodes still carry it, so this file is the union
-of the stack's configs and those that nodes need (:mod:`mig_fleet.observed.configs.layout_file`).
+of the stack's configs and those that nodes need (:mod:`mig_fleet.observed.configs.layout_file`). What it has beyond the
+stack's own is its output ``carried``, for the rules of :mod:`mig_fleet.monitoring`.
 
 Pulumi stores the provider by module path and class name, and loads it from the *old* state on destroy: never move or
 rename either. The provider keeps no attributes, because they would be stored too.
@@ -22,6 +23,7 @@ from mig_fleet.observed.configs.carried import CarriedConfigs, carried_configs
 from mig_fleet.observed.configs.layout_file import (
     config_changes,
     declared_configs,
+    dump_configs,
     live_configs,
     merge_files,
     needed_configs,
@@ -34,7 +36,6 @@ from mig_fleet.observed.configs.sources import read_sources
 from mig_fleet.observed.installed.existing_objects import foreign_layout_file
 from mig_fleet.observed.installed.operator_namespace import misplaced_operator
 from mig_fleet.observed.owners.cluster_owner import file_owner, not_ours
-from mig_fleet.observed.owners.identity import REFRESH
 from mig_fleet.observed.snapshot import Node, observe
 from mig_fleet.rollout.wave import Props, stored
 
@@ -75,6 +76,7 @@ class LayoutFileProvider(Provider):
         """
         declared = news.get("declaredNodes")
         news = {key: value for key, value in stored(news).items() if key != "declaredNodes"}
+        news |= {key: olds[key] for key in ("carried",) if key in olds}
         if pulumi.runtime.rpc.contains_unknowns(with_known_owner(news, olds)):
             return CheckResult(news, [])
         try:
@@ -93,7 +95,7 @@ class LayoutFileProvider(Provider):
         left = [*_given_back(nodes, declared, owner), *abandoned.get("unfinishedNodes", ())]
         for problem in [*carried.problems(), *outdated_configs(carried.entries, nodes), *left]:
             pulumi.log.warn(problem)
-        news = {**news, **abandoned}
+        news = {**news, "carried": dump_configs(carried.entries), **abandoned}
         if not olds:
             return CheckResult(news, [])
         live = live_configs(config_map)
@@ -107,10 +109,12 @@ class LayoutFileProvider(Provider):
         return CheckResult({**news, **{key: value for key, value in found.items() if value}}, [])
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
-        """An update if the stack's layouts differ or `check` found something; a replacement in another namespace."""
+        """An update if the configs of the file differ or `check` found something; a replacement in another namespace.
+        The first one after a release without ``carried`` adds it.
+        """
         moved = olds["namespace"] != news["namespace"]
         return DiffResult(
-            changes=any(olds.get(key) != news.get(key) for key in ("cluster", "namespace", "file"))
+            changes=any(olds.get(key) != news.get(key) for key in ("cluster", "namespace", "file", "carried"))
             or has_new_owner(olds, news)
             or bool(news.get("drift") or news.get("prunedConfigs")),
             replaces=["namespace"] if moved else [],
@@ -127,6 +131,7 @@ class LayoutFileProvider(Provider):
         it, and would set nodes with a config that it does not have to `failed`.
         """
         with one_clean_error(LayoutFileFailed):
+            from mig_fleet.rollout.layout_file import leave
             from mig_fleet.rollout.manager_file import reads_ours
             from mig_fleet.rollout.owner import release_left_nodes, require_cluster, require_cluster_owner
 
@@ -135,13 +140,18 @@ class LayoutFileProvider(Provider):
             require_cluster_owner(cluster, namespace, props.get("owner") or "")
             release_left_nodes(cluster, props.get("owner") or "")
             if not props.get("operatorManaged", True) and reads_ours(cluster, namespace):
-                _leave(cluster, namespace)
+                leave(cluster, namespace)
             else:
                 cluster.delete_config_map(namespace, labels.LAYOUTS_CONFIG_MAP)
 
 
 class LayoutFile(Resource, module="mig", name="LayoutFile"):
     """The ConfigMap that MIG Manager reads."""
+
+    carried: pulumi.Output[str | None]
+    """The configs in it that the stack does not declare, as
+    :func:`~mig_fleet.observed.configs.layout_file.dump_configs` writes them; None if the cluster was not read since a
+    release without it."""
 
     def __init__(self, name: str, args: LayoutFileArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         names = {
@@ -150,7 +160,7 @@ class LayoutFile(Resource, module="mig", name="LayoutFile"):
             "take_over": "takeOver",
             "declared_nodes": "declaredNodes",
         }
-        props = {names.get(key, key): value for key, value in args.items()}
+        props = {names.get(key, key): value for key, value in args.items()} | {"carried": None}
         super().__init__(LayoutFileProvider(), name, props, opts)
 
 
@@ -163,7 +173,8 @@ def _write(props: Props) -> Props:
         config_map, nodes = _observe(props, fresh=True)
         if reason := not_ours(props.get("owner") or "", config_map, props.get("takeOver") or ""):
             raise LayoutFileFailed(reason)
-        text = merge_files(props["file"], _carried(props, config_map, nodes, every=True).entries)
+        carried = _carried(props, config_map, nodes, every=True).entries
+        text = merge_files(props["file"], carried)
         owner = {labels.OWNER: props["owner"]} if props.get("owner") else {}
         if owner and props.get("takeOver") and file_owner(config_map) is None:
             take_over_elsewhere(Cluster(props["cluster"]), props["namespace"], props["owner"], props["takeOver"])
@@ -172,31 +183,11 @@ def _write(props: Props) -> Props:
                 props["namespace"], labels.LAYOUTS_CONFIG_MAP, {labels.LAYOUTS_KEY: text}, owner
             )
         except NotFound:
-            raise LayoutFileFailed(_without_namespace(props)) from None
-        return stored(props)
+            from mig_fleet.rollout.layout_file import without_namespace
 
-
-def _without_namespace(props: Props) -> str:
-    """What to do if the namespace of MIG Manager is missing."""
-    if props.get("operatorManaged") is False:
-        remedy = "install the GPU Operator there, or set `operator.namespace` to where it runs"
-    else:
-        remedy = f"run {REFRESH}, which installs the GPU Operator again"
-    return f"namespace {props['namespace']} is missing, and all that was in it; {remedy}"
-
-
-def _leave(cluster: Cluster, namespace: str) -> None:
-    """Give the ConfigMap to the owner of MIG Manager."""
-    name = labels.LAYOUTS_CONFIG_MAP
-    if cluster.config_map(namespace, name) is None:
-        return
-    cluster.write_config_map(namespace, name, {}, {labels.OWNER: None})
-    print(
-        f"ConfigMap {namespace}/{name} was not deleted, because MIG Manager reads it and is not of this stack; to "
-        "remove it, let MIG Manager read another ConfigMap that has the configs of all nodes, then run "
-        f"`kubectl -n {namespace} delete configmap {name}`",
-        flush=True,
-    )
+            is_ours = props.get("operatorManaged") is not False
+            raise LayoutFileFailed(without_namespace(props["namespace"], is_ours)) from None
+        return {**stored(props), "carried": dump_configs(carried)}
 
 
 def _abandoned(nodes: list[Node]) -> Props:

@@ -18,6 +18,7 @@ from mig_fleet.components.preview import unobserved
 from mig_fleet.components.provider import Provider
 from mig_fleet.failures import CleanError, one_clean_error
 from mig_fleet.model import labels
+from mig_fleet.observed.installed.served_kinds import missing_kinds
 from mig_fleet.observed.owners.cluster_owner import Owner, file_owner, other_owners, owner_conflicts
 from mig_fleet.observed.owners.identity import Identity, other_cluster, read_identity, unchecked
 from mig_fleet.observed.owners.other_files import other_file_owners
@@ -56,7 +57,7 @@ class ClusterOwnerArgs(TypedDict):
     update)."""
     uses: NotRequired[Sequence[str]]
     """What the stack does, as values of :class:`~mig_fleet.observed.rights.grant.Use`: a user who lacks a right that
-    the stack needs is refused (default: rights are not checked)."""
+    the stack needs is refused, and so is a cluster that lacks a kind (default: neither is checked)."""
 
 
 class ClusterOwnerProvider(Provider):
@@ -82,6 +83,8 @@ class ClusterOwnerProvider(Provider):
             if other := other_cluster(reached, Identity(**known), news.get("declaredUid") or ""):
                 return CheckResult(news, [CheckFailure("", other)])
             news |= {key: getattr(reached, key) for key in IDENTITY if reached.uid}
+            if missing := missing_kinds(Cluster(news["cluster"]), news.get("uses") or ()):
+                return CheckResult(news, [CheckFailure("", text) for text in missing])
             owners = _other_owners(news)
         except ClusterError as exc:
             found = unobserved(news, "the cluster's owner", exc)

@@ -11,7 +11,7 @@ from mig_fleet.components.destroy_guard import DestroyGuard
 from mig_fleet.components.existing import refuse_existing_objects
 from mig_fleet.components.gpu_operator import GpuOperator
 from mig_fleet.components.layouts import MigLayouts
-from mig_fleet.components.monitoring import Monitoring, WatchedPool, metrics_list
+from mig_fleet.components.monitoring import Monitoring
 from mig_fleet.components.node_labels import NodeLabels
 from mig_fleet.components.owner import ClusterOwner
 from mig_fleet.components.pool import Pool, after_pools
@@ -19,16 +19,19 @@ from mig_fleet.components.probe import MigProbe
 from mig_fleet.components.supporting_objects import RecordedObjects, SupportingObjects
 from mig_fleet.model import parted
 from mig_fleet.stack_file import summary
+from mig_fleet.stack_file.exporter import generation, service_monitor
 from mig_fleet.stack_file.fleet import Fleet, FleetPool
 from mig_fleet.stack_file.membership import cluster_args
+from mig_fleet.stack_file.monitored_fleet import monitored_fleet
+from mig_fleet.stack_file.thresholds import thresholds
 from mig_fleet.stack_file.uses import uses
 
 
 def deploy(fleet: Fleet) -> dict[str, Any]:
     """Register everything; returns the stack's outputs: small, sorted, and without times.
 
-    First the owner, so that nothing is written to another stack's cluster. What describes the fleet changes after the
-    fleet. The guard is last, so that a destroy begins with it.
+    First the owner, so that nothing is written to another stack's cluster. The rules know what each node was verified
+    with, so they change before the nodes do. The guard is last, so that a destroy begins with it.
     """
     settings = fleet.settings
     cluster, reports = cluster_args(fleet), settings.probe.namespace
@@ -51,7 +54,7 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         # Another address of the same cluster must not replace the provider: that would create every object again and
         # then delete it, because both have the same name.
         cluster_identifier="mig-fleet",
-        # The dashboard and the alerts change in place; a replacement would remove them for a moment.
+        # Dashboards and rules change in place; a replacement would remove them for a moment.
         enable_config_map_mutable=True,
         # Before anything is written, and after the owner: another stack's objects are not an unknown owner's.
         opts=pulumi.ResourceOptions(depends_on=[owner], hooks=hooks),
@@ -87,11 +90,12 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         },
         _at(provider, owner),
     )
-    metrics = metrics_list("monitoring", name, on_cluster)
-    prerequisites: list[pulumi.Resource] = [layouts, metrics]
+    monitoring = _monitoring(fleet, name, layouts, _at(provider, owner, recorded=recorded))
+    prerequisites: list[pulumi.Resource] = [layouts, monitoring]
     chart_objects: list[pulumi.Input[str]] = []
     if settings.operator.managed:
-        operator = _operator(fleet, name, metrics.metadata["name"], _at(provider, *prerequisites))
+        metrics = monitoring.metrics_config_map.metadata["name"]
+        operator = _operator(fleet, name, metrics, _at(provider, *prerequisites))
         prerequisites, chart_objects = [operator], operator.chart_objects
     probe = MigProbe(
         "probe",
@@ -123,34 +127,10 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
     )
     before_pools = _at(provider, layouts, *watched, supporting)
     pools = {pool.name: _pool(pool, fleet, owner, before_pools) for pool in fleet.pools}
-    described = RecordedObjects()
-    monitoring = Monitoring(
-        "monitoring",
-        {
-            "namespace": name,
-            "metrics_config_map": metrics,
-            "pools": [_watched(pool) for pool in fleet.pools],
-            "dashboard": settings.monitoring.dashboard,
-            "rules": settings.monitoring.rules,
-            "monitor_labels": settings.monitoring.monitor_labels,
-            "after": after_pools(pools.values()),
-        },
-        _at(provider, owner, recorded=described),
-    )
-    monitored = SupportingObjects(
-        "monitoring-objects",
-        {
-            "cluster": cluster,
-            "namespace": settings.operator.namespace,
-            "uid": owner.uid,
-            "objects": described.manifests,
-        },
-        pulumi.ResourceOptions(depends_on=after_pools(pools.values(), monitoring)),
-    )
     DestroyGuard(
         "destroy-guard",
         {"cluster": cluster, "namespace": settings.operator.namespace, "owner": owner.owner, "uid": owner.uid},
-        pulumi.ResourceOptions(depends_on=after_pools(pools.values(), layouts, *watched, supporting, monitored)),
+        pulumi.ResourceOptions(depends_on=after_pools(pools.values(), layouts, *watched, supporting)),
     )
     return {
         "strategy": str(fleet.strategy),
@@ -159,6 +139,29 @@ def deploy(fleet: Fleet) -> dict[str, Any]:
         "cost": summary.cost(fleet),
         "slices": {pool_name: pool.slices for pool_name, pool in pools.items()},
     }
+
+
+def _monitoring(
+    fleet: Fleet, namespace: pulumi.Input[str], layouts: MigLayouts, opts: pulumi.ResourceOptions
+) -> Monitoring:
+    settings = fleet.settings.monitoring
+    return Monitoring(
+        "monitoring",
+        {
+            "namespace": namespace,
+            "fleet": layouts.file.carried.apply(lambda carried: monitored_fleet(fleet, carried)),
+            "generation": generation(fleet.settings),
+            "dashboards": settings.dashboards,
+            "dashboard_labels": settings.dashboard_labels,
+            "folder": settings.folder,
+            "grafana_instances": settings.grafana_instances,
+            "rules": settings.rules,
+            "monitor_labels": settings.monitor_labels,
+            "thresholds": thresholds(fleet.settings),
+            "runbooks": settings.runbooks,
+        },
+        opts,
+    )
 
 
 def _operator(
@@ -174,6 +177,7 @@ def _operator(
             "repository": chart.repository,
             "strategy": str(fleet.strategy),
             "metrics": metrics,
+            "monitor": service_monitor(fleet.settings),
             "values": chart.values,
             "secret": "operator" in fleet.secrets,
             "timeout_seconds": chart.timeout,
@@ -219,10 +223,6 @@ def _pool(pool: FleetPool, fleet: Fleet, owner: ClusterOwner, opts: pulumi.Resou
         },
         opts,
     )
-
-
-def _watched(pool: FleetPool) -> WatchedPool:
-    return WatchedPool(pool.name, tuple(sorted(pool.nodes)), summary.slices(pool))
 
 
 def _at(

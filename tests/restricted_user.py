@@ -21,6 +21,7 @@ class RestrictedUser:
 
     def __init__(self, fleet: Fleet, name: str, folder: Path) -> None:
         self._fleet, self._name = fleet, name
+        self._roles: set[str] = set()
         accounts = f"/api/v1/namespaces/{HOME}/serviceaccounts"
         fleet.call("create", accounts, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}})
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
@@ -50,7 +51,9 @@ class RestrictedUser:
             self._apply(f"{where}/{kind.lower()}bindings", binding)
 
     def give_only(self, rights: Iterable[Right]) -> None:
-        """These rights, one rule for each."""
+        """These rights, one rule for each; a role without any of them becomes empty."""
+        for role in self._roles:
+            self._fleet.call("patch", role, {"rules": []})
         single = [
             Grant(
                 verbs=(right.verb,),
@@ -65,6 +68,8 @@ class RestrictedUser:
         self.give(manifests(single, []))
 
     def _apply(self, collection: str, body: Json) -> None:
+        if body["kind"] in ("ClusterRole", "Role"):
+            self._roles.add(f"{collection}/{body['metadata']['name']}")
         try:
             self._fleet.call("create", collection, body)
         except ApiError as exc:

@@ -6,10 +6,13 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from mig_fleet.policies.chart_values import derived_values, merged
+from mig_fleet.policies.chart_values import ServiceMonitor, Values, derived_values, merged
 
 SECRET_OUTPUTS = ("chart", "version", "repository_opts", "values", "status", "manifest")
 """Outputs of a release that repeat its chart, version, repository or values."""
+
+MONITOR_FIELDS = ("enabled", "honorLabels")
+"""Fields of the ServiceMonitor's declaration without which slices have wrong metrics, or none."""
 
 
 class GpuOperatorArgs(TypedDict):
@@ -24,6 +27,8 @@ class GpuOperatorArgs(TypedDict):
     """``none``, ``single`` or ``mixed``."""
     metrics: pulumi.Input[str]
     """The name of the ConfigMap with dcgm-exporter's metrics list."""
+    monitor: NotRequired[ServiceMonitor | None]
+    """The ServiceMonitor that the operator creates for dcgm-exporter (default: as your own values and the chart's)."""
     values: NotRequired[Mapping[str, Any]]
     """The user's own chart values, merged with ours and never silently overridden. Raises
     :class:`~mig_fleet.policies.chart_values.ContradictingValue`."""
@@ -44,6 +49,7 @@ class GpuOperator(pulumi.ComponentResource):
         super().__init__("mig-fleet:index:GpuOperator", name, {}, opts)
         repository, version = args.get("repository"), args.get("version")
         protect: Callable[[Any], Any] = pulumi.Output.secret if args.get("secret") else lambda value: value
+        derived = derived_values(args["strategy"], args["metrics"], args.get("monitor"))
         self.release = k8s.helm.v3.Release(
             f"{name}-release",
             name="gpu-operator",
@@ -51,28 +57,29 @@ class GpuOperator(pulumi.ComponentResource):
             chart=protect(args["chart"]),
             version=protect(version) if version else None,
             repository_opts=k8s.helm.v3.RepositoryOptsArgs(repo=protect(repository)) if repository else None,
-            values=protect(merged(derived_values(args["strategy"], args["metrics"]), args.get("values", {}))),
+            values=protect(merged(derived, args.get("values", {}))),
             timeout=args.get("timeout_seconds", 600),
             opts=pulumi.ResourceOptions(
                 parent=self, additional_secret_outputs=list(SECRET_OUTPUTS) if args.get("secret") else None
             ),
         )
-        objects = (_cluster_policy(args["strategy"], args["metrics"]), _deployment(args["namespace"]))
+        objects = (_cluster_policy(derived), _deployment(args["namespace"]))
         self.chart_objects = [pulumi.Output.json_dumps(each) for each in objects]
         self.register_outputs({"release": self.release.name})
 
 
-def _cluster_policy(strategy: str, metrics: pulumi.Input[str]) -> dict[str, Any]:
+def _cluster_policy(derived: Values) -> dict[str, Any]:
     """The chart writes these values to the same fields (gpu-operator v26.7.0, templates/clusterpolicy.yaml)."""
-    manager = derived_values(strategy)["migManager"]["config"]
+    manager, exporter = derived["migManager"]["config"], derived["dcgmExporter"]
+    monitor = {key: exporter["serviceMonitor"][key] for key in MONITOR_FIELDS if key in exporter["serviceMonitor"]}
     return {
         "apiVersion": "nvidia.com/v1",
         "kind": "ClusterPolicy",
         "metadata": {"name": "cluster-policy"},
         "spec": {
-            "mig": {"strategy": strategy},
+            "mig": derived["mig"],
             "migManager": {"config": {"name": manager["name"], "default": manager["default"]}},
-            "dcgmExporter": {"config": {"name": metrics}},
+            "dcgmExporter": {"config": {"name": exporter["config"]["name"]}, "serviceMonitor": monitor},
         },
     }
 

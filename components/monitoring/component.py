@@ -1,18 +1,19 @@
 """The monitoring objects of a fleet."""
 
 import hashlib
-import json
-from typing import NotRequired, TypedDict
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as k8s
-import yaml
 
 from mig_fleet.cluster.client import FIELD_MANAGER
-from mig_fleet.components.monitoring.dashboard import dashboard
-from mig_fleet.components.monitoring.metrics import FILE, metrics_config_map_name, metrics_csv
-from mig_fleet.components.monitoring.rules import WatchedPool, alert_rules
+from mig_fleet.components.monitoring.content import dashboards, rules
 from mig_fleet.model import labels
+from mig_fleet.monitoring.alerts.thresholds import Thresholds
+from mig_fleet.monitoring.documentation import PAGE
+from mig_fleet.monitoring.exporter import FILE, Generation, metrics_config_map_name, metrics_csv
+from mig_fleet.monitoring.fleet import MonitoredFleet
 
 MANAGED = {"app.kubernetes.io/managed-by": FIELD_MANAGER}
 """By this label another stack of mig-fleet knows our objects (:mod:`mig_fleet.observed.installed.existing_objects`)."""
@@ -22,92 +23,110 @@ class MonitoringArgs(TypedDict):
     """What to generate, and where."""
 
     namespace: pulumi.Input[str]
-    metrics_config_map: NotRequired[k8s.core.v1.ConfigMap]
-    """dcgm-exporter's list of metrics, from :func:`metrics_list` (default: created with the rest)."""
-    pools: list[WatchedPool]
-    dashboard: bool
-    """Whether to create a ConfigMap that Grafana's sidecar loads."""
-    rules: str
-    """``prometheusRule`` (needs the Prometheus Operator's CRD), ``configMap`` or ``none``."""
-    monitor_labels: NotRequired[dict[str, str]]
-    """Labels by which Prometheus selects rules, such as ``release: kube-prometheus-stack``."""
-    after: NotRequired[pulumi.Output[list[pulumi.Resource]]]
-    """What the dashboard and the alerts describe, :attr:`~mig_fleet.components.pool.Pool.changed`: they change after
-    it."""
+    """Where the GPU Operator runs."""
+    fleet: pulumi.Input[MonitoredFleet]
+    """The pools, and the slices of every config that a node may have."""
+    generation: NotRequired[Generation]
+    """The names of fields that dcgm-exporter knows (default: those that every version knows)."""
+    dashboards: NotRequired[str]
+    """``sidecar`` (default), ``grafanaOperator`` (needs its CustomResourceDefinition) or ``none``."""
+    dashboard_labels: NotRequired[Mapping[str, str]]
+    """Labels by which Grafana's sidecar finds a dashboard (default: ``grafana_dashboard: "1"``)."""
+    folder: NotRequired[str | None]
+    """Grafana's folder (default: Grafana's own)."""
+    grafana_instances: NotRequired[Mapping[str, str] | None]
+    """Labels of the Grafana resources that get the dashboards; needed with ``grafanaOperator``."""
+    rules: NotRequired[str]
+    """``configMap`` (default), ``prometheusRule`` (needs its CustomResourceDefinition) or ``none``."""
+    monitor_labels: NotRequired[Mapping[str, str]]
+    """Labels by which Prometheus selects the rules, such as ``release: kube-prometheus-stack``."""
+    thresholds: NotRequired[Thresholds]
+    """When each alert fires."""
+    runbooks: NotRequired[str]
+    """The address of the page that alerts link to."""
 
 
 class Monitoring(pulumi.ComponentResource):
-    """dcgm-exporter's list of metrics, a dashboard and the alerts; all follow from the layouts."""
+    """dcgm-exporter's list of metrics, recording rules and alerts, and dashboards; all follow from the layouts.
+
+    The rules compare a node with the config that was verified last on it, so they change before the nodes do.
+    """
 
     metrics_config_map: k8s.core.v1.ConfigMap
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mig-fleet:index:Monitoring", name, {}, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        namespace = args["namespace"]
-        self.metrics_config_map = args.get("metrics_config_map") or metrics_list(name, namespace, child)
-        after = pulumi.ResourceOptions(parent=self, depends_on=args.get("after", []))
-        if args["dashboard"]:
-            board = json.dumps(
-                dashboard(sum(pool.slices_per_node * len(pool.nodes) for pool in args["pools"])),
-                indent=1,
-                sort_keys=True,
-            )
-            k8s.core.v1.ConfigMap(
-                f"{name}-dashboard",
-                metadata={
-                    "name": "mig-fleet-dashboard",
-                    "namespace": namespace,
-                    "labels": {**MANAGED, "grafana_dashboard": "1"},
-                    "annotations": _content(board),
-                },
-                data={"mig-fleet.json": board},
-                opts=_hiding("data", after),
-            )
-        rules = alert_rules(args["pools"])
-        text = yaml.safe_dump(rules, sort_keys=False, width=1000)
-        metadata = {
-            "name": labels.ALERT_RULES,
-            "namespace": namespace,
-            "labels": {**MANAGED, **args.get("monitor_labels", {})},
-            "annotations": _content(text),
-        }
-        if args["rules"] == "prometheusRule":
+        generation = args.get("generation", Generation.LEGACY)
+        self.metrics_config_map = k8s.core.v1.ConfigMap(
+            f"{name}-metrics",
+            metadata={"name": metrics_config_map_name(generation), "namespace": args["namespace"], "labels": MANAGED},
+            data={FILE: metrics_csv(generation)},
+            immutable=True,
+            opts=pulumi.ResourceOptions(parent=self, aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)]),
+        )
+        fleet = pulumi.Output.from_input(args["fleet"])
+        if args.get("rules") != "none":
+            self._rules(f"{name}-rules", args, fleet)
+        if args.get("dashboards") != "none":
+            texts = fleet.apply(dashboards)
+            for board in labels.DASHBOARDS:
+                self._dashboard(f"{name}-dashboard-{board}", board, args, texts[f"mig-fleet-{board}.json"])
+        self.register_outputs({"metrics_config_map": self.metrics_config_map.metadata["name"]})
+
+    def _rules(self, name: str, args: MonitoringArgs, fleet: pulumi.Output[MonitoredFleet]) -> None:
+        kind, thresholds = args.get("rules", "configMap"), args.get("thresholds", Thresholds())
+        found = fleet.apply(lambda it: rules(it, thresholds, args.get("runbooks", PAGE), kind))
+        file, text = found[0], found[1]
+        metadata = _metadata(labels.ALERT_RULES, args, args.get("monitor_labels", {}), text)
+        if kind == "prometheusRule":
             k8s.apiextensions.CustomResource(
-                f"{name}-rules",
+                name,
                 api_version="monitoring.coreos.com/v1",
                 kind="PrometheusRule",
                 metadata=metadata,
-                spec=rules,
-                opts=_hiding("spec", after),
+                spec=file,
+                opts=self._hiding("spec"),
             )
-        elif args["rules"] == "configMap":
-            k8s.core.v1.ConfigMap(
-                f"{name}-rules", metadata=metadata, data={"mig-fleet.yaml": text}, opts=_hiding("data", after)
+        else:
+            self._config_map(name, metadata, {"mig-fleet.yaml": text})
+
+    def _dashboard(self, name: str, board: str, args: MonitoringArgs, text: pulumi.Output[str]) -> None:
+        folder, object_name = args.get("folder"), labels.DASHBOARDS[board]
+        if args.get("dashboards") == "grafanaOperator":
+            k8s.apiextensions.CustomResource(
+                name,
+                api_version="grafana.integreatly.org/v1beta1",
+                kind="GrafanaDashboard",
+                metadata=_metadata(object_name, args, {}, text),
+                spec={
+                    "instanceSelector": {"matchLabels": dict(args["grafana_instances"] or {})},
+                    "allowCrossNamespaceImport": True,
+                    "json": text,
+                    **({"folder": folder} if folder else {}),
+                },
+                opts=self._hiding("spec.json"),
             )
-        self.register_outputs({"metrics_config_map": self.metrics_config_map.metadata["name"]})
+            return
+        metadata = _metadata(object_name, args, args.get("dashboard_labels", {"grafana_dashboard": "1"}), text)
+        if folder:
+            metadata["annotations"]["grafana_folder"] = folder
+        self._config_map(name, metadata, {f"mig-fleet-{board}.json": text})
+
+    def _config_map(self, name: str, metadata: Any, data: dict[str, pulumi.Output[str]]) -> None:
+        k8s.core.v1.ConfigMap(name, metadata=metadata, data=data, opts=self._hiding("data"))
+
+    def _hiding(self, content: str) -> pulumi.ResourceOptions:
+        """A preview prints that generated content changed, and not how."""
+        return pulumi.ResourceOptions(parent=self, hide_diffs=[content])
 
 
-def _hiding(content: str, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-    """The options of an object with generated content: a preview prints that it changed, and not how."""
-    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(hide_diffs=[content]))
-
-
-def _content(text: str) -> dict[str, str]:
-    """A hash of generated content: if all that differs is hidden, the engine prints the old object as a whole."""
-    return {labels.CONTENT: hashlib.sha256(text.encode()).hexdigest()[:10]}
-
-
-def metrics_list(name: str, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions) -> k8s.core.v1.ConfigMap:
-    """The ConfigMap that dcgm-exporter reads, ``<name>-metrics``.
-
-    The operator needs it before there are pools, and the rest of the monitoring of a program comes after its pools.
-    """
-    inside = pulumi.Alias(parent=pulumi.create_urn(name, "mig-fleet:index:Monitoring"))
-    return k8s.core.v1.ConfigMap(
-        f"{name}-metrics",
-        metadata={"name": metrics_config_map_name(), "namespace": namespace, "labels": MANAGED},
-        data={FILE: metrics_csv()},
-        immutable=True,
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(aliases=[] if opts.parent else [inside])),
-    )
+def _metadata(
+    name: str, args: MonitoringArgs, selected_by: Mapping[str, str], text: pulumi.Output[str]
+) -> dict[str, Any]:
+    """With a hash of the content: if all that differs is hidden, the engine prints the old object as a whole."""
+    return {
+        "name": name,
+        "namespace": args["namespace"],
+        "labels": {**MANAGED, **selected_by},
+        "annotations": {labels.CONTENT: text.apply(lambda it: hashlib.sha256(it.encode()).hexdigest()[:10])},
+    }

@@ -69,7 +69,7 @@ VERIFIED_CONFIG: Final = "mig-fleet.dev/verified-config"
 """Node annotation: the last config that was verified through NVML on this node; a rollback returns to it."""
 
 CONTENT: Final = "mig-fleet.dev/content"
-"""Annotation of the dashboard and the alert rules: a hash of their content, which previews do not print."""
+"""Annotation of the dashboards and the rules: a hash of their content, which previews do not print."""
 
 CORDONED: Final = "mig-fleet.dev/cordoned"
 """Node annotation, ``true``: the node was schedulable until we made it unschedulable for a change."""
@@ -97,7 +97,10 @@ NODE_FEATURE_RULE: Final = "NodeFeatureRule"
 """A rule of Node Feature Discovery that labels nodes (Node Feature Discovery, customization guide)."""
 
 ALERT_RULES: Final = "mig-fleet-rules"
-"""The PrometheusRule, or the ConfigMap, with our alerts."""
+"""The PrometheusRule, or the ConfigMap, with our rules."""
+
+DASHBOARDS: Final = {name: f"mig-fleet-dashboard-{name}" for name in ("fleet", "node", "pool")}
+"""Dashboard → the ConfigMap, or the GrafanaDashboard, that has it."""
 
 
 def is_gpu_resource(name: str) -> bool:

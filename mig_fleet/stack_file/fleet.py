@@ -20,8 +20,11 @@ from mig_fleet.model.suggestions import suggestion_or_known
 from mig_fleet.policies.chart_values import contradictions, derived_values
 from mig_fleet.policies.pool_facts import PoolFacts
 from mig_fleet.policies.rules import rule_conflicts
+from mig_fleet.stack_file.exporter import service_monitor
+from mig_fleet.stack_file.monitoring_settings import monitoring_problems
 from mig_fleet.stack_file.problems import InvalidSettings, from_pydantic
 from mig_fleet.stack_file.settings import Pool, Settings, raw_from_document, raw_from_pulumi, secret_sections
+from mig_fleet.stack_file.thresholds import alert_problems
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,9 @@ def parse(raw: Mapping[str, Any], source: str, secrets: frozenset[str] = frozens
     if settings.probe.namespace == settings.operator.namespace:
         text = f"{settings.probe.namespace!r} holds MIG Manager's layout file; give the probes a namespace of their own"
         problems.append(Finding("probe.namespace", text))
-    problems += contradictions(derived_values(str(DEFAULT)), settings.operator.values, secret="operator" in secrets)
+    problems += [*monitoring_problems(settings.monitoring, settings.operator.managed), *alert_problems(settings)]
+    derived = derived_values(str(DEFAULT), monitor=service_monitor(settings))
+    problems += contradictions(derived, settings.operator.values, secret="operator" in secrets)
     problems += [] if "operator" in secrets else _plain_passwords(settings)
     for conflict in rule_conflicts(map(_facts, pools)):
         problems.append(replace(conflict, path=f"pools.{conflict.path}"))

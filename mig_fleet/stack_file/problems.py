@@ -14,6 +14,9 @@ from mig_fleet.model.suggestions import suggestion_or_known
 HIDDEN = "hidden_value"
 """The error type for a value that may be a credential; the message leaves the value out."""
 
+REPLACED = {"monitoring.dashboard": "was replaced; set `dashboards: sidecar` or `dashboards: none`"}
+"""A key of an earlier release → what to write instead."""
+
 
 class InvalidSettings(ValueError):
     """A stack file that cannot be used; ``problems`` lists every mistake in it, sorted by path."""
@@ -49,6 +52,8 @@ def path_of(parts: Iterable[str | int]) -> str:
 def _finding(details: ErrorDetails, model: type[BaseModel], secrets: Container[str]) -> Finding:
     path = details["loc"]
     if details["type"] == "extra_forbidden":
+        if replaced := REPLACED.get(path_of(path)):
+            return Finding(path_of(path), replaced)
         known = _keys_at(model, path[:-1])
         return Finding(path_of(path), f"unknown key; {suggestion_or_known(str(path[-1]), known)}")
     if details["type"] == "missing":

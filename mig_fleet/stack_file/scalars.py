@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from mig_fleet.confidential import is_contents
+from mig_fleet.confidential import has_password, is_contents
 from mig_fleet.model.short_repr import format_value
 from mig_fleet.stack_file.problems import HIDDEN
 
@@ -16,6 +16,9 @@ arrive in that time."""
 SHORTEST_WEDGED_AFTER_S = 1500
 """MIG Manager may wait five minutes for each of five operands (mig-parted v0.15.0, pkg/mig/reconfigure/reconfigure.go),
 so a younger state `pending` may be normal."""
+SCRAPE_INTERVALS_S = (10, 120)
+"""At least the chart's ``scrapeTimeout`` (gpu-operator v26.7.0, values.yaml), which Prometheus refuses to be longer;
+one lost scrape must not make a series stale, which it is after five minutes (Prometheus, ``query.lookback-delta``)."""
 
 _LABEL_WORD = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 
@@ -84,9 +87,40 @@ def _wedged_after(value: int) -> int:
     return value
 
 
+def _scrape_interval(value: int) -> int:
+    shortest, longest = SCRAPE_INTERVALS_S
+    if not shortest <= value <= longest:
+        raise ValueError(f"must be {shortest}s to {longest}s: a scrape may take 10s, and a lost one must leave no gap")
+    return value
+
+
 def _some_labels(value: dict[str, str]) -> dict[str, str]:
     if not value:
         raise ValueError("must name at least one label")
+    return value
+
+
+_NOT_RE2 = re.compile(r"\(\?(?:[=!>(]|<[=!]|P[=>])|\\[1-9]|[*+?}]\+")
+"""What Python reads and RE2 does not: lookaround, references, and groups that never give back what they matched."""
+
+
+def _regex(value: str) -> str:
+    try:
+        found = re.compile(value)
+    except re.error as exc:
+        raise ValueError(f"must be a regular expression of Prometheus (RE2): {exc}") from None
+    if unknown := _NOT_RE2.search(value):
+        raise ValueError(f"must be a regular expression of Prometheus (RE2), which has no {unknown[0]}")
+    if found.fullmatch(""):
+        raise ValueError("must not match an empty text: series without the label would match, too")
+    return value
+
+
+def _url(value: str) -> str:
+    if has_password(value):
+        raise PydanticCustomError(HIDDEN, "must not have a password, because every alert would print it")
+    if not re.fullmatch(r"https?://[^\s#]+", value):
+        raise ValueError("must be the address of a page, such as https://example.com/runbooks")
     return value
 
 
@@ -109,6 +143,8 @@ Interval = Annotated[PositiveDuration, AfterValidator(_interval)]
 """At most :data:`LONGEST_INTERVAL_S`."""
 WedgedAfter = Annotated[PositiveDuration, AfterValidator(_wedged_after)]
 """At least :data:`SHORTEST_WEDGED_AFTER_S`."""
+ScrapeInterval = Annotated[PositiveDuration, AfterValidator(_scrape_interval)]
+"""Within :data:`SCRAPE_INTERVALS_S`."""
 NodeName = Annotated[str, AfterValidator(_node_name)]
 NodeNames = Annotated[tuple[NodeName, ...], AfterValidator(_some_nodes)]
 Namespace = Annotated[str, AfterValidator(_namespace)]
@@ -116,5 +152,9 @@ Labels = Annotated[dict[str, str], AfterValidator(_labels)]
 LabelSelector = Annotated[Labels, AfterValidator(_some_labels)]
 """At least one label."""
 Path = Annotated[str, AfterValidator(_path)]
+Regex = Annotated[str, AfterValidator(_regex)]
+"""A regular expression of Prometheus."""
+Url = Annotated[str, AfterValidator(_url)]
+"""The address of a page, without a fragment."""
 Share = Annotated[int | str, BeforeValidator(_share)]
 """A number of nodes, or a share of the pool such as ``25%``."""

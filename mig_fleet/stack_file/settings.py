@@ -7,16 +7,16 @@ MIG, so that all mistakes in a stack file are reported together, each with its p
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 
 from mig_fleet.documents import Document, DocumentError
 from mig_fleet.rollout.batching import Pace
 from mig_fleet.rollout.wave import DEFAULTS, ConfigName, OnDelete, OnFailure, OnStrandedPods, OnUserPods
+from mig_fleet.stack_file.closed import Closed
+from mig_fleet.stack_file.monitoring_settings import Monitoring
 from mig_fleet.stack_file.scalars import (
     Duration,
     Interval,
-    Labels,
     LabelSelector,
     Namespace,
     NodeNames,
@@ -27,12 +27,6 @@ from mig_fleet.stack_file.scalars import (
 )
 
 PROJECT = "mig-fleet"
-
-
-class Closed(BaseModel):
-    """The base of every settings object: unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
 class Cluster(Closed):
@@ -133,14 +127,6 @@ class Pool(Closed):
         if (self.nodes is None) == (self.selector is None):
             raise ValueError("must have either nodes or selector")
         return self
-
-
-class Monitoring(Closed):
-    """The dashboard and the alert rules that are generated from the layouts."""
-
-    dashboard: bool = Field(default=True, strict=True)
-    rules: Literal["prometheusRule", "configMap", "none"] = "configMap"
-    monitor_labels: Labels = Field(default_factory=dict)
 
 
 class Settings(Closed):

@@ -14,5 +14,7 @@ def uses(fleet: Fleet) -> list[Use]:
         Use.MODEL_LABELS: any(pool.selector is not None for pool in pools),
         Use.TAKE_OVER: settings.cluster.take_over is not None,
         Use.ALERT_RULES: settings.monitoring.rules == "prometheusRule",
+        Use.DASHBOARDS: settings.monitoring.dashboards == "grafanaOperator",
+        Use.SERVICE_MONITOR: settings.monitoring.service_monitor,
     }
     return sorted(use for use, is_used in decided.items() if is_used)

@@ -73,6 +73,7 @@ def test_a_user_for_previews_gets_no_right_to_change_anything() -> None:
         (Use.OPERATOR, {"operator": {"managed": True}}),
         (Use.TAKE_OVER, {"cluster": {"takeOver": "acme/gpus/prod"}}),
         (Use.ALERT_RULES, {"monitoring": {"rules": "prometheusRule"}}),
+        (Use.DASHBOARDS, {"monitoring": {"dashboards": "grafanaOperator", "grafanaInstances": {"dashboards": "gpu"}}}),
         (Use.MODEL_LABELS, {"pools": {"b": SELECTED}}),
     ],
 )
@@ -91,7 +92,7 @@ def test_a_file_with_mistakes_is_named_with_each_of_them(tmp_path: Path) -> None
     assert run("--stack", "missing").exit_code == 1
 
 
-@pytest.mark.parametrize("resource", ["nodefeaturerules", "prometheusrules"])
+@pytest.mark.parametrize("resource", ["nodefeaturerules", "prometheusrules", "grafanadashboards"])
 def test_what_the_last_update_made_can_be_deleted_after_its_setting_was_removed(resource: str, tmp_path: Path) -> None:
     roles = documents("--file", a_stack(tmp_path, operator={"managed": False}))
     rules = [rule for it in roles for rule in it.get("rules", ()) if resource in rule["resources"]]

@@ -55,6 +55,9 @@ def test_a_long_text_is_printed_only_if_no_line_has_its_changes() -> None:
     assert detailed_diff(struct(file="a"), struct(file="b")) == {"file": UPDATE}
     summarized = detailed_diff(struct(file="a"), struct(file="b", plannedChanges=["new config 'b'"]))
     assert summarized == {"plannedChanges": ADD}
+    pruned = detailed_diff(struct(carried="a"), struct(carried="", prunedConfigs=["a"]))
+    assert pruned == {"prunedConfigs": ADD}
+    assert detailed_diff(struct(), struct(carried="")) == {"carried": ADD}, "once, after an older release"
 
 
 def diff(process: Process, old: struct_pb2.Struct, new: struct_pb2.Struct) -> provider_pb2.DiffResponse:

@@ -12,6 +12,7 @@ from mig_fleet.components import layout_file
 from mig_fleet.components.layout_file import LayoutFileFailed, LayoutFileProvider
 from mig_fleet.components.preview import WAY_OUT
 from mig_fleet.model import labels, parted
+from mig_fleet.observed.configs.layout_file import dump_configs, parse_configs, sound_configs
 from mig_fleet.observed.snapshot import Node, Snapshot
 from tests.memory.fleet import DENSE, WIDE
 from tests.memory.installed import by_helm, by_olm
@@ -69,16 +70,48 @@ def configs(text: str) -> dict[str, object]:
 def test_a_file_that_is_as_declared_has_no_diff(serve: Callable[[str], OneConfigMap]) -> None:
     serve(FILE)
     found = PROVIDER.check(properties(), properties())
-    assert found.inputs == properties()
-    assert PROVIDER.diff("id", properties(), found.inputs).changes is False
+    assert found.inputs == properties(carried="")
+    assert PROVIDER.diff("id", properties(carried=""), found.inputs).changes is False
+
+
+def test_a_state_without_the_carried_configs_gets_them_in_one_update(serve: Callable[[str], OneConfigMap]) -> None:
+    serve(FILE)
+    checked = PROVIDER.check(properties(), properties()).inputs
+    assert PROVIDER.diff("id", properties(), checked).changes is True
+    outs = PROVIDER.update("id", properties(), checked).outs
+    assert outs == properties(carried="")
+    again = PROVIDER.check(checked, properties()).inputs
+    assert PROVIDER.diff("id", outs, again).changes is False
+
+
+def test_the_configs_that_nodes_carry_are_an_output_that_the_next_preview_finds_unchanged(
+    serve: Callable[[str], OneConfigMap],
+) -> None:
+    x = '  "x": [{"devices": "all", "mig-enabled": true, "mig-devices": {"2g.20gb": 3}}]\n'
+    cluster = serve(FILE + x)
+    outs = PROVIDER.create(properties()).outs or {}
+    assert parse_configs(outs["carried"]) == {"x": sound_configs({"data": {"config.yaml": FILE + x}})["x"]}
+    checked = PROVIDER.check(properties(), properties()).inputs
+    assert PROVIDER.diff("id", outs, checked).changes is False
+    assert configs(cluster.text).keys() == configs(FILE).keys() | {"x"}
+
+
+def test_a_config_that_no_node_carries_any_more_leaves_the_output_with_the_file(
+    serve: Callable[[str], OneConfigMap],
+) -> None:
+    serve(parted.dump([DENSE, WIDE]))
+    olds = properties(carried=dump_configs(sound_configs({"data": {"config.yaml": parted.dump([WIDE])}})))
+    checked = PROVIDER.check(olds, properties()).inputs
+    assert (checked["prunedConfigs"], checked["carried"]) == ([WIDE.config_name], "")
+    assert (PROVIDER.update("id", olds, checked).outs or {})["carried"] == ""
 
 
 def test_configs_that_no_node_needs_are_listed_and_removed(serve: Callable[[str], OneConfigMap]) -> None:
     cluster = serve(parted.dump([DENSE, WIDE]))
     inputs = PROVIDER.check(properties(), properties()).inputs
-    assert inputs == properties(prunedConfigs=[WIDE.config_name])
+    assert inputs == properties(carried="", prunedConfigs=[WIDE.config_name])
     assert PROVIDER.diff("id", properties(), inputs).changes is True
-    assert PROVIDER.update("id", properties(), inputs).outs == properties()
+    assert PROVIDER.update("id", properties(), inputs).outs == properties(carried="")
     assert cluster.text == FILE
 
 
@@ -143,8 +176,8 @@ def test_an_unreachable_cluster_fails_the_preview_unless_the_stack_wants_a_warni
     warnings: list[str] = []
     monkeypatch.setattr(layout_file, "observe", fail)
     monkeypatch.setattr(pulumi.log, "warn", warnings.append)
-    props = properties(cluster={"onUnreachable": "warn"} if warn else {})
-    found = PROVIDER.check(props, props)
+    props = properties(cluster={"onUnreachable": "warn"} if warn else {}, carried="{}")
+    found = PROVIDER.check(props, {key: value for key, value in props.items() if key != "carried"})
     assert found.inputs == props | ({"notObserved": "the cluster does not answer"} if warn else {})
     assert [failure.reason for failure in found.failures] == ([] if warn else [f"the cluster does not answer{WAY_OUT}"])
     assert warnings == (["mig-fleet-layouts: drift was not checked: the cluster does not answer"] if warn else [])
@@ -167,7 +200,7 @@ def test_whatever_others_wrote_into_the_file_is_drift_and_is_repaired(
 ) -> None:
     cluster = serve(text)
     assert drift in PROVIDER.check(properties(), properties()).inputs["drift"]
-    assert PROVIDER.update("id", properties(), properties()).outs == properties()
+    assert PROVIDER.update("id", properties(), properties()).outs == properties(carried="")
     assert configs(cluster.text).keys() >= configs(FILE).keys()
 
 

@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from mig_fleet.components.assignment import CHECK_ONLY
 from mig_fleet.components.destroy_guard import DestroyGuardArgs
-from mig_fleet.components.layout_file import LayoutFileArgs
+from mig_fleet.components.layout_file import LayoutFile, LayoutFileArgs
 from mig_fleet.components.owner import IDENTITY, ClusterOwnerArgs
 from mig_fleet.components.supporting_objects import SupportingObjectsArgs
 from mig_fleet.components.verification import Verification
@@ -54,7 +54,8 @@ def test_the_table_of_properties_has_each_property_and_no_other() -> None:
     shapes = (LayoutFileArgs, ClusterOwnerArgs, DestroyGuardArgs, SupportingObjectsArgs)
     of_file = {to_camel(key) for shape in shapes for key in shape.__annotations__}
     of_wave = a_wave("n1", joining=("n2",), owned_elsewhere=("n3",)).keys()
-    required = {*of_wave, *PREVIEW_ONLY, *of_file, *IDENTITY, *inspect.get_annotations(Verification)}
+    outputs = {*inspect.get_annotations(Verification), *inspect.get_annotations(LayoutFile)}
+    required = {*of_wave, *PREVIEW_ONLY, *of_file, *IDENTITY, *outputs}
     shown = {key for row in rows("Properties") for key in in_code_font(row[0])}
     missing = [f"| `{key}` | … | … |" for key in sorted(required - shown)]
     assert not missing, f"add to the table of properties in {FILE}:\n" + "\n".join(missing)

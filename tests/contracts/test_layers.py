@@ -34,13 +34,16 @@ class Violation:
 
 DOWNWARDS = "imports point downwards"
 NO_MIG = "the client of the cluster knows no MIG"
-MODEL_ONLY = "documents, policies, probe and simulator stand on the model"
+MODEL_ONLY = "documents, policies, probe, simulator and monitoring stand on the model"
 COMMAND_LINE = "only the command line uses the toolchain and the simulator"
 WITHOUT_PULUMI = "the command line runs without what Pulumi sees"
 NO_CIRCLE = "no package has a circle of imports"
 VIOLATIONS = (
     Violation(DOWNWARDS, "mig_fleet.rollout.batching", "mig_fleet.components.pool"),
     Violation(DOWNWARDS, "mig_fleet.stack_file.fleet", "mig_fleet.components.pool"),
+    Violation(DOWNWARDS, "mig_fleet.stack_file.fleet", "mig_fleet.advice.sizing"),
+    Violation(DOWNWARDS, "mig_fleet.advice.sizing", "mig_fleet.components.pool"),
+    Violation(DOWNWARDS, "mig_fleet.monitoring.series", "mig_fleet.cluster.client"),
     Violation(DOWNWARDS, "mig_fleet.components.pool", "mig_fleet.stacks.program"),
     Violation(DOWNWARDS, "mig_fleet.stacks.program", "mig_fleet.policy.waves"),
     Violation(DOWNWARDS, "mig_fleet.observed.snapshot", "mig_fleet.rollout.batching"),
@@ -57,6 +60,7 @@ VIOLATIONS = (
     Violation(NO_MIG, "mig_fleet.cluster.client", "mig_fleet.model.labels"),
     Violation(MODEL_ONLY, "mig_fleet.probe.watch", "mig_fleet.failures"),
     Violation(MODEL_ONLY, "mig_fleet.simulator.fleet", "mig_fleet.failures"),
+    Violation(MODEL_ONLY, "mig_fleet.monitoring.series", "mig_fleet.failures"),
     Violation(COMMAND_LINE, "mig_fleet.stacks.program", "mig_fleet.toolchain"),
     Violation(COMMAND_LINE, "mig_fleet.components.pool", "mig_fleet.simulator"),
     Violation(COMMAND_LINE, "mig_fleet.simulator.fleet", "mig_fleet.toolchain"),

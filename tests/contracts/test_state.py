@@ -35,7 +35,7 @@ OUTPUTS = {
     Assignment: {"nodes": "Output[list[str]]"},
     ClusterOwner: {"owner": "Output[str]", "uid": "Output[str]"},
     DestroyGuard: {},
-    LayoutFile: {},
+    LayoutFile: {"carried": "Output[str | None]"},
     SupportingObjects: {},
     Verification: {"slices": "Output[dict[str, str]]", "remedies": "Output[list[str]]"},
 }

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from mig_fleet import toolchain
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.model import labels
 from mig_fleet.model.formatting import format_gpus, parse_gpus
+from mig_fleet.monitoring.series import DECLARED
 from mig_fleet.observed.reports import read_reports
 from mig_fleet.simulator import Fleet
 
@@ -158,6 +160,13 @@ class Deployment:
     def attempts(self) -> dict[str, str | None]:
         """Node → the number of our writes of config and state."""
         return {n: node["metadata"].get("annotations", {}).get(labels.ATTEMPT) for n, node in self.nodes().items()}
+
+    def known_configs(self) -> set[str]:
+        """The configs that the rules of Prometheus know, as the ConfigMap in the cluster has them."""
+        config_map = self.cluster.config_map("gpu-operator", labels.ALERT_RULES) or {}
+        groups = yaml.safe_load("".join(config_map["data"].values()))["groups"]
+        declared = [rule["expr"] for group in groups for rule in group["rules"] if rule.get("record") == DECLARED]
+        return {config for expr in declared for config in re.findall('config="([^"]+)"', expr)}
 
     def config_and_state(self) -> dict[str, tuple[str | None, str | None]]:
         """Node → its config label and its state label."""

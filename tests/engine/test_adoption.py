@@ -160,6 +160,7 @@ def test_an_adoption_touches_no_gpu_no_pod_no_taint_and_no_object_of_others(
     assert nodes == [], "a node's taints or its cordon were written"
     assert api.calls("POST", "/eviction") == []
     assert {name: node["metadata"]["labels"][labels.CONFIG] for name, node in adopted.nodes().items()} == STOCK
+    assert {*STOCK.values()} <= adopted.known_configs(), "alerts compare a node with the config that it keeps"
 
 
 def test_another_address_of_the_same_cluster_replaces_no_object(adopted: Deployment, others: ForeignOperator) -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from mig_fleet import toolchain
 from mig_fleet.cli.__main__ import main
-from mig_fleet.components.monitoring.metrics import FILE, metrics_config_map_name, metrics_csv
+from mig_fleet.monitoring.exporter import FILE, generation_of, metrics_config_map_name, metrics_csv
 from mig_fleet.simulator import Fleet
 from mig_fleet.stack_file import fleet as stack_files
 from tests.engine.deployment import ROOT, STACK, Deployment, baseline, create_project
@@ -118,8 +118,9 @@ def test_an_update_without_a_preview_is_refused_before_it_writes_anything(adopte
 
 
 def test_the_printed_command_makes_room_for_an_immutable_config_map(adopter: Deployment, others: Fleet) -> None:
-    name = metrics_config_map_name()
-    with foreign_config_map(others, name, data={FILE: metrics_csv()}, immutable=True) as path:
+    generation = generation_of(None, {})
+    name = metrics_config_map_name(generation)
+    with foreign_config_map(others, name, data={FILE: metrics_csv(generation)}, immutable=True) as path:
         refused = adopter.preview()
         (command,) = set(re.findall(r"run `(kubectl [^`]+)`", refused.diagnostics))
         assert command == f"kubectl -n {NAMESPACE} delete configmap {name}"

@@ -104,7 +104,7 @@ def test_an_update_without_a_plan_of_every_stack_updates_none(pulumi: Runner) ->
     assert not (pulumi.folder / "calls").exists()
 
 
-def test_an_update_uses_each_stack_s_plan_and_then_changes_only_the_layout_file(pulumi: Runner) -> None:
+def test_an_update_uses_each_stack_s_plan_and_then_changes_only_the_layout_file_and_the_rules(pulumi: Runner) -> None:
     plan(pulumi, "staging", "prod")
     done = pulumi.run("update.sh", "plans", STACKS="staging prod")
     assert done.returncode == 0, done.stderr
@@ -114,7 +114,8 @@ def test_an_update_uses_each_stack_s_plan_and_then_changes_only_the_layout_file(
         for stack in ("staging", "prod")
         for line in (
             f"up --stack {stack} {flags} --policy-pack policy --plan plans/{stack}.json",
-            f"up --stack {stack} {flags} --target **::layouts-file",
+            f"up --stack {stack} {flags} --target **::layouts-file --target **::monitoring-* "
+            "--target **::supporting-objects",
         )
     ]
 

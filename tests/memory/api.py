@@ -37,6 +37,8 @@ class Api:
         self.config_maps: dict[tuple[str, str], Json] = {}
         self.cluster_policies: list[Json] | None = None
         """``None``: the API server does not serve them."""
+        self.served_kinds: dict[str, list[str]] = {}
+        """API version → the kinds of CustomResourceDefinitions."""
         self.budgets: list[Json] = []
         """PodDisruptionBudgets."""
         self.objects: dict[str, Json] = {}
@@ -179,6 +181,10 @@ class Api:
                 if self.cluster_policies is None:
                     raise NotFound("the server does not serve this resource")
                 return {"items": self.cluster_policies}
+            case "GET", ["", "apis", group, version]:
+                if (kinds := self.served_kinds.get(f"{group}/{version}")) is None:
+                    raise NotFound("the server does not serve this version")
+                return {"resources": [{"kind": kind} for kind in kinds]}
             case "PATCH", ["namespaces", namespace, "pods", name]:
                 merge(_existing(self.pods, (namespace, name)), body)
                 self.pod_written(namespace, name)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mig_fleet.cluster.client import FIELD_MANAGER
+from mig_fleet.model.labels import DASHBOARDS
 from mig_fleet.observed.installed.existing_objects import (
     CONFIG_MAP,
     NAMESPACE,
@@ -182,3 +183,11 @@ def test_a_config_map_of_others_is_not_overwritten() -> None:
     assert "ConfigMap mig-fleet-rules in namespace gpu-operator exists already, managed by Pulumi program" in text
     assert "mig-fleet:monitoring: {rules: none}" in text
     assert imported(text)[-1]["id"] == "gpu-operator/mig-fleet-rules"
+
+
+@pytest.mark.parametrize("board", DASHBOARDS)
+def test_a_dashboard_of_others_is_left_to_them_with_a_setting(board: str) -> None:
+    cluster = InstalledCluster()
+    cluster.config_map(DASHBOARDS[board], {}, labels={"app.kubernetes.io/managed-by": "Helm"})
+    planned = replace(the_rules(), name=DASHBOARDS[board], resource=f"monitoring-dashboard-{board}")
+    assert "set mig-fleet:monitoring: {dashboards: none}" in foreign_object(cluster, planned)

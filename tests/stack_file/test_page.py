@@ -16,6 +16,7 @@ from mig_fleet.documents import parse
 from mig_fleet.model.errors import InvalidLayout
 from mig_fleet.model.layouts import Layout
 from mig_fleet.stack_file import fleet
+from mig_fleet.stack_file.alert_settings import Alerts
 from mig_fleet.stack_file.problems import InvalidSettings
 from mig_fleet.stack_file.settings import PROJECT, Pool, Settings, raw_from_document
 
@@ -41,17 +42,19 @@ def section(path: str) -> str:
 def keys(path: str) -> dict[str, str]:
     """Key → the cell with its default, in the table of a section."""
     rows = (line.split(" | ") for line in section(path).splitlines() if line.startswith("| `"))
-    return {row[0].strip("| `"): row[2] for row in rows if len(row) == 4}
+    return {row[0].strip("| `"): row[2].replace("\\|", "|") for row in rows if len(row) == 4}
 
 
 def models(model: type[BaseModel] = Settings, path: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
-    """The path and the model of each mapping with fixed keys. ``NAME`` stands for the names that a user chooses."""
+    """The path and the model of each mapping with fixed keys. ``NAME`` stands for the names that a user chooses. The
+    mapping of an alert is in its runbook (tests/monitoring/test_runbooks.py).
+    """
     yield path, model
     for name, field in model.model_fields.items():
         below = f"{path}.{field.alias or name}".lstrip(".")
         has_names = getattr(field.annotation, "__origin__", None) is dict
         for inner in (field.annotation, *get_args(field.annotation)):
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
+            if isinstance(inner, type) and issubclass(inner, BaseModel) and model is not Alerts:
                 yield from models(inner, f"{below}.{PLACEHOLDER}" if has_names else below)
 
 

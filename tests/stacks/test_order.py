@@ -15,7 +15,7 @@ from mig_fleet.stack_file import fleet
 from mig_fleet.stacks import program
 
 WAVES = [f"{pool}-wave-0-verified" for pool in ("inference", "mixed", "training", "whole")]
-DESCRIPTIONS = ("monitoring-rules", "monitoring-dashboard")
+DESCRIPTIONS = ("monitoring-rules", *(f"monitoring-dashboard-{name}" for name in ("fleet", "node", "pool")))
 """What describes the fleet."""
 PROVIDER = "cluster"
 """The Kubernetes provider: it writes nothing, and the engine deletes it after everything that uses it."""
@@ -97,10 +97,20 @@ def test_a_destroy_begins_with_the_guard(engine: RecordingMonitor) -> None:
     assert engine.all_before("destroy-guard") == others, "what nothing depends on is deleted at the same time"
 
 
-def test_what_describes_the_fleet_changes_after_the_fleet(engine: RecordingMonitor) -> None:
+def test_the_rules_know_the_new_configs_and_those_that_nodes_carry_before_a_node_changes(
+    engine: RecordingMonitor,
+) -> None:
     for name in DESCRIPTIONS:
-        assert set(WAVES) <= engine.all_before(name)
-        assert not any(name in engine.all_before(wave) for wave in WAVES)
+        assert "layouts-file" in engine.all_before(name), "it has the configs that nodes carry"
+        assert all(name in engine.all_before(wave) for wave in WAVES)
+        assert not any(wave in engine.all_before(name) for wave in WAVES)
+
+
+def test_what_another_user_changed_of_rules_and_dashboards_is_restored_before_a_node_changes(
+    engine: RecordingMonitor,
+) -> None:
+    assert {*DESCRIPTIONS, "monitoring-metrics"} <= engine.all_before("supporting-objects")
+    assert all("supporting-objects" in engine.all_before(wave) for wave in WAVES)
 
 
 def test_the_operator_finds_the_metrics_list_and_the_layout_file(engine: RecordingMonitor) -> None:

@@ -62,7 +62,9 @@ def test_names_and_types_are_contract(engine: RecordingEngine) -> None:
         "layouts-file": "pulumi-python:dynamic/mig:LayoutFile",
         "monitoring": "mig-fleet:index:Monitoring",
         "monitoring-metrics": "kubernetes:core/v1:ConfigMap",
-        "monitoring-dashboard": "kubernetes:core/v1:ConfigMap",
+        "monitoring-dashboard-fleet": "kubernetes:core/v1:ConfigMap",
+        "monitoring-dashboard-node": "kubernetes:core/v1:ConfigMap",
+        "monitoring-dashboard-pool": "kubernetes:core/v1:ConfigMap",
         "monitoring-rules": "kubernetes:core/v1:ConfigMap",
         "gpu-operator": "mig-fleet:index:GpuOperator",
         "gpu-operator-release": "kubernetes:helm.sh/v3:Release",
@@ -78,7 +80,6 @@ def test_names_and_types_are_contract(engine: RecordingEngine) -> None:
         "probe-own-report-binding": "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding",
         "probe-daemons": "kubernetes:apps/v1:DaemonSet",
         "supporting-objects": "pulumi-python:dynamic/mig:SupportingObjects",
-        "monitoring-objects": "pulumi-python:dynamic/mig:SupportingObjects",
         "cluster-owner": "pulumi-python:dynamic/mig:ClusterOwner",
         "destroy-guard": "pulumi-python:dynamic/mig:DestroyGuard",
         **{
@@ -154,14 +155,13 @@ def test_the_probe_may_read_nodes_and_write_config_maps_of_one_namespace_and_not
 
 
 def test_every_object_that_is_installed_is_watched_except_the_content_of_the_program(engine: RecordingEngine) -> None:
-    objects = [engine.created[name][1]["objects"] for name in ("supporting-objects", "monitoring-objects")]
-    watched = [json.loads(text) for texts in objects for text in texts]
+    watched = [json.loads(text) for text in engine.created["supporting-objects"][1]["objects"]]
     installed = [
         inputs for typ, inputs in engine.created.values() if typ.startswith("kubernetes:") and "Release" not in typ
     ]
     names = [(it["kind"], it["metadata"]["name"]) for it in watched]
     assert sorted(names) == sorted((it["kind"], it["metadata"]["name"]) for it in installed)
-    assert len(watched) == 14
+    assert len(watched) == 16
     assert [it["metadata"]["name"] for it in watched if it["kind"] == "ConfigMap" and "data" not in it] == [
         engine.created["probe-program"][1]["metadata"]["name"]
     ]
@@ -209,7 +209,10 @@ def test_the_fields_of_the_cluster_policy_that_our_chart_values_determine_are_wa
     assert policy["spec"] == {
         "mig": values["mig"],
         "migManager": {"config": {"name": labels.LAYOUTS_CONFIG_MAP, "default": labels.ALL_DISABLED}},
-        "dcgmExporter": {"config": {"name": values["dcgmExporter"]["config"]["name"]}},
+        "dcgmExporter": {
+            "config": {"name": values["dcgmExporter"]["config"]["name"]},
+            "serviceMonitor": {"honorLabels": False},
+        },
     }
 
 
@@ -225,8 +228,7 @@ def test_no_object_differs_from_its_manifest_after_the_api_server_added_its_defa
     """A dry run answers with the object as it would be stored, and needs a namespace that exists."""
     cluster = Cluster({"kubeconfig": str(fleet.kubeconfig)})
     program = base64.b64encode(zipapp.build()).decode()
-    inputs = [engine.created[name][1] for name in ("supporting-objects", "monitoring-objects")]
-    manifests = parse_manifests(text for each in inputs for text in each["objects"])
+    manifests = parse_manifests(engine.created["supporting-objects"][1]["objects"])
     assert {"DaemonSet", "Namespace", "ConfigMap", "ServiceAccount"} <= {each["kind"] for each in manifests}
     for manifest in manifests:
         if "namespace" in manifest["metadata"]:

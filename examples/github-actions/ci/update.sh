@@ -21,6 +21,7 @@ fi
 for stack in "${names[@]}"; do
     flags=(--stack "$stack" --non-interactive --yes --skip-preview)
     pulumi up "${flags[@]}" "${pack[@]}" --plan "$folder/$stack.json"
-    # Layouts that no node has any more leave MIG Manager's file. Nothing else can change: it is the only target.
-    pulumi up "${flags[@]}" --target '**::layouts-file'
+    # Layouts that no node has any more leave MIG Manager's file and the rules of Prometheus. No node can change: the
+    # targets are the file, the rules and dashboards, and the list of our objects.
+    pulumi up "${flags[@]}" --target '**::layouts-file' --target '**::monitoring-*' --target '**::supporting-objects'
 done

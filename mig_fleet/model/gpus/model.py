@@ -59,7 +59,7 @@ class GpuProfile:
 
     ``nvml_enum`` is NVML's ``GPU_INSTANCE_PROFILE_*`` constant, ``nvml_id`` the number that ``nvidia-smi mig -lgip``
     prints and that NVML reports for an existing instance: two different numberings. ``memory_mib`` depends on the
-    driver and on ECC: show it, never compare it.
+    driver and on ECC: never compare it with what a driver reports.
     """
 
     name: str

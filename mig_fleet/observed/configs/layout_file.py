@@ -4,6 +4,7 @@ A config stays in the file until the update after the last node left it: MIG Man
 whenever its pod starts (mig-parted main.go, AddFunc), and a label without its config ends in `failed`.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -80,6 +81,20 @@ def merge_files(file: str, kept: Mapping[str, Entries]) -> str:
     declared = declared_configs(file)
     others = {name: [entry.to_data() for entry in kept[name]] for name in sorted(kept.keys() - declared.keys())}
     return file + "".join(f"  {dump(name)}: {dump(entries)}\n" for name, entries in others.items())
+
+
+def dump_configs(configs: Mapping[str, Entries]) -> str:
+    """Configs as one text, which :func:`parse_configs` reads back; the same configs always give the same text, and none
+    an empty one.
+    """
+    data = {name: [entry.to_data() for entry in entries] for name, entries in configs.items()}
+    return json.dumps(data, sort_keys=True) if data else ""
+
+
+def parse_configs(text: str) -> dict[str, Entries]:
+    """Configs from the text of :func:`dump_configs`; none from an empty text."""
+    data = json.loads(text or "{}")
+    return dict(parted.read({"version": "v1", "mig-configs": data}).configs) if data else {}
 
 
 def superfluous(file: str, live: Configs, needed: set[str]) -> list[str]:

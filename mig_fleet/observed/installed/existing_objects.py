@@ -16,7 +16,7 @@ from urllib.parse import quote
 from mig_fleet.cluster.client import FIELD_MANAGER
 from mig_fleet.cluster.connection import Connection
 from mig_fleet.cluster.errors import NotFound
-from mig_fleet.model.labels import LAYOUTS_CONFIG_MAP
+from mig_fleet.model.labels import DASHBOARDS, LAYOUTS_CONFIG_MAP
 from mig_fleet.model.short_repr import format_value
 from mig_fleet.observed.installed.gpu_operator import InstalledOperator, find_operator
 from mig_fleet.observed.installed.helm_release import HelmRelease, helm_releases
@@ -200,7 +200,10 @@ def _leave(planned: PlannedObject) -> str:
     return {
         ("operator-namespace", NAMESPACE): f"mig-fleet:operator: {{managed: false, namespace: {planned.name}}}",
         ("probe-namespace", NAMESPACE): "mig-fleet:probe: {namespace: NAME}, with a name that is not in use",
-        ("monitoring-dashboard", CONFIG_MAP): "mig-fleet:monitoring: {dashboard: false}",
+        **{
+            (f"monitoring-dashboard-{name}", CONFIG_MAP): "mig-fleet:monitoring: {dashboards: none}"
+            for name in DASHBOARDS
+        },
         ("monitoring-rules", CONFIG_MAP): "mig-fleet:monitoring: {rules: none}",
     }.get((planned.resource, planned.kind), "")
 

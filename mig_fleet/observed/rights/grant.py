@@ -14,6 +14,9 @@ class Use(StrEnum):
     MODEL_LABELS = "selector"
     TAKE_OVER = "cluster.takeOver"
     ALERT_RULES = "monitoring.rules: prometheusRule"
+    DASHBOARDS = "monitoring.dashboards: grafanaOperator"
+    SERVICE_MONITOR = "monitoring.serviceMonitor: true"
+    """It needs no right: the GPU Operator creates the object."""
 
 
 class Step(StrEnum):

@@ -44,6 +44,13 @@ def needed_grants(operator: str, reports: str, uses: Collection[str]) -> list[Gr
         *_of_objects(
             ("prometheusrules.monitoring.coreos.com",), operator, (labels.ALERT_RULES,), "alerts", Use.ALERT_RULES
         ),
+        *_of_objects(
+            ("grafanadashboards.grafana.integreatly.org",),
+            operator,
+            tuple(labels.DASHBOARDS.values()),
+            "dashboards",
+            Use.DASHBOARDS,
+        ),
         *_optional(reports),
     ]
     return [grant for grant in grants if grant.use is None or grant.use in uses]
@@ -53,7 +60,7 @@ def _of_nodes(operator: str, reports: str) -> list[Grant]:
     read, write = Step.PREVIEW, Step.UPDATE
     maps, pods = ("configmaps",), ("pods",)
     file = "the layout file, and the files that MIG Manager reads"
-    own = "the layout file, the list of metrics, dashboard, alerts"
+    own = "the layout file, the list of metrics, dashboards, alerts"
     program = "the probe's program; a user can give the probe only rights that the user has"
     return [
         Grant(verbs=("get", "list"), resources=("nodes",), step=read, why="what the nodes show"),

@@ -1,0 +1,120 @@
+"""Rules and dashboards as objects of the Prometheus Operator and of the Grafana Operator, in a real API server."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mig_fleet.model import labels
+from tests.engine.deployment import Deployment, baseline, deploy
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+KINDS = (
+    ("monitoring.coreos.com", "v1", "PrometheusRule"),
+    ("monitoring.coreos.com", "v1", "ServiceMonitor"),
+    ("grafana.integreatly.org", "v1beta1", "GrafanaDashboard"),
+)
+RULE = f"/apis/monitoring.coreos.com/v1/namespaces/gpu-operator/prometheusrules/{labels.ALERT_RULES}"
+BOARDS = "/apis/grafana.integreatly.org/v1beta1/namespaces/gpu-operator/grafanadashboards"
+BOARD = f"{BOARDS}/{labels.DASHBOARDS['pool']}"
+MONITORING = {
+    "rules": "prometheusRule",
+    "monitorLabels": {"release": "prometheus"},
+    "dashboards": "grafanaOperator",
+    "grafanaInstances": {"dashboards": "gpu"},
+    "folder": "GPUs",
+    "serviceMonitor": True,
+}
+
+
+def definition(group: str, version: str, kind: str) -> dict[str, Any]:
+    """A CustomResourceDefinition that accepts any spec."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    plural = f"{kind.lower()}s"
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "names": {"kind": kind, "plural": plural},
+            "scope": "Namespaced",
+            "versions": [{"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
+        },
+    }
+
+
+@pytest.fixture
+def operators(deployed: Deployment) -> Iterator[Deployment]:
+    """A cluster with the definitions of both operators; they and our objects are removed afterwards."""
+    call = deployed.fleet.call
+    for group, version, kind in KINDS:
+        call("create", DEFINITIONS, definition(group, version, kind))
+    for group, version, kind in KINDS:
+        wait_until_served(deployed, f"{group}/{version}", kind)
+    yield deployed
+    deploy(deployed, baseline(deployed.fleet))
+    for group, _, kind in KINDS:
+        call("delete", f"{DEFINITIONS}/{kind.lower()}s.{group}")
+
+
+def wait_until_served(deployment: Deployment, api_version: str, kind: str) -> None:
+    deadline = time.monotonic() + 60
+    while not deployment.cluster.serves(api_version, kind):
+        assert time.monotonic() < deadline, f"{kind} is not served"
+        time.sleep(0.2)
+
+
+def test_a_cluster_without_the_kinds_fails_the_preview_with_the_definitions_that_it_lacks(deployed: Deployment) -> None:
+    deployed.config["monitoring"] = MONITORING
+    refused = deployed.preview()
+    assert refused.status != 0, refused.text
+    for group, _, kind in KINDS:
+        assert f"CustomResourceDefinition {kind.lower()}s.{group} is missing; " in refused.diagnostics, refused.text
+    update = deployed.up()
+    assert update.status != 0 and "updated" not in update, update.text
+
+
+def test_rules_and_dashboards_are_objects_of_the_operators_and_are_restored_as_they_were_declared(
+    operators: Deployment,
+) -> None:
+    call = operators.fleet.call
+    operators.config["monitoring"] = MONITORING
+    changed = operators.up()
+    assert changed.status == 0, changed.text
+    rule, board = call("get", RULE), call("get", BOARD)
+    assert rule["metadata"]["labels"]["release"] == "prometheus"
+    assert {name for group in rule["spec"]["groups"] for each in group["rules"] for name in each} >= {"record", "alert"}
+    assert board["spec"]["instanceSelector"] == {"matchLabels": {"dashboards": "gpu"}}
+    assert board["spec"]["folder"] == "GPUs"
+    assert len(call("get", BOARDS)["items"]) == len(labels.DASHBOARDS)
+    assert operators.cluster.config_map("gpu-operator", labels.ALERT_RULES) is None
+    unchanged = operators.preview("--expect-no-changes")
+    assert unchanged.status == 0, unchanged.text
+
+    call("delete", BOARD)
+    call("patch", RULE, {"spec": {"groups": [{"name": "mine", "rules": []}]}})
+    seen = operators.preview("--diff")
+    assert seen.status == 0, seen.text
+    assert f"object missing: GrafanaDashboard gpu-operator/{labels.DASHBOARDS['pool']}" in seen, seen.text
+    assert f"object changed: PrometheusRule gpu-operator/{labels.ALERT_RULES}: spec.groups is " in seen, seen.text
+    restored = operators.up()
+    assert restored.status == 0, restored.text
+    assert (call("get", RULE)["spec"], call("get", BOARD)["spec"]) == (rule["spec"], board["spec"])
+    unchanged = operators.preview("--expect-no-changes")
+    assert unchanged.status == 0, unchanged.text
+
+
+def test_what_another_user_changes_of_a_sidecars_dashboard_is_restored(deployed: Deployment) -> None:
+    path = f"/api/v1/namespaces/gpu-operator/configmaps/{labels.DASHBOARDS['node']}"
+    before = deployed.fleet.call("get", path)["data"]
+    deployed.fleet.call("patch", path, {"data": {"mine.json": "{}"}})
+    seen = deployed.preview("--diff")
+    assert f"ConfigMap gpu-operator/{labels.DASHBOARDS['node']}: data.mine.json is '{{}}', expected no such" in seen
+    assert deployed.up().status == 0
+    assert deployed.fleet.call("get", path)["data"] == before
+    unchanged = deployed.preview("--expect-no-changes")
+    assert unchanged.status == 0, unchanged.text
