@@ -18,7 +18,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from mig_fleet.cli.outputs import check, gpus, plan, policies, rights, simulate, status, toolchain
+from mig_fleet.cli.outputs import advise, check, gpus, monitoring, plan, policies, rights, simulate, status, toolchain
 from mig_fleet.review import review
 
 
@@ -52,10 +52,12 @@ def _in_outputs(hint: Any) -> Any:
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "json"
 OUTPUTS: Final[dict[str, Any]] = {
+    "advise": advise.Advice,
     "check": check.Proof,
     "check-files": dict[str, tuple[check.Finding, ...]],
     "gpus": tuple[gpus.GpuModel, ...],
     "gpus-profile": gpus.ProfileMeaning,
+    "monitoring": monitoring.Monitoring,
     "plan": plan.Plan,
     "plan-against": plan.PlanAgainst,
     "policies": tuple[policies.PolicyVerdict, ...],
@@ -69,7 +71,7 @@ OUTPUTS: Final[dict[str, Any]] = {
     "toolchain": tuple[toolchain.FoundTool, ...],
 }
 """Name of the schema → what the command prints."""
-MODULES: Final = (check, gpus, plan, policies, review, rights, simulate, status, toolchain)
+MODULES: Final = (advise, check, gpus, monitoring, plan, policies, review, rights, simulate, status, toolchain)
 """Where the types are documented."""
 
 

@@ -14,6 +14,8 @@ COMMANDS: Final = {
     "review": "mig_fleet.cli.commands.review",
     "rights": "mig_fleet.cli.commands.rights",
     "policies": "mig_fleet.cli.commands.policies",
+    "monitoring": "mig_fleet.cli.commands.monitoring",
+    "advise": "mig_fleet.cli.commands.advise",
     "simulate": "mig_fleet.cli.commands.simulate",
     "local": "mig_fleet.cli.commands.local",
     "toolchain": "mig_fleet.cli.commands.toolchain",

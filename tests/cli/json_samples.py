@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from mig_fleet.cli import live_status, simulate
+from mig_fleet.cli import advise, live_status, simulate
 from mig_fleet.cli.__main__ import main
 from mig_fleet.model import labels
 from mig_fleet.model.allocation import Allocation
@@ -19,6 +19,8 @@ from mig_fleet.observed.snapshot import Node, Snapshot
 from mig_fleet.simulator.running import Status
 from mig_fleet.stack_file import fleet as fleets
 from mig_fleet.stack_file import summary
+from tests.advice.measurements import of_nodes
+from tests.advice.recorded import Recorded
 from tests.model.reports import a_gpu, a_report, an_instance
 
 Sample = Callable[[Path, pytest.MonkeyPatch], list[Any]]
@@ -59,6 +61,16 @@ def of_plan_against(tmp_path: Path, patch: pytest.MonkeyPatch) -> list[Any]:
     before.write_text(STACK.format(profiles="{3g.40gb: 2}", price=3))
     of_plan(tmp_path, patch)
     return [output("plan", "--file", tmp_path / "after.yaml", "--against", before, "--json")]
+
+
+def of_advise(tmp_path: Path, patch: pytest.MonkeyPatch) -> list[Any]:
+    """Slices that can be smaller, and a GPU without MIG beside them."""
+    file = tmp_path / "stack.yaml"
+    groups = "[{devices: [0], profiles: {3g.40gb: 2}}, {devices: [1], disabled: true}]"
+    file.write_text(STACK.format(profiles="{}", price=2.5).replace("all: {}", f"gpus: {groups}"))
+    recorded = Recorded([*of_nodes("3g.40gb", 2, ["n1"], gpus=[0])], warnings=["a store is away"])
+    patch.setattr(advise, "Prometheus", lambda _access: recorded)
+    return [output("advise", file, "--prometheus", "https://prometheus.example.com", "--json")]
 
 
 def of_policies(tmp_path: Path, _patch: pytest.MonkeyPatch) -> list[Any]:
@@ -128,10 +140,12 @@ def of_probe(_folder: Path, _patch: pytest.MonkeyPatch) -> list[Any]:
 
 
 SAMPLES: dict[str, Sample] = {
+    "advise": of_advise,
     "check": of("check --gpu H100-80GB 1g.10gb=2 --price 2.5", "check --gpu H100-80GB 3g.40gb=3"),
     "check-files": of_check_files,
     "gpus": of("gpus"),
     "gpus-profile": of("gpus 1g.6gb"),
+    "monitoring": of("monitoring"),
     "plan": of_plan,
     "plan-against": of_plan_against,
     "policies": of_policies,

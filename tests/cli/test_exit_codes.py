@@ -13,7 +13,7 @@ from tests.cli.test_pages import PAGE
 
 FOLDER = Path("mig_fleet/cli")
 HEADING = "| exit code | command | meaning |\n|---|---|---|\n"
-SHARED = {"stack_files": ("plan", "rights", "policies")}
+SHARED = {"stack_files": ("plan", "rights", "policies", "monitoring", "advise")}
 """Modules whose exit codes are those of several commands."""
 
 
