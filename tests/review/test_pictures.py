@@ -1,4 +1,6 @@
-"""The pictures of the documentation are those of the recorded previews, and readers without pictures get words."""
+"""The pictures of the documentation are those of the recorded previews and series, and readers without pictures get
+words.
+"""
 
 import re
 from pathlib import Path
@@ -10,6 +12,8 @@ from tools.pictures import FOLDER, ROOT, pictures
 
 PICTURES = pictures()
 README = (ROOT / "README.md").read_text("utf-8")
+REVIEW = FOLDER / "review.svg"
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_the_folder_has_these_pictures() -> None:
@@ -25,16 +29,28 @@ def test_a_picture_is_current(path: Path) -> None:
 def test_a_picture_has_words_and_needs_nothing_from_elsewhere(path: Path) -> None:
     picture = ElementTree.fromstring(PICTURES[path])
     assert picture[0].tag.endswith("title")
-    assert "prefers-color-scheme: dark" in PICTURES[path]
-    assert not re.search(r"url\(|@import|href=|<script|\son\w+=", PICTURES[path])
+    assert not re.search(r"url\((?!#)|@import|href=\"(?!#)|<script|\son\w+=", PICTURES[path])
 
 
 @pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.name)
-def test_the_readme_shows_a_picture_with_its_words(path: Path) -> None:
-    shown = re.search(rf'<img src="{path.relative_to(ROOT)}" alt="([^"]+)"', README)
+def test_a_picture_is_made_for_a_light_and_a_dark_page(path: Path) -> None:
+    of_both = "prefers-color-scheme: dark" in PICTURES[path]
+    assert of_both or {"light", "dark"} == {other.stem.removeprefix("monitoring-") for other in PICTURES} - {"review"}
+
+
+def test_the_readme_shows_the_review_with_its_words() -> None:
+    shown = re.search(rf'<img src="{REVIEW.relative_to(ROOT)}" alt="([^"]+)"', README)
     assert shown
-    picture = ElementTree.fromstring(PICTURES[path])
-    descriptions = [element.text or "" for element in picture.iter("{http://www.w3.org/2000/svg}desc")]
+    descriptions = [element.text or "" for element in ElementTree.fromstring(PICTURES[REVIEW]).iter(f"{SVG}desc")]
     changes = [line for text in descriptions for line in text.split("; ") if ", changed: " in line]
     assert changes
     assert all(line in shown[1] for line in changes), changes
+
+
+def test_the_readme_shows_the_dashboard_with_its_words_to_both_kinds_of_page() -> None:
+    dark = r'<source media="\(prefers-color-scheme: dark\)" srcset="docs/pictures/monitoring-dark.svg">'
+    shown = re.search(dark + r'\s*<img src="docs/pictures/monitoring-light.svg" alt="([^"]+)"', README)
+    assert shown
+    for theme in ("light", "dark"):
+        (words,) = ElementTree.fromstring(PICTURES[FOLDER / f"monitoring-{theme}.svg"]).iter(f"{SVG}desc")
+        assert words.text == shown[1]
