@@ -1,9 +1,9 @@
 """The section `monitoring` of a stack file: what is generated from the layouts, where it goes, and who selects it."""
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from mig_fleet.model.cost import Basis
 from mig_fleet.model.finding import Finding
@@ -12,6 +12,12 @@ from mig_fleet.monitoring.fleet import EXPORTER_JOB
 from mig_fleet.stack_file.alert_settings import Alerts
 from mig_fleet.stack_file.closed import Closed
 from mig_fleet.stack_file.scalars import Labels, LabelSelector, Regex, ScrapeInterval, Url
+
+
+def _by_name(value: object) -> object:
+    if not isinstance(value, Mapping | Closed):
+        raise ValueError("must be a mapping; {sliceIdle: false} turns that alert off, and `rules: none` every one")
+    return value
 
 
 class Monitoring(Closed):
@@ -36,7 +42,7 @@ class Monitoring(Closed):
     cost_basis: Basis = Basis.MAX
     runbooks: Url = PAGE
     """The page that alerts link to; a heading of it is added."""
-    alerts: Alerts = Alerts()
+    alerts: Annotated[Alerts, BeforeValidator(_by_name)] = Alerts()
 
 
 def monitoring_problems(monitoring: Monitoring, operator_managed: bool) -> Iterator[Finding]:

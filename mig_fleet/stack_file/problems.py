@@ -17,6 +17,24 @@ HIDDEN = "hidden_value"
 REPLACED = {"monitoring.dashboard": "was replaced; set `dashboards: sidecar` or `dashboards: none`"}
 """A key of an earlier release → what to write instead."""
 
+_LIST, _NUMBER = "must be a list such as [a, b]", "must be a number such as 0.5"
+_TRUE_OR_FALSE, _WHOLE_NUMBER = "must be true or false", "must be a whole number such as 1"
+EXPECTED = {
+    "model_type": "must be a mapping",
+    "dict_type": "must be a mapping such as {name: value}",
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "bool_type": _TRUE_OR_FALSE,
+    "bool_parsing": _TRUE_OR_FALSE,
+    "int_type": _WHOLE_NUMBER,
+    "int_parsing": _WHOLE_NUMBER,
+    "int_from_float": _WHOLE_NUMBER,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "string_type": "must be text; a number, true or false needs quotes",
+}
+"""Pydantic's type of error, for a value of the wrong type → what to write, in words of YAML."""
+
 
 class InvalidSettings(ValueError):
     """A stack file that cannot be used; ``problems`` lists every mistake in it, sorted by path."""
@@ -58,10 +76,18 @@ def _finding(details: ErrorDetails, model: type[BaseModel], secrets: Container[s
         return Finding(path_of(path), f"unknown key; {suggestion_or_known(str(path[-1]), known)}")
     if details["type"] == "missing":
         return Finding(path_of(path), "is missing")
-    text = details["msg"].removeprefix("Value error, ").removeprefix("Input ").replace("should ", "must ")
+    text = EXPECTED.get(details["type"]) or _sentence(details["msg"])
+    if details["type"] == "model_type" and (known := _keys_at(model, path)):
+        text += f"; its keys: {', '.join(known)}"
     hidden = details["type"] == HIDDEN or str(path[0]) in secrets
     found = "" if hidden else format_found(details["input"])
-    return Finding(path_of(path), f"{text[0].lower()}{text[1:]}{found}")
+    return Finding(path_of(path), f"{text}{found}")
+
+
+def _sentence(message: str) -> str:
+    """Pydantic's text without a capital, as it follows a path."""
+    text = message.removeprefix("Value error, ").removeprefix("Input ").replace("should ", "must ")
+    return f"{text[0].lower()}{text[1:]}"
 
 
 def _keys_at(model: type[BaseModel], path: Iterable[str | int]) -> list[str]:

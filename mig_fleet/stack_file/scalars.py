@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from mig_fleet.confidential import has_password, is_contents
 from mig_fleet.model.short_repr import format_value
 from mig_fleet.stack_file.problems import HIDDEN
+from mig_fleet.stack_file.regex import verified_regex
 
 LONGEST_INTERVAL_S = 60
 """A verification waits two minutes for a report that differs (`rollout.convergence`), and at least two reports must
@@ -100,22 +101,6 @@ def _some_labels(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-_NOT_RE2 = re.compile(r"\(\?(?:[=!>(]|<[=!]|P[=>])|\\[1-9]|[*+?}]\+")
-"""What Python reads and RE2 does not: lookaround, references, and groups that never give back what they matched."""
-
-
-def _regex(value: str) -> str:
-    try:
-        found = re.compile(value)
-    except re.error as exc:
-        raise ValueError(f"must be a regular expression of Prometheus (RE2): {exc}") from None
-    if unknown := _NOT_RE2.search(value):
-        raise ValueError(f"must be a regular expression of Prometheus (RE2), which has no {unknown[0]}")
-    if found.fullmatch(""):
-        raise ValueError("must not match an empty text: series without the label would match, too")
-    return value
-
-
 def _url(value: str) -> str:
     if has_password(value):
         raise PydanticCustomError(HIDDEN, "must not have a password, because every alert would print it")
@@ -152,7 +137,7 @@ Labels = Annotated[dict[str, str], AfterValidator(_labels)]
 LabelSelector = Annotated[Labels, AfterValidator(_some_labels)]
 """At least one label."""
 Path = Annotated[str, AfterValidator(_path)]
-Regex = Annotated[str, AfterValidator(_regex)]
+Regex = Annotated[str, AfterValidator(verified_regex)]
 """A regular expression of Prometheus."""
 Url = Annotated[str, AfterValidator(_url)]
 """The address of a page, without a fragment."""

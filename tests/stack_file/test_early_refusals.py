@@ -1,11 +1,16 @@
 """What Kubernetes, the chart or a verification would refuse later is refused in the stack file, with its path."""
 
+import re
+from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from mig_fleet.stack_file import fleet
 from mig_fleet.stack_file.problems import InvalidSettings
+from mig_fleet.stack_file.settings import Settings
 
 NOT_A_VALUE = (
     "is not a label value: at most 63 letters, digits, -, _ and ., with a letter or digit at the start and end"
@@ -53,6 +58,69 @@ def test_valid_labels_and_names_are_accepted() -> None:
     labels = {"release": "prometheus", "example.com/Team_1": "", "a": "1.2-b_C"}
     settings = fleet.parse(a_stack(monitoring={"monitorLabels": labels}, operator={"namespace": "gpu-1"}), "x").settings
     assert settings.monitoring.monitor_labels == labels and settings.operator.namespace == "gpu-1"
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        ({"monitoring": True}, "monitoring: must be a mapping; its keys: alerts, costBasis, dashboardLabels"),
+        ({"operator": "helm"}, "operator: must be a mapping; its keys: chart, managed, namespace"),
+        ({"pools": {"p": 8}}, "pools.p: must be a mapping; its keys: configName, gpu, gpusPerNode, layout, nodes"),
+        ({"pools": ["p"]}, "pools: must be a mapping such as {name: value} (found ['p'])"),
+        ({"prices": 2.5}, "prices: must be a mapping such as {name: value} (found 2.5)"),
+        ({"monitoring": {"monitorLabels": "release=kps"}}, "monitoring.monitorLabels: must be a mapping such as {name"),
+        ({"monitoring": {"serviceMonitor": "yes"}}, "monitoring.serviceMonitor: must be true or false (found 'yes')"),
+        (
+            {"monitoring": {"alerts": {"sliceIdle": {"exceptNamespaces": "notebooks"}}}},
+            "monitoring.alerts.sliceIdle.exceptNamespaces: must be a list such as [a, b] (found 'notebooks')",
+        ),
+        *(
+            (
+                {"monitoring": {"alerts": value}},
+                "monitoring.alerts: must be a mapping; {sliceIdle: false} turns that alert off, and `rules: none` "
+                f"every one (found {value})",
+            )
+            for value in (False, True, None)
+        ),
+        ({"monitoring": {"folder": 3}}, "monitoring.folder: must be text; a number, true or false needs quotes"),
+        ({"prices": {"H100-80GB": "2"}}, "prices.H100-80GB: must be a number such as 0.5 (found '2')"),
+    ],
+    ids=str,
+)
+def test_a_value_of_the_wrong_type_is_refused_in_words_of_yaml(keys: dict[str, Any], text: str) -> None:
+    (found,) = problems(a_stack(**keys))
+    assert found.startswith(text), found
+
+
+def test_each_setting_refuses_a_value_of_the_wrong_type_in_words_of_yaml() -> None:
+    """Whatever type a setting has, no message has a word of Python for it."""
+    stack = a_stack(operator={}, probe={}, cluster={}, prices={}, monitoring={"alerts": {}})
+    stack["pools"]["p"]["rollout"] = {}
+    checked = 0
+    for path in every_setting(Settings):
+        for wrong in (True, 3, "x", [1], {"x": 1}, None):
+            raw = deepcopy(stack)
+            here: Any = raw
+            for part in path[:-1]:
+                here = here.setdefault(part, {})
+            here[path[-1]] = wrong
+            try:
+                fleet.parse(raw, "x")
+            except InvalidSettings as refused:
+                text = str(refused)
+                checked += 1
+                assert not re.search(r"\bvalid |dictionary|tuple|boolean|integer|instance of", text), text
+    assert checked > 200
+
+
+def every_setting(model: type[BaseModel], *path: str) -> Iterator[tuple[str, ...]]:
+    for name, field in model.model_fields.items():
+        here = (*path, field.alias or name)
+        yield here
+        members = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        for member in members:
+            if isinstance(member, type) and issubclass(member, BaseModel):
+                yield from every_setting(member, *here, *(["p"] if name == "pools" else []))
 
 
 @pytest.mark.parametrize("interval", ["61s", "2m", "1h"])

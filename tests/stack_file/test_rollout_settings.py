@@ -32,8 +32,8 @@ NUMBER_OR_SHARE = "must be a number of nodes from 1, such as 2, or a share of th
     ("rollout", "problem"),
     [
         ({"canary": -1}, "canary: must be greater than or equal to 0 (found -1)"),
-        ({"canary": "1"}, "canary: must be a valid integer (found '1')"),
-        ({"canary": True}, "canary: must be a valid integer (found True)"),
+        ({"canary": "1"}, "canary: must be a whole number such as 1 (found '1')"),
+        ({"canary": True}, "canary: must be a whole number such as 1 (found True)"),
         ({"maxUnavailable": 0}, f"maxUnavailable: {NUMBER_OR_SHARE} (found 0)"),
         ({"maxUnavailable": "0%"}, f"maxUnavailable: {NUMBER_OR_SHARE} (found '0%')"),
         ({"maxUnavailable": "101%"}, f"maxUnavailable: {NUMBER_OR_SHARE} (found '101%')"),
@@ -54,7 +54,7 @@ NUMBER_OR_SHARE = "must be a number of nodes from 1, such as 2, or a share of th
         ({"onStrandedPods": "ignore"}, "onStrandedPods: must be 'refuse' or 'warn' (found 'ignore')"),
         ({"onFailure": "panic"}, "onFailure: must be 'halt' or 'rollback' (found 'panic')"),
         ({"onDelete": "wipe"}, "onDelete: must be 'retain', 'disable' or 'restore' (found 'wipe')"),
-        ({"recovery": "no"}, "recovery: must be a valid boolean (found 'no')"),
+        ({"recovery": "no"}, "recovery: must be true or false (found 'no')"),
         ({"wedgedAfter": "0s"}, "wedgedAfter: must be greater than 0s (found '0s')"),
         (
             {"wedgedAfter": "20m"},
@@ -106,7 +106,7 @@ def test_a_valid_setting_is_parsed_and_a_missing_one_has_a_default(
         ),
         (
             {"nodes": None, "selector": {"matchLabels": {"zone": 1}}},
-            "pools.p.selector.matchLabels.zone: must be a valid string (found 1)",
+            "pools.p.selector.matchLabels.zone: must be text; a number, true or false needs quotes (found 1)",
         ),
         (
             {"nodes": None, "selector": {"matchExpressions": []}},
@@ -126,7 +126,7 @@ def test_a_pool_has_either_nodes_or_a_selector(changes: dict[str, Any], problem:
             {"cluster": {"onUnreachable": "ignore"}},
             "cluster.onUnreachable: must be 'fail' or 'warn' (found 'ignore')",
         ),
-        ({"operator": {"managed": "no"}}, "operator.managed: must be a valid boolean (found 'no')"),
+        ({"operator": {"managed": "no"}}, "operator.managed: must be true or false (found 'no')"),
     ],
 )
 def test_an_invalid_cluster_setting_is_one_sentence(section: dict[str, Any], problem: str) -> None:
