@@ -41,7 +41,8 @@ def exported(field: Field, labels: Iterable[str], job: str, *matchers: str) -> s
     rows = f"max{by((*HOST, *(EXPORTED.get(label, label) for label in labels if label not in HOST)))} ({rows})"
     for ours, theirs in EXPORTED.items():
         if ours in labels:
-            rows = f'label_replace({rows}, "{ours}", "$1", "{theirs}", "(.*)")'
+            # Without a separator this copies a label, at half the cost of label_replace.
+            rows = f'label_join({rows}, "{ours}", "", "{theirs}")'
     return f"max{by(labels)} ({_with_node(rows)})"
 
 

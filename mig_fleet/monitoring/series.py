@@ -91,8 +91,10 @@ its price."""
 COST: Final = "mig:cost:usd_per_hour"
 """Labels pool, node, namespace (of used and idle) and part, one of :data:`PARTS`."""
 POOL_COST: Final = "mig:pool_cost:usd_per_hour"
-"""The price of all GPUs of the pool's nodes, which the parts of :data:`COST` add up to; label pool."""
+"""The price of all GPUs of the pool's nodes, which the parts of :data:`COST` add up to; label pool. A node has as many
+GPUs as the pool declares, or as the exporter reports if that is more."""
 
 PARTS: Final = ("used", "idle", "unallocated", "stranded", "unobserved")
 """``used`` is paid for work, ``idle`` for the unused part of slices with a pod, ``unallocated`` for slices without one,
-``stranded`` for what no slice of a GPU has, ``unobserved`` for GPUs of which the exporter reports nothing."""
+``stranded`` for what no slice of a GPU has, ``unobserved`` for GPUs of which the exporter reports nothing, and for
+slices with a pod whose activity it does not report."""

@@ -22,7 +22,7 @@ from tests.monitoring.series_samples import LEGACY, Pod, Series, a_gpu, a_node, 
 pytestmark = pytest.mark.engine
 
 GPUS = 3
-"""Of each node."""
+"""What each pool declares; a node may have one more."""
 PRICES = {"H100-80GB": 2.5, "A30-24GB": 0.37, "H200-141GB": 3.79, "A100-40GB": 1.1}
 NAMESPACES = ("team-a", "team-b")
 Part = tuple[str, str, str]
@@ -31,7 +31,7 @@ Part = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Slice:
-    """``activity`` is None for a slice without a pod."""
+    """``namespace`` is empty for a slice without a pod, ``activity`` is None if the exporter does not report it."""
 
     profile: str
     spelling: str
@@ -58,7 +58,7 @@ def a_gpu_in_slices(draw: st.DrawFn, gpu: str) -> tuple[Slice, ...]:
         Slice(
             name,
             draw(st.sampled_from(spellings[name])),
-            draw(st.sampled_from(NAMESPACES)),
+            draw(st.sampled_from(("", *NAMESPACES))),
             draw(st.none() | st.sampled_from([0.0, 1.0]) | st.floats(0, 1.3)),
         )
         for name, count in layout.items()
@@ -71,23 +71,24 @@ def a_node_of_gpus(draw: st.DrawFn) -> tuple[str, list[OneGpu]]:
     """A GPU model, and the GPUs of a node."""
     gpu = draw(st.sampled_from(sorted(PRICES)))
     one = st.none() | st.floats(0, 1) | a_gpu_in_slices(gpu)
-    return gpu, draw(st.lists(one, min_size=GPUS, max_size=GPUS))
+    return gpu, draw(st.lists(one, min_size=GPUS, max_size=GPUS + 1))
 
 
 def parts_of(gpu: str, one: OneGpu, node: str, basis: Basis) -> Iterator[tuple[Part, float]]:
     """By the model's own account of one GPU, which knows no namespaces: it is asked once for each of them."""
     price = PRICES[gpu]
-    if one is None:
-        yield (node, "", "unobserved"), price
-    elif isinstance(one, float):
+    if isinstance(one, float):
         yield (node, "team-a", "used"), price * one
         yield (node, "team-a", "idle"), price * (1 - one)
-    else:
+    elif one is not None:
         layout = Counter(each.profile for each in one)
+        known = [each for each in one if each.activity is not None]
         for namespace in NAMESPACES:
-            of_namespace = account(price, gpu, layout, busy(one, namespace), basis)
+            of_namespace = account(price, gpu, layout, busy(known, namespace), basis)
             yield (node, namespace, "used"), of_namespace.used
             yield (node, namespace, "idle"), of_namespace.idle
+        unknown = account(price, gpu, layout, busy((each for each in one if each not in known), *NAMESPACES), basis)
+        yield (node, "", "unobserved"), unknown.used + unknown.idle
         whole = account(price, gpu, layout, busy(one, *NAMESPACES), basis)
         yield (node, "", "unallocated"), whole.unallocated
         yield (node, "", "stranded"), whole.stranded
@@ -97,8 +98,8 @@ def busy(slices: Iterable[Slice], *namespaces: str) -> dict[str, list[float]]:
     """The activity of the slices with a pod of these namespaces, by profile."""
     found: dict[str, list[float]] = defaultdict(list)
     for each in slices:
-        if each.activity is not None and each.namespace in namespaces:
-            found[each.profile].append(each.activity)
+        if each.namespace in namespaces:
+            found[each.profile].append(each.activity or 0.0)
     return found
 
 
@@ -106,8 +107,8 @@ def samples_of(one: OneGpu, node: str, gpu: int) -> Iterator[Series]:
     if isinstance(one, float):
         yield from a_gpu(node, gpu=gpu, activity=one, pod=Pod("whole"))
     for number, each in enumerate(one if isinstance(one, tuple) else ()):
-        pod = None if each.activity is None else Pod(f"pod-{gpu}-{number}", each.namespace)
-        yield from a_slice(node, number, each.spelling, gpu=gpu, activity=each.activity or 0.0, pod=pod)
+        pod = Pod(f"pod-{gpu}-{number}", each.namespace) if each.namespace else None
+        yield from a_slice(node, number, each.spelling, gpu=gpu, activity=each.activity, pod=pod)
 
 
 @pytest.mark.parametrize("basis", Basis)
@@ -119,8 +120,12 @@ def test_the_parts_add_up_to_the_price_of_the_gpus_and_agree_with_the_model(
     pools = [a_pool(gpu.lower(), gpu, ({},), price=price, gpus=GPUS) for gpu, price in PRICES.items()]
     samples: list[Series] = []
     expected: dict[Part, float] = defaultdict(float)
+    counted: dict[str, int] = defaultdict(int)
     for number, (gpu, gpus) in enumerate(nodes):
         node = f"n{number}"
+        reported = sum(one is not None for one in gpus)
+        counted[gpu] += max(GPUS, reported)
+        expected[node, "", "unobserved"] += PRICES[gpu] * max(GPUS - reported, 0)
         samples += a_node(node, gpu.lower(), f"{gpu.lower()}-1")
         for index, one in enumerate(gpus):
             samples += samples_of(one, node, index)
@@ -135,10 +140,7 @@ def test_the_parts_add_up_to_the_price_of_the_gpus_and_agree_with_the_model(
         f"abs(({found} or {same} 0 * expected) - {same} expected) > 1e-6": [],
         f"({found} > 1e-6) unless {same} expected": [],
         f"abs(sum by (pool) ({COST}) - {POOL_COST}) > 1e-6": [],
-        rounded(POOL_COST): [
-            ({"pool": gpu.lower()}, round(PRICES[gpu] * GPUS * count, 6))
-            for gpu, count in Counter(gpu for gpu, _ in nodes).items()
-        ],
+        rounded(POOL_COST): [({"pool": gpu.lower()}, round(PRICES[gpu] * count, 6)) for gpu, count in counted.items()],
     }
     promtool.verify(recording_groups(a_fleet(*pools, basis=basis)), Case("nodes", samples, "3m", rows))
 
@@ -186,6 +188,33 @@ def test_a_gpu_without_rows_is_unobserved_and_one_with_few_slices_is_stranded(pr
         POOL_COST: [({"pool": "inference"}, 40.0)],
     }
     promtool.verify(groups, Case("one GPU of four has rows", samples, rows=rows))
+
+
+def test_a_node_with_more_gpus_than_its_pool_declares_costs_what_it_has(promtool: Promtool) -> None:
+    groups = recording_groups(a_fleet(a_pool(price=10, gpus=1)))
+    samples = [*a_node("n1"), *(row for gpu in range(3) for row in a_slice("n1", 0, "7g.80gb", gpu=gpu))]
+    rows: dict[str, Rows] = {
+        f'sum({COST}{{part="unallocated"}})': [({}, 30.0)],
+        POOL_COST: [({"pool": "inference"}, 30.0)],
+    }
+    promtool.verify(groups, Case("three GPUs, one declared", samples, rows=rows))
+
+
+def test_a_slice_without_activity_is_unobserved_with_a_pod_unallocated_without_one_and_never_stranded(
+    promtool: Promtool,
+) -> None:
+    second = replace(LEGACY, host="hostname", own_pod="second")
+    with_pod = [*a_node("n1"), *a_slice("n1", 1, "3g.40gb", pod=Pod("a", "team-a"), activity=None)]
+    without = [*a_node("n1"), *a_slice("n1", 1, "3g.40gb", activity=None)]
+    twice = [*with_pod, *a_slice("n1", 1, "3g.40gb", activity=None, exporter=second)]
+    part = f"sum by (part) ({COST}) > 0"
+    unobserved: Rows = [({"part": "unobserved"}, 5.0), ({"part": "stranded"}, 5.0)]
+    promtool.verify(
+        PRICED,
+        Case("a pod", with_pod, rows={part: unobserved}),
+        Case("no pod", without, rows={part: [({"part": "unallocated"}, 5.0), ({"part": "stranded"}, 5.0)]}),
+        Case("a second exporter knows no pods", twice, rows={part: unobserved}),
+    )
 
 
 def test_a_slice_that_two_exporters_report_or_two_pods_share_is_paid_once(promtool: Promtool) -> None:

@@ -2,6 +2,10 @@
 
 As :func:`mig_fleet.model.cost.account` has it for one GPU: shares that add up to more than 1 are scaled down, and what
 they leave is stranded. Every record reads the same rows at the same moment, because all are in one group.
+
+The exporter may report the memory of a slice and no activity, as while DCGM's profiling is paused. The slice is charged
+all the same. Whether its pod works is not known, so its price is ``unobserved``, neither ``used`` nor ``idle``; without
+a pod it is ``unallocated``.
 """
 
 from mig_fleet.monitoring.fleet import MonitoredFleet
@@ -11,6 +15,7 @@ from mig_fleet.monitoring.series import (
     ACTIVITY,
     COST,
     GPU_PRICE,
+    MEMORY_USED,
     NODE,
     NODE_GPUS,
     OF_POD,
@@ -24,8 +29,12 @@ from mig_fleet.monitoring.series import (
 
 OBSERVED = f"({ACTIVITY} or {WHOLE_GPU_ACTIVITY})"
 """A row per slice and pod, and per GPU without MIG."""
-CHARGED = f'({ACTIVITY}{{pod!=""}} or {WHOLE_GPU_ACTIVITY}{{pod!=""}} or on (node, uuid, slice) {OBSERVED})'
-"""The same, except that a slice with a pod is not free as well; a second exporter may not know about pods."""
+CHARGED = (
+    f'({ACTIVITY}{{pod!=""}} or {WHOLE_GPU_ACTIVITY}{{pod!=""}} or on (node, uuid, slice) {MEMORY_USED}{{pod!=""}}'
+    f" or on (node, uuid, slice) {OBSERVED} or on (node, uuid, slice) {MEMORY_USED})"
+)
+"""The same and slices without activity, except that a slice with a pod is not free as well; a second exporter may not
+know about pods."""
 PRICED = f"on (pool) group_left () {GPU_PRICE}"
 OF_GPU = f"sum by (pool, node, uuid) ({SLICE_SHARE})"
 
@@ -47,15 +56,17 @@ def _money() -> tuple[Record, ...]:
     scale = f"on (pool, node, uuid) group_left () clamp_min({OF_GPU}, 1)"
     nodes = f"sum by (pool, node) ({NODE} * on (pool) group_left () {NODE_GPUS})"
     observed = f"count by (pool, node) ({OF_GPU})"
+    unknown = f"sum by (pool, node) ({with_pod} unless ignoring (pool) {OBSERVED})"
     parts = {
         "used": f"sum by (pool, node, namespace) ({with_pod} * ignoring (pool) group_left () {OBSERVED})",
         "idle": f"sum by (pool, node, namespace) ({with_pod} * ignoring (pool) group_left () (1 - {OBSERVED}))",
         "unallocated": f"sum by (pool, node) ({without})",
         "stranded": f"sum by (pool, node) (clamp_min(1 - {OF_GPU}, 0)) * {PRICED}",
-        "unobserved": f"clamp_min({nodes} - ({observed} or 0 * {nodes}), 0) * {PRICED}",
+        "unobserved": f"clamp_min({nodes} - ({observed} or 0 * {nodes}), 0) * {PRICED} + ({unknown} or 0 * {nodes})",
     }
     return (
         Record(SLICE_COST, f"{SLICE_SHARE} * {PRICED} / {scale}"),
         *(Record(COST, expr, {"part": part}) for part, expr in parts.items()),
-        Record(POOL_COST, f"sum by (pool) ({nodes} * {PRICED})"),
+        # A node may have more GPUs than its pool declares.
+        Record(POOL_COST, f"sum by (pool) (({observed} > {nodes} or {nodes}) * {PRICED})"),
     )

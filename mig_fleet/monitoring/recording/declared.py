@@ -65,7 +65,7 @@ def _reported(model: GpuModel, pools: Iterable[str]) -> str:
     rows = f"max by (node, uuid, profile, slice) ({ACTIVITY} or {MEMORY_USED})"
     rows = f"{rows} and on (node) {NODE}{braces(in_pools(pools))}"
     # Two rows with the same labels are an error. Two exporters of a node may spell the same slice differently.
-    rows = f'label_replace({rows}, "spelling", "$1", "profile", "(.*)")'
+    rows = f'label_join({rows}, "spelling", "", "profile")'
     for spelling, name in catalog_names(model).items():
         if spelling != name:
             rows = f'label_replace({rows}, "profile", "{name}", "spelling", "{literal(spelling)}")'
