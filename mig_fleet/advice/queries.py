@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from mig_fleet.advice.measurement import COUNTED, Quantity
+from mig_fleet.advice.measurement import Quantity
 from mig_fleet.advice.window import STEP_S, Window
 from mig_fleet.monitoring import series
 from mig_fleet.monitoring.promql import braces, by, one_of, text
@@ -11,8 +11,6 @@ from mig_fleet.monitoring.promql import braces, by, one_of, text
 RULES_LOADED: Final = f"count({series.PROFILE_COMPUTE})"
 """A constant, which the rules record without any exporter."""
 WITH_POD: Final = 'pod!=""'
-NAME: Final = "series"
-"""The label that has the name of a series in the answer to :func:`samples_with_pod`."""
 
 
 def nodes_of(pool: str) -> str:
@@ -24,11 +22,11 @@ def of_quantity(quantity: Quantity, nodes: Sequence[str], window: Window) -> str
     """One row per slice."""
 
     def sampled(*names: str) -> str:
-        return _sampled(_highest((), _selected(names, nodes, WITH_POD)), window)
+        return _sampled(_highest(_selected(names, nodes, WITH_POD)), window)
 
     def most(name: str) -> str:
         """Of all samples, not only of those at each step: a slice without memory fails, if only for a moment."""
-        return _highest((), f"max_over_time({_selected([name], nodes, WITH_POD)}[{window}])")
+        return _highest(f"max_over_time({_selected([name], nodes, WITH_POD)}[{window}])")
 
     match quantity:
         case Quantity.BUSY:
@@ -43,20 +41,19 @@ def of_quantity(quantity: Quantity, nodes: Sequence[str], window: Window) -> str
             return most(series.MEMORY_RATIO)
 
 
-def samples_with_pod(nodes: Sequence[str], window: Window) -> str:
-    """One row per slice and series of :data:`~mig_fleet.advice.measurement.COUNTED`."""
-    named = f'label_replace({_selected(COUNTED, nodes, WITH_POD)}, "{NAME}", "$1", "__name__", "(.+)")'
-    return f"count_over_time({_sampled(_highest((NAME,), named), window)})"
+def samples_with_pod(name: str, nodes: Sequence[str], window: Window) -> str:
+    """One row per slice: the samples of a series while a pod had the slice."""
+    return f"count_over_time({_sampled(_highest(_selected([name], nodes, WITH_POD)), window)})"
 
 
 def samples(nodes: Sequence[str], window: Window) -> str:
     """One row per slice: the samples of its activity, with and without a pod."""
-    return f"count_over_time({_sampled(_highest((), _selected([series.ACTIVITY], nodes)), window)})"
+    return f"count_over_time({_sampled(_highest(_selected([series.ACTIVITY], nodes)), window)})"
 
 
-def _highest(labels: tuple[str, ...], rows: str) -> str:
+def _highest(rows: str) -> str:
     """One row per slice, whichever pod has it."""
-    return f"max{by((*labels, *series.SLICE))} ({rows})"
+    return f"max{by(series.SLICE)} ({rows})"
 
 
 def _selected(names: Iterable[str], nodes: Sequence[str], *matchers: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from mig_fleet.advice import queries
 from mig_fleet.advice.errors import PrometheusError
-from mig_fleet.advice.measurement import Measurement, Quantity, Slice
+from mig_fleet.advice.measurement import COUNTED, Measurement, Quantity, Slice
 from mig_fleet.advice.prometheus import Row
 from mig_fleet.advice.window import Window
 from mig_fleet.monitoring import series
@@ -55,21 +55,22 @@ class _Parts:
 
 
 def _read(source: Source, nodes: Sequence[str], window: Window, found: dict[Slice, _Parts]) -> None:
-    for key, _, value in _rows(source, queries.samples(nodes, window)):
+    for key, value in _rows(source, queries.samples(nodes, window)):
         found.setdefault(key, _Parts()).reported = value
-    for key, row, value in _rows(source, queries.samples_with_pod(nodes, window)):
-        found.setdefault(key, _Parts()).with_pod[row.labels.get(queries.NAME, "")] = value
+    for name in COUNTED:
+        for key, value in _rows(source, queries.samples_with_pod(name, nodes, window)):
+            found.setdefault(key, _Parts()).with_pod[name] = value
     for quantity in Quantity:
-        for key, _, value in _rows(source, queries.of_quantity(quantity, nodes, window)):
+        for key, value in _rows(source, queries.of_quantity(quantity, nodes, window)):
             found.setdefault(key, _Parts()).values[quantity] = value
 
 
-def _rows(source: Source, promql: str) -> Iterator[tuple[Slice, Row, float]]:
+def _rows(source: Source, promql: str) -> Iterator[tuple[Slice, float]]:
     """The rows that are of a slice and have a possible value: no quantity is negative."""
     for row in source.query(promql):
         key = _slice(row)
         if key is not None and row.value >= 0:
-            yield key, row, row.value
+            yield key, row.value
 
 
 def _slice(row: Row) -> Slice | None:

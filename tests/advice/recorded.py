@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from mig_fleet.advice import queries
-from mig_fleet.advice.measurement import Measurement, Quantity
+from mig_fleet.advice.measurement import COUNTED, Measurement, Quantity
 from mig_fleet.advice.prometheus import Row
 from mig_fleet.advice.window import Window
 from mig_fleet.monitoring import series
@@ -45,11 +45,13 @@ class Recorded:
 
     def _of_slices(self, promql: str, nodes: Sequence[str], measured: Iterable[Measurement]) -> Iterator[Row]:
         quantities = {queries.of_quantity(each, nodes, self.window): each for each in Quantity}
+        counted = {queries.samples_with_pod(name, nodes, self.window): name for name in COUNTED}
         for each in measured:
             if promql == queries.samples(nodes, self.window):
                 yield Row(labels(each), each.reported)
-            elif promql == queries.samples_with_pod(nodes, self.window):
-                yield from (Row({**labels(each), queries.NAME: name}, n) for name, n in each.with_pod.items() if n)
+            elif promql in counted:
+                if n := each.with_pod.get(counted[promql]):
+                    yield Row(labels(each), n)
             else:
                 quantity = quantities[promql]
                 if quantity in each.values:

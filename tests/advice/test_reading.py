@@ -8,7 +8,7 @@ import pytest
 
 from mig_fleet.advice import queries
 from mig_fleet.advice.errors import PrometheusError
-from mig_fleet.advice.measurement import Measurement, Quantity
+from mig_fleet.advice.measurement import COUNTED, Measurement, Quantity
 from mig_fleet.advice.prometheus import Row
 from mig_fleet.advice.reading import NODES_PER_QUERY, measure, nodes_of, require_rules
 from mig_fleet.advice.window import STEP_S, Window
@@ -20,7 +20,7 @@ QUERIES = [
     queries.RULES_LOADED,
     queries.nodes_of('a "pool" \\ of é'),
     queries.samples(["n1", "n2.example.com"], WINDOW),
-    queries.samples_with_pod(["n1"], WINDOW),
+    *(queries.samples_with_pod(name, ["n1"], WINDOW) for name in COUNTED),
     *(queries.of_quantity(quantity, ["n1"], WINDOW) for quantity in Quantity),
 ]
 
@@ -56,7 +56,7 @@ def test_a_large_fleet_is_read_in_parts() -> None:
     names = [f"n{number}" for number in range(3 * NODES_PER_QUERY - 1)]
     source = Recorded([a_measurement(node=name) for name in names])
     assert {each.slice.node for each in measure(source, names + names, WINDOW)} == set(names)
-    assert len(source.asked) == 3 * (len(Quantity) + 2)
+    assert len(source.asked) == 3 * (1 + len(COUNTED) + len(Quantity))
     assert all(query.count("|n") < NODES_PER_QUERY for query in source.asked)
 
 
