@@ -2,7 +2,7 @@
 SHELL := bash
 .DELETE_ON_ERROR:
 .PHONY: help setup up preview down test test-fast test-engine coverage benchmark benchmark-preview fault-table pictures json-schemas check format
-.PHONY: policies-page monitoring-series
+.PHONY: policies-page monitoring-series benchmark-monitoring
 .PHONY: lock upgrade toolchain changelog release-check clean
 
 VENV := .venv
@@ -48,6 +48,10 @@ benchmark: $(READY) ## time placement proofs, readings of the probe and help; fa
 	@$(BIN)/python -m benchmarks.proofs
 	@$(BIN)/python -m benchmarks.probe_read
 	@$(BIN)/python -m benchmarks.help
+
+benchmark-monitoring: $(READY) ## what rules and dashboards cost a Prometheus and a preview; fails above a bound (a minute)
+	@$(BIN)/mig-fleet toolchain prometheus
+	@$(BIN)/python -m benchmarks.monitoring
 
 benchmark-preview: $(READY) ## compare a preview of 1,000 nodes with that of an empty program (minutes)
 	@$(BIN)/mig-fleet toolchain engine kube etcd
