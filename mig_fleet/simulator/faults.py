@@ -11,7 +11,6 @@ ANNOTATION: Final = "simulator.mig-fleet.dev/faults"
 NVML_ERRORS: Final = "simulator.mig-fleet.dev/nvml-errors"
 """Node annotation: ``nvmlDeviceGetMigMode=15,…``, functions of the NVML library and the codes that they return."""
 
-
 XIDS: Final = "simulator.mig-fleet.dev/xids"
 """Node annotation: ``0/7=94,1=79``, the last XID of a GPU instance (GPU index, id of the instance), or of a GPU without
 MIG."""

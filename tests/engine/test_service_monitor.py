@@ -1,4 +1,4 @@
-"""The operator's chart creates the ServiceMonitor with the values that mig-fleet derives."""
+"""The operator creates the ServiceMonitor with the chart values that mig-fleet derives."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,30 +10,13 @@ from mig_fleet import toolchain
 from mig_fleet.policies.chart_values import NODE_RELABELING, ServiceMonitor, derived_values, merged
 from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.polling import wait_until
+from tests.engine import definitions
 from tests.engine.deployment import ROOT
 from tests.engine.foreign_operator import NAMESPACE, ForeignOperator
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
-KIND: dict[str, Any] = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "servicemonitors.monitoring.coreos.com"},
-    "spec": {
-        "group": "monitoring.coreos.com",
-        "scope": "Namespaced",
-        "names": {"kind": "ServiceMonitor", "plural": "servicemonitors", "singular": "servicemonitor"},
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-            }
-        ],
-    },
-}
-KINDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+KIND = definitions.definition("monitoring.coreos.com", "v1", "ServiceMonitor")
 MONITORS = f"/apis/monitoring.coreos.com/v1/namespaces/{NAMESPACE}/servicemonitors"
 POLICY = "/apis/nvidia.com/v1/clusterpolicies/cluster-policy"
 THEIRS = {"sourceLabels": ["__meta_kubernetes_node_label_rack"], "targetLabel": "rack"}
@@ -61,7 +44,7 @@ def values(**monitor: Any) -> dict[str, Any]:
 
 
 def is_served(fleet: Fleet) -> bool:
-    found = fleet.call("get", f"{KINDS}/{KIND['metadata']['name']}")
+    found = fleet.call("get", f"{definitions.PATH}/{KIND['metadata']['name']}")
     return any(
         each["type"] == "Established" and each["status"] == "True" for each in found["status"].get("conditions", [])
     )
@@ -75,9 +58,10 @@ def test_the_cluster_policy_keeps_every_key_of_the_service_monitor(operator: For
 
 def test_the_service_monitor_follows_once_the_cluster_serves_its_kind(operator: ForeignOperator) -> None:
     fleet = operator.fleet
-    fleet.call("create", KINDS, KIND)
+    fleet.call("create", definitions.PATH, KIND)
     wait_until(lambda: is_served(fleet), "the cluster serves ServiceMonitors")
     operator.install(values(relabelings=[THEIRS]))
+    wait_until(lambda: fleet.call("get", MONITORS)["items"], "the operator has created the ServiceMonitor")
     (monitor,) = fleet.call("get", MONITORS)["items"]
     assert monitor["metadata"]["labels"]["release"] == "kps"
     (endpoint,) = monitor["spec"]["endpoints"]

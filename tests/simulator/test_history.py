@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mig_fleet.model import labels
-from mig_fleet.simulator.history import Period, SyntheticNode, SyntheticPod, snapshot, write
+from mig_fleet.simulator.history import Period, SyntheticNode, SyntheticPod, synthetic_snapshot, write
 from mig_fleet.simulator.node.allocation import AllocationFailed
 from mig_fleet.simulator.telemetry.kube_state_metrics import Allowlists
 
@@ -30,7 +30,7 @@ def history(*periods: Period) -> str:
 
 def a_day() -> str:
     waits = SyntheticPod("waits", "1g.10gb")
-    return history(Period(snapshot([MIXED], [waits]), START, START + 86400))
+    return history(Period(synthetic_snapshot([MIXED], [waits]), START, START + 86400))
 
 
 def test_each_series_has_a_sample_per_step_and_a_slice_without_a_pod_has_no_exported_pod() -> None:
@@ -67,7 +67,8 @@ def test_the_cluster_has_the_labels_resources_and_pods_that_rules_read() -> None
 def test_periods_follow_each_other_with_other_pods_and_layouts() -> None:
     empty = SyntheticNode("node-1", "H100-80GB", ({"1g.10gb": 1},), pool="pool", config="one-1")
     text = history(
-        Period(snapshot([MIXED]), START, START + STEP), Period(snapshot([empty]), START + STEP, START + 2 * STEP)
+        Period(synthetic_snapshot([MIXED]), START, START + STEP),
+        Period(synthetic_snapshot([empty]), START + STEP, START + 2 * STEP),
     )
     at = [line.rsplit(" ", 1)[1] for line in text.splitlines() if line.startswith(f"{ACTIVITY}{{")]
     assert at == [str(START)] * 4 + [str(START + STEP)]
@@ -75,7 +76,7 @@ def test_periods_follow_each_other_with_other_pods_and_layouts() -> None:
 
 def test_more_slices_than_a_node_has_are_refused() -> None:
     with pytest.raises(AllocationFailed, match=re.escape("node-2 has 1 free nvidia.com/mig-1g.10gb, busy requests 2")):
-        snapshot([SyntheticNode("node-2", "H100-80GB", ({"1g.10gb": 1},), "pool", "one-1", (BUSY,))])
+        synthetic_snapshot([SyntheticNode("node-2", "H100-80GB", ({"1g.10gb": 1},), "pool", "one-1", (BUSY,))])
 
 
 @pytest.mark.engine

@@ -161,14 +161,16 @@ def test_a_real_prometheus_scrapes_all_exporters_and_evaluates_rules(
     rules.write_text(json.dumps({"groups": [{"name": "own", "rules": [rule]}]}))
     settings = Settings(str(prometheus), 1, label_allowlist="nodes=[nvidia.com/mig.config]")
     live = LivePrometheus(start(site.fleet.directory, settings, [rules]))
-    found = site.eventually(lambda: live.query("node:activity:ratio"), "the rule is evaluated")
-    assert {row["node"] for row in found} <= set(site.fleet.node_names())
+    nodes = sorted(site.fleet.node_names())
+    ratio = "node:activity:ratio"
+    site.eventually(lambda: sorted(row["node"] for row in live.query(ratio)) == nodes, "each node has its row")
     site.eventually(lambda: len(live.query("up == 1")) == 4, "all targets are up")
     assert {row["job"] for row in live.query("up")} == {EXPORTER, "kube-state-metrics"}
-    assert all(row["label_nvidia_com_mig_config"] for row in live.query("kube_node_labels"))
+    labeled = live.query("kube_node_labels")
+    assert sorted(row["node"] for row in labeled if row["label_nvidia_com_mig_config"]) == nodes
 
 
-def test_a_rule_that_prometheus_does_not_accept_is_an_error_with_its_reason_and_leaves_no_process(
+def test_a_rule_that_prometheus_does_not_accept_is_an_error_with_its_reason(
     exporters: Site, prometheus: Path, tmp_path: Path
 ) -> None:
     rules = tmp_path / "wrong.yaml"

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from mig_fleet.simulator.control_plane import certificates, commands
 from mig_fleet.simulator.control_plane.process import Child
 from mig_fleet.simulator.errors import MissingBinary, NotStarted
 from mig_fleet.simulator.files import write_private
+from mig_fleet.simulator.loopback import bound_socket
 
 BINARIES: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 PORTS: Final = ("etcd", "etcd-peer", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -154,20 +154,9 @@ def _ports(file: Path, fresh: bool) -> dict[str, int]:
     if not fresh and file.exists():
         before = json.loads(file.read_text())
     # All stay bound until all are known, so that no port is used twice.
-    listeners = [_bind(before.get(name, 0)) for name in PORTS]
-    ports = {name: int(listener.getsockname()[1]) for name, listener in zip(PORTS, listeners, strict=True)}
-    for listener in listeners:
-        listener.close()
+    listeners = [bound_socket(before.get(name, 0)) for name in PORTS]
+    ports = {name: int(each.getsockname()[1]) for name, each in zip(PORTS, listeners, strict=True)}
+    for each in listeners:
+        each.close()
     file.write_text(json.dumps(ports))
     return ports
-
-
-def _bind(port: int) -> socket.socket:
-    listener = socket.socket()
-    # As the programs do: connections of an earlier run in TIME_WAIT do not block the port.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-    except OSError:
-        listener.bind(("127.0.0.1", 0))
-    return listener

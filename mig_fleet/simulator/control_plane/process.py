@@ -30,7 +30,7 @@ def die_with(parent: int) -> Callable[[], None]:
 
 
 class Child:
-    """One program of the control plane, its output in a log file."""
+    """One program, its output in a log file."""
 
     def __init__(
         self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None

@@ -2,6 +2,6 @@
 
 from mig_fleet.simulator.history.openmetrics import Period, write
 from mig_fleet.simulator.history.snapshot import Snapshot
-from mig_fleet.simulator.history.synthetic import SyntheticNode, SyntheticPod, snapshot
+from mig_fleet.simulator.history.synthetic import SyntheticNode, SyntheticPod, synthetic_snapshot
 
-__all__ = ["Period", "Snapshot", "SyntheticNode", "SyntheticPod", "snapshot", "write"]
+__all__ = ["Period", "Snapshot", "SyntheticNode", "SyntheticPod", "synthetic_snapshot", "write"]

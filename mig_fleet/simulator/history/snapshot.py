@@ -16,7 +16,7 @@ from mig_fleet.simulator.telemetry.counters import Counter
 from mig_fleet.simulator.telemetry.dcgm_exporter import Spelling
 from mig_fleet.simulator.telemetry.exposition import Family
 from mig_fleet.simulator.telemetry.kube_state_metrics import Allowlists
-from mig_fleet.simulator.telemetry.reading import Reading, loads, read
+from mig_fleet.simulator.telemetry.reading import LoadOf, Reading, loads, read
 from mig_fleet.simulator.telemetry.scraping import scraped
 
 KUBE_STATE_TARGET: Final = {"job": "kube-state-metrics", "instance": "kube-state-metrics:8080"}
@@ -32,18 +32,19 @@ class Snapshot:
 
     def scrape(self, counters: Sequence[Counter], allowlists: Allowlists, now: float) -> Iterator[Family]:
         """All series as Prometheus stores them at a time in seconds since 1970. A family may come once per target."""
+        load_of = loads(map(Pod, self.pods), now)
         for node in self.nodes:
             name = str(node["metadata"]["name"])
-            families = dcgm_exporter.render(self._read(node, now), counters, Spelling())
+            families = dcgm_exporter.render(self._read(node, load_of), counters, Spelling())
             yield from scraped(families, exporter_target(name), honor_labels=False)
         families = kube_state_metrics.render(self.nodes, self.pods, allowlists)
         yield from scraped(families, KUBE_STATE_TARGET, honor_labels=True)
 
-    def _read(self, node: Json, now: float) -> Reading:
+    def _read(self, node: Json, load_of: LoadOf) -> Reading:
         name = str(node["metadata"]["name"])
         driver, xids = self.drivers[name], faults.read_xids(node["metadata"].get("annotations"))
         pods = [pod for gpu in driver.gpus for pod in _pods(gpu)]
-        return read(name, driver, pods, loads(map(Pod, self.pods), now), xids)
+        return read(name, driver, pods, load_of, xids)
 
 
 def exporter_target(node: str) -> dict[str, str]:

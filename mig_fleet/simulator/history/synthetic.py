@@ -50,7 +50,7 @@ class SyntheticNode:
     pods: Sequence[SyntheticPod] = ()
 
 
-def snapshot(nodes: Sequence[SyntheticNode], pending: Sequence[SyntheticPod] = ()) -> Snapshot:
+def synthetic_snapshot(nodes: Sequence[SyntheticNode], pending: Sequence[SyntheticPod] = ()) -> Snapshot:
     """The cluster; ``pending`` pods have no node. Raises :class:`AllocationFailed` if a node lacks the slices of a pod,
     and :class:`~mig_fleet.simulator.errors.DriverError` for a layout that its GPU cannot have.
     """

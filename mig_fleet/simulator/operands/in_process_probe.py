@@ -23,8 +23,6 @@ from mig_fleet.simulator.errors import ApiError
 from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.node.container import Container
 
-BUSY: Final = ("pending", "rebooting")
-"""States in which MIG Manager changes the GPUs."""
 BUSY_PAUSE_S: Final = 2.0
 DEFAULTS: Final = {"--interval": 15.0, "--heartbeat": HEARTBEAT_S}
 """Flags of the real probe's command line, in seconds."""
@@ -58,7 +56,7 @@ async def run(container: Container) -> int:
             except ApiError as exc:
                 container.log(str(exc))
                 seen = None
-        busy = node.labels.get(labels.STATE) in BUSY
+        busy = node.labels.get(labels.STATE) in labels.BUSY_STATES
         await asyncio.sleep(min(interval_s, BUSY_PAUSE_S) if busy else interval_s)
     return 1
 
@@ -93,7 +91,7 @@ def read(
 ) -> Report | None:
     """The real probe's report for a node with this driver; ``None`` while MIG Manager changes the GPUs."""
     state = node_labels.get(labels.STATE)
-    if state in BUSY:
+    if state in labels.BUSY_STATES:
         return None
     attempt = annotations.get(labels.ATTEMPT)
     errors = tuple(f"{call}: NVML returned {code}" for call, code in sorted(found.errors.items()))

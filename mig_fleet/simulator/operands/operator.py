@@ -13,6 +13,7 @@ from mig_fleet.simulator.api import Json
 from mig_fleet.simulator.errors import ApiError
 from mig_fleet.simulator.informer import Informer
 from mig_fleet.simulator.node.container import Container
+from mig_fleet.simulator.operands import service_monitor
 from mig_fleet.simulator.operands.stock_layouts import stock_layouts
 
 PRESENT: Final = "nvidia.com/gpu.present"
@@ -49,6 +50,8 @@ class Operator:
         self.policies = Informer(self.surroundings.api, POLICIES)
         self.policies.listeners.append(lambda _before, _after: self._enqueue_all())
         self._own_config_map = f"{self.namespace}/{labels.OPERATOR_OWNED_CONFIG_MAP}"
+        self._monitor: Json | None = None
+        """The ServiceMonitor that was written last."""
         self._queue: dict[str, None] = {}
         """Names of the nodes to label, without duplicates."""
         self._changed = asyncio.Event()
@@ -78,6 +81,7 @@ class Operator:
         try:
             await self._write_status(policy)
             await self._write_layouts(policy)
+            await self._write_service_monitor(policy)
             while names:
                 await self._label(names[-1], policy)
                 names.pop()
@@ -117,6 +121,13 @@ class Operator:
             self.container.log(f"ConfigMap {self._own_config_map} was changed; overwriting it")
             removed = dict.fromkeys(found.get("data") or {})
             await self.surroundings.api.patch(f"{collection}/{metadata['name']}", {"data": {**removed, **data}})
+
+    async def _write_service_monitor(self, policy: Json) -> None:
+        """Once for each change: an operator with a hundred nodes to label does not ask for it a hundred times."""
+        desired = service_monitor.service_monitor(policy, self.namespace)
+        if desired != self._monitor:
+            await service_monitor.write(self.surroundings.api, self.namespace, desired)
+            self._monitor = desired
 
     def _node_changed(self, _before: Json | None, after: Json | None) -> None:
         if after is not None:

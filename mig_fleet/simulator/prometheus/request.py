@@ -34,8 +34,9 @@ def stop(directory: Path) -> None:
 
 
 def _daemon(directory: Path) -> int:
-    pid = daemon_pid(directory)
-    if pid is None or Status.read(directory).phase != "ready":
+    pid, status = daemon_pid(directory), Status.read(directory)
+    # The status of a killed daemon remains, and SIGUSR1 would end a new one that is not ready.
+    if pid is None or (status.phase, status.pid) != ("ready", pid):
         raise NotRunning(f"no fleet runs in {directory}; `mig-fleet simulate up` starts one")
     return pid
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import time
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ import aiohttp
 from mig_fleet.simulator.control_plane.process import Child
 from mig_fleet.simulator.errors import SimulatorError
 from mig_fleet.simulator.files import write_private
+from mig_fleet.simulator.loopback import bound_socket
 from mig_fleet.simulator.prometheus.configuration import configuration
 from mig_fleet.simulator.prometheus.settings import FOLDER, Answer, Settings
 
@@ -25,7 +25,8 @@ class PrometheusServer:
     def __init__(self, directory: Path, telemetry: str) -> None:
         self.folder, self.telemetry = directory / FOLDER, telemetry
         self._child: Child | None = None
-        self._port = _free_port()
+        self._port = 0
+        """Of the last start: the next one has the same URL, unless another process took the port."""
         self._one_start = asyncio.Lock()
 
     async def restart(self) -> None:
@@ -53,6 +54,8 @@ class PrometheusServer:
         file = self.folder / "prometheus.yml"
         # JSON is YAML.
         write_private(file, json.dumps(configuration(settings, self.telemetry), indent=1) + "\n")
+        with bound_socket(self._port) as free:
+            self._port = int(free.getsockname()[1])
         address = f"127.0.0.1:{self._port}"
         command = [
             settings.program,
@@ -84,9 +87,3 @@ async def _is_ready(session: aiohttp.ClientSession, url: str) -> bool:
             return response.status == 200
     except (aiohttp.ClientError, TimeoutError):
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -16,6 +16,7 @@ IDLE_WATTS: Final = 70.0
 WATTS: Final = {"Ampere": 400.0, "Hopper": 700.0, "Blackwell": 1000.0}
 """Architecture → power limit of its SXM boards (data sheets of A100, H100 and B200)."""
 MEMORY_CLOCK_MHZ: Final = {"Ampere": 1593, "Hopper": 2619, "Blackwell": 3996}
+"""Architecture → memory clock; invented values of the right size."""
 DRIVER_MIB: Final = 13.0
 """Memory that the driver uses on a slice without a pod."""
 
