@@ -25,8 +25,10 @@ from tools.monitoring_series import FILE, PANELS
 
 Row = dict[str, Any]
 HEAT, DEMAND, COST, HISTORY = PANELS
+SHADES: Final = "cividis"
+"""The heat map's colors, a name of matplotlib."""
 LEVELS: Final = 12
-"""Shades of the heat map."""
+"""How many of them the heat map has."""
 EVERY: Final = 2
 """The heat map has each second value: its cells are as wide as a reader can see."""
 SETTINGS: Final[Any] = {
@@ -106,7 +108,7 @@ def _heat(axes: Axes, answers: Sequence[Sequence[Row]], hours: Sequence[float], 
         shades = [None if value is None else min(int(value * LEVELS), LEVELS - 1) for value in row["values"][::EVERY]]
         for level, start, end in _runs(shades):
             boxes[level].append(_box(start * width, line + 0.07, (end - start) * width, 0.86))
-    scale = mpl.colormaps["cividis"]
+    scale = mpl.colormaps[SHADES]
     for level, outlines in sorted(boxes.items()):
         color = scale(level / (LEVELS - 1))
         axes.add_patch(
@@ -132,7 +134,7 @@ def _box(x: float, y: float, width: float, height: float) -> Outline:
 
 def _scale(axes: Axes, theme: Theme) -> None:
     """What the shades mean, above the panel on the right."""
-    scale, steps, left, right = mpl.colormaps["cividis"], 8, 0.86, 0.965
+    scale, steps, left, right = mpl.colormaps[SHADES], 8, 0.86, 0.965
     size = (right - left) / steps
     for step in range(steps):
         color = scale(step / (steps - 1))
@@ -209,7 +211,7 @@ def _cost(axes: Axes, answers: Sequence[Sequence[Row]], hours: Sequence[float], 
 
 def _history(axes: Axes, answers: Sequence[Sequence[Row]], hours: Sequence[float], theme: Theme) -> None:
     rows = sorted(answers[0], key=lambda row: str(row["labels"]["node"]))
-    width = hours[1]
+    width, short = hours[1], set()
     for line, row in enumerate(rows):
         states = [None if value is None else int(value) for value in row["values"]]
         for index, start, end in _runs(states):
@@ -218,23 +220,17 @@ def _history(axes: Axes, answers: Sequence[Sequence[Row]], hours: Sequence[float
             axes.add_patch(
                 mpl.patches.Rectangle(*box, facecolor=color, hatch=HATCHES[name], edgecolor=theme.paper, linewidth=0)
             )
-            middle, wide = hours[start] + (end - start) * width / 2, (end - start) * width > 1
-            if wide:
+            if (end - start) * width > 1:
                 axes.text(
-                    middle, line + 0.5, name, ha="center", va="center", fontsize=8, color=theme.ink,
-                    bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 1.5},
+                    hours[start] + (end - start) * width / 2, line + 0.5, name, ha="center", va="center", fontsize=8,
+                    color=theme.ink, bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 1.5},
                 )  # fmt: skip
-    short = {name for row in rows for name in _short_states(row, width)}
+            else:
+                short.add(name)
     text = ", ".join(f"{name}: {_SIGNS[HATCHES[name]]}" for name, _ in NODE_STATES if name in short)
     axes.set_xlabel(text, color=theme.ink, fontsize=8)
     axes.set_ylim(len(rows), 0)
     axes.set_yticks([line + 0.5 for line in range(len(rows))], [row["labels"]["node"] for row in rows])
-
-
-def _short_states(row: Row, width: float) -> Iterator[str]:
-    for index, start, end in _runs([None if value is None else int(value) for value in row["values"]]):
-        if (end - start) * width <= 1:
-            yield NODE_STATES[index][0]
 
 
 def _numbers(row: Row) -> list[float]:

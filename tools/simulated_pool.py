@@ -7,7 +7,7 @@ from typing import Final
 
 from mig_fleet.model import labels
 from mig_fleet.simulator.driver.state import Driver
-from mig_fleet.simulator.history import Period, Snapshot, SyntheticNode, SyntheticPod, snapshot
+from mig_fleet.simulator.history import Period, Snapshot, SyntheticNode, SyntheticPod, synthetic_snapshot
 
 POOL: Final = "inference"
 START: Final = 1_790_002_800
@@ -25,8 +25,10 @@ STACK: Final = {
     "pools": {POOL: {"gpu": GPU, "gpusPerNode": 2, "nodes": ["gpu-node-1", "gpu-node-2"], "layout": "dense"}},
     "prices": {GPU: 2.5},
 }
-DRAINED, APPLIED, VERIFIED = 110, 122, 126
-"""Minutes at which the second node gets its other layout: isolated, without slices, then verified."""
+DRAINED, STARTED, APPLIED, VERIFIED = 110, 112, 122, 126
+"""Minutes at which the second node changes its layout: it is isolated, loses its slices, has its new ones, is
+verified.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def at(minute: int) -> int:
 
 def periods(configs: Mapping[str, str]) -> Iterator[Period]:
     """One period between two changes of pods or of the layout."""
-    changes = {-WARM_UP_MIN, DRAINED, DRAINED + 2, APPLIED, VERIFIED, SHOWN_MIN}
+    changes = {-WARM_UP_MIN, DRAINED, STARTED, APPLIED, VERIFIED, SHOWN_MIN}
     times = sorted(changes | {minute for stay in STAYS for minute in (stay.start, stay.end)})
     for start, end in pairwise(times):
         yield Period(_cluster(start, configs), at(start), at(end) + (1 if end == SHOWN_MIN else 0))
@@ -77,7 +79,7 @@ def periods(configs: Mapping[str, str]) -> Iterator[Period]:
 
 def _cluster(minute: int, configs: Mapping[str, str]) -> Snapshot:
     layouts = {1: "dense", 2: "dense" if minute < APPLIED else "mixed"}
-    found = snapshot(
+    found = synthetic_snapshot(
         [
             SyntheticNode(
                 name=f"gpu-node-{number}",
@@ -105,7 +107,7 @@ def _changing(found: Snapshot, minute: int, configs: Mapping[str, str]) -> Snaps
     node = next(each for each in found.nodes if each["metadata"]["name"] == "gpu-node-2")
     node["spec"]["taints"] = [{"key": labels.TAINT, "value": "", "effect": "NoSchedule"}]
     node["metadata"]["annotations"][labels.VERIFIED_CONFIG] = configs["dense"]
-    if not DRAINED + 2 <= minute < APPLIED:
+    if not STARTED <= minute < APPLIED:
         return found
     node["metadata"]["labels"] |= {labels.CONFIG: configs["mixed"], labels.STATE: "pending"}
     node["status"]["allocatable"] = dict.fromkeys(node["status"]["allocatable"], "0")

@@ -12,6 +12,9 @@ CONFIG: Final = "nvidia.com/mig.config"
 STATE: Final = "nvidia.com/mig.config.state"
 """Node label: ``pending``, ``rebooting``, ``success`` or ``failed``. The config that it refers to is not part of it."""
 
+BUSY_STATES: Final = ("pending", "rebooting")
+"""The states in which MIG Manager works on the GPUs."""
+
 CAPABLE: Final = "nvidia.com/mig.capable"
 STRATEGY: Final = "nvidia.com/mig.strategy"
 PRODUCT: Final = "nvidia.com/gpu.product"

@@ -1,4 +1,4 @@
-"""Where the documentation of alerts and dashboards is."""
+"""The address of docs/monitoring.md, which alerts, dashboards and errors link to."""
 
 from typing import Final
 

@@ -37,6 +37,11 @@ class MonitoredFleet:
     exporter_job: str = EXPORTER_JOB
     """Regular expression of the exporter's label ``job`` in Prometheus."""
 
+    @property
+    def has_prices(self) -> bool:
+        """Whether any pool has a price; without one there are no series and no panels about cost."""
+        return any(pool.price is not None for pool in self.pools)
+
     def by_model(self) -> dict[GpuModel, tuple[str, ...]]:
         """GPU model → the names of its pools. Raises UnknownGpu."""
         found: dict[GpuModel, tuple[str, ...]] = {}

@@ -41,7 +41,7 @@ def chart_values() -> dict[str, Any]:
     return {**_allowed(), "prometheus": {"monitor": {"http": {"honorLabels": True}}}}
 
 
-def stack_values() -> dict[str, Any]:
+def kube_prometheus_stack_values() -> dict[str, Any]:
     """Of the chart kube-prometheus-stack (88.5.3), which sets ``honorLabels`` itself."""
     return {"kube-state-metrics": _allowed()}
 

@@ -68,7 +68,7 @@ def one_of(words: Iterable[str]) -> str:
 
 
 def literal(word: str) -> str:
-    """A regular expression that matches exactly this word."""
+    """A regular expression that matches exactly this word, which has none of ``[]{}^$`` and no backslash."""
     return re.sub(r"[.+*?()|]", lambda special: f"[{special[0]}]", word)
 
 

@@ -1,5 +1,5 @@
-"""The names of the recorded series. Dashboards, alerts, advice and documentation use only these, never the exporter's
-own names, which differ between its versions.
+"""The names of the recorded series. Dashboards, alerts and advice read these, never the exporter's own names, which
+differ between its versions.
 
 Labels of a slice, :data:`SLICE`: ``node``; ``gpu``, the index on the node; ``uuid`` of the GPU; ``model``, as the
 driver names it; ``profile``, as the exporter spells it (``1g.10gb+me``); ``slice``, the NVML id of the GPU instance,

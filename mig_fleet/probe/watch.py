@@ -22,8 +22,6 @@ from mig_fleet.probe.nvml_subprocess import NvmlSubprocess, exit_process
 if TYPE_CHECKING:
     from mig_fleet.probe.pod_resources import Kubelet
 
-BUSY_STATES = ("pending", "rebooting")
-"""The states (``nvidia.com/mig.config.state``) in which MIG Manager works on the GPUs."""
 BUSY_INTERVAL_S = 2.0
 """Between two checks of the labels of a node that MIG Manager works on: a whole wave waits for its last report."""
 MAX_BACKOFF_S = 60.0
@@ -50,7 +48,7 @@ class Watch:
         node = self._api.node(self._node)
         self._publish_if_due(node)
         _, state, _ = config_state_attempt(node)
-        return state in BUSY_STATES
+        return state in labels.BUSY_STATES
 
     def _publish_if_due(self, node: dict[str, Any]) -> None:
         read = self._read(node)
@@ -69,7 +67,7 @@ class Watch:
     def _read(self, node: dict[str, Any]) -> Report | None:
         """A report of exactly one config, state and attempt; None while they change."""
         before = config, state, attempt = config_state_attempt(node)
-        if state in BUSY_STATES:
+        if state in labels.BUSY_STATES:
             return None
         report = replace(self._nvml.read(self._node), config=config, state=state, attempt=attempt)
         return report if config_state_attempt(self._api.node(self._node)) == before else None

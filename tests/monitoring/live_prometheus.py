@@ -11,11 +11,9 @@ from pathlib import Path
 
 import urllib3
 
+from mig_fleet.monitoring.exporter.scrape import JOB
 from mig_fleet.monitoring.rules import Group, rule_file
 from tests.monitoring.series_samples import Series
-
-JOB = "nvidia-dcgm-exporter"
-"""Of the scrape, so that ``up`` is that of an exporter."""
 
 
 @contextmanager
@@ -71,9 +69,11 @@ def _exporter(text: str) -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def _free_port() -> int:

@@ -11,7 +11,7 @@ def test_the_flags_and_the_values_of_both_charts_ask_for_the_same() -> None:
         f"--metric-labels-allowlist={labels_allowed}",
         f"--metric-annotations-allowlist={annotations_allowed}",
     )
-    assert kube_state_metrics.stack_values()["kube-state-metrics"].items() <= plain.items()
+    assert kube_state_metrics.kube_prometheus_stack_values()["kube-state-metrics"].items() <= plain.items()
 
 
 def test_the_config_that_was_verified_and_the_wave_of_a_node_are_exported() -> None:

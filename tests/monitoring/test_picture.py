@@ -13,7 +13,7 @@ from mig_fleet.monitoring.dashboards.queries import queries
 from mig_fleet.stack_file.fleet import parse
 from mig_fleet.stack_file.monitored_fleet import monitored_fleet
 from tools import simulated_pool
-from tools.monitoring_picture import HATCHES, HISTORY, THEMES, monitoring_pictures
+from tools.monitoring_picture import HATCHES, HISTORY, LEVELS, SHADES, THEMES, monitoring_pictures
 from tools.monitoring_series import FILE, PANELS, record
 
 RECORDED: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
@@ -50,10 +50,11 @@ def test_the_shades_of_the_heat_map_get_brighter_with_the_values() -> None:
     from matplotlib import colormaps
 
     def brightness(value: float) -> float:
-        red, green, blue, _ = colormaps["cividis"](value)
+        red, green, blue, _ = colormaps[SHADES](value)
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
-    assert all(brightness(low / 11) < brightness((low + 1) / 11) for low in range(11))
+    shades = [brightness(level / (LEVELS - 1)) for level in range(LEVELS)]
+    assert all(darker < brighter for darker, brighter in pairwise(shades))
 
 
 def test_texts_and_paper_of_each_theme_have_enough_contrast() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from mig_fleet.cli.simulate_prometheus import QUERIES
 from mig_fleet.model.strategy import PerGpu, Strategy
 from mig_fleet.monitoring import series
 from mig_fleet.monitoring.recording import recording_groups
@@ -119,3 +120,16 @@ def test_a_slice_is_reported_once_if_it_is_idle_shared_or_without_activity(promt
     ]
     rows = {series.REPORTED: [({"node": "n1", "profile": "1g.10gb"}, 4.0)]}
     promtool.verify(recording_groups(a_fleet()), Case("slices", samples, rows=rows))
+
+
+def test_the_query_about_missing_slices_also_finds_a_profile_of_which_none_is_left(promtool: Promtool) -> None:
+    (missing,) = (query for query, meaning in QUERIES.items() if meaning == "declared slices that are missing")
+    samples = [*a_node("n1"), *a_slice("n1", 1, "3g.40gb"), *a_node("n2"), *a_slice("n2", 7), *a_slice("n2", 8)]
+    groups = recording_groups(a_fleet(a_pool("inference", "H100-80GB", ({"3g.40gb": 1, "1g.10gb": 2},))))
+    rows = {
+        missing: [
+            ({"node": "n1", "profile": "1g.10gb"}, 2.0),
+            ({"node": "n2", "profile": "3g.40gb"}, 1.0),
+        ]
+    }
+    promtool.verify(groups, Case("one profile is gone", samples, rows=rows))

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Final
 
+from pydantic.alias_generators import to_camel
+
 from mig_fleet.model.finding import Finding
 from mig_fleet.monitoring.alerts.durations import duration
 from mig_fleet.monitoring.alerts.thresholds import Limits, Thresholds
@@ -122,13 +124,7 @@ def _too_long(thresholds: Thresholds) -> Iterator[Finding]:
         for name, (longest, reason) in LONGEST.items():
             if (seconds := getattr(threshold, name, 0)) > longest:
                 text = f"at most {duration(longest)}: {reason}"
-                yield _must(f"{_camel(alert.name)}.{name}", text, duration(seconds))
-
-
-def _camel(name: str) -> str:
-    """The name of a field as a stack file has it."""
-    first, *rest = name.split("_")
-    return first + "".join(map(str.capitalize, rest))
+                yield _must(f"{to_camel(alert.name)}.{name}", text, duration(seconds))
 
 
 def _must(path: str, text: str, found: object) -> Finding:

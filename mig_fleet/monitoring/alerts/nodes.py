@@ -7,6 +7,7 @@ from mig_fleet.monitoring import series
 from mig_fleet.monitoring.alerts.definition import Definition
 from mig_fleet.monitoring.alerts.durations import duration
 from mig_fleet.monitoring.alerts.thresholds import Threshold, Thresholds
+from mig_fleet.monitoring.promql import one_of, text
 
 STATUS = f"kubectl get node {{{{ $labels.node }}}} -L {labels.CONFIG},{labels.STATE}"
 
@@ -39,7 +40,7 @@ def _stuck(stuck: Threshold) -> Definition:
     return Definition(
         "MIGReconfigurationStuck",
         # Neither another state nor another label of the node starts the wait again; another config does.
-        f'max by (node, config) ({series.STATE}{{state=~"pending|rebooting"}}) == 1',
+        f"max by (node, config) ({series.STATE}{{state=~{text(one_of(labels.BUSY_STATES))}}}) == 1",
         stuck,
         "MIG Manager does not finish config {{ $labels.config }} on {{ $labels.node }}",
         f"{{{{ $labels.node }}}} has been pending for {duration(stuck.wait)}. MIG Manager may wait 25 minutes for "

@@ -19,7 +19,8 @@ LONGEST_GAP = "6h"
 """A code that was there before a gap in the telemetry of this length is not new after it."""
 
 _LONGEST_EVALUATION_S = 300
-"""Recorded series have one value in each interval of evaluation, which the Prometheus decides, not the stack file."""
+"""The longest interval of evaluation that is expected, in which recorded series have one value. The configuration of
+Prometheus decides it, not the stack file."""
 
 
 def definitions(thresholds: Thresholds) -> Iterator[Definition]:

@@ -26,7 +26,8 @@ def definitions(fleet: MonitoredFleet, thresholds: Thresholds) -> Iterator[Defin
 
 def _telemetry_missing(missing: Threshold) -> Definition:
     slices = " or ".join(f"sum by (node) ({name}) > 0" for name in (series.DECLARED, series.ALLOCATABLE))
-    # An exporter that restarts again and again is never away for the wait. Each step costs as much as the query of now.
+    # An exporter that restarts again and again is never away for the wait. Each step costs as much as
+    # one evaluation of the condition, so there are about five.
     minutes = min(max(missing.wait // 60, 1), 60)
     steps = f"[{minutes}m:{max(minutes // 5, 1)}m]"
     reporting = f"(group by (node) ({series.POWER}) or group by (node) ({series.ACTIVITY}))"

@@ -79,20 +79,25 @@ class Limits:
 
 
 MARGIN_S: Final = 300
-"""How much later than the limit the two alerts below fire that depend on :class:`Limits`."""
+"""By default ``node_isolated`` and ``reconfiguration_stuck`` fire this much later than the longest time without a
+fault."""
+
+
+IDLE_BELOW: Final = 0.01
+"""Activity: the noise of the field on an idle GPU (gpu-pruner v0.5.0, release notes)."""
+FULL_ABOVE: Final = 0.95
+"""Share of a slice's memory: more than a server has that reserves 0.9 of it when it starts, the default of vLLM."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """The threshold of each alert; None for an alert that is off."""
 
-    slice_idle: SliceIdle | None = SliceIdle(severity=Severity.INFO, wait=1800, window=1800, bound=0.01)
-    """0.01 is the noise of the field on an idle GPU (gpu-pruner v0.5.0, release notes)."""
+    slice_idle: SliceIdle | None = SliceIdle(severity=Severity.INFO, wait=1800, window=1800, bound=IDLE_BELOW)
     slice_underutilized: SliceUnderutilized | None = SliceUnderutilized(
         severity=Severity.INFO, wait=3600, window=21600, bound=0.15, memory_bound=0.5
     )
-    slice_memory_pressure: SliceMemoryPressure | None = SliceMemoryPressure(wait=300, bound=0.95)
-    """Above what a server has that reserves 0.9 of the memory when it starts, the default of vLLM."""
+    slice_memory_pressure: SliceMemoryPressure | None = SliceMemoryPressure(wait=300, bound=FULL_ABOVE)
     xid_error: XidError | None = XidError(wait=0, window=600)
     node_isolated: Threshold | None = Threshold(wait=Limits().isolated + MARGIN_S)
     reconfiguration_stuck: Threshold | None = Threshold(severity=Severity.CRITICAL, wait=Limits().pending + MARGIN_S)

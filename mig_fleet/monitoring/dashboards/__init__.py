@@ -1,4 +1,6 @@
-"""Dashboards of Grafana: the fleet, a pool, a node. All queries are of recorded series."""
+"""Dashboards of Grafana: the fleet, a pool, a node. Their queries read recorded series, and
+``up`` and ``ALERTS`` of Prometheus itself.
+"""
 
 from mig_fleet.monitoring.fleet import MonitoredFleet
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from mig_fleet.monitoring.alerts.thresholds import IDLE_BELOW
 from mig_fleet.monitoring.dashboards.colors import BLUE, GREY, ORANGE, PURPLE, SKY, VERMILION, by_number
 from mig_fleet.monitoring.dashboards.queries import Query
 from mig_fleet.monitoring.dashboards.scope import Scope
@@ -20,8 +21,6 @@ from mig_fleet.monitoring.series import (
     WHOLE_GPU_ACTIVITY,
 )
 
-IDLE: Final = 0.01
-"""Activity below this is noise. Source: gpu-pruner v0.5.0, release notes."""
 MOST_SLICES: Final = 512
 """Rows of a heat map; their values over six hours have four megabytes."""
 SLICE: Final = ("node", "gpu", "profile", "slice")
@@ -57,11 +56,6 @@ def activity_rows(scope: Scope) -> str:
     # These rows have the label of the pool, so those of other pools are not read.
     too_many = f"count({scope.labeled(SLICE_SHARE)}) > {MOST_SLICES}"
     return f"{by_slice(scope.rows(ACTIVITY))} unless on () ({too_many}) or on () {nodes}"
-
-
-def by_profile(expr: str) -> str:
-    """The label ``resource`` as users write profiles: ``1g.10gb`` for ``nvidia_com_mig_1g_10gb``."""
-    return f'label_replace({expr}, "resource", "$1.$2", "resource", "nvidia_com_mig_([0-9]+g)_(.+)")'
 
 
 def or_zero(expr: str) -> str:
@@ -104,7 +98,7 @@ def slice_state(scope: Scope) -> str:
     """An index of :data:`SLICE_STATES` for each slice."""
     free = scope.rows(ACTIVITY, 'pod=""')
     held = scope.rows(ACTIVITY, 'pod!=""')
-    return by_slice(f"{free} * 0 or ({held} >= bool {IDLE}) + 1")
+    return by_slice(f"{free} * 0 or ({held} >= bool {IDLE_BELOW}) + 1")
 
 
 def node_state(scope: Scope) -> str:

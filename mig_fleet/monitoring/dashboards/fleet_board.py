@@ -98,7 +98,7 @@ def _table(fleet: MonitoredFleet) -> models.Panel:
     def per_pool(series: str) -> str:
         return f"sum by (pool) ({series} * on (node) group_left (pool) max by (node, pool) ({NODE}))"
 
-    priced = [Query(f"sum by (pool) ({POOL_COST})", "USD per hour", "currencyUSD")] if money.priced(fleet) else []
+    priced = [Query(f"sum by (pool) ({POOL_COST})", "USD per hour", "currencyUSD")] if fleet.has_prices else []
     return tables.rows(
         "Pools",
         "Nodes, slices and activity of each pool.",

@@ -16,13 +16,9 @@ _OF_PODS: Final = 'part=~"used|idle"'
 _IDLE: Final = 'part="idle"'
 
 
-def priced(fleet: MonitoredFleet) -> bool:
-    return any(pool.price is not None for pool in fleet.pools)
-
-
 def money(fleet: MonitoredFleet, scope: Scope) -> tuple[Row, ...]:
     """The row about cost; none if no pool has a price."""
-    return (row("Cost", _sums(scope), _parts(scope)),) if priced(fleet) else ()
+    return (row("Cost", _sums(scope), _parts(scope)),) if fleet.has_prices else ()
 
 
 def _sums(scope: Scope) -> Line:

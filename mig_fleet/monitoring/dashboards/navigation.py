@@ -5,12 +5,13 @@ from typing import Final
 from mig_fleet.monitoring.dashboards import parts
 from mig_fleet.monitoring.dashboards.queries import DATASOURCE
 from mig_fleet.monitoring.dashboards.sdk import dashboard, models
+from mig_fleet.monitoring.documentation import PAGE
 from mig_fleet.monitoring.series import NODE, POWER
 
 FLEET: Final = "mig-fleet-fleet"
 POOL: Final = "mig-fleet-pool"
 NODE_OF_POOL: Final = "mig-fleet-node"
-DOCUMENTATION: Final = "https://github.com/mig-fleet/mig-fleet/blob/main/docs/monitoring.md"
+"""The uid of each dashboard, which is its address."""
 
 _SAME: Final = f"${{{DATASOURCE}:queryparam}}&${{__url_time_range}}"
 """The same Prometheus and the same time range."""
@@ -34,7 +35,7 @@ def to_pool() -> dashboard.DashboardLink:
 
 
 def to_documentation() -> dashboard.DashboardLink:
-    link = parts.link("Documentation", DOCUMENTATION).tooltip("What the series and the alerts mean")
+    link = parts.link("Documentation", PAGE).tooltip("What the series and the alerts mean")
     return link.icon("doc").target_blank(True)
 
 

@@ -1,5 +1,6 @@
 """The dashboard of one node, with a row for each GPU."""
 
+from mig_fleet.monitoring.alerts.thresholds import FULL_ABOVE, IDLE_BELOW
 from mig_fleet.monitoring.dashboards import attention, expressions, money, navigation, panels, supply, tables
 from mig_fleet.monitoring.dashboards.board import Board, Row, line, row
 from mig_fleet.monitoring.dashboards.colors import BLUE, GREY, SKY, VERMILION
@@ -122,7 +123,7 @@ def _gpu() -> Row:
                 "A cell for each slice: its activity now.",
                 "percentunit",
                 Query(by_slice(ONE_GPU.rows(ACTIVITY)), "{{profile}} #{{slice}}"),
-                steps=((expressions.IDLE, SKY), (0.3, BLUE)),
+                steps=((IDLE_BELOW, SKY), (0.3, BLUE)),
                 below=GREY,
             ),
         ),
@@ -169,7 +170,7 @@ def _memory() -> models.Panel:
         "percentunit",
         Query(by_slice(ONE_GPU.rows(MEMORY_RATIO)), SLICE_LEGEND),
         colors=SLICE_COLORS,
-        steps=((0.92, VERMILION),),
+        steps=((FULL_ABOVE, VERMILION),),
     )
 
 

@@ -1,5 +1,6 @@
 """The dashboard of one pool."""
 
+from mig_fleet.monitoring.alerts.thresholds import FULL_ABOVE
 from mig_fleet.monitoring.dashboards import (
     attention,
     expressions,
@@ -121,7 +122,7 @@ def _activity(fleet: MonitoredFleet) -> Row:
                 "stay near 100 %.",
                 "percentunit",
                 Query(f"max by (node) ({POOL.rows(MEMORY_RATIO)})", "{{node}}"),
-                steps=((0.92, VERMILION),),
+                steps=((FULL_ABOVE, VERMILION),),
                 links=[parts.link("Open this node", _TO_NODE)],
             ),
             panels.stacked(

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from mig_fleet.monitoring.alerts.thresholds import IDLE_BELOW
 from mig_fleet.monitoring.dashboards import tables
-from mig_fleet.monitoring.dashboards.expressions import IDLE, SLICE
+from mig_fleet.monitoring.dashboards.expressions import SLICE
 from mig_fleet.monitoring.dashboards.queries import Query
 from mig_fleet.monitoring.dashboards.scope import Scope
 from mig_fleet.monitoring.dashboards.sdk import models
@@ -40,7 +41,7 @@ def candidates(fleet: MonitoredFleet, scope: Scope) -> models.Panel:
 
 def idle(scope: Scope) -> models.Panel:
     held = scope.rows(ACTIVITY, _WITH_POD)
-    quiet = f"max_over_time({held}[30m:1m]) < {IDLE} and {held}"
+    quiet = f"max_over_time({held}[30m:1m]) < {IDLE_BELOW} and {held}"
     return tables.rows(
         "Idle slices with a pod",
         "Slices that a pod has and that computed nothing in the last 30 minutes.",

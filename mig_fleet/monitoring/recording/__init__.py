@@ -8,10 +8,11 @@ group may see what another one recorded an evaluation before.
 from mig_fleet.monitoring.fleet import MonitoredFleet
 from mig_fleet.monitoring.recording.constants import constant_records
 from mig_fleet.monitoring.recording.cost import cost_records
-from mig_fleet.monitoring.recording.declared import declared_records, reported_records
+from mig_fleet.monitoring.recording.declared import declared_records
 from mig_fleet.monitoring.recording.demand import demand_records
 from mig_fleet.monitoring.recording.gpus import gpu_records
 from mig_fleet.monitoring.recording.nodes import node_records
+from mig_fleet.monitoring.recording.reported import reported_records
 from mig_fleet.monitoring.recording.slices import slice_records
 from mig_fleet.monitoring.rules import Group
 

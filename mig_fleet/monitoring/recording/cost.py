@@ -33,8 +33,8 @@ CHARGED = (
     f'({ACTIVITY}{{pod!=""}} or {WHOLE_GPU_ACTIVITY}{{pod!=""}} or on (node, uuid, slice) {MEMORY_USED}{{pod!=""}}'
     f" or on (node, uuid, slice) {OBSERVED} or on (node, uuid, slice) {MEMORY_USED})"
 )
-"""The same and slices without activity, except that a slice with a pod is not free as well; a second exporter may not
-know about pods."""
+"""The same, and the slices of which only the memory is reported. If any row of a slice has a pod, those without one are
+left out: they are of a second exporter, which does not know about pods."""
 PRICED = f"on (pool) group_left () {GPU_PRICE}"
 OF_GPU = f"sum by (pool, node, uuid) ({SLICE_SHARE})"
 
@@ -42,7 +42,7 @@ OF_GPU = f"sum by (pool, node, uuid) ({SLICE_SHARE})"
 def cost_records(fleet: MonitoredFleet) -> tuple[Record, ...]:
     """The shares, and the money if any pool has a price."""
     share = Record(SLICE_SHARE, _share())
-    return (share, *_money()) if any(pool.price is not None for pool in fleet.pools) else (share,)
+    return (share, *_money()) if fleet.has_prices else (share,)
 
 
 def _share() -> str:
@@ -54,7 +54,7 @@ def _share() -> str:
 def _money() -> tuple[Record, ...]:
     with_pod, without = f'{SLICE_COST}{{pod!=""}}', f'{SLICE_COST}{{pod=""}}'
     scale = f"on (pool, node, uuid) group_left () clamp_min({OF_GPU}, 1)"
-    nodes = f"sum by (pool, node) ({NODE} * on (pool) group_left () {NODE_GPUS})"
+    declared = f"sum by (pool, node) ({NODE} * on (pool) group_left () {NODE_GPUS})"
     observed = f"count by (pool, node) ({OF_GPU})"
     unknown = f"sum by (pool, node) ({with_pod} unless ignoring (pool) {OBSERVED})"
     parts = {
@@ -62,11 +62,12 @@ def _money() -> tuple[Record, ...]:
         "idle": f"sum by (pool, node, namespace) ({with_pod} * ignoring (pool) group_left () (1 - {OBSERVED}))",
         "unallocated": f"sum by (pool, node) ({without})",
         "stranded": f"sum by (pool, node) (clamp_min(1 - {OF_GPU}, 0)) * {PRICED}",
-        "unobserved": f"clamp_min({nodes} - ({observed} or 0 * {nodes}), 0) * {PRICED} + ({unknown} or 0 * {nodes})",
+        "unobserved": f"clamp_min({declared} - ({observed} or 0 * {declared}), 0) * {PRICED} "
+        f"+ ({unknown} or 0 * {declared})",
     }
     return (
         Record(SLICE_COST, f"{SLICE_SHARE} * {PRICED} / {scale}"),
         *(Record(COST, expr, {"part": part}) for part, expr in parts.items()),
         # A node may have more GPUs than its pool declares.
-        Record(POOL_COST, f"sum by (pool) (({observed} > {nodes} or {nodes}) * {PRICED})"),
+        Record(POOL_COST, f"sum by (pool) (({observed} > {declared} or {declared}) * {PRICED})"),
     )

@@ -1,7 +1,6 @@
-"""Slices as the configs have them, and as the exporter reports them, under the same names."""
+"""GPU instances as the configs have them, under the catalog's names."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 
 from mig_fleet.model.gpus import GpuModel, find
 from mig_fleet.model.labels import GPU_RESOURCE
@@ -10,10 +9,9 @@ from mig_fleet.model.profiles import Profile
 from mig_fleet.model.strategy import PerGpu, Strategy
 from mig_fleet.monitoring.fleet import MonitoredFleet
 from mig_fleet.monitoring.kube_state_metrics import spelled
-from mig_fleet.monitoring.promql import braces, in_pools, literal, text
+from mig_fleet.monitoring.promql import braces, in_pools, text
 from mig_fleet.monitoring.rules import Record, merged
-from mig_fleet.monitoring.series import ACTIVITY, DECLARED, MEMORY_USED, NODE, REPORTED
-from mig_fleet.monitoring.spellings import catalog_names
+from mig_fleet.monitoring.series import DECLARED, NODE
 
 NO_SLICES = (("", ""), 0)
 
@@ -36,11 +34,6 @@ def declared_records(fleet: MonitoredFleet) -> tuple[Record, ...]:
     )
 
 
-def reported_records(fleet: MonitoredFleet) -> tuple[Record, ...]:
-    """One term for all pools of a GPU model: what a spelling means depends on the model."""
-    return merged(Record(REPORTED, _reported(model, pools)) for model, pools in fleet.by_model().items())
-
-
 def _instances(model: GpuModel, per_gpu: PerGpu, strategy: Strategy) -> Counter[tuple[str, str]]:
     """GPU instances of a node by the catalog's name and the resource, which is empty for an instance that is split."""
     found: Counter[tuple[str, str]] = Counter()
@@ -58,15 +51,3 @@ def _instances(model: GpuModel, per_gpu: PerGpu, strategy: Strategy) -> Counter[
 def _resource(profile: str, strategy: Strategy) -> str:
     names = {Strategy.MIXED: Profile.parse(profile).resource, Strategy.SINGLE: GPU_RESOURCE, Strategy.NONE: ""}
     return spelled(names[strategy])
-
-
-def _reported(model: GpuModel, pools: Iterable[str]) -> str:
-    # An instance that no pod has may lack the fields of the profiler; its memory is always known.
-    rows = f"max by (node, uuid, profile, slice) ({ACTIVITY} or {MEMORY_USED})"
-    rows = f"{rows} and on (node) {NODE}{braces(in_pools(pools))}"
-    # Two rows with the same labels are an error. Two exporters of a node may spell the same slice differently.
-    rows = f'label_join({rows}, "spelling", "", "profile")'
-    for spelling, name in catalog_names(model).items():
-        if spelling != name:
-            rows = f'label_replace({rows}, "profile", "{name}", "spelling", "{literal(spelling)}")'
-    return f"count by (node, profile) (group by (node, uuid, profile, slice) ({rows}))"

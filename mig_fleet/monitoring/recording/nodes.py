@@ -9,7 +9,6 @@ from mig_fleet.monitoring.series import CHANGING, ISOLATED, NODE, STATE
 
 WAVE = "-(canary|wave-[01]+)"
 """What follows the pool in the name of a wave (:func:`mig_fleet.rollout.batching.waves`)."""
-CHANGING_STATES = ("pending", "rebooting")
 
 
 def node_records(fleet: MonitoredFleet) -> tuple[Record, ...]:
@@ -19,7 +18,7 @@ def node_records(fleet: MonitoredFleet) -> tuple[Record, ...]:
         *_isolated(),
         Record(
             CHANGING,
-            f"max by (node) ({STATE}{{state=~{text(one_of(CHANGING_STATES))}}})",
+            f"max by (node) ({STATE}{{state=~{text(one_of(labels.BUSY_STATES))}}})",
             {"reason": "pending"},
         ),
         Record(CHANGING, f"max by (node) ({ISOLATED})", {"reason": "isolated"}),

@@ -82,7 +82,7 @@ LABELS = (
     not_exported("the allowlist lacks one annotation", dense_node(verified="", config="dense-1"), ANNOTATIONS[1]),
     not_exported("the allowlist lacks one label", dense_node(config=""), LABELS_OF_NODES[0]),
     not_exported("no exporter, either", allocatable("n1", SMALL, 7), *ALL),
-    not_exported("strategy single needs the product", dense_node(), fleet=SINGLE),
+    not_exported("strategy single with the product", dense_node(), fleet=SINGLE),
     not_exported("strategy single without the product",
                  [*a_node("n1", product=""), *a_slice("n1", 1)], "nvidia.com/gpu.product", fleet=SINGLE),
     not_exported("strategy single without the product and without an exporter", allocatable("n1", GPU, 7),
