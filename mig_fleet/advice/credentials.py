@@ -15,7 +15,7 @@ LARGEST_TOKEN: Final = 16_384
 """Bytes; no server accepts a longer header."""
 
 
-class UnusableAddress(ValueError):
+class UnusableAccess(ValueError):
     """An address, token or CA that cannot be used; the message never has the token."""
 
 
@@ -31,12 +31,12 @@ class Access:
 
 
 def access(url: str, token_file: Path | None, ca_file: Path | None) -> Access:
-    """Reads the token from the file, else from the environment variable. Raises :class:`UnusableAddress`."""
+    """Reads the token from the file, else from the environment variable. Raises :class:`UnusableAccess`."""
     address = _address(url)
     token = _token(token_file)
     scheme, host = urlsplit(address).scheme, urlsplit(address).hostname or ""
     if token and scheme == "http" and not _is_this_machine(host):
-        raise UnusableAddress(f"{address}: a token would be sent unencrypted; use https://, or `kubectl port-forward`")
+        raise UnusableAccess(f"{address}: a token would be sent unencrypted; use https://, or `kubectl port-forward`")
     return Access(address, token, _ca(ca_file))
 
 
@@ -47,13 +47,13 @@ def _address(url: str) -> str:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - raises ValueError
     except ValueError as error:
-        raise UnusableAddress(f"{shown} is not a URL: {error}") from None
+        raise UnusableAccess(f"{shown} is not a URL: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii() or not url.isprintable():
-        raise UnusableAddress(f"{shown} is not a URL such as https://prometheus.example.com")
+        raise UnusableAccess(f"{shown} is not a URL such as https://prometheus.example.com")
     if "@" in parts.netloc:
-        raise UnusableAddress(f"{shown} has a user or password; put a token into a file and use --token-file")
+        raise UnusableAccess(f"{shown} has a user or password; put a token into a file and use --token-file")
     if parts.query or parts.fragment:
-        raise UnusableAddress(f"{shown} has a query or a fragment; write only the address that /api/v1/query follows")
+        raise UnusableAccess(f"{shown} has a query or a fragment; write only what is before /api/v1/query")
     return url.rstrip("/")
 
 
@@ -75,10 +75,10 @@ def _token(path: Path | None) -> str | None:
             with path.open("rb") as file:
                 text = file.read(LARGEST_TOKEN + 1).decode("ascii", "replace")
         except OSError as error:
-            raise UnusableAddress(f"{source}: cannot be read: {error.strerror}") from None
+            raise UnusableAccess(f"{source}: cannot be read: {error.strerror}") from None
     token = text.strip()
     if not token or len(token) > LARGEST_TOKEN or not (token.isascii() and token.isprintable() and " " not in token):
-        raise UnusableAddress(f"{source} has no token: one word of ASCII characters, at most {LARGEST_TOKEN} bytes")
+        raise UnusableAccess(f"{source} has no token: one word of ASCII characters, at most {LARGEST_TOKEN} bytes")
     return token
 
 
@@ -88,4 +88,4 @@ def _ca(path: Path | None) -> ssl.SSLContext | None:
     try:
         return ssl.create_default_context(cafile=str(path))
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise UnusableAddress(f"{path}: is not a file of certificates in PEM form: {error}") from None
+        raise UnusableAccess(f"{path}: is not a file of certificates in PEM form: {error}") from None

@@ -60,11 +60,11 @@ def _by_needs(
 ) -> Decision:
     unproven = [
         f"the memory of {other.name}"
-        for other in smaller_profiles(gpu, row, needed.fit_compute_of, basis)
+        for other in smaller_profiles(gpu, row, needed.are_met_apart_from_memory, basis)
         if memory_of(other) is None
     ]
     kept = _tight(row, needed) or "no cheaper profile is large enough"
-    for other in smaller_profiles(gpu, row, needed.fit, basis):
+    for other in smaller_profiles(gpu, row, needed.are_met_by, basis):
         match replace(gpu, group, name, other):
             case Replacement() as found if found.saving > LEAST_SAVING:
                 return Decision(Outcome.SMALLER, f"{other.name} is large enough", found)
@@ -75,7 +75,7 @@ def _by_needs(
             case Verdict.UNPROVEN:
                 unproven.append(f"whether {other.name} can be placed")
     if unproven:
-        return Decision(Outcome.UNPROVEN, f"no source gives {' and '.join(unproven)} on {gpu.name}")
+        return Decision(Outcome.UNPROVEN, f"no source states {' and '.join(unproven)} on {gpu.name}")
     return Decision(Outcome.KEEP, kept)
 
 

@@ -1,4 +1,4 @@
-"""What a Prometheus did not do."""
+"""The error of a Prometheus that cannot be read."""
 
 from mig_fleet.failures import ExpectedFailure
 from mig_fleet.foreign_text import printable

@@ -39,7 +39,8 @@ class Quantity(StrEnum):
 
 
 SIZED_BY: Final = (series.ACTIVITY, series.DRAM_ACTIVITY, series.MEMORY_USED)
-"""The series without which a slice cannot be sized. SM activity is better to have, but not exported by default."""
+"""The series without which a slice cannot be sized. SM activity raises the confidence; our list of metrics
+has it, the exporter's own (``default-counters.csv``) has not."""
 COUNTED: Final = (*SIZED_BY, series.SM_ACTIVITY)
 
 

@@ -31,14 +31,14 @@ class Needs:
     memory: float
     """Bytes."""
 
-    def fit_compute_of(self, profile: GpuProfile) -> bool:
+    def are_met_apart_from_memory(self, profile: GpuProfile) -> bool:
         """Whether the profile has enough compute slices and bandwidth."""
         return profile.compute_slices >= self.compute and profile.memory_slices >= self.bandwidth
 
-    def fit(self, profile: GpuProfile) -> bool:
+    def are_met_by(self, profile: GpuProfile) -> bool:
         """Whether the profile is known to be large enough; its memory may not be known."""
         memory = memory_of(profile)
-        return self.fit_compute_of(profile) and memory is not None and memory >= self.memory
+        return self.are_met_apart_from_memory(profile) and memory is not None and memory >= self.memory
 
 
 def needs(use: Use, profile: GpuProfile) -> Needs | None:
@@ -56,7 +56,7 @@ def memory_of(profile: GpuProfile) -> int | None:
     """Bytes of a slice with the driver that leaves the least; None if no source gives them."""
     if not profile.memory_mib:
         return None
-    return min(profile.memory_mib, *profile.memory_mib_other_drivers, profile.memory_mib) * MIB
+    return min((profile.memory_mib, *profile.memory_mib_other_drivers)) * MIB
 
 
 def _slices(share: float, of: int, target: float) -> int:

@@ -30,7 +30,7 @@ MOST_ROWS: Final = 50_000
 """Series of one answer; a query asks for a few thousand at most."""
 MOST_WARNINGS: Final = 5
 _CHUNK: Final = 1 << 16
-_EXPENSIVE: Final = ("too many samples", "timed out", "timeout", "exceeded the timeout", "limit")
+_EXPENSIVE: Final = ("too many samples", "timed out", "timeout", "limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Prometheus:
             status, kind, body = call_within(max(0.0, self._ends - time.monotonic()), lambda: self._get(promql))
         except TimeoutError:
             why = f"did not answer all queries within {self.within_s:g} s"
-            raise self._error(f"{why}; try a shorter --window, or fewer nodes at a time") from None
+            raise self._error(f"{why}; try a shorter --window") from None
         except HTTPError as error:
             raise self._error(f"does not answer: {_reason(error)}") from None
         return self._rows(status, kind, body)

@@ -1,6 +1,6 @@
 """The profile that could replace another one on a GPU, and how many slices of it the GPU holds."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mig_fleet.model.cost import Basis, shares
@@ -52,12 +52,7 @@ def replace(gpu: GpuModel, group: Mapping[str, int], old: str, new: GpuProfile) 
 
 def replaced(group: Mapping[str, int], old: str, new: str, count: int) -> dict[str, int]:
     """The profiles of a GPU with ``count`` of ``new`` in place of all of ``old``, which has another name."""
-    return dict(_replaced(group, old, new, count))
-
-
-def _replaced(group: Mapping[str, int], old: str, new: str, count: int) -> Iterator[tuple[str, int]]:
-    for name, number in group.items():
-        yield (new, count) if name == old else (name, number)
+    return dict((new, count) if name == old else (name, number) for name, number in group.items())
 
 
 def _share(gpu: GpuModel, profile: GpuProfile, basis: Basis) -> float:

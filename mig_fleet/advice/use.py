@@ -11,7 +11,8 @@ from mig_fleet.monitoring import series
 STEADY: Final = 1.02
 RESERVED: Final = 0.85
 """A server reserves its memory at the start if the most is less than 1.02 times the mean, and more than 0.85 of the
-slice (vLLM, JAX and TensorFlow do): what it uses of it is not known."""
+slice (vLLM and TensorFlow do): what it uses of it is not known. JAX reserves 0.75 by default and is not recognized
+(docs.jax.dev, "GPU memory allocation")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,9 @@ class Use:
     reported: float
     """Share of the slices' time, 0 to 1, that the exporter reported, with or without a pod."""
     busy: float | None = None
+    """Share of the compute, 0 to 1."""
     bandwidth: float | None = None
+    """Share of the memory bandwidth, 0 to 1."""
     memory: float | None = None
     """Bytes."""
     preallocated: bool = False

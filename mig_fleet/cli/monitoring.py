@@ -6,11 +6,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import click
+from pydantic.alias_generators import to_camel, to_pascal
 from rich.table import Table
 
 from mig_fleet.cli import stack_files, tables
 from mig_fleet.cli.exit_codes import ExitCode
-from mig_fleet.cli.monitoring_files import files, operator_values, stack_values
+from mig_fleet.cli.monitoring_files import files, kube_prometheus_stack_values, operator_values
 from mig_fleet.cli.outputs import monitoring as output
 from mig_fleet.cli.outputs.base import print_json
 from mig_fleet.cli.written_folder import ForeignFiles, write
@@ -74,7 +75,7 @@ def _lines(fleet: Fleet) -> Iterator[str]:
     settings = fleet.settings
     yield "# kube-state-metrics must export these labels and annotations of nodes. By default it exports none."
     yield "# Values of kube-prometheus-stack:"
-    yield dump_blocks(stack_values(fleet))
+    yield dump_blocks(kube_prometheus_stack_values(fleet))
     yield "# Values of the chart kube-state-metrics:"
     yield dump_blocks(kube_state_metrics.chart_values())
     yield "# Without Helm:"
@@ -109,17 +110,15 @@ def _table(declared: Thresholds) -> Table:
 def _alerts(declared: Thresholds) -> Iterator[tuple[str, Threshold | None]]:
     """The name of each alert, and None for one that is off."""
     for field in fields(Thresholds):
-        words = field.name.split("_")
-        yield f"MIG{''.join(map(str.capitalize, words))}", getattr(declared, field.name)
+        yield f"MIG{to_pascal(field.name)}", getattr(declared, field.name)
 
 
 def _settings(threshold: Threshold) -> Iterator[tuple[str, float | list[str]]]:
-    """What else than severity and wait an alert has, by its name in a stack file."""
+    """The settings of an alert beside severity and wait, by their names in a stack file."""
     for field in fields(threshold):
         if field.name not in ("severity", "wait"):
-            first, *rest = field.name.split("_")
             value = getattr(threshold, field.name)
-            yield first + "".join(map(str.capitalize, rest)), list(value) if isinstance(value, tuple) else value
+            yield to_camel(field.name), list(value) if isinstance(value, tuple) else value
 
 
 def _format(key: str, value: float | list[str]) -> str:

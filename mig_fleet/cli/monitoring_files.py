@@ -38,7 +38,7 @@ def files(fleet: Fleet) -> dict[str, str]:
         "rules.yaml": rules(fleet),
         FILE: metrics_csv(generation(settings)),
         "scrape-config.yaml": dump_blocks([scrape]),
-        "kube-prometheus-stack-values.yaml": dump_blocks(stack_values(fleet)),
+        "kube-prometheus-stack-values.yaml": dump_blocks(kube_prometheus_stack_values(fleet)),
         "kube-state-metrics-values.yaml": dump_blocks(kube_state_metrics.chart_values()),
         **{f"dashboards/{name}": text for name, text in dashboards(monitored_fleet(fleet)).items()},
     }
@@ -54,11 +54,11 @@ def rules(fleet: Fleet) -> str:
     return rule_text(rule_file([*recording_groups(monitored), *alerts]))
 
 
-def stack_values(fleet: Fleet) -> dict[str, Any]:
-    """Of kube-prometheus-stack."""
+def kube_prometheus_stack_values(fleet: Fleet) -> dict[str, Any]:
+    """Helm values: what kube-state-metrics must export, and the folder of the dashboards, if there is one."""
     monitoring = fleet.settings.monitoring
     in_folder = monitoring.folder is not None and monitoring.dashboards == "sidecar"
-    return {**kube_state_metrics.stack_values(), **(_FOLDERS if in_folder else {})}
+    return {**kube_state_metrics.kube_prometheus_stack_values(), **(_FOLDERS if in_folder else {})}
 
 
 def operator_values(fleet: Fleet) -> dict[str, Any]:

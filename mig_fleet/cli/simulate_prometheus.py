@@ -14,10 +14,12 @@ from mig_fleet.cli.progress import progress_on
 from mig_fleet.monitoring import kube_state_metrics, series
 from mig_fleet.simulator.prometheus import Settings, start
 
+_DECLARED: Final = f"sum by (node, profile) ({series.DECLARED})"
+_REPORTED: Final = f"sum by (node, profile) ({series.REPORTED})"
 QUERIES: Final = {
     f'{series.ACTIVITY}{{pod!=""}}': "how busy each slice is that has a pod",
-    f"sum by (pool, part) ({series.COST})": "what used, idle, unallocated and stranded slices cost per hour",
-    f"{series.DECLARED} - on (node, profile) group_left () {series.REPORTED} != 0": "declared slices that are missing",
+    f"sum by (pool, part) ({series.COST})": "USD per hour for what is used, idle, unallocated, stranded and unobserved",
+    f"{_DECLARED} - ({_REPORTED} or 0 * {_DECLARED}) > 0": "declared slices that are missing",
 }
 """Worth trying → what it shows."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mig_fleet.advice.credentials import TOKEN_VARIABLE, UnusableAddress, access
+from mig_fleet.advice.credentials import TOKEN_VARIABLE, UnusableAccess, access
 from mig_fleet.advice.errors import PrometheusError
 from mig_fleet.advice.prometheus import Prometheus
 from mig_fleet.simulator.control_plane.certificates import Authority, Pair
@@ -43,7 +43,7 @@ def test_an_address_may_have_a_port_and_a_path(url: str) -> None:
     ],
 )
 def test_another_address_is_refused_without_its_password(url: str, why: str) -> None:
-    with pytest.raises(UnusableAddress, match=why) as caught:
+    with pytest.raises(UnusableAccess, match=why) as caught:
         access(url, None, None)
     assert "s3cret" not in str(caught.value)
 
@@ -66,13 +66,13 @@ def test_the_token_is_that_of_the_file_then_that_of_the_environment(
 def test_a_file_without_one_word_is_refused_and_not_shown(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "token"
     file.write_bytes(content)
-    with pytest.raises(UnusableAddress, match="has no token: one word of ASCII") as caught:
+    with pytest.raises(UnusableAccess, match="has no token: one word of ASCII") as caught:
         access(URL, file, None)
     assert "s3cr" not in str(caught.value)
 
 
 def test_a_file_that_is_absent_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnusableAddress, match="cannot be read: No such file"):
+    with pytest.raises(UnusableAccess, match="cannot be read: No such file"):
         access(URL, tmp_path / "absent", None)
 
 
@@ -88,7 +88,7 @@ def test_a_token_is_never_sent_unencrypted_to_another_machine(
     if allowed:
         assert access(f"http://{host}", None, None).token == "s3cret"
     else:
-        with pytest.raises(UnusableAddress, match="would be sent unencrypted; use https://"):
+        with pytest.raises(UnusableAccess, match="would be sent unencrypted; use https://"):
             access(f"http://{host}", None, None)
 
 
@@ -120,5 +120,5 @@ def test_a_file_of_no_certificates_is_refused(tmp_path: Path, content: bytes | N
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(UnusableAddress, match="is not a file of certificates in PEM form"):
+    with pytest.raises(UnusableAccess, match="is not a file of certificates in PEM form"):
         access(URL, None, file)

@@ -194,7 +194,7 @@ def test_only_the_quiet_layout_changes(advice: dict[str, Any]) -> None:
     assert advice["warnings"] == []
 
 
-def test_a_week_is_enough_for_another_window(url: str, tmp_path: Path) -> None:
+def test_five_days_are_enough_for_a_window_of_five_days(url: str, tmp_path: Path) -> None:
     path = tmp_path / "stack.yaml"
     path.write_text(STACK)
     result = CliRunner().invoke(main, ["advise", str(path), "--prometheus", url, "--window", "5d", "--json"])

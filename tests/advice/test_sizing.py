@@ -69,8 +69,8 @@ def test_what_was_not_measured_has_no_needs() -> None:
 def test_the_memory_of_a_profile_is_that_of_the_driver_that_leaves_the_least() -> None:
     """An H100's 1g.10gb has 9984 MiB, or 9856 MiB with another driver."""
     row = H100.profile("1g.10gb")
-    assert Needs(1, 1, 9856 * 2**20).fit(row)
-    assert not Needs(1, 1, 9857 * 2**20).fit(row)
+    assert Needs(1, 1, 9856 * 2**20).are_met_by(row)
+    assert not Needs(1, 1, 9857 * 2**20).are_met_by(row)
 
 
 def sized(group: dict[str, int], name: str, gpu: str = "H100-80GB", **changes: Any) -> Sizing:
@@ -173,7 +173,7 @@ def test_a_profile_whose_name_depends_on_the_board_is_unproven() -> None:
     """Some boards of a GB200 have 1g.24gb in place of 1g.23gb."""
     found = sized({"1g.47gb": 4}, "1g.47gb", "GB200", busy=0.1, bandwidth=0.1)
     assert found.outcome is Outcome.UNPROVEN
-    assert found.reason == "no source gives whether 1g.23gb can be placed on GB200-186GB"
+    assert found.reason == "no source states whether 1g.23gb can be placed on GB200-186GB"
 
 
 def test_a_gpu_without_established_placements_is_unproven() -> None:

@@ -10,7 +10,7 @@ from mig_fleet.cli.options import json_option, stack_option
 @click.command()
 @click.argument("stack_file", required=False, type=click.Path(path_type=Path, dir_okay=False), metavar="[STACK_FILE]")
 @stack_option("The environment; reads stacks/Pulumi.STACK.yaml.")
-@click.option("--prometheus", required=True, metavar="URL", help="The address that /api/v1/query follows.")
+@click.option("--prometheus", required=True, metavar="URL", help="The address, without /api/v1/query.")
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path, dir_okay=False),
