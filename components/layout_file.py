@@ -76,7 +76,8 @@ class LayoutFileProvider(Provider):
         """
         declared = news.get("declaredNodes")
         news = {key: value for key, value in stored(news).items() if key != "declaredNodes"}
-        news |= {key: olds[key] for key in ("carried",) if key in olds}
+        if "carried" in olds:  # until the cluster is read
+            news["carried"] = olds["carried"]
         if pulumi.runtime.rpc.contains_unknowns(with_known_owner(news, olds)):
             return CheckResult(news, [])
         try:

@@ -55,6 +55,8 @@ class Monitoring(pulumi.ComponentResource):
     metrics_config_map: k8s.core.v1.ConfigMap
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        if args.get("dashboards") == "grafanaOperator" and not args.get("grafana_instances"):
+            raise ValueError("grafana_instances must name a label: without one, every Grafana gets the dashboards")
         super().__init__("mig-fleet:index:Monitoring", name, {}, opts)
         generation = args.get("generation", Generation.LEGACY)
         self.metrics_config_map = k8s.core.v1.ConfigMap(

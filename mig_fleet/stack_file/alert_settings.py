@@ -4,7 +4,7 @@ The defaults are those of :mod:`mig_fleet.monitoring.alerts.thresholds`, and hav
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, Field
 
@@ -25,6 +25,10 @@ def _mapping_or_false(value: object) -> object:
     if not isinstance(value, Mapping | Closed):
         raise ValueError("must be false, or a mapping such as {wait: 30m}")
     return value
+
+
+T = TypeVar("T")
+_OrFalse = Annotated[T | None, BeforeValidator(_mapping_or_false)]
 
 
 class SliceIdle(Closed):
@@ -131,26 +135,16 @@ class NodeLabelsNotExported(Closed):
 class Alerts(Closed):
     """The alerts by their names without ``MIG``."""
 
-    slice_idle: Annotated[SliceIdle | None, BeforeValidator(_mapping_or_false)] = SliceIdle()
-    slice_underutilized: Annotated[SliceUnderutilized | None, BeforeValidator(_mapping_or_false)] = SliceUnderutilized()
-    slice_memory_pressure: Annotated[SliceMemoryPressure | None, BeforeValidator(_mapping_or_false)] = (
-        SliceMemoryPressure()
-    )
-    xid_error: Annotated[XidError | None, BeforeValidator(_mapping_or_false)] = XidError()
-    node_isolated: Annotated[NodeIsolated | None, BeforeValidator(_mapping_or_false)] = NodeIsolated()
-    reconfiguration_stuck: Annotated[ReconfigurationStuck | None, BeforeValidator(_mapping_or_false)] = (
-        ReconfigurationStuck()
-    )
-    reconfiguration_failed: Annotated[ReconfigurationFailed | None, BeforeValidator(_mapping_or_false)] = (
-        ReconfigurationFailed()
-    )
-    pods_pending: Annotated[PodsPending | None, BeforeValidator(_mapping_or_false)] = PodsPending()
-    pool_exhausted: Annotated[PoolExhausted | None, BeforeValidator(_mapping_or_false)] = PoolExhausted()
-    slices_differ_from_config: Annotated[SlicesDifferFromConfig | None, BeforeValidator(_mapping_or_false)] = (
-        SlicesDifferFromConfig()
-    )
-    slices_not_offered: Annotated[SlicesNotOffered | None, BeforeValidator(_mapping_or_false)] = SlicesNotOffered()
-    telemetry_missing: Annotated[TelemetryMissing | None, BeforeValidator(_mapping_or_false)] = TelemetryMissing()
-    node_labels_not_exported: Annotated[NodeLabelsNotExported | None, BeforeValidator(_mapping_or_false)] = (
-        NodeLabelsNotExported()
-    )
+    slice_idle: _OrFalse[SliceIdle] = SliceIdle()
+    slice_underutilized: _OrFalse[SliceUnderutilized] = SliceUnderutilized()
+    slice_memory_pressure: _OrFalse[SliceMemoryPressure] = SliceMemoryPressure()
+    xid_error: _OrFalse[XidError] = XidError()
+    node_isolated: _OrFalse[NodeIsolated] = NodeIsolated()
+    reconfiguration_stuck: _OrFalse[ReconfigurationStuck] = ReconfigurationStuck()
+    reconfiguration_failed: _OrFalse[ReconfigurationFailed] = ReconfigurationFailed()
+    pods_pending: _OrFalse[PodsPending] = PodsPending()
+    pool_exhausted: _OrFalse[PoolExhausted] = PoolExhausted()
+    slices_differ_from_config: _OrFalse[SlicesDifferFromConfig] = SlicesDifferFromConfig()
+    slices_not_offered: _OrFalse[SlicesNotOffered] = SlicesNotOffered()
+    telemetry_missing: _OrFalse[TelemetryMissing] = TelemetryMissing()
+    node_labels_not_exported: _OrFalse[NodeLabelsNotExported] = NodeLabelsNotExported()

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from mig_fleet.model import parted
+from mig_fleet.documents import parse
+from mig_fleet.model import labels, parted
 from mig_fleet.model.errors import MigError
 from mig_fleet.model.gpus import GpuModel
 from mig_fleet.model.placement.request import canonical
 from mig_fleet.model.strategy import PerGpu
 from mig_fleet.monitoring.fleet import MonitoredFleet, MonitoredPool
-from mig_fleet.observed.configs.layout_file import declared_configs, parse_configs
+from mig_fleet.observed.configs.layout_file import parse_configs
 from mig_fleet.stack_file.fleet import Fleet
 
 
@@ -19,9 +20,8 @@ def monitored_fleet(fleet: Fleet, carried: str | None = None) -> MonitoredFleet:
 
     Each pool has every config that means something for its GPUs, because nodes also move from one pool to another.
     """
-    declared = declared_configs(parted.dump(fleet.layouts.values()))
-    configs = parted.read({"version": "v1", "mig-configs": declared}).configs
-    file = parted.PartedFile({**parse_configs(carried or ""), **configs})
+    declared = parted.read(parse(labels.LAYOUTS_CONFIG_MAP, parted.dump(fleet.layouts.values()).encode()).data)
+    file = parted.PartedFile({**parse_configs(carried or ""), **declared.configs})
     kinds = {(pool.layout.model, pool.settings.gpus_per_node) for pool in fleet.pools}
     slices = {kind: _configs(file, *kind) for kind in kinds}
     monitoring = fleet.settings.monitoring

@@ -15,7 +15,7 @@ HIDDEN = "hidden_value"
 """The error type for a value that may be a credential; the message leaves the value out."""
 
 REPLACED = {"monitoring.dashboard": "was replaced; set `dashboards: sidecar` or `dashboards: none`"}
-"""A key of an earlier release → what to write instead."""
+"""A former key → what to write instead."""
 
 _LIST, _NUMBER = "must be a list such as [a, b]", "must be a number such as 0.5"
 _TRUE_OR_FALSE, _WHOLE_NUMBER = "must be true or false", "must be a whole number such as 1"

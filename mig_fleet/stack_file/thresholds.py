@@ -34,9 +34,7 @@ def _chosen(values: dict[str, object]) -> dict[str, object]:
 
 
 def _limits(settings: Settings) -> Limits:
-    """What the slowest pool takes; :class:`Limits`' own values without pools, as if there were one with the
-    defaults.
-    """
+    """What the slowest pool takes; without pools, what one with the defaults takes."""
     paces = [pool.rollout for pool in settings.pools.values()] or [Rollout()]
     return Limits(
         pending=max(pace.wedged_after for pace in paces),

@@ -155,6 +155,12 @@ def test_the_grafana_operator_gets_the_same_dashboard_for_the_selected_instances
     }
 
 
+@pytest.mark.parametrize("instances", [None, {}], ids=str)
+def test_dashboards_without_the_label_of_a_grafana_are_refused(register: Register, instances: Any) -> None:
+    with pytest.raises(ValueError, match="grafana_instances must name a label"):
+        register(dashboards="grafanaOperator", grafana_instances=instances)
+
+
 @pytest.mark.parametrize(
     ("changes", "of_rules", "of_boards"),
     [

@@ -1,17 +1,17 @@
 """Rules and dashboards as objects of the Prometheus Operator and of the Grafana Operator, in a real API server."""
 
-import time
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 import pytest
 
 from mig_fleet.model import labels
+from mig_fleet.simulator.polling import wait_until
+from tests.engine import definitions
 from tests.engine.deployment import Deployment, baseline, deploy
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 KINDS = (
     ("monitoring.coreos.com", "v1", "PrometheusRule"),
     ("monitoring.coreos.com", "v1", "ServiceMonitor"),
@@ -30,42 +30,18 @@ MONITORING = {
 }
 
 
-def definition(group: str, version: str, kind: str) -> dict[str, Any]:
-    """A CustomResourceDefinition that accepts any spec."""
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    plural = f"{kind.lower()}s"
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}"},
-        "spec": {
-            "group": group,
-            "names": {"kind": kind, "plural": plural},
-            "scope": "Namespaced",
-            "versions": [{"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
-        },
-    }
-
-
 @pytest.fixture
 def operators(deployed: Deployment) -> Iterator[Deployment]:
     """A cluster with the definitions of both operators; they and our objects are removed afterwards."""
     call = deployed.fleet.call
     for group, version, kind in KINDS:
-        call("create", DEFINITIONS, definition(group, version, kind))
+        call("create", definitions.PATH, definitions.definition(group, version, kind))
     for group, version, kind in KINDS:
-        wait_until_served(deployed, f"{group}/{version}", kind)
+        wait_until(partial(deployed.cluster.serves, f"{group}/{version}", kind), f"{kind} is served")
     yield deployed
     deploy(deployed, baseline(deployed.fleet))
     for group, _, kind in KINDS:
-        call("delete", f"{DEFINITIONS}/{kind.lower()}s.{group}")
-
-
-def wait_until_served(deployment: Deployment, api_version: str, kind: str) -> None:
-    deadline = time.monotonic() + 60
-    while not deployment.cluster.serves(api_version, kind):
-        assert time.monotonic() < deadline, f"{kind} is not served"
-        time.sleep(0.2)
+        call("delete", f"{definitions.PATH}/{kind.lower()}s.{group}")
 
 
 def test_a_cluster_without_the_kinds_fails_the_preview_with_the_definitions_that_it_lacks(deployed: Deployment) -> None:

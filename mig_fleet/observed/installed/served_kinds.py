@@ -1,4 +1,4 @@
-"""Kinds of other projects that a stack creates objects of: whether the cluster serves them.
+"""The kinds of other projects that a stack needs, and whether the cluster serves them.
 
 Pulumi's Kubernetes provider previews an object of an unknown kind without a request, and its update retries and then
 fails (pulumi-kubernetes 4.25.0, provider.go gvkExists).
