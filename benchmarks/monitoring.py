@@ -55,7 +55,7 @@ dashboards(fleet)
 
 
 @dataclass(frozen=True)
-class Share:
+class Figure:
     """A figure and its bound."""
 
     what: str
@@ -66,7 +66,7 @@ class Share:
         return f"{self.what}: {self.value:.3g} (bound {self.bound:g})"
 
 
-def evaluated(prometheus: PrometheusServer, fleet: SyntheticFleet, interval_s: int) -> list[Share]:
+def evaluated(prometheus: PrometheusServer, fleet: SyntheticFleet, interval_s: int) -> list[Figure]:
     """Waits until all series are recorded, then measures some intervals."""
     for _ in range(PATIENCE):
         # Of the group that reads what all others record.
@@ -86,12 +86,12 @@ def evaluated(prometheus: PrometheusServer, fleet: SyntheticFleet, interval_s: i
     print(f"  {recorded:,.0f} recorded series, {recorded / fleet.nodes:.0f} per node")
     print(f"  {prometheus.resident_mib:,.0f} MiB of memory")
     return [
-        Share("recorded series per slice", recorded / fleet.nodes / SLICES_PER_NODE, MOST_SERIES),
-        Share("processor seconds per node and interval", used / fleet.nodes, MOST_PROCESSOR_S),
+        Figure("recorded series per slice", recorded / fleet.nodes / SLICES_PER_NODE, MOST_SERIES),
+        Figure("processor seconds per node and interval", used / fleet.nodes, MOST_PROCESSOR_S),
     ]
 
 
-def asked(prometheus: PrometheusServer, boards: dict[str, str], fleet: SyntheticFleet) -> Share:
+def asked(prometheus: PrometheusServer, boards: dict[str, str], fleet: SyntheticFleet) -> Figure:
     """The rows of all queries of the dashboards; prints the most of each."""
     most = {}
     for name, text in boards.items():
@@ -99,10 +99,10 @@ def asked(prometheus: PrometheusServer, boards: dict[str, str], fleet: Synthetic
         rows, title = max((len(prometheus.rows(expr)), title) for title, expr in found)
         most[name] = rows
         print(f"  {name}: at most {rows} rows, {title!r}")
-    return Share("rows of the fleet dashboard", most["mig-fleet-fleet.json"], MOST_ROWS)
+    return Figure("rows of the fleet dashboard", most["mig-fleet-fleet.json"], MOST_ROWS)
 
 
-def program_time(fleet: SyntheticFleet) -> Share:
+def program_time(fleet: SyntheticFleet) -> Figure:
     """Of a program that generates rules and dashboards."""
     with tempfile.NamedTemporaryFile() as file:
         Path(file.name).write_bytes(pickle.dumps(fleet.monitored))
@@ -111,7 +111,7 @@ def program_time(fleet: SyntheticFleet) -> Share:
     print(
         f"  {generating - imports:.2f} s of processor time to generate, beside {imports:.2f} s of the program's imports"
     )
-    return Share("times the program's imports", generating / imports, MOST_TIMES)
+    return Figure("times the program's imports", generating / imports, MOST_TIMES)
 
 
 def main() -> int:
@@ -133,12 +133,12 @@ def main() -> int:
         (folder / "rules.yaml").write_text(text)
         settings = configuration(fleet, address, folder / "rules.yaml", arguments.interval)
         with served(program, folder, settings) as prometheus:
-            shares = evaluated(prometheus, fleet, arguments.interval)
-            shares.append(asked(prometheus, boards, fleet))
-    shares += [Share("bytes of the rules", len(text.encode()), MOST_BYTES), program_time(fleet)]
-    for share in shares:
-        print(share)
-    return int(any(share.value > share.bound for share in shares))
+            figures = evaluated(prometheus, fleet, arguments.interval)
+            figures.append(asked(prometheus, boards, fleet))
+    figures += [Figure("bytes of the rules", len(text.encode()), MOST_BYTES), program_time(fleet)]
+    for figure in figures:
+        print(figure)
+    return int(any(figure.value > figure.bound for figure in figures))
 
 
 if __name__ == "__main__":

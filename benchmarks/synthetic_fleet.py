@@ -17,7 +17,7 @@ from mig_fleet.model import gpus, prove
 from mig_fleet.monitoring.exporter import Generation, metrics_csv
 from mig_fleet.monitoring.fleet import MonitoredFleet, MonitoredPool
 from mig_fleet.monitoring.kube_state_metrics import ANNOTATIONS, LABELS
-from mig_fleet.simulator.history import Period, SyntheticNode, SyntheticPod, snapshot, write
+from mig_fleet.simulator.history import Period, SyntheticNode, SyntheticPod, synthetic_snapshot, write
 from mig_fleet.simulator.telemetry.kube_state_metrics import Allowlists
 
 GPU, GPUS, SLICES = "H100-80GB", 8, {"1g.10gb": 7}
@@ -72,7 +72,13 @@ class SyntheticFleet:
         found = []
         for second in range(0, SCRAPES * 30, 30):
             file = io.StringIO()
-            write(file, [Period(snapshot([node]), second, second + 30)], 30, metrics_csv(Generation.LEGACY), allowlists)
+            write(
+                file,
+                [Period(synthetic_snapshot([node]), second, second + 30)],
+                30,
+                metrics_csv(Generation.LEGACY),
+                allowlists,
+            )
             # The time at the end of a line is that of the scrape for Prometheus.
             lines = [line.rpartition(" ")[0] + "\n" for line in file.getvalue().splitlines() if line[0] != "#"]
             of_node = [line for line in lines if line.startswith("kube_")]
@@ -120,5 +126,7 @@ def exporters(fleet: SyntheticFleet) -> Iterator[str]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
