@@ -132,7 +132,8 @@ def _contradictions(derived: Values, given: Mapping[str, Any], above: str) -> It
         elif isinstance(ours, dict):
             yield path, theirs, "must be a mapping, because mig-fleet adds its own values to it"
         elif ours != theirs:
-            required = f"must be {ours!r}" if isinstance(ours, str | bool) else "cannot be set"
+            in_yaml = str(ours).lower() if isinstance(ours, bool) else repr(ours)
+            required = f"must be {in_yaml}" if isinstance(ours, str | bool) else "cannot be set"
             yield path, theirs, f"{required}; {REMEDIES.get(path, 'remove the value')}"
 
 

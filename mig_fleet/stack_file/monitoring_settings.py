@@ -9,6 +9,7 @@ from mig_fleet.model.cost import Basis
 from mig_fleet.model.finding import Finding
 from mig_fleet.monitoring.documentation import PAGE
 from mig_fleet.monitoring.fleet import EXPORTER_JOB
+from mig_fleet.observed.installed.existing_objects import MANAGED_BY
 from mig_fleet.stack_file.alert_settings import Alerts
 from mig_fleet.stack_file.closed import Closed
 from mig_fleet.stack_file.scalars import Labels, LabelSelector, Regex, ScrapeInterval, Url
@@ -64,6 +65,12 @@ def monitoring_problems(monitoring: Monitoring, operator_managed: bool) -> Itera
         yield _problem("dashboardLabels", f"is only for dashboards: sidecar, and dashboards is {dashboards}")
     if dashboards == "none" and monitoring.folder is not None:
         yield _problem("folder", "needs dashboards: sidecar or grafanaOperator, and dashboards is none")
+    for key, labels in (
+        ("monitorLabels", monitoring.monitor_labels),
+        ("dashboardLabels", monitoring.dashboard_labels),
+    ):
+        if MANAGED_BY in labels:
+            yield _problem(key, f"must not have {MANAGED_BY}: by that label another stack knows our objects")
     if monitoring.monitor_labels and monitoring.rules == "none" and not monitoring.service_monitor:
         yield _problem("monitorLabels", "needs rules, or serviceMonitor: true; nothing would have these labels")
 

@@ -66,4 +66,5 @@ def test_the_service_monitor_follows_once_the_cluster_serves_its_kind(operator: 
     assert monitor["metadata"]["labels"]["release"] == "kps"
     (endpoint,) = monitor["spec"]["endpoints"]
     assert endpoint["honorLabels"] is False and endpoint["interval"] == "30s"
-    assert endpoint["relabelings"] == [THEIRS, NODE_RELABELING]
+    # The schema of the ClusterPolicy has this default.
+    assert endpoint["relabelings"] == [{"action": "replace", **each} for each in (THEIRS, NODE_RELABELING)]

@@ -123,17 +123,17 @@ def test_labels_and_relabelings_of_the_user_are_kept_beside_ours() -> None:
     [
         (
             scrape({"honorLabels": True}),
-            "serviceMonitor.honorLabels: must be False; remove the value; with true, a slice without a pod gets the "
+            "serviceMonitor.honorLabels: must be false; remove the value; with true, a slice without a pod gets the "
             "exporter's own pod, so that no slice is free (found True)",
         ),
         (
             scrape({"enabled": False}),
-            "serviceMonitor.enabled: must be True; remove the value, or set monitoring.serviceMonitor to false "
+            "serviceMonitor.enabled: must be true; remove the value, or set monitoring.serviceMonitor to false "
             "(found False)",
         ),
         (
             {"dcgmExporter": {"enabled": False}},
-            "enabled: must be True; remove the value, or set monitoring.serviceMonitor to false (found False)",
+            "enabled: must be true; remove the value, or set monitoring.serviceMonitor to false (found False)",
         ),
         (
             scrape({"interval": "5s"}),

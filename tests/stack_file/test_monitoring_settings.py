@@ -34,6 +34,11 @@ def monitoring(operator: dict[str, Any] | None = None, **keys: Any) -> list[str]
         ({"scrapeInterval": 30}, "scrapeInterval: must be a duration such as 90s"),
         ({"costBasis": "slices"}, "costBasis: must be 'max', 'compute' or 'memory' (found 'slices')"),
         ({"runbooks": "wiki/gpus"}, "runbooks: must be the address of a page, such as https://example.com/runbooks"),
+        (
+            {"monitorLabels": {"app.kubernetes.io/managed-by": "a"}},
+            "monitorLabels: must not have app.kubernetes.io",
+        ),
+        ({"dashboardLabels": {"app.kubernetes.io/managed-by": "a"}}, "dashboardLabels: must not have app.kube"),
         ({"dashboardLabels": {}}, "dashboardLabels: must name at least one label"),
     ],
     ids=str,
@@ -52,7 +57,7 @@ def test_a_service_monitor_needs_the_operator_that_creates_it() -> None:
 def test_a_service_monitor_that_the_values_of_the_chart_contradict_is_refused() -> None:
     operator = {"values": {"dcgmExporter": {"serviceMonitor": {"enabled": False}}}}
     (found,) = monitoring(operator=operator, serviceMonitor=True)
-    assert found.startswith("operator.values.dcgmExporter.serviceMonitor.enabled: must be True")
+    assert found.startswith("operator.values.dcgmExporter.serviceMonitor.enabled: must be true")
     assert fleet.parse(a_stack(operator=operator), "x"), "without the setting, the values decide"
 
 
