@@ -12,7 +12,7 @@ from mig_fleet.components import layout_file
 from mig_fleet.components.layout_file import LayoutFileProvider
 from mig_fleet.documents import dump
 from mig_fleet.model import labels, parted
-from mig_fleet.observed.configs.layout_file import merge_files, sound_configs
+from mig_fleet.observed.configs.layout_file import merge_files, parse_configs, sound_configs
 from mig_fleet.observed.snapshot import invalidate
 from mig_fleet.rollout.assign import AssignmentFailed
 from mig_fleet.rollout.manager_file import RESTART_S
@@ -556,7 +556,8 @@ def test_a_preview_notes_what_mig_manager_reads_and_warns_of_a_name_without_a_de
     adopted.nodes["n2"]["metadata"]["labels"][labels.CONFIG] = "typo"
     invalidate()
     props = {**FILE, "file": parted.dump([DENSE])}
-    assert LAYOUT_FILE.check({}, props).inputs == props
+    found = dict(LAYOUT_FILE.check({}, props).inputs)
+    assert parse_configs(found.pop("carried")).keys() == {STOCK} and found == props
     assert notes == [
         "MIG Manager reads ConfigMap default-mig-parted-config, not mig-fleet-layouts; nodes that keep their config "
         "name need nothing, and before the first change of a layout set the operator's chart value "
