@@ -2,9 +2,7 @@
 
 import json
 import os
-import socket
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import urllib3
 
 from benchmarks.synthetic_fleet import SyntheticFleet
 from mig_fleet.monitoring.exporter.scrape import JOB
+from tools.prometheus_process import running
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -85,22 +84,7 @@ def configuration(fleet: SyntheticFleet, exporters: str, rules: Path, interval_s
 @contextmanager
 def served(program: Path, folder: Path, settings: dict[str, Any], *flags: str) -> Iterator[PrometheusServer]:
     """A Prometheus whose series are in ``data`` of the folder."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
     file = folder / "prometheus.yml"
     file.write_text(json.dumps(settings))  # JSON is YAML
-    command: Sequence[str] = [
-        str(program), f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address={address}", *flags,
-    ]  # fmt: skip
-    retries = urllib3.Retry(total=100, status_forcelist=[503], backoff_factor=0.1, backoff_max=0.5)
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        with urllib3.PoolManager(timeout=120) as http:
-            http.request("GET", f"http://{address}/-/ready", retries=retries)
-            yield PrometheusServer(f"http://{address}", process.pid, http)
-    finally:
-        process.kill()
-        process.wait()
+    with running(program, folder, file, *flags) as process, urllib3.PoolManager(timeout=120) as http:
+        yield PrometheusServer(process.url, process.pid, http)

@@ -7,15 +7,12 @@ up here but the pods and their load. ``make pictures`` draws what was recorded, 
 
 import json
 import re
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
-from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -31,6 +28,7 @@ from mig_fleet.simulator.telemetry.kube_state_metrics import Allowlists
 from mig_fleet.stack_file import fleet as fleets
 from mig_fleet.stack_file.monitored_fleet import monitored_fleet
 from tools import simulated_pool as pool
+from tools.prometheus_process import running
 
 FILE: Final = Path(__file__).parents[1] / "tests" / "monitoring" / "pictures" / "pool.json"
 PANELS: Final = (
@@ -65,7 +63,7 @@ def record() -> dict[str, Any]:
             # The names of file and group decide at which second of an interval the rules are evaluated: the same in
             # each pass, so that a pass sees the values of the one before.
             (Path(folder) / "rules.yaml").write_text(rules)
-            with _served(prometheus, data) as url:
+            with _served(prometheus, Path(folder)) as url:
                 _run(
                     promtool, "tsdb", "create-blocks-from", "rules", f"--start={start}", f"--end={end}",
                     f"--eval-interval={pool.STEP_S}s", f"--url={url}", "--output-dir=made", "rules.yaml", folder=folder,
@@ -73,7 +71,7 @@ def record() -> dict[str, Any]:
             # Not while Prometheus runs, which compacts its folder.
             for block in (Path(folder) / "made").iterdir():
                 block.rename(data / block.name)
-        with _served(prometheus, data) as url:
+        with _served(prometheus, Path(folder)) as url:
             return _answers(url, dashboards(monitored)["mig-fleet-pool.json"])
 
 
@@ -119,39 +117,13 @@ def _range(url: str, expr: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _served(program: Path, data: Path) -> Iterator[str]:
-    """The URL of a Prometheus that reads these blocks and scrapes nothing."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-    config = data.parent / "prometheus.yml"
+def _served(program: Path, folder: Path) -> Iterator[str]:
+    """The URL of a Prometheus that reads the blocks in ``data`` of the folder and scrapes nothing."""
+    config = folder / "prometheus.yml"
     config.write_text("{}")
-    with (data.parent / "log").open("w") as log:
-        process = subprocess.Popen(
-            [
-                program, f"--config.file={config}", f"--storage.tsdb.path={data}", f"--web.listen-address={address}",
-                f"--query.lookback-delta={LOOKBACK_S}s", "--storage.tsdb.retention.time=10y", "--log.level=warn",
-            ],
-            stdout=log,
-            stderr=log,
-        )  # fmt: skip
-    try:
-        _wait_until_ready(f"http://{address}", process, data.parent / "log")
-        yield f"http://{address}"
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
-        assert process.poll() is None, log.read_text()
-        try:
-            with urlopen(f"{url}/-/ready", timeout=2):
-                return
-        except (URLError, OSError):
-            time.sleep(0.05)
-    raise TimeoutError(log.read_text())
+    flags = (f"--query.lookback-delta={LOOKBACK_S}s", "--storage.tsdb.retention.time=10y", "--log.level=warn")
+    with running(program, folder, config, *flags) as prometheus:
+        yield prometheus.url
 
 
 def _run(*command: object, folder: str | None = None) -> None:

@@ -28,7 +28,7 @@ class Recorded:
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        """There is no connection to close."""
 
     def query(self, promql: str) -> list[Row]:
         self.asked.append(promql)

@@ -17,7 +17,7 @@ from mig_fleet.advice.window import STEP_S, Window
 from mig_fleet.cli.__main__ import main
 from mig_fleet.cli.exit_codes import ExitCode
 from mig_fleet.monitoring import series
-from tests.monitoring.live_prometheus import serving
+from tools.prometheus_process import running
 
 pytestmark = pytest.mark.engine
 
@@ -135,8 +135,8 @@ def blocks(promtool: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(prometheus: Path, blocks: Path) -> Iterator[str]:
-    with serving(prometheus, blocks, blocks / "prometheus.yml") as address:
-        yield address
+    with running(prometheus, blocks, blocks / "prometheus.yml") as server:
+        yield server.url
 
 
 @pytest.fixture(scope="module")
@@ -204,8 +204,8 @@ def test_five_days_are_enough_for_a_window_of_five_days(url: str, tmp_path: Path
 
 
 def test_a_prometheus_without_the_rules_is_named(prometheus: Path, blocks: Path, tmp_path: Path) -> None:
-    with serving(prometheus, tmp_path, blocks / "prometheus.yml") as empty:
-        result = CliRunner().invoke(main, ["advise", "--stack", "prod", "--prometheus", empty])
+    with running(prometheus, tmp_path, blocks / "prometheus.yml") as empty:
+        result = CliRunner().invoke(main, ["advise", "--stack", "prod", "--prometheus", empty.url])
     assert result.exit_code == ExitCode.FAILURE
     assert "the rules of mig-fleet are not loaded in this Prometheus" in result.output
 
@@ -214,7 +214,7 @@ def test_a_query_that_reads_too_much_is_named_with_the_remedy(prometheus: Path, 
     shutil.copytree(blocks / "data", tmp_path / "data")
     path = tmp_path / "stack.yaml"
     path.write_text(STACK)
-    with serving(prometheus, tmp_path, blocks / "prometheus.yml", "--query.max-samples=1000") as limited:
-        result = CliRunner().invoke(main, ["advise", str(path), "--prometheus", limited])
+    with running(prometheus, tmp_path, blocks / "prometheus.yml", "--query.max-samples=1000") as limited:
+        result = CliRunner().invoke(main, ["advise", str(path), "--prometheus", limited.url])
     assert result.exit_code == ExitCode.FAILURE
     assert "too many samples into memory in query execution; try a shorter --window" in result.output

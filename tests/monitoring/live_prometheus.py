@@ -1,19 +1,16 @@
 """A real Prometheus that scrapes synthetic series and evaluates rules."""
 
 import json
-import socket
-import subprocess
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-import urllib3
-
 from mig_fleet.monitoring.exporter.scrape import JOB
 from mig_fleet.monitoring.rules import Group, rule_file
 from tests.monitoring.series_samples import Series
+from tools.prometheus_process import running
 
 
 @contextmanager
@@ -30,23 +27,8 @@ def scraping(binary: Path, folder: Path, samples: Iterable[Series], groups: Iter
                 {"job_name": JOB, "honor_labels": True, "static_configs": [{"targets": [target]}]}
             ],
         }))  # fmt: skip
-        with serving(binary, folder, configuration) as url:
-            yield url
-
-
-@contextmanager
-def serving(binary: Path, folder: Path, configuration: Path, *flags: str) -> Iterator[str]:
-    """The URL of a Prometheus whose blocks are in ``data`` of the folder."""
-    address = f"127.0.0.1:{_free_port()}"
-    command = [str(binary), f"--config.file={configuration}", f"--storage.tsdb.path={folder / 'data'}", *flags]
-    with (folder / "log").open("w") as log:
-        running = subprocess.Popen([*command, f"--web.listen-address={address}"], stdout=log, stderr=log)
-        try:
-            _wait_until_ready(f"http://{address}", running, folder / "log")
-            yield f"http://{address}"
-        finally:
-            running.kill()
-            running.wait()
+        with running(binary, folder, configuration) as prometheus:
+            yield prometheus.url
 
 
 def _line(sample: Series) -> str:
@@ -74,21 +56,3 @@ def _exporter(text: str) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def _wait_until_ready(url: str, running: subprocess.Popen[bytes], log: Path) -> None:
-    retries = urllib3.Retry(
-        total=60, connect=60, status=60, status_forcelist=[503], backoff_factor=0.1, backoff_max=0.5
-    )
-    try:
-        with urllib3.PoolManager() as pool:
-            answer = pool.request("GET", f"{url}/-/ready", retries=retries, timeout=5)
-    except urllib3.exceptions.HTTPError as exc:
-        raise AssertionError(f"Prometheus is not ready ({running.poll()}):\n{log.read_text()}") from exc
-    assert answer.status == 200
