@@ -161,8 +161,12 @@ def _number(text: str) -> float:
 
 
 def _reason(error: HTTPError) -> str:
-    """The last argument of urllib3's errors is the cause; the others may be objects."""
-    text = str(error.args[-1] if error.args else error)
+    """In the words of the system where it has some; urllib3's own begin with the text of an object."""
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.strerror:
+        text = cause.strerror
+    else:
+        text = str(error.args[-1] if error.args else error)
     if "certificate" in text.lower() or "ssl" in text.lower():
         return f"{text}; check its certificate, and name its authority with --ca"
     return f"{text}; check the address, and the path"

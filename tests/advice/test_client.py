@@ -216,5 +216,5 @@ def test_a_server_without_http_is_one_sentence(data: bytes) -> None:
 def test_a_port_without_a_server_is_one_sentence() -> None:
     with Prometheus(Access("http://127.0.0.1:1")) as client, pytest.raises(PrometheusError) as caught:
         client.query("up")
-    assert str(caught.value).startswith("the Prometheus at http://127.0.0.1:1 does not answer: ")
-    assert "check the address" in str(caught.value)
+    reason = "does not answer: Connection refused; check the address, and the path"
+    assert str(caught.value) == f"the Prometheus at http://127.0.0.1:1 {reason}"
