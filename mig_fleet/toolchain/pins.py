@@ -3,7 +3,8 @@
 import hashlib
 import platform
 import tomllib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -59,12 +60,14 @@ class Recipe:
     flags: tuple[str, ...]
     minutes: float
     cgo: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that change how long Go compiles, not what."""
 
     @property
     def fingerprint(self) -> str:
         """Twelve hex digits that change with any module, any flag and any source file of ours."""
         digest = hashlib.sha256(repr((self.packages, self.flags, self.cgo)).encode())
-        for file in (self.folder / "go.mod", self.folder / "go.sum", *sorted(self.folder.rglob("*.go"))):
+        for file in sorted([*self.folder.rglob("go.*"), *self.folder.rglob("*.go")]):
             digest.update(file.read_bytes())
         return digest.hexdigest()[:12]
 
@@ -91,10 +94,14 @@ class Family:
 
 
 @cache
+def _pins() -> dict[str, Any]:
+    return tomllib.loads((HERE / "pins.toml").read_text())
+
+
+@cache
 def families() -> dict[str, Family]:
     """Every family of ``pins.toml`` for this machine, by name."""
-    pins = tomllib.loads((HERE / "pins.toml").read_text())
-    return {name: family_for(name, pin, Machine.this()) for name, pin in pins["families"].items()}
+    return {name: family_for(name, pin, Machine.this()) for name, pin in _pins()["families"].items()}
 
 
 def family(name: str) -> Family:
@@ -110,10 +117,9 @@ def default() -> tuple[Family, ...]:
     return tuple(family for family in families().values() if not family.on_demand)
 
 
-@cache
 def go_needed() -> str:
     """The oldest Go that builds the modules, such as ``1.26.0``."""
-    return str(tomllib.loads((HERE / "pins.toml").read_text())["go"])
+    return str(_pins()["go"])
 
 
 def family_for(name: str, pin: dict[str, Any], machine: Machine) -> Family:
@@ -129,7 +135,7 @@ def family_for(name: str, pin: dict[str, Any], machine: Machine) -> Family:
         at_least=_version(pin["fits"][0]),
         below=_version(pin["fits"][1] + ".0"),
         version_command=pin["ask"] if isinstance(pin["ask"], str) else tuple(pin["ask"]),
-        recipe=_recipe(pin["build"], values),
+        recipe=_recipe(pin["build"], _pins()["compile"], values),
         artifacts=_artifacts(pin["download"], tools, values, machine) if "download" in pin else (),
         on_demand=pin.get("on_demand", False),
     )
@@ -141,15 +147,19 @@ def _version(text: str) -> tuple[int, int, int]:
     return numbers
 
 
-def _recipe(build: dict[str, Any], values: dict[str, str]) -> Recipe:
+def _recipe(build: dict[str, Any], common: dict[str, Any], values: dict[str, str]) -> Recipe:
+    tags = ",".join([*common["tags"], *build.get("tags", ())])
+    compiler = common["compiler"]
+    # The last pattern that matches a package decides.
+    patterns = [f"all={compiler}", *(f"{path}/...={compiler} -l" for path in common["not_inlined"])]
     link = ["-s", "-w", *(f"-X {name}={value.format(**values)}" for name, value in build.get("set", {}).items())]
-    tags = ["-tags", ",".join(build["tags"])] if "tags" in build else []
     return Recipe(
         folder=HERE / build["folder"],
         packages=tuple(build["packages"]),
-        flags=("-trimpath", *tags, "-ldflags", " ".join(link)),
+        flags=(*common["flags"], "-tags", tags, *(f"-gcflags={each}" for each in patterns), "-ldflags", " ".join(link)),
         minutes=build["minutes"],
         cgo=build.get("cgo", False),
+        environment=common["environment"],
     )
 
 

@@ -37,6 +37,9 @@ FOR_TESTS = ("nvidia-mig-parted", "mig-parted-spec")
 ON_DEMAND = (*FOR_TESTS, "prometheus", "promtool", "kubectl")
 """The tools that are not installed before something needs them."""
 
+PACKAGES = ("internal/goarch", "a.example/b", "a.example/b/cmd/tool")
+"""What ``go build -v`` of the Go below prints."""
+
 
 def script(output: str) -> bytes:
     return f"#!/bin/sh\necho '{output}'\n".encode()
@@ -52,8 +55,8 @@ def processes() -> str:
 
 
 def until(condition: Callable[[], object], what: str) -> None:
-    """Waits up to a minute for a condition that another process fulfils; ``what`` describes it."""
-    deadline = time.monotonic() + 60
+    """Waits up to 200 s for a condition that another process fulfils; ``what`` describes it."""
+    deadline = time.monotonic() + 200
     while not condition():
         assert time.monotonic() < deadline, f"timeout: {what}"
         time.sleep(0.02)
@@ -86,14 +89,23 @@ class Computer:
         self.variables[override_variable(tool)] = str(file)
 
     def has_go(self, version: str = "go1.26.8", slow: float = 0, fails: str = "") -> Path:
-        """A ``go`` that answers ``go env``, and builds by writing scripts; each build is a line in ``builds``."""
+        """A ``go`` that answers ``go env`` and ``go list``, and builds by writing scripts; each build is a line in
+        ``builds``. It compiles ``PACKAGES``; its cache has one more. While the file ``held`` exists, no build ends."""
         cases = "\n".join(f'  {tool}|*/{tool}) echo "{text}";;' for tool, text in VERSION_OUTPUT.items())
+        listing, compiled = r"cached\n" + r"compile\n" * len(PACKAGES), "".join(rf"{name}\n" for name in PACKAGES)
         file = self.root / "path" / "go"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(
             f"""#!/bin/sh
 if [ "$1" = env ]; then echo {version}; exit; fi
-echo "$GOFLAGS|$GOTOOLCHAIN|$CGO_ENABLED|$PWD|$*" >> {self.root}/builds
+if [ "$1" = list ]; then
+  echo "$PWD" >> {self.root}/read
+  echo 'go: downloading a.example/b v1.0.0' >&2
+  printf '{listing}'
+  exit
+fi
+echo "$GOFLAGS|$GOTOOLCHAIN|$CGO_ENABLED|$GOGC|$PWD|$*" >> {self.root}/builds
+printf '{compiled}'
 [ -n "{fails}" ] && echo "{fails}" && exit 1
 while [ "$1" != -o ]; do shift; done
 target=$2; shift 2
@@ -103,15 +115,26 @@ case "$target" in
   *) put "$target";;
 esac
 sleep {slow}
+for _ in $(seq 2000); do [ -e {self.held} ] || break; sleep 0.1; done
 """
         )
         file.chmod(0o755)
         return file
 
     @property
+    def held(self) -> Path:
+        return self.root / "held"
+
+    @property
     def builds(self) -> list[str]:
         file = self.root / "builds"
         return file.read_text().splitlines() if file.exists() else []
+
+    @property
+    def sources(self) -> set[str]:
+        """The names of the folders with a go.mod of whose sources Go has a copy."""
+        file = self.root / "read"
+        return {Path(line).name for line in file.read_text().splitlines()} if file.exists() else set()
 
     def unfinished(self) -> list[Path]:
         return list(self.cache.glob("*/.unfinished-*"))

@@ -56,8 +56,43 @@ def test_the_module_of_prometheus_is_that_of_its_release() -> None:
 
 
 def test_every_module_requires_the_pinned_go() -> None:
-    for file in HERE.glob("*/go.mod"):
+    for file in HERE.rglob("go.mod"):
         assert f"\ngo {go_needed()}\n" in file.read_text(), file
+
+
+def versions_of_modules(folder: str) -> dict[str, str]:
+    """The modules that a go.mod replaces or requires → version, or the folder of the replacement."""
+    text = module(folder)
+    required = re.findall(r"^\t(\S+) (v\S+)", text, re.MULTILINE)
+    return dict(required) | dict(re.findall(r"^(?:replace|\t) ?(\S+) => (.+)$", text, re.MULTILINE))
+
+
+def test_families_share_the_versions_of_their_modules_so_that_a_package_is_compiled_once() -> None:
+    folders = {family.recipe.folder.name for family in toolchain.default()} | {"kubectl"}
+    shared: dict[str, set[str]] = {}
+    for folder in folders:
+        for path, version in versions_of_modules(folder).items():
+            shared.setdefault(path, set()).add(version)
+    assert {path for path, found in shared.items() if len(found) > 1} == {
+        "github.com/pulumi/pulumi/pkg/v3",  # the provider does not compile against a newer one
+        "github.com/pulumi/pulumi/sdk/v3",
+    }, "give a shared module one version in every go.mod: docs/adr/0013-what-is-compiled.md says how"
+
+
+def test_each_stub_replaces_the_module_whose_path_it_has() -> None:
+    stubs = {
+        file.parent: re.findall(r"^module (\S+)$", file.read_text(), re.MULTILINE)
+        for file in HERE.glob("*/stubs/*/go.mod")
+    }
+    assert stubs
+    replaced = {
+        HERE / folder.name / path: [name]
+        for folder in HERE.iterdir()
+        if (folder / "go.mod").exists()
+        for name, path in versions_of_modules(folder.name).items()
+        if path.startswith("./")
+    }
+    assert stubs == replaced
 
 
 def downloads(name: str) -> dict[str, str]:
@@ -96,8 +131,10 @@ def test_the_pinned_versions_are_supported() -> None:
 def test_a_changed_source_file_of_ours_requires_a_new_build(tmp_path: Path) -> None:
     recipe = dataclasses.replace(toolchain.family("mig-parted").recipe, folder=tmp_path)
     (tmp_path / "tool").mkdir()
-    for name, text in {"go.mod": "module m\n", "go.sum": "", "tool/main.go": "package main\n"}.items():
+    files = {"go.mod": "module m\n", "go.sum": "", "tool/main.go": "package main\n", "tool/go.mod": "module t\n"}
+    for name, text in files.items():
         (tmp_path / name).write_text(text)
-    before = recipe.fingerprint
-    (tmp_path / "tool" / "main.go").write_text("package main // changed\n")
-    assert recipe.fingerprint != before
+    for name, text in files.items():
+        before = recipe.fingerprint
+        (tmp_path / name).write_text(f"{text}// changed\n")
+        assert recipe.fingerprint != before, name

@@ -166,3 +166,53 @@ def test_the_provider_reports_its_version_over_grpc() -> None:
     )
     (tool,) = toolchain.locate([toolchain.family("provider")], environment=named)
     assert (tool.version, tool.place) == ("4.25.0", toolchain.Place.ENVIRONMENT)
+
+
+SECRET = """
+import pulumi
+
+pulumi.export("text", pulumi.Config().require_secret("say"))
+"""
+
+
+def test_a_secret_is_encrypted_in_the_state_and_the_passphrase_opens_it(project: Project) -> None:
+    (project.folder / "__main__.py").write_text(SECRET)
+    project.pulumi("config", "set", "--secret", "say", "quietly")
+    up = project.pulumi("up", "--yes", "--skip-preview")
+    assert up.returncode == 0, up.stdout
+    exported = project.pulumi("stack", "export").stdout
+    (project.folder / "state.json").write_text(exported)
+    assert '"ciphertext"' in exported and "quietly" not in exported
+    imported = project.pulumi("stack", "import", "--file", "state.json")
+    assert imported.returncode == 0, imported.stdout
+    shown = project.pulumi("stack", "output", "--json", "--show-secrets")
+    assert json.loads(shown.stdout) == {"text": "quietly"}
+
+
+FILES = """
+from pulumi import ResourceOptions
+from pulumi_kubernetes import Provider
+from pulumi_kubernetes.core.v1 import ConfigMap
+from pulumi_kubernetes.yaml.v2 import ConfigGroup
+
+files = ResourceOptions(provider=Provider("files", render_yaml_to_directory="rendered"))
+ConfigMap("one", metadata={"name": "one"}, data={"key": "value"}, opts=files)
+text = "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: two}, rules: []}"
+ConfigGroup("group", yaml=f"{text}\\n---\\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: three}}}}", opts=files)
+"""
+
+
+def test_the_provider_makes_resources_of_a_program_and_of_yaml_without_its_go_sdk(project: Project) -> None:
+    (project.folder / "__main__.py").write_text(FILES)
+    up = project.pulumi("up", "--yes", "--skip-preview")
+    assert up.returncode == 0, up.stdout
+    names = {file.name for file in (project.folder / "rendered").rglob("*.yaml")}
+    assert {each.rpartition("-")[2] for each in names} == {"one.yaml", "two.yaml", "three.yaml"}, names
+    state = json.loads(project.pulumi("stack", "export").stdout)["deployment"]["resources"]
+    types = [each["type"] for each in state if each["type"].startswith("kubernetes:")]
+    assert sorted(types) == [
+        "kubernetes:core/v1:ConfigMap",
+        "kubernetes:core/v1:ConfigMap",
+        "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
+        "kubernetes:yaml/v2:ConfigGroup",
+    ]
