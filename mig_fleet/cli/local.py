@@ -15,13 +15,15 @@ from mig_fleet.cli import plan_text, status, tables
 from mig_fleet.cli.progress import progress_on
 from mig_fleet.cli.simulate import errors_as_sentences, refuse_unsafe_folder
 from mig_fleet.simulator import Fleet
-from mig_fleet.simulator.errors import SimulatorError
 from mig_fleet.stack_file import fleet as fleets
 from mig_fleet.toolchain.workspace import FOLDER
 
 STACK = toolchain.SIMULATED_STACK
 AUTHORITY = Path("pki") / "ca.crt"
 """Identifies a simulated fleet: each new fleet has its own certificate authority."""
+FLEET_RUNS = (
+    "The simulated fleet runs: `make up` goes on from here, `.venv/bin/mig-fleet simulate down` stops the fleet."
+)
 NEXT = """
 Try next:
   make preview                                       no changes: the fleet is as declared
@@ -69,13 +71,19 @@ def down() -> None:
 
 
 def _ready() -> toolchain.Workspace:
-    """Installs the tools, starts the fleet, and makes sure that the stack's state belongs to this fleet."""
+    """Installs the tools, starts the fleet, and makes sure that the stack's state belongs to this fleet.
+
+    The fleet starts while the provider, which only Pulumi needs, is downloaded or built.
+    """
     _require_project_folder()
-    workspace, fleet = _tools(), _fleet()
-    try:
-        fleet.up(workspace.bin, progress=lambda step: click.echo(f"Starting the simulated fleet: {step} ..."))
-    except SimulatorError as exc:
-        raise click.ClickException(str(exc)) from None
+    fleet, provider = _fleet(), toolchain.family("provider")
+    with errors_as_sentences():
+        others = [family for family in toolchain.default() if family != provider]
+        found = toolchain.ensure(others, progress=progress_on(Console(stderr=True)))
+        with toolchain.in_background([provider]):
+            binaries = toolchain.link_control_plane(Path.cwd(), found)
+            fleet.up(binaries, progress=lambda step: click.echo(f"Starting the simulated fleet: {step} ..."))
+            workspace = _tools(on_failure=FLEET_RUNS)
     _pulumi(workspace, ["stack", "select", STACK, "--create"], quiet=True)
     recorded, this = workspace.state / "fleet", hashlib.sha256((fleet.directory / AUTHORITY).read_bytes()).hexdigest()
     if not recorded.exists() or recorded.read_text() != this:  # the resources of an earlier fleet no longer exist
@@ -99,11 +107,15 @@ def _show_plan() -> None:
         raise click.ClickException(str(exc)) from None
 
 
-def _tools() -> toolchain.Workspace:
+def _tools(on_failure: str = "") -> toolchain.Workspace:
+    """Raises ``click.ClickException`` with ``on_failure`` as its last line."""
     try:
         return toolchain.workspace(Path.cwd(), progress=progress_on(Console(stderr=True)))
     except toolchain.ToolchainError as exc:
-        raise click.ClickException(str(exc)) from None
+        raise click.ClickException(f"{exc}\n{on_failure}".rstrip()) from None
+    except KeyboardInterrupt:
+        click.echo(on_failure, err=True)
+        raise
 
 
 def _fleet() -> Fleet:

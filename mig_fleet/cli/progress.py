@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from mig_fleet.toolchain import Progress, Step
+from mig_fleet.toolchain import Progress, Share, Step
 
 PLAIN_SECONDS: Final = 15.0
 """The time between two lines about a long step in a log."""
@@ -29,14 +29,28 @@ def progress_on(console: Console, plain_seconds: float = PLAIN_SECONDS) -> Progr
 
 
 def describe(step: Step, elapsed: float) -> str:
-    """One line: the step, the time since its start, its usual duration, and the next steps.
+    """One line: the step, how far it is, the time since its start, its usual duration, and the next steps.
 
     >>> describe(Step("etcd 3.7.3", "building", 0.5, ()), 61)
-    'building etcd 3.7.3: 1:01 (about 0:30 on 2 cores when nothing is cached), then done'
+    'building etcd 3.7.3: 1:01 (about 0:30 on 2 cores when nothing is cached)'
     """
+    share = step.share
     usual = f" (about {_clock(step.minutes * 60)} on 2 cores when nothing is cached)" if step.minutes else ""
-    upcoming = f"next: {', '.join(step.next)}" if step.next else "then done"
-    return f"{step.doing} {step.what}: {_clock(elapsed)}{usual}, {upcoming}"
+    upcoming = f", next: {', '.join(step.next)}" if step.next else ""
+    return f"{step.doing} {step.what}: {_so_far(share) if share else ''}{_clock(elapsed)}{usual}{upcoming}"
+
+
+def _so_far(share: Share) -> str:
+    """The part of the line about the share, with a comma at its end.
+
+    >>> _so_far(Share(87)), _so_far(Share(147, 412, 1180)), _so_far(Share(147, 1180, 1180))
+    ('reading the sources, 87 modules downloaded, ', '412 of 1,180 packages, 34 %, ', 'linking, ')
+    """
+    if share.is_linking:
+        return "linking, "
+    if share.total:
+        return f"{share.done:,} of {share.total:,} packages, {share.percent} %, "
+    return f"reading the sources{f', {share.sources} modules downloaded' if share.sources else ''}, "
 
 
 def _clock(seconds: float) -> str:

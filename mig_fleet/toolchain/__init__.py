@@ -7,6 +7,7 @@
 `mig-fleet toolchain` shows the same as a table. ``pins.toml`` has the pinned versions and their sources.
 """
 
+from mig_fleet.toolchain.background import in_background
 from mig_fleet.toolchain.environment import Environment
 from mig_fleet.toolchain.errors import (
     BadOverride,
@@ -21,7 +22,8 @@ from mig_fleet.toolchain.errors import (
 from mig_fleet.toolchain.find import Place, SearchResult, Tool, ensure, locate
 from mig_fleet.toolchain.pins import Family, default, family
 from mig_fleet.toolchain.progress import Progress, Step, no_progress
-from mig_fleet.toolchain.workspace import SIMULATED_STACK, Workspace, workspace
+from mig_fleet.toolchain.share import Share
+from mig_fleet.toolchain.workspace import SIMULATED_STACK, Workspace, link_control_plane, workspace
 
 __all__ = [
     "SIMULATED_STACK",
@@ -34,6 +36,7 @@ __all__ = [
     "Place",
     "Progress",
     "SearchResult",
+    "Share",
     "Step",
     "Tool",
     "ToolchainError",
@@ -44,6 +47,8 @@ __all__ = [
     "default",
     "ensure",
     "family",
+    "in_background",
+    "link_control_plane",
     "locate",
     "no_progress",
     "workspace",

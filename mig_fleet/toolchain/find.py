@@ -5,7 +5,7 @@ For each place before that, the reason why it was skipped is kept for the table 
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -87,8 +87,7 @@ def ensure(
         return _collect(searches)
     network = Downloads(environment.mirror)
     for number, search in enumerate(incomplete, start=1):
-        upcoming = tuple(f"{later.family.title} {later.family.version}" for later in incomplete[number:])
-        search.obtain(network, progress, upcoming)
+        search.obtain(network, progress, [later.family for later in incomplete[number:]])
     found = _collect(searches)
     if found.missing:
         raise ToolsMissing({tool.name: tool.skipped for tool in found.missing}, pins.go_needed())
@@ -189,16 +188,22 @@ class _Search:
         for name in self.missing:
             self.reasons[name].append(reason)
 
-    def obtain(self, network: Downloads, progress: Progress, upcoming: tuple[str, ...]) -> None:
-        """Downloads or builds the tools while no other process does; keeps the reason of a place that fails."""
+    def obtain(self, network: Downloads, progress: Progress, later: Sequence[Family]) -> None:
+        """Downloads or builds the tools while no other process does; keeps the reason of a place that fails.
+
+        ``later`` are the families that follow. While Go compiles this one, it downloads the sources of those.
+        """
+        upcoming = tuple(f"{family.title} {family.version}" for family in later)
 
         def step(doing: str, minutes: float | None = None) -> Step:
-            return Step(f"{self.family.title} {self.family.version}", doing, minutes, upcoming)
+            log = self.entry.log if minutes else None
+            return Step(f"{self.family.title} {self.family.version}", doing, minutes, upcoming, log)
 
         minutes = self.family.recipe.minutes
         with self.entry.lock(lambda pid: progress(step(f"waiting for process {pid}, which installs", minutes))):
             if self._cached(Place.CACHE):  # the other process has installed them
                 return
+            self.entry.log.unlink(missing_ok=True)  # of an earlier build, which failed or ended early
             if not self.environment.may_download:
                 self._skip("downloads are disabled")
             else:
@@ -214,6 +219,7 @@ class _Search:
             except CannotBuild as reason:
                 self._skip(f"build: {reason}")
                 return
-            with progress(step("building", minutes)), self.entry.fill(self.entry.built) as folder:
+            ahead = go.read_ahead(later, self.environment)
+            with progress(step("building", minutes)), ahead, self.entry.fill(self.entry.built) as folder:
                 go.build(self.family, folder, self.entry.log, self.environment)
             self._cached(Place.BUILD)

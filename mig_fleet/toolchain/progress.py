@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+
+from mig_fleet.toolchain.share import Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,13 @@ class Step:
     """Duration on two cores with empty caches; None if unknown."""
     next: tuple[str, ...]
     """The tools that follow."""
+    log: Path | None = None
+    """The log of the build, if it is one; it may not exist yet."""
+
+    @property
+    def share(self) -> Share | None:
+        """How far the build is now; None for a download, and before a build begins."""
+        return Share.read(self.log) if self.log else None
 
 
 Progress = Callable[[Step], AbstractContextManager[object]]

@@ -43,6 +43,13 @@ def test_a_verified_archive_is_unpacked_and_runs(
     assert publisher.requests == [address(etcd.artifacts[0].sums), address(etcd.artifacts[0].url)]
 
 
+def test_no_sources_are_downloaded_for_tools_that_can_be_downloaded(machine: Computer, publisher: Publisher) -> None:
+    for family in toolchain.default():
+        publisher.publishes(family)
+    toolchain.ensure(environment=machine.environment)
+    assert machine.sources == set()
+
+
 def test_bare_binaries_are_fetched_one_by_one_each_with_its_own_checksum(
     machine: Computer, publisher: Publisher
 ) -> None:

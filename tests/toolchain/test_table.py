@@ -3,6 +3,7 @@
 import io
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -111,11 +112,22 @@ def test_a_terminal_shows_one_live_line() -> None:
     screen = io.StringIO()
     with progress_on(Console(file=screen, force_terminal=True, width=200))(Step("etcd 3.7.3", "building", 0.5, ())):
         time.sleep(0.6)
-    assert "building etcd 3.7.3" in screen.getvalue() and "then done" in screen.getvalue()
+    assert "building etcd 3.7.3: 0:00 (about 0:30" in screen.getvalue()
 
 
 def test_a_download_has_no_estimate() -> None:
-    assert describe(Step("etcd 3.7.3", "downloading", None, ()), 5) == "downloading etcd 3.7.3: 0:05, then done"
+    assert describe(Step("etcd 3.7.3", "downloading", None, ()), 5) == "downloading etcd 3.7.3: 0:05"
+
+
+def test_a_line_has_the_share_that_is_done(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    step = Step("etcd 3.7.3", "building", None, ("more 1.0",), log)
+    log.write_text("go: downloading a.b/c v1.0.0\n")
+    assert describe(step, 5) == "building etcd 3.7.3: reading the sources, 1 modules downloaded, 0:05, next: more 1.0"
+    log.write_text("4 packages, 2 to compile:\na.b/c\n")
+    assert describe(step, 65) == "building etcd 3.7.3: 3 of 4 packages, 75 %, 1:05, next: more 1.0"
+    log.write_text("4 packages, 2 to compile:\na.b/c\na.b/d\n")
+    assert describe(step, 66) == "building etcd 3.7.3: linking, 1:06, next: more 1.0"
 
 
 def test_the_table_names_the_variable_that_was_used(computer: Computer) -> None:

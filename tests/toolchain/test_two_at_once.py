@@ -23,15 +23,19 @@ def start(computer: Computer) -> "subprocess.Popen[str]":
 
 
 def test_two_processes_build_once_and_the_second_names_the_process_it_waits_for(computer: Computer) -> None:
-    computer.has_go(slow=3)
+    computer.has_go()
+    computer.held.touch()
     first = start(computer)
     until(lambda: computer.builds, "the first process builds")
     second = start(computer)
-    output, errors = second.communicate(timeout=60)
-    first.communicate(timeout=60)
+    assert second.stderr is not None
+    waits = second.stderr.readline()
+    computer.held.unlink()
+    output, errors = second.communicate(timeout=200)
+    first.communicate(timeout=200)
     assert (first.returncode, second.returncode) == (0, 0), errors
     assert len(computer.builds) == 1
-    assert f"waiting for process {first.pid}, which installs etcd 3.7.3" in errors
+    assert f"waiting for process {first.pid}, which installs etcd 3.7.3" in waits
     assert "cache (built here)" in output
 
 
@@ -78,3 +82,11 @@ def test_a_step_has_the_tools_that_follow(computer: Computer) -> None:
     assert steps[0].next == ("Kubernetes control plane 1.37.2", "etcd 3.7.3", "Pulumi's Kubernetes provider 4.25.0")
     assert {step.doing for step in steps} == {"building"}
     assert steps[-1].next == ()
+
+
+def test_while_a_tool_is_compiled_the_sources_of_the_next_ones_are_downloaded(computer: Computer) -> None:
+    computer.has_go()
+    computer.held.touch()
+    with toolchain.in_background(toolchain.default(), computer.environment):
+        until(lambda: computer.sources == {"engine", "kube", "provider"}, "all sources are there")
+        assert len(computer.builds) <= 1, "the first tool is still compiled"

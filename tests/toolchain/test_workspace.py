@@ -86,6 +86,23 @@ def test_the_plugin_is_where_the_engine_searches(project: Path, built: toolchain
     assert os.access(plugin, os.X_OK)
 
 
+def test_the_engine_has_no_folder_for_its_debug_logs(project: Path, built: toolchain.SearchResult) -> None:
+    logs = project / ".mig-fleet" / "pulumi-home" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "of-an-earlier-command.log").touch()
+    toolchain.workspace(project, built)
+    assert logs.is_file(), "a folder would get 6 MB from each command"
+
+
+def test_the_control_plane_is_linked_without_an_engine_and_a_provider(project: Path, computer: Computer) -> None:
+    computer.has_go()
+    families = [toolchain.family(name) for name in ("kube", "etcd")]
+    found = toolchain.ensure(families, environment=computer.environment)
+    folder = toolchain.link_control_plane(project, found)
+    assert {file.name for file in folder.iterdir()} == {tool.name for tool in found}
+    assert folder == toolchain.Workspace(project, found).bin
+
+
 def test_preparing_again_changes_nothing(project: Path, built: toolchain.SearchResult) -> None:
     def files() -> dict[Path, int]:
         return {file: file.lstat().st_ctime_ns for file in work.folder.rglob("*") if not file.is_dir()}
