@@ -41,7 +41,7 @@ def rights(name: str, namespace: str, child: pulumi.ResourceOptions) -> list[pul
         k8s.rbac.v1.ClusterRole(
             f"{name}-nodes-role",
             metadata={"name": labels.PROBE, "labels": MANAGED},
-            rules=[{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}],
+            rules=[{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "watch"]}],
             opts=child,
         ),
         k8s.rbac.v1.ClusterRoleBinding(

@@ -107,7 +107,8 @@ def _read(arguments: argparse.Namespace) -> NoReturn:
 
 
 def _watch(arguments: argparse.Namespace) -> NoReturn:
-    from mig_fleet.probe.watch import log, watch
+    from mig_fleet.probe.log import log
+    from mig_fleet.probe.watch import watch
 
     node = node_name(arguments)
     if not (arguments.node or os.environ.get("NODE_NAME")):

@@ -1,7 +1,7 @@
-"""The three requests of a probe to the API server, with the pod's own service account and the standard library.
+"""The four requests of a probe to the API server, with the pod's own service account and the standard library.
 
-One connection is kept for all of them: the TLS handshakes of a thousand probes, one for each request, would keep an
-API server busy.
+One connection is kept for all of them but the watch: the TLS handshakes of a thousand probes, one for each request,
+would keep an API server busy.
 """
 
 import json
@@ -10,8 +10,10 @@ import ssl
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from mig_fleet.model import labels
+from mig_fleet.probe.json_stream import JsonStream, Refused
 
 Json = dict[str, Any]
 
@@ -20,6 +22,9 @@ CREDENTIALS = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 CREDENTIALS_VARIABLE = "MIG_PROBE_CREDENTIALS"
 TIMEOUT_S = 10
+
+API_HOST = "kubernetes.default.svc"
+"""The API server's name in every cluster."""
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 """A node without its images and conditions: a tenth of the bytes (Kubernetes API concepts, metadata-only fetches)."""
@@ -47,6 +52,26 @@ class Api:
         """A node's metadata. Raises ApiError."""
         return self._request("GET", f"/api/v1/nodes/{name}", headers={"Accept": METADATA_ONLY})
 
+    def watch_node(self, name: str, lifetime_s: int) -> JsonStream:
+        """The changes of a node's metadata, which the server ends after ``lifetime_s`` seconds. Raises ApiError.
+
+        Without a resource version the server sends the node as it is first, so nothing is lost between two watches
+        (Kubernetes API concepts, semantics for watch).
+        """
+        selected = {"watch": "true", "fieldSelector": f"metadata.name={name}", "allowWatchBookmarks": "true"}
+        path = f"/api/v1/nodes?{urlencode({**selected, 'timeoutSeconds': lifetime_s})}"
+        request = f"WATCH /api/v1/nodes/{name}"
+        connection = self._connect()
+        headers = {"Host": API_HOST, "Accept": METADATA_ONLY, **self._authorization()}
+        try:
+            connection.connect()
+            return JsonStream(connection.sock, path, headers)
+        except (OSError, ValueError, HTTPException) as exc:
+            connection.close()
+            if isinstance(exc, Refused):
+                raise ApiError(request, exc.status, str(_decoded(exc.body).get("message"))) from None
+            raise ApiError(request, 0, str(exc) or type(exc).__name__) from None
+
     def publish(self, config_map: Json) -> None:
         """Create the ConfigMap in the pod's namespace, or replace the labels, annotations and data of an existing one.
 
@@ -65,19 +90,14 @@ class Api:
 
     def _request(self, method: str, path: str, body: Json | None = None, headers: dict[str, str] | None = None) -> Json:
         request = f"{method} {path.partition('?')[0]}"
-        # The token is read for each request, because the kubelet renews it.
-        token = self._read_credential("token")
-        all_headers = {"Accept": "application/json", "Authorization": f"Bearer {token}", **(headers or {})}
+        all_headers = {"Accept": "application/json", **self._authorization(), **(headers or {})}
         payload = None if body is None else json.dumps(body).encode()
         try:
             status, answer = self._exchange(method, path, payload, all_headers)
         except (OSError, HTTPException) as exc:
             self._disconnect()
             raise ApiError(request, 0, str(exc) or type(exc).__name__) from None
-        try:
-            data: Json = json.loads(answer)
-        except ValueError:
-            data = {"message": answer[:300].decode(errors="replace")}
+        data = _decoded(answer)
         if status >= 400:
             raise ApiError(request, status, str(data.get("message")))
         return data
@@ -89,10 +109,10 @@ class Api:
             connection.request(method, path, payload, headers)
             response = connection.getresponse()
             return response.status, response.read()
-        except (ConnectionError, HTTPException):
+        except (ConnectionError, ssl.SSLError, HTTPException):
             if not was_connected:
                 raise
-        # The server closes idle connections. Each request of the probe may be sent twice without harm.
+        # The server closes idle connections, as between two heartbeats. Each request may be sent twice without harm.
         self._disconnect()
         return self._exchange(method, path, payload, headers)
 
@@ -109,9 +129,22 @@ class Api:
             self._connection.close()
             self._connection = None
 
+    def _authorization(self) -> dict[str, str]:
+        # The token is read for each request, because the kubelet renews it.
+        return {"Authorization": f"Bearer {self._read_credential('token')}"}
+
     def _read_credential(self, name: str) -> str:
         path = self._credentials / name
         try:
             return path.read_text().strip()
         except OSError as exc:
             raise ApiError(f"service account file {path}", 0, f"{exc.strerror}; is its token mounted?") from None
+
+
+def _decoded(answer: bytes) -> Json:
+    """An answer that is no JSON as its message."""
+    try:
+        data = json.loads(answer)
+    except ValueError:
+        data = None
+    return data if isinstance(data, dict) else {"message": answer[:300].decode(errors="replace")}

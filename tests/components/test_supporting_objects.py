@@ -21,7 +21,7 @@ ROLE = {
     "apiVersion": "rbac.authorization.k8s.io/v1",
     "kind": "ClusterRole",
     "metadata": {"name": "mig-probe"},
-    "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}],
+    "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "watch"]}],
 }
 DAEMON_SET = {
     "apiVersion": "apps/v1",

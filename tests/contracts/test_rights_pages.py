@@ -103,5 +103,5 @@ def test_the_pages_say_what_a_probe_may_do() -> None:
     for name in ("docs/probe.md", "SECURITY.md"):
         text = re.sub(r"\s+", " ", page(name))
         assert re.search(
-            r"`get` nodes[,;] (and )?create and patch ConfigMaps (of its own|in the probe's) namespace", text
+            r"`get` and `watch` nodes[,;] (and )?create and patch ConfigMaps (of its own|in the probe's) namespace", text
         )

@@ -23,7 +23,7 @@ def needed_right(method: str, path: str, query: Mapping[str, str] | None) -> Rig
         return None
     group, namespace, resource, name, subresource = found.group("group", "namespace", "resource", "name", "subresource")
     selected = re.fullmatch("metadata.name=(.*)", (query or {}).get("fieldSelector", ""))
-    verb = VERBS.get(method) or ("get" if name else "list")
+    verb = VERBS.get(method) or ("watch" if "watch" in (query or {}) else "get" if name else "list")
     full = "/".join(filter(None, (resource, subresource))) + (f".{group}" if group else "")
     return Right(verb, full, namespace or "", name or (selected[1] if selected else ""))
 

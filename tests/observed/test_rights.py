@@ -97,7 +97,7 @@ def test_a_user_who_can_only_read_can_preview() -> None:
 def test_a_user_who_can_neither_write_nor_read_cannot_preview() -> None:
     everything = (f"{right.verb} {right.resource.partition('.')[0]}" for right in rights_of(ALL))
     text = missing("*", *everything).error("prod")
-    assert text.startswith("the user of this kubeconfig may not get, list, patch nodes; list pods;"), text
+    assert text.startswith("the user of this kubeconfig may not get, list, patch, watch nodes; list pods;"), text
 
 
 def test_a_right_without_which_less_is_explained_is_only_mentioned() -> None:

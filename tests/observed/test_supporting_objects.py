@@ -22,7 +22,7 @@ ROLE = {
     "apiVersion": "rbac.authorization.k8s.io/v1",
     "kind": "ClusterRole",
     "metadata": {"name": "mig-probe", "labels": {"app": "probe"}},
-    "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}],
+    "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "watch"]}],
 }
 DAEMON_SET: dict[str, Any] = {
     "apiVersion": "apps/v1",

@@ -22,13 +22,13 @@ def an_entry(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def verdict(run: Run, a_driver: ADriver, tmp_path: Path) -> Any:
+def verdict(run_mig_probe: Run, a_driver: ADriver, tmp_path: Path) -> Any:
     """Exit status, standard output and standard error for a config; by default on two GPUs with seven slices."""
 
     def run_assert(*entries: dict[str, Any], driver: Any = None) -> tuple[int, str, str]:
         file = tmp_path / "layouts.json"
         file.write_text(json.dumps({"version": "v1", "mig-configs": {"dense": list(entries)}}))
-        done = run(driver or a_driver(*SEVENTHS, gpus=2), *MIG_PROBE, "assert", str(file))
+        done = run_mig_probe(driver or a_driver(*SEVENTHS, gpus=2), "assert", str(file))
         return done.returncode, done.stdout, done.stderr
 
     return run_assert
@@ -199,26 +199,28 @@ def test_a_config_of_several_is_chosen_by_its_name_and_the_file_may_be_standard_
     ids=["no name", "a wrong name", "a wrong version", "an empty file", "no YAML"],
 )
 def test_a_file_that_cannot_be_used_is_one_sentence_and_exit_status_2(
-    a_driver: ADriver, run: Run, tmp_path: Path, content: str, arguments: list[str], message: str
+    a_driver: ADriver, run_mig_probe: Run, tmp_path: Path, content: str, arguments: list[str], message: str
 ) -> None:
     file = tmp_path / "layouts.yaml"
     file.write_text(content)
-    done = run(a_driver(), *MIG_PROBE, "assert", str(file), *arguments)
+    done = run_mig_probe(a_driver(), "assert", str(file), *arguments)
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert done.stderr.startswith(f"mig-probe: {file}{message}") and done.stderr.count("\n") == 1
 
 
-def test_a_duplicate_key_is_reported_and_the_last_value_counts(a_driver: ADriver, run: Run) -> None:
+def test_a_duplicate_key_is_reported_and_the_last_value_counts(a_driver: ADriver, run_mig_probe: Run) -> None:
     text = YAML.replace("1g.10gb: 7", "1g.10gb: 6, 1g.10gb: 7")
-    done = run(a_driver(*SEVENTHS), *MIG_PROBE, "assert", "-", "dense", stdin=text)
+    done = run_mig_probe(a_driver(*SEVENTHS), "assert", "-", "dense", stdin=text)
     assert done.returncode == 0, done.stdout
     assert "note: standard input:4: duplicate key '1g.10gb'" in done.stderr
 
 
-def test_a_report_of_another_node_is_compared_without_nvml(a_driver: ADriver, run: Run, tmp_path: Path) -> None:
+def test_a_report_of_another_node_is_compared_without_nvml(
+    a_driver: ADriver, run_mig_probe: Run, tmp_path: Path
+) -> None:
     report = tmp_path / "report.json"
-    report.write_text(run(a_driver(*SEVENTHS), *MIG_PROBE, "read").stdout)
-    done = run(a_driver(gpus=0), *MIG_PROBE, "assert", "-", "dense", "--report", str(report), stdin=YAML)
+    report.write_text(run_mig_probe(a_driver(*SEVENTHS), "read").stdout)
+    done = run_mig_probe(a_driver(gpus=0), "assert", "-", "dense", "--report", str(report), stdin=YAML)
     assert (done.returncode, done.stdout) == (0, "GPU 0: 7x 1g.10gb\ndense: every GPU is as declared\n")
 
 
@@ -228,11 +230,11 @@ def test_a_report_of_another_node_is_compared_without_nvml(a_driver: ADriver, ru
     ids=["no file", "no report"],
 )
 def test_a_report_that_cannot_be_used_is_exit_status_2(
-    a_driver: ADriver, run: Run, tmp_path: Path, content: str | None, message: str
+    a_driver: ADriver, run_mig_probe: Run, tmp_path: Path, content: str | None, message: str
 ) -> None:
     report = tmp_path / "report.json"
     if content is not None:
         report.write_text(content)
-    done = run(a_driver(), *MIG_PROBE, "assert", "-", "dense", "--report", str(report), stdin=YAML)
+    done = run_mig_probe(a_driver(), "assert", "-", "dense", "--report", str(report), stdin=YAML)
     assert done.returncode == 2
     assert done.stderr.startswith(f"mig-probe: {report}: {message}")

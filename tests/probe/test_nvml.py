@@ -108,31 +108,33 @@ def test_all_that_nvml_knows_is_in_the_report(a_driver: ADriver, run: Run) -> No
 
 @pytest.mark.parametrize("model", ["A30-24GB", "A100-40GB", "H200-141GB", "B200-180GB", "RTX-PRO-6000"])
 def test_a_gpu_full_of_its_smallest_slices_is_counted_on_every_generation(
-    a_driver: ADriver, run: Run, model: str
+    a_driver: ADriver, run_mig_probe: Run, model: str
 ) -> None:
     driver = a_driver(gpu=model)
     gpu = driver.gpus[0]
     smallest = min(gpu.model.profiles.values(), key=lambda profile: (profile.size, profile.name))
     for _ in range(smallest.max_instances):
         gpu.create(smallest.name)
-    report = Report.from_json(run(driver, "-m", "mig_fleet.probe", "read").stdout)
+    report = Report.from_json(run_mig_probe(driver, "read").stdout)
     assert report.counts() == ({smallest.name: smallest.max_instances},)
 
 
 def test_an_instance_profile_that_the_bindings_do_not_know_is_counted(
-    a_driver: ADriver, run: Run, monkeypatch: pytest.MonkeyPatch
+    a_driver: ADriver, run_mig_probe: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = driver_text._facts
     new = {"enum": pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT + 1}
     monkeypatch.setattr(driver_text, "_facts", lambda it: {**known(it), **(new if it.name == "1g.10gb" else {})})
-    report = Report.from_json(run(a_driver("3g.40gb", "1g.10gb"), "-m", "mig_fleet.probe", "read").stdout)
+    report = Report.from_json(run_mig_probe(a_driver("3g.40gb", "1g.10gb"), "read").stdout)
     assert (report.errors, report.counts()) == ((), ({"1g.10gb": 1, "3g.40gb": 1},))
 
 
-def test_a_gpu_that_fell_off_the_bus_is_reported_and_the_others_are_still_read(a_driver: ADriver, run: Run) -> None:
+def test_a_gpu_that_fell_off_the_bus_is_reported_and_the_others_are_still_read(
+    a_driver: ADriver, run_mig_probe: Run
+) -> None:
     driver = a_driver("7g.80gb", gpus=3)
     driver.gpus[1].lost = True
-    done = run(driver, "-m", "mig_fleet.probe", "read")
+    done = run_mig_probe(driver, "read")
     report = Report.from_json(done.stdout)
     assert done.returncode == 1
     assert [gpu.index for gpu in report.gpus] == [0, 2]
@@ -161,13 +163,15 @@ def test_every_error_of_every_call_is_in_the_report(a_driver: ADriver, run: Run)
     assert unreported["nvmlShutdown", pynvml.NVML_ERROR_UNKNOWN].counts() == ({"1g.10gb": 1, "3g.40gb": 1},)
 
 
-def test_a_driver_without_profile_names_is_read_as_completely_as_a_newer_one(a_driver: ADriver, run: Run) -> None:
+def test_a_driver_without_profile_names_is_read_as_completely_as_a_newer_one(
+    a_driver: ADriver, run_mig_probe: Run
+) -> None:
     driver = a_driver("1g.5gb", "1g.5gb+me", gpu="A100-40GB")
     split = driver.gpus[0].create("3g.20gb", 1)
     driver.gpus[0].split(split.id, 2)
-    today = run(driver, "-m", "mig_fleet.probe", "read", "--node", "n1")
+    today = run_mig_probe(driver, "read", "--node", "n1")
     driver.errors |= dict.fromkeys(SINCE_R510, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
-    before_r510 = run(driver, "-m", "mig_fleet.probe", "read", "--node", "n1")
+    before_r510 = run_mig_probe(driver, "read", "--node", "n1")
     assert (before_r510.returncode, before_r510.stdout) == (0, today.stdout)
 
 
@@ -177,10 +181,10 @@ def error_names(call: str, error: str) -> bool:
     return re.search(rf"\b{stem}(_v\d)?: ", error) is not None
 
 
-def test_nvmls_message_is_followed_by_the_likely_cause(a_driver: ADriver, run: Run) -> None:
+def test_nvmls_message_is_followed_by_the_likely_cause(a_driver: ADriver, run_mig_probe: Run) -> None:
     driver = a_driver()
     driver.errors["nvmlInitWithFlags"] = pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH
-    (error,) = Report.from_json(run(driver, "-m", "mig_fleet.probe", "read").stdout).errors
+    (error,) = Report.from_json(run_mig_probe(driver, "read").stdout).errors
     assert error == (
         "nvmlInit: RM has detected an NVML/RM version mismatch. "
         "(the driver was upgraded under a running system; reload it or reboot)"

@@ -11,7 +11,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,8 @@ NAMESPACE = "probes-under-test"
 REPORTS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 NODE, OTHER = "gpu-node-1", "gpu-node-2"
 OWN_NODE = "a probe may write the report of its own node and nothing else"
+PATIENCE_S = 180.0
+"""On a busy machine a process may take a minute to start."""
 PATHS = {
     "Namespace": "/api/v1/namespaces",
     "ServiceAccount": f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts",
@@ -127,7 +130,7 @@ def rights(fleet: Fleet) -> Iterator[Fleet]:
         for node in (NODE, OTHER):
             fleet.call("create", REPORTS, a_report(name=f"{labels.REPORT_PREFIX}{node}"))
         unbound = Probe(fleet, token_of(fleet, None))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         # The API server enforces a new policy a moment after it was created.
         while unbound.publish(NODE)[0] != 403:
             assert time.monotonic() < deadline, "the policy is not enforced"
@@ -209,9 +212,64 @@ def test_everything_else_is_forbidden(probe: Probe, method: str, path: str) -> N
     assert status == 403
 
 
+def test_a_probe_may_watch_a_node(probe: Probe) -> None:
+    selected = f"watch=true&fieldSelector=metadata.name%3D{NODE}&timeoutSeconds=1"
+    assert probe.request("GET", f"/api/v1/nodes?{selected}") == (200, "")
+
+
 def test_the_probe_needs_no_other_rights_and_restores_a_deleted_report(
-    rights: Fleet, token: str, a_driver: ADriver, nvml_folder: Path, tmp_path: Path
+    running: Callable[..., "contextlib.AbstractContextManager[Running]"], rights: Fleet
 ) -> None:
+    with running("--interval", "0.2", "--heartbeat", "1") as probe:
+        assert published(rights, probe).counts() == ({"1g.10gb": 1, "3g.40gb": 1},)
+        rights.call("delete", report_of(NODE))
+        assert published(rights, probe).node == NODE
+
+
+def test_a_change_of_the_node_is_reported_long_before_the_next_reading(
+    running: Callable[..., "contextlib.AbstractContextManager[Running]"], rights: Fleet
+) -> None:
+    """No reading is due for a day."""
+    with running("--interval", "86400", "--heartbeat", "86400") as probe:
+        published(rights, probe)
+        for number, state in enumerate(("pending", "success", "failed", "pending", "success"), 1):
+            metadata = {"labels": {labels.STATE: state}, "annotations": {labels.ATTEMPT: str(number)}}
+            rights.call("patch", f"/api/v1/nodes/{NODE}", {"metadata": metadata})
+            if state != "pending":
+                published(rights, probe, state, str(number))
+
+
+def test_a_probe_of_the_new_version_with_the_rights_of_an_older_one_says_so_once_and_polls(
+    running: Callable[..., "contextlib.AbstractContextManager[Running]"], rights: Fleet
+) -> None:
+    role = f"{PATHS['ClusterRole']}/{labels.PROBE}"
+    rules = rights.call("get", role)["rules"]
+    try:
+        rights.call("patch", role, {"rules": [{**rules[0], "verbs": ["get"]}]})
+        forbidden_by(rights, "watch", "nodes")
+        with running("--interval", "0.2", "--heartbeat", "1") as probe:
+            published(rights, probe)
+            rights.call("patch", f"/api/v1/nodes/{NODE}", {"metadata": {"labels": {labels.STATE: "failed"}}})
+            published(rights, probe, "failed")
+        assert probe.log.read_text().count("cannot be watched") == 1
+        assert "so it is read every 0.2 s: WATCH /api/v1/nodes/gpu-node-1: answered 403: " in probe.log.read_text()
+    finally:
+        rights.call("patch", role, {"rules": rules})
+
+
+@dataclass
+class Running:
+    """A probe's process, and its log."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+
+@pytest.fixture
+def running(
+    rights: Fleet, token: str, a_driver: ADriver, nvml_folder: Path, tmp_path: Path
+) -> Callable[..., "contextlib.AbstractContextManager[Running]"]:
+    """Runs a probe of the first node, with these arguments and the node's real rights."""
     (tmp_path / "token").write_text(token)
     (tmp_path / "namespace").write_text(NAMESPACE)
     shutil.copy(rights.directory / "pki" / "ca.crt", tmp_path / "ca.crt")
@@ -225,33 +283,43 @@ def test_the_probe_needs_no_other_rights_and_restores_a_deleted_report(
         "LD_LIBRARY_PATH": str(nvml_folder),
         STATE_VARIABLE: str(tmp_path / "driver"),
     }
-    command = [
-        sys.executable,
-        "-m",
-        "mig_fleet.probe",
-        "watch",
-        "--node",
-        NODE,
-        "--interval",
-        "0.2",
-        "--heartbeat",
-        "1",
-    ]
-    with (tmp_path / "log").open("w") as log, subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log) as probe:
-        try:
-            assert published(rights, probe).counts() == ({"1g.10gb": 1, "3g.40gb": 1},)
+    command = [sys.executable, "-m", "mig_fleet.probe", "watch", "--node", NODE]
+
+    @contextlib.contextmanager
+    def run(*arguments: str) -> Iterator[Running]:
+        with contextlib.suppress(ApiError):
             rights.call("delete", report_of(NODE))
-            assert published(rights, probe).node == NODE
-        finally:
-            probe.terminate()
-        assert probe.wait(10) == 0, (tmp_path / "log").read_text()
+        log = tmp_path / "log"
+        with (
+            log.open("w") as file,
+            subprocess.Popen([*command, *arguments], cwd=ROOT, env=environment, stderr=file) as process,
+        ):
+            try:
+                yield Running(process, log)
+            finally:
+                process.terminate()
+            assert process.wait(10) == 0, log.read_text()
+
+    return run
 
 
-def published(fleet: Fleet, probe: "subprocess.Popen[bytes]") -> Report:
-    """The node's report after the probe has written it."""
-    deadline = time.monotonic() + 30
+def forbidden_by(fleet: Fleet, verb: str, resource: str) -> None:
+    """Returns once the API server refuses it to the probes: a changed role counts a moment later."""
+    user = f"system:serviceaccount:{NAMESPACE}:{labels.PROBE}"
+    asked = {"spec": {"user": user, "resourceAttributes": {"verb": verb, "resource": resource, "version": "v1"}}}
+    deadline = time.monotonic() + PATIENCE_S
+    while fleet.call("create", "/apis/authorization.k8s.io/v1/subjectaccessreviews", asked)["status"]["allowed"]:
+        assert time.monotonic() < deadline, "the role is not enforced"
+        time.sleep(0.05)
+
+
+def published(fleet: Fleet, probe: Running, state: str | None = None, attempt: str | None = None) -> Report:
+    """The node's report after the probe has written it, with this state and attempt if they are given."""
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         with contextlib.suppress(ApiError, InvalidReport):
-            return Report.from_json(fleet.call("get", report_of(NODE))["data"][labels.REPORT_KEY])
-        assert probe.poll() is None and time.monotonic() < deadline, "no report"
+            found = Report.from_json(fleet.call("get", report_of(NODE))["data"][labels.REPORT_KEY])
+            if (state or found.state) == found.state and (attempt or found.attempt) == found.attempt:
+                return found
+        assert probe.process.poll() is None and time.monotonic() < deadline, f"no report: {probe.log.read_text()}"
         time.sleep(0.1)

@@ -1,15 +1,16 @@
-"""When the probe opens NVML, when it publishes, and which failures it survives."""
+"""When the probe opens NVML, when it publishes, and which failures it survives, where it cannot watch its node."""
 
 import signal
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from mig_fleet.model import labels
 from mig_fleet.model.report import Allocation, Report
-from mig_fleet.probe import watch
+from mig_fleet.probe import node_events, watch
 from mig_fleet.probe.kubernetes import ApiError
+from mig_fleet.probe.node_events import NodeEvents
 from mig_fleet.probe.watch import Watch, next_interval_s
 
 
@@ -24,6 +25,9 @@ class Server:
     def node(self, name: str) -> dict[str, Any]:
         found = self.label_sets.pop(0) if len(self.label_sets) > 1 else self.label_sets[0]
         return {"metadata": {"name": name, "uid": "u1", "labels": found, "annotations": {labels.ATTEMPT: "4"}}}
+
+    def watch_node(self, name: str, lifetime_s: int) -> NoReturn:
+        raise ApiError(f"WATCH /api/v1/nodes/{name}", 403, f"no right for {lifetime_s} s")
 
     def publish(self, config_map: dict[str, Any]) -> None:
         if self.refusal is not None:
@@ -93,14 +97,16 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(watch, "time", clock)
+    for module in (watch, node_events):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(NodeEvents, "wait", lambda _, seconds, __: clock.sleep(seconds))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     return clock
 
 
 @pytest.fixture
 def node_watch(server: Server, nvml: Nvml, clock: Clock) -> Watch:
-    return Watch("n1", heartbeat_s=100)
+    return Watch("n1", 15, heartbeat_s=100, nvml=nvml)
 
 
 @pytest.mark.parametrize("state", ["pending", "rebooting"])
@@ -237,6 +243,32 @@ def test_a_node_that_mig_manager_works_on_is_checked_every_two_seconds(
     with pytest.raises(Ended):
         watch.watch("n1", 15, 300)
     assert clock.slept == [15, 2, 2, 15]
+
+
+def test_a_node_that_changed_while_it_was_read_is_checked_two_seconds_later(
+    server: Server, nvml: Nvml, clock: Clock
+) -> None:
+    server.label_sets = [DONE, {**DONE, labels.STATE: "failed"}]
+    clock.last = 2
+    with pytest.raises(Ended):
+        watch.watch("n1", 15, 300)
+    assert clock.slept == [2, 15]
+    assert [report.state for report in server.reports()] == ["failed"]
+
+
+def test_an_unchanged_report_needs_no_second_look_at_the_labels(
+    server: Server, node_watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, node = list[str](), server.node
+
+    def record(name: str) -> dict[str, Any]:
+        asked.append(name)
+        return node(name)
+
+    monkeypatch.setattr(server, "node", record)
+    for _ in range(3):
+        node_watch.check()
+    assert len(asked) == 2 + 1 + 1, "before each reading, and once before the publication"
 
 
 def a_state(states: Iterator[str]) -> dict[str, str]:

@@ -149,7 +149,7 @@ def test_the_probe_may_read_nodes_and_write_config_maps_of_one_namespace_and_not
         name: inputs["rules"] for name, (typ, inputs) in engine.created.items() if typ.endswith(("Role", "ClusterRole"))
     }
     assert rules == {
-        "probe-nodes-role": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}],
+        "probe-nodes-role": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "watch"]}],
         "probe-reports-role": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]}],
     }
 

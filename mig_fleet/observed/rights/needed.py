@@ -2,8 +2,8 @@
 
 The chart of the GPU Operator is not part of it: only NVIDIA's chart determines what its installation needs.
 
-A user can give the probe only rights that the user has (Kubernetes, RBAC, privilege escalation prevention): `get` of
-nodes, and `create` and `patch` of ConfigMaps in the probes' namespace.
+A user can give the probe only rights that the user has (Kubernetes, RBAC, privilege escalation prevention): `get` and
+`watch` of nodes, and `create` and `patch` of ConfigMaps in the probes' namespace.
 """
 
 from collections.abc import Collection
@@ -65,6 +65,7 @@ def _of_nodes(operator: str, reports: str) -> list[Grant]:
     return [
         Grant(verbs=("get", "list"), resources=("nodes",), step=read, why="what the nodes show"),
         Grant(verbs=("patch",), resources=("nodes",), step=write, why="config, isolation, owner"),
+        Grant(verbs=("watch",), resources=("nodes",), step=write, why="what changes in a wave; the probe's own right"),
         Grant(verbs=("list",), resources=pods, step=read, why="which pods have slices"),
         Grant(verbs=("list",), resources=(_CLUSTER_POLICIES,), step=read, why="which file MIG Manager reads"),
         Grant(verbs=("get", "list"), resources=maps, namespace=operator, step=read, why=file),

@@ -6,6 +6,7 @@ simulator has it.
 """
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Mapping
@@ -23,7 +24,6 @@ from mig_fleet.simulator.errors import ApiError
 from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.node.container import Container
 
-BUSY_PAUSE_S: Final = 2.0
 DEFAULTS: Final = {"--interval": 15.0, "--heartbeat": HEARTBEAT_S}
 """Flags of the real probe's command line, in seconds."""
 OPTION: Final = "--pod-resources"
@@ -33,32 +33,47 @@ Kubelet = tuple[tuple[Allocation, ...] | None, str]
 
 
 async def run(container: Container) -> int:
-    """Read at each interval; publish a report that differs from the last one, or when the heartbeat is due.
+    """Read at each interval and when the node changes; publish a report that differs from the last one, or when the
+    heartbeat is due.
 
     With :attr:`Fault.PROBE_DEAD` it ends at its next reading.
     """
     interval_s, heartbeat_s = (_flag(container, name) for name in DEFAULTS)
-    node = container.node
+    node, news = container.node, asyncio.Event()
+
+    def note(before: Json, after: Json) -> None:
+        if _key(before) != _key(after) and _key(after)[1] is not None:
+            news.set()
+
     published, published_at, seen = None, 0.0, None
-    while Fault.PROBE_DEAD not in node.faults:
-        attempt = node.annotations.get(labels.ATTEMPT)
-        kubelet = allocations(container)
-        now = node.driver_stamp, node.labels.get(labels.CONFIG), node.labels.get(labels.STATE), attempt, kubelet
-        due = time.monotonic() - published_at >= heartbeat_s
-        changed = now != seen or due
-        report = read(node.name, node.driver, node.labels, node.annotations, kubelet) if changed else published
-        seen = now
-        if report is not None and (report != published or due):
-            try:
-                await _publish(container, report)
-                published, published_at = report, time.monotonic()
-                container.log(f"published config {report.config!r}, state {report.state!r}, {len(report.gpus)} GPUs")
-            except ApiError as exc:
-                container.log(str(exc))
-                seen = None
-        busy = node.labels.get(labels.STATE) in labels.BUSY_STATES
-        await asyncio.sleep(min(interval_s, BUSY_PAUSE_S) if busy else interval_s)
+    with node.listening(note):
+        while Fault.PROBE_DEAD not in node.faults:
+            news.clear()
+            kubelet = allocations(container)
+            now = node.driver_stamp, _key(node.object), kubelet
+            due = time.monotonic() - published_at >= heartbeat_s
+            changed = now != seen or due
+            report = read(node.name, node.driver, node.labels, node.annotations, kubelet) if changed else published
+            seen = now
+            if report is not None and (report != published or due):
+                try:
+                    await _publish(container, report)
+                    published, published_at = report, time.monotonic()
+                    text = f"published config {report.config!r}, state {report.state!r}, {len(report.gpus)} GPUs"
+                    container.log(text)
+                except ApiError as exc:
+                    container.log(str(exc))
+                    seen = None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(interval_s):
+                    await news.wait()
     return 1
+
+
+def _key(node: Json) -> tuple[str | None, str | None, str | None]:
+    """Config, state and attempt."""
+    found, notes = node["metadata"].get("labels") or {}, node["metadata"].get("annotations") or {}
+    return found.get(labels.CONFIG), found.get(labels.STATE), notes.get(labels.ATTEMPT)
 
 
 def allocations(container: Container) -> Kubelet:
