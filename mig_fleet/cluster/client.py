@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from mig_fleet.cluster.changes import Changes
 from mig_fleet.cluster.connection import ClusterArgs, Json
 from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable, Conflict, NodeMissing, NotFound
 from mig_fleet.cluster.nodes import Nodes
@@ -13,7 +14,7 @@ from mig_fleet.cluster.pods import Pods
 __all__ = ["FIELD_MANAGER", "Cluster", "ClusterArgs", "ClusterError", "ClusterUnreachable", "Json", "NodeMissing"]
 
 
-class Cluster(Nodes, Pods):
+class Cluster(Nodes, Pods, Changes):
     """A cluster as the rollout reads and writes it."""
 
     def config_maps(self, namespace: str) -> list[Json]:

@@ -1,4 +1,6 @@
-"""The items of a LIST, decoded one by one if one of them is malformed: it must not hide the others."""
+"""The items of a LIST, decoded one by one if one of them is malformed: it must not hide the others; and the events of a
+watch.
+"""
 
 import json
 import threading
@@ -41,6 +43,31 @@ def decode_items(answer: bytes, shape: type[T]) -> tuple[list[T], dict[str, str]
             except BROKEN as exc:
                 malformed[_name(item)] = printable(exc)
     return found, malformed
+
+
+class _Event(msgspec.Struct):
+    type: str
+    object: msgspec.Raw
+
+
+def decode_changes(answer: bytes, shape: type[T]) -> tuple[list[tuple[str, T]], str]:
+    """Kind and object of each event of a watch, and the resource version up to which it is complete; empty if nothing
+    changed. Raises one of :data:`BROKEN`, also for the event with which the API server ends a watch.
+    """
+    found, version = list[tuple[str, T]](), ""
+    for line in filter(None, answer.split(b"\n")):
+        event = msgspec.json.decode(line, type=_Event)
+        version = msgspec.json.decode(event.object, type=_Versioned).metadata.resource_version
+        found.append((event.type, msgspec.json.decode(event.object, type=shape)))
+    return found, version
+
+
+class _Version(msgspec.Struct, rename="camel"):
+    resource_version: str
+
+
+class _Versioned(msgspec.Struct):
+    metadata: _Version
 
 
 def _items(answer: bytes) -> list[Any]:

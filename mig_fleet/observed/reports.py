@@ -38,17 +38,33 @@ class ReceivedReport:
     """Whether the API server refuses each write of the probe, until a user deletes the ConfigMap."""
 
 
+REPORTS_QUERY = {"labelSelector": f"{labels.REPORT_LABEL}=true"}
+
+
+def reports_path(namespace: str) -> str:
+    """Of the collection that has the reports."""
+    return f"/api/v1/namespaces/{namespace}/configmaps"
+
+
 def read_reports(cluster: Cluster, namespace: str) -> dict[str, ReceivedReport]:
     """By node, in one LIST. A report that cannot be read is its node's, and hides no other one."""
-    query = {"labelSelector": f"{labels.REPORT_LABEL}=true"}
-    path = f"/api/v1/namespaces/{namespace}/configmaps"
-    items, malformed = cluster.read_items(path, ConfigMapObject, query)
+    items, malformed = cluster.read_items(reports_path(namespace), ConfigMapObject, REPORTS_QUERY)
     now = cluster.server_time
     by_name = {name: ReceivedReport(None, unreadable=f"its ConfigMap: {why}") for name, why in malformed.items()}
-    by_name |= {item.metadata.name: _blocked(item, namespace) or _received(item, now) for item in items}
+    by_name |= {item.metadata.name: receive(item, namespace, now) for item in items}
     # A report counts only for the node in its ConfigMap's name: the API server lets a probe write no other.
     prefix = labels.REPORT_PREFIX
     return {name.removeprefix(prefix): it for name, it in by_name.items() if name.startswith(prefix)}
+
+
+def node_of(item: ConfigMapObject) -> str:
+    """The node of a report's ConfigMap; a report counts for no other one."""
+    return item.metadata.name.removeprefix(labels.REPORT_PREFIX)
+
+
+def receive(item: ConfigMapObject, namespace: str, now: datetime | None) -> ReceivedReport:
+    """The report in a ConfigMap; ``now`` is the API server's clock."""
+    return _blocked(item, namespace) or _received(item, now)
 
 
 def _blocked(item: ConfigMapObject, namespace: str) -> ReceivedReport | None:

@@ -23,6 +23,8 @@ from mig_fleet.observed.objects import NodeObject, Taint
 from mig_fleet.observed.probe_health import Probes, Problem
 from mig_fleet.observed.reports import ReceivedReport, read_reports
 
+NODES = "/api/v1/nodes"
+
 OURS = "mig-fleet.dev/"
 """Prefix of our annotations; no others are read."""
 
@@ -181,15 +183,16 @@ def observe(cluster: ClusterArgs, reports_namespace: str, fresh: bool = False) -
 def _read(args: ClusterArgs, reports_namespace: str) -> Snapshot:
     cluster = Cluster(args)
     with ThreadPoolExecutor(1) as executor:
-        listed = executor.submit(cluster.read_items, "/api/v1/nodes", NodeObject)
+        listed = executor.submit(cluster.read_items, NODES, NodeObject)
         reports = read_reports(cluster, reports_namespace)
         nodes, malformed = listed.result()
         unknown = {name: Node(name, {}, {}, {}, None, ready=False, malformed=why) for name, why in malformed.items()}
-        found = unknown | {it.metadata.name: _node(it, reports.get(it.metadata.name)) for it in nodes}
+        found = unknown | {it.metadata.name: seen_node(it, reports.get(it.metadata.name)) for it in nodes}
         return Snapshot(found, Probes(args, reports_namespace))
 
 
-def _node(it: NodeObject, received: ReceivedReport | None) -> Node:
+def seen_node(it: NodeObject, received: ReceivedReport | None) -> Node:
+    """A node with its probe's report."""
     metadata, spec, status = it.metadata, it.spec, it.status
     listed = {printable(key): n for key, n in (status.allocatable or {}).items() if key.startswith("nvidia.com/")}
     offered = {key: parse_count(number) for key, number in listed.items()}

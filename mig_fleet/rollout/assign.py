@@ -117,12 +117,12 @@ def _target(node: Node, wave: Wave) -> str | None:
 
 def _wait_success(context: RolloutContext, targets: Mapping[str, str]) -> None:
     """Wait for MIG Manager, because a deletion of the stack may remove it next."""
-    target = ""
+    target, fleet = "", context.follow()
     while True:
         try:
             if target:
-                context.sleep()
-            nodes = context.retry(context.observe).nodes
+                context.await_changes(fleet)
+            nodes = context.retry(fleet.observe).nodes
         except (ClusterError, Refused) as exc:
             raise AssignmentFailed(f"{exc}{still_isolated(context, targets)}") from None
         waiting = sorted(n for n in targets if n in nodes and nodes[n].state != "success")

@@ -9,6 +9,7 @@ from typing import TypeVar
 from mig_fleet.cluster.client import Cluster, ClusterError
 from mig_fleet.cluster.retry import retry_while_unreachable
 from mig_fleet.failures import describe
+from mig_fleet.observed.followed_fleet import FollowedFleet
 from mig_fleet.observed.snapshot import Snapshot, invalidate, observe
 from mig_fleet.rollout.engine_run import Interrupted, is_interrupted, record_change
 from mig_fleet.rollout.wave import Wave
@@ -48,6 +49,17 @@ class RolloutContext:
     def observe(self) -> Snapshot:
         """The fleet as it is now."""
         return observe(self.wave.cluster, self.wave.reports_namespace, fresh=True)
+
+    def follow(self) -> FollowedFleet:
+        """The fleet for a wait that ends with :meth:`await_changes` each time."""
+        return FollowedFleet(self.wave.cluster, self.wave.reports_namespace)
+
+    def await_changes(self, fleet: FollowedFleet) -> None:
+        """Wait for :data:`POLL_S`, as :meth:`sleep`, while the API server sends what changes."""
+        started = time.monotonic()
+        self.stop_if_interrupted()
+        fleet.take_changes(int(POLL_S))
+        self.sleep(POLL_S - (time.monotonic() - started))
 
     @property
     def elapsed_s(self) -> float:

@@ -8,9 +8,10 @@ from mig_fleet.model import labels
 from mig_fleet.observed.differences import wave_differences
 from mig_fleet.observed.drift import Difference, DriftClass
 from mig_fleet.observed.expected import Expected
+from mig_fleet.observed.followed_fleet import FollowedFleet
 from mig_fleet.observed.operands import DEVICE_PLUGIN, FEATURE_DISCOVERY, MIG_MANAGER
 from mig_fleet.observed.snapshot import Snapshot
-from mig_fleet.rollout.context import POLL_S, RolloutContext
+from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.recovery import Recovery
 from mig_fleet.rollout.silent_probes import SilentProbes
 
@@ -74,9 +75,9 @@ def wait_for_convergence(context: RolloutContext, expected: Mapping[str, Expecte
     :data:`~mig_fleet.rollout.context.RETRY_S`.
     """
     lagging_since: float | None = None
-    silent = SilentProbes()
+    silent, fleet = SilentProbes(), context.follow()
     while True:
-        seen, found, recovering = context.retry(lambda: _observe(context, expected, recovery))
+        seen, found, recovering = context.retry(lambda: _observe(fleet, expected, recovery))
         if not found:
             context.finish_progress(f"{len(expected)} of {len(expected)} nodes verified")
             return seen
@@ -92,7 +93,7 @@ def wait_for_convergence(context: RolloutContext, expected: Mapping[str, Expecte
         cannot_report = silent.cannot_report(seen, found)
         if context.is_late or lagged_out or cannot_report or (given_up and not lagging):
             raise Refused(explain(context, silent.explain(seen, found), expected, recovery))
-        context.sleep()
+        context.await_changes(fleet)
 
 
 def soak(context: RolloutContext, expected: Mapping[str, Expected]) -> None:
@@ -101,11 +102,11 @@ def soak(context: RolloutContext, expected: Mapping[str, Expected]) -> None:
     A difference that only lags (a report that is being written) counts only if it is there at the end.
     """
     soak_s = context.wave.soak_seconds
-    until = time.monotonic() + soak_s
+    until, fleet = time.monotonic() + soak_s, context.follow()
     while time.monotonic() < until:
         context.progress(f"as declared; watched for {soak_s:.0f} s")
-        context.sleep(min(POLL_S, max(0.0, until - time.monotonic())))
-        found = wave_differences(expected, context.retry(context.observe).nodes)
+        context.await_changes(fleet)
+        found = wave_differences(expected, context.retry(fleet.observe).nodes)
         if any(d.drift not in LAGGING for d in found) or (found and time.monotonic() >= until):
             lines = "\n  ".join(sorted(map(str, found)))
             raise Refused(f"did not stay as declared during its soak time of {soak_s:.0f} s:\n  {lines}")
@@ -126,12 +127,18 @@ def explain(
 
 
 def _observe(
-    context: RolloutContext, expected: Mapping[str, Expected], recovery: Recovery
+    fleet: FollowedFleet, expected: Mapping[str, Expected], recovery: Recovery
 ) -> tuple[Snapshot, list[Difference], bool]:
     """A snapshot, its differences, and whether a remedy was started now."""
-    seen = context.observe()
+    seen = fleet.observe()
     found = wave_differences(expected, seen.nodes)
-    return seen, found, bool(found) and recovery.recover(seen, found, expected)
+    recovering = True
+    try:
+        recovering = bool(found) and recovery.recover(seen, found, expected)
+    finally:
+        if recovering:
+            fleet.forget()  # also after a request that failed: others may have been written
+    return seen, found, recovering
 
 
 def _cannot_converge(found: Iterable[Difference], recovery: Recovery) -> bool:

@@ -89,10 +89,10 @@ def _await_reports(context: RolloutContext, targets: Iterable[str]) -> Snapshot:
     update the probes have just started. One that does not report within :data:`REPORT_WAIT_S`, or a quarter of the
     wave's timeout, is not waited for, and nothing is if the change is refused anyway.
     """
-    started = time.monotonic()
+    started, fleet = time.monotonic(), context.follow()
     within_s = min(REPORT_WAIT_S, context.wave.timeout_seconds / 4)
     while True:
-        seen = context.observe()
+        seen = fleet.observe()
         nodes = [seen.nodes[name] for name in sorted(targets) if name in seen.nodes]
         refused = any(hardware_problems(context.wave, node) for node in nodes)
         silent = [] if refused else [node.name for node in nodes if _will_report(node)]
@@ -100,7 +100,7 @@ def _await_reports(context: RolloutContext, targets: Iterable[str]) -> Snapshot:
             context.finish_progress("the probes have reported" if not silent else f"no report of {', '.join(silent)}")
             return seen
         context.progress(f"waits for the probe on {len(silent)} node(s) to report: {silent[0]}")
-        context.sleep()
+        context.await_changes(fleet)
 
 
 def _will_report(node: Node) -> bool:
@@ -194,9 +194,9 @@ def _wait_not_pending(context: RolloutContext, targets: Mapping[str, str]) -> No
     """If MIG Manager still applies another config, its later `success` looks like that of the new one. A stuck one is
     not waited for.
     """
-    since: dict[str, float] = {}
+    since, fleet = dict[str, float](), context.follow()
     while True:
-        seen, now = context.retry_in_time(context.observe), time.monotonic()
+        seen, now = context.retry_in_time(fleet.observe), time.monotonic()
         pending = [n for n in sorted(targets) if n in seen.nodes and seen.nodes[n].state == "pending"]
         working = [n for n in pending if now - since.setdefault(n, now) <= context.wave.stuck_after_seconds]
         if not working:
@@ -208,7 +208,7 @@ def _wait_not_pending(context: RolloutContext, targets: Mapping[str, str]) -> No
                 f"its log: {log_command(context.wave.namespace, MIG_MANAGER)}"
             )
         context.progress(f"waits for MIG Manager to finish on {working[0]} (and {len(working) - 1} more)")
-        context.sleep()
+        context.await_changes(fleet)
 
 
 def _label(context: RolloutContext, seen: Snapshot, targets: Mapping[str, str], ownership: Annotations) -> None:

@@ -59,7 +59,7 @@ NO_POD_S = 30.0
 """A DaemonSet replaces a deleted pod within seconds."""
 
 REPORT_S = 60.0
-"""The probe reads NVML within 15 seconds of a change; until then a failure's report is not there."""
+"""The probe reports a failure within a second, or at its next reading if it cannot watch its node; a minute at most."""
 
 NO_STATE_S = 120.0
 """MIG Manager writes a state within seconds of a new config; its pod may have to be scheduled first."""

@@ -1,16 +1,16 @@
 """An API server in memory: plain JSON, resource versions, conflicts, and the failures that a test plans."""
 
-import copy
 import itertools
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 
+from mig_fleet.cluster.changes import Since
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.cluster.connection import Json
 from mig_fleet.cluster.errors import ClusterError, Conflict, Invalid, NotFound
@@ -81,7 +81,7 @@ class Api:
         for act in due:
             act()
         with self._lock:
-            return copy.deepcopy(self._handle(method, path, dict(query or {}), body or {}))
+            return copied(self._handle(method, path, dict(query or {}), body or {}))
 
     # What the tests read.
 
@@ -146,11 +146,13 @@ class Api:
             raise Conflict(f"PATCH /api/v1/nodes/{name} answered 409: the object has been modified")
         if body.get("metadata", {}).get("uid", node["metadata"]["uid"]) != node["metadata"]["uid"]:
             raise Invalid(f"PATCH /api/v1/nodes/{name} answered 422: metadata.uid: Invalid value: field is immutable")
-        before = copy.deepcopy(node)
+        before = copied(node)
         merge(node, body)
         self.versioned(node)
         self.node_written(name, before)
         return node
+
+    def pause(self, seconds: float) -> None: ...
 
     def node_written(self, name: str, before: Json) -> None: ...
 
@@ -233,7 +235,7 @@ class Api:
         if method == "PATCH":
             merge(found, body)
         if method == "PUT":
-            found = objects[key] = copy.deepcopy(body)
+            found = objects[key] = copied(body)
         if method == "DELETE":
             del objects[key]
         return found
@@ -256,6 +258,19 @@ class MemoryCluster(Cluster):
 
     def read_items(self, path: str, shape: type[T], query: Any = None) -> tuple[list[T], dict[str, str]]:
         return decode_items(json.dumps(self.call("GET", path, query)).encode(), shape)
+
+    def since_now(self, path: str, query: Mapping[str, str]) -> Since:
+        self.call("GET", path, {**query, "limit": "1"})
+        return Since(path, query, "1")
+
+    def changes(self, since: Sequence[Since], within_s: int) -> list[bytes]:
+        """Every object, as an API server may send it, and the nodes and reports that are gone."""
+        before = [self.api.call("GET", it.path, {**it.query, "watch": "true"}, None)["items"] for it in since]
+        self.api.pause(within_s)
+        return [
+            _events(then, self.api.call("GET", it.path, {**it.query, "watch": "true"}, None)["items"])
+            for it, then in zip(since, before, strict=True)
+        ]
 
     def metadata(self, path: str) -> Json:
         return {"metadata": self.call("GET", path)["metadata"]}
@@ -286,6 +301,12 @@ class _Rule:
         return due
 
 
+def copied(document: Json) -> Json:
+    """A deep copy, several times faster than :mod:`copy`."""
+    copy: Json = msgspec.to_builtins(document)
+    return copy
+
+
 def merge(into: Json, patch: Json) -> None:
     """RFC 7386: a null removes a key, an object is merged, any other value replaces."""
     for key, value in patch.items():
@@ -295,6 +316,14 @@ def merge(into: Json, patch: Json) -> None:
             merge(into.setdefault(key, {}), value)
         else:
             into[key] = value
+
+
+def _events(before: list[Json], after: list[Json]) -> bytes:
+    names = {it["metadata"]["name"] for it in after}
+    gone = [("DELETED", it) for it in before if it["metadata"]["name"] not in names]
+    found = [*gone, *(("MODIFIED", it) for it in after)]
+    versioned = [(kind, {**it, "metadata": {"resourceVersion": "1", **it["metadata"]}}) for kind, it in found]
+    return b"".join(json.dumps({"type": kind, "object": it}).encode() + b"\n" for kind, it in versioned)
 
 
 def _require_uid(found: Json, options: Json) -> None:

@@ -11,7 +11,7 @@ from mig_fleet.components.preview import warn_once
 from mig_fleet.model import labels
 from mig_fleet.model.report import Report
 from mig_fleet.model.strategy import Strategy
-from mig_fleet.observed import probe_health, snapshot
+from mig_fleet.observed import followed_fleet, probe_health, snapshot
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.snapshot import Node
 from mig_fleet.rollout import context, convergence, drain, engine_run, propagation, reconfigure, recovery, silent_probes
@@ -41,9 +41,10 @@ def keep_tracebacks() -> Iterator[None]:
 def fleet(monkeypatch: pytest.MonkeyPatch) -> Fleet:
     """Nodes ``n1`` and ``n2`` with MIG off and all operands running; the product's client and clock are replaced."""
     fleet = Fleet("n1", "n2")
-    for module in (client, context, probe_health, snapshot):
+    for module in (client, context, followed_fleet, probe_health, snapshot):
         monkeypatch.setattr(module, "Cluster", lambda _args: MemoryCluster(fleet))
-    for module in (context, convergence, drain, propagation, reconfigure, recovery, retry, silent_probes, snapshot):
+    timed = (context, convergence, drain, propagation, reconfigure, recovery, retry, silent_probes, snapshot)
+    for module in (*timed, followed_fleet):
         monkeypatch.setattr(module, "time", fleet.clock)
     snapshot.invalidate()
     engine_run.begin()

@@ -239,6 +239,9 @@ class Fleet(Api):
 
     # How the nodes behave.
 
+    def pause(self, seconds: float) -> None:
+        self.clock.sleep(seconds)
+
     def node_written(self, name: str, before: Json) -> None:
         if self.nodes[name]["metadata"]["labels"].get(labels.CONFIG) != before["metadata"]["labels"].get(labels.CONFIG):
             self._apply(name)

@@ -1,12 +1,16 @@
 """How long the wait for convergence takes for each class of difference, and what its error reports."""
 
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 
 from mig_fleet.cluster.errors import ClusterUnreachable, Forbidden
 from mig_fleet.model import labels
 from mig_fleet.model.report import Instance
+from mig_fleet.observed import snapshot
+from mig_fleet.observed.followed_fleet import FULL_EVERY_S
 from mig_fleet.rollout.convergence import CONVERGENCE_S
 from mig_fleet.rollout.verify import VerificationFailed
 from tests.memory.fleet import DENSE, FAILS, STAYS_PENDING, Fleet, a_gpu
@@ -62,6 +66,43 @@ def test_a_timeout_reports_the_differences_and_the_nodes_that_are_still_isolated
         "restore scheduling without another update: `kubectl taint nodes n1 n2 mig-fleet.dev/reconfiguring-`",
     ]
     assert fleet.isolated() == ["n1", "n2"]
+
+
+# What the wait costs, and how soon it ends
+
+
+def test_a_wait_lists_the_fleet_only_now_and_then(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    full: list[float] = []
+    read = snapshot._read
+
+    def record(*arguments: Any) -> snapshot.Snapshot:
+        full.append(fleet.clock.now)
+        return read(*arguments)
+
+    wave = a_wave("n1", "n2")
+    ASSIGNMENT.create(wave)
+    fleet.stopped_probes |= {"n1", "n2"}
+    fleet.clock.after(90, fleet.stopped_probes.clear)
+    for name in ("n1", "n2"):
+        fleet.clock.after(90.5, partial(fleet.report, name))
+    monkeypatch.setattr(snapshot, "_read", record)
+    began = fleet.clock.now
+    VERIFICATION.create(wave)
+    during = [at for at in full if at < began + 90]
+    assert len(during) <= 2 + 90 / FULL_EVERY_S
+
+
+@pytest.mark.parametrize("after_s", [20.2, 37.7, 61.0])
+def test_scheduling_is_restored_within_a_second_of_the_last_report(fleet: Fleet, after_s: float) -> None:
+    wave = a_wave("n1")
+    ASSIGNMENT.create(wave)
+    fleet.stopped_probes.add("n1")
+    fleet.clock.after(after_s, fleet.stopped_probes.clear)
+    fleet.clock.after(after_s, lambda: fleet.report("n1"))
+    reported = fleet.clock.now + after_s
+    VERIFICATION.create(wave)
+    assert fleet.isolated() == []
+    assert fleet.clock.now - reported <= 1
 
 
 # Differences that end the wait

@@ -236,7 +236,11 @@ def corruptions(draw: st.DrawFn) -> Callable[[Fleet], None]:
     return corrupt
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=min(60, settings().max_examples),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(early=st.none() | corruptions(), late=st.none() | corruptions())
 def test_an_update_of_a_node_with_any_values_ends_with_one_clean_error_that_names_every_isolated_node(
     monkeypatch: pytest.MonkeyPatch,
