@@ -1,147 +1,165 @@
-"""A `pulumi preview` without changes of pools over 1,000 nodes, compared with three programs without pools.
+"""A `pulumi preview` without changes of pools over 100, 1,000 and 5,000 nodes, compared with three programs without
+pools.
 
-    python -m benchmarks.preview [--nodes 1000] [--pools 1] [--runs 5]
+    python -m benchmarks.preview [--nodes 100 1000 5000] [--pools 1] [--runs 5]
 
-The control plane is real (API server and etcd). The nodes are objects on it, with what GPU Feature Discovery, MIG
-Manager, the kubelet and the probe write for nodes of eight H100 that have their declared layout. Four programs
-(`benchmarks.programs`) take turns: empty; idle, with dynamic resources that do nothing; floor, which also lists all
-nodes and reports; and the pools. All are deployed first. Measured is a preview without changes, in which the pools
-observe every node and every report. Processor time is printed too, because other work on the machine does not change
-it.
+The control plane is real (API server and etcd). The nodes are objects on it (`benchmarks.synthetic_nodes`). Four
+programs (`benchmarks.programs`) take turns: empty; idle, with dynamic resources that do nothing; floor, which also
+lists all nodes and reports; and the pools. All are deployed first. Measured is a preview without changes, in which the
+pools observe every node and every report. Its time includes the API server's answers. The processor time of the
+engine's processes and that of the API server are printed too, because other work on the machine changes them little.
 
-A dynamic provider that observes the fleet with this client can hardly be faster than the floor. Exits 1 when the median
-preview of the pools takes more than 1.5 times that of the empty program, or when Pulumi's state holds more than 1 KB
-per node.
+Exits 1 if a preview grows by more than 0.4 ms per node from one size to the next, if the largest takes more than 3
+times as long as that of the empty program, or if Pulumi's state holds more than 1 KB per node. The growth is that of
+the least times of several runs: other work only adds to a time.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
 from benchmarks.programs import EMPTY, FLOOR, IDLE, POOLED
 from benchmarks.project import ROOT, Cost, Project
+from benchmarks.synthetic_nodes import GPUS, OPERATOR, REPORTS, deployed_annotations, populate
 from mig_fleet import toolchain
-from mig_fleet.model import labels
-from mig_fleet.model.gfd import expected_labels
-from mig_fleet.model.layouts import Layout
-from mig_fleet.model.report import ComputeInstance, Gpu, Instance, Report
-from mig_fleet.model.strategy import Strategy
-from mig_fleet.simulator.api import Api, Json
 from mig_fleet.simulator.control_plane import ControlPlane
 
-MAX_TIMES_EMPTY = 1.5
+MAX_MS_PER_NODE = 0.4
+MAX_TIMES_EMPTY = 3.0
+"""With the most nodes."""
 MAX_BYTES_PER_NODE = 1024
-GPUS = 8
-LAYOUT = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
-OPERATOR = "gpu-operator"
-REPORTS = "mig-fleet"
-PARALLEL_REQUESTS = 32
+NODES = (100, 1000, 5000)
+PROGRAMS = ("empty", "idle", "floor", "pools")
 
 
-def a_node(name: str) -> Json:
-    """The Node object of a node that has its layout."""
-    allocatable = {key: str(count) for key, count in LAYOUT.allocatable(GPUS, Strategy.MIXED).items()}
-    found = {labels.CONFIG: LAYOUT.config_name, labels.STATE: "success", labels.CAPABLE: "true"}
-    capacity = {"cpu": "128", "memory": "1056Gi", "pods": "110", **allocatable}
-    images = [{"names": [f"registry.example/team/image-{n}@sha256:{n:064x}"], "sizeBytes": n} for n in range(50)]
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name, "labels": {**found, **expected_labels(LAYOUT.per_gpu(GPUS), Strategy.MIXED)}},
-        "status": {
-            "capacity": capacity,
-            "allocatable": capacity,
-            "conditions": [{"type": "Ready", "status": "True"}],
-            "images": images,
-        },
-    }
+@dataclass(frozen=True)
+class Fleet:
+    """What the previews of one fleet took."""
+
+    nodes: int
+    costs: dict[str, list[Cost]]
+    """Program → one cost per run."""
+    api_server_s: list[float]
+    """Processor time of the API server in each preview of the pools."""
+    bytes_per_node: float
+    """Of Pulumi's state."""
+
+    def least_s(self, program: str) -> float:
+        return min(cost.seconds for cost in self.costs[program])
+
+    @property
+    def times_empty(self) -> float:
+        return self.least_s("pools") / self.least_s("empty")
+
+    def row(self) -> str:
+        """A line of the table in docs/architecture.md."""
+        paid = self.costs["pools"]
+        times = sorted(cost.seconds for cost in paid)
+        processor, server = median(cost.processor_s for cost in paid), median(self.api_server_s)
+        memory = max(cost.largest_process_mib for cost in paid)
+        return (
+            f"| {self.nodes:,} | {times[0]:.1f} s (median {median(times):.1f} s) | {self.times_empty:.1f} | "
+            f"{processor:.1f} s | {server:.2f} s | {memory:.0f} MiB |"
+        )
 
 
-def a_report(name: str, uid: str) -> Json:
-    """The ConfigMap that the node's probe would have written."""
-    slices = tuple(Instance(n + 7, "1g.10gb", n, 1, (ComputeInstance(0, "1g.10gb", 1),)) for n in range(7))
-    gpus = tuple(
-        Gpu(index, f"GPU-{uid[:-1]}{index}", "0x233010DE", "NVIDIA H100 80GB HBM3", 81559, True, True, slices)
-        for index in range(GPUS)
-    )
-    report = Report(name, "580.126.09", LAYOUT.config_name, "success", gpus)
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": f"{labels.REPORT_PREFIX}{name}", "labels": {labels.REPORT_LABEL: "true"}},
-        "data": {labels.REPORT_KEY: report.to_json()},
-    }
+HEADER = """\
+| nodes | preview | times an empty program | processor time | of the API server | memory of the largest process |
+|---|---|---|---|---|---|"""
 
 
-async def populate(directory: Path, names: list[str]) -> None:
-    """Create every node and its report."""
-    limit = asyncio.Semaphore(PARALLEL_REQUESTS)
-    async with Api(directory) as api:
-        for namespace in (OPERATOR, REPORTS):
-            await api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
-
-        async def one(name: str) -> None:
-            async with limit:
-                created = await api.create("/api/v1/nodes", a_node(name))
-                report = a_report(name, created["metadata"]["uid"])
-                await api.create(f"/api/v1/namespaces/{REPORTS}/configmaps?fieldManager={labels.PROBE}", report)
-
-        await asyncio.gather(*map(one, names))
+def ms_per_node(fleets: Sequence[Fleet]) -> list[float]:
+    """The growth of the preview from each fleet to the next larger one, in milliseconds per node."""
+    return [
+        1000 * (larger.least_s("pools") - smaller.least_s("pools")) / (larger.nodes - smaller.nodes)
+        for smaller, larger in pairwise(fleets)
+    ]
 
 
-async def measure(folder: Path, names: list[str], count: int, runs: int) -> tuple[list[list[Cost]], float]:
-    """The costs of each program's previews, in the order of the programs, and the bytes of state per node."""
+def beyond_bounds(fleets: Sequence[Fleet]) -> list[str]:
+    """What is larger than it may be; ``fleets`` are in the order of their sizes."""
+    largest = fleets[-1]
+    found = [
+        f"from {smaller.nodes:,} to {larger.nodes:,} nodes a preview grows by {growth:.2f} ms per node"
+        f" (bound {MAX_MS_PER_NODE})"
+        for (smaller, larger), growth in zip(pairwise(fleets), ms_per_node(fleets), strict=True)
+        if growth > MAX_MS_PER_NODE
+    ]
+    if largest.times_empty > MAX_TIMES_EMPTY:
+        times = f"{largest.times_empty:.2f} times as long as an empty program's (bound {MAX_TIMES_EMPTY})"
+        found.append(f"with {largest.nodes:,} nodes a preview takes {times}")
+    if largest.bytes_per_node > MAX_BYTES_PER_NODE:
+        found.append(f"the state holds {largest.bytes_per_node:.0f} bytes per node (bound {MAX_BYTES_PER_NODE})")
+    return found
+
+
+async def measure(folder: Path, nodes: int, pools: int, runs: int) -> Fleet:
+    """The costs of each program's previews on a control plane of its own."""
     work = await asyncio.to_thread(toolchain.workspace, ROOT)
+    names = [f"gpu-node-{n:04d}" for n in range(nodes)]
+    size = -(-nodes // pools)
+    members = {f"pool-{n}": names[n * size : (n + 1) * size] for n in range(pools)}
     plane = ControlPlane(folder / "cluster", work.bin)
-    plane.directory.mkdir()
+    plane.directory.mkdir(parents=True)
     try:
         await plane.start()
-        await populate(plane.directory, names)
-        size = -(-len(names) // count)
-        pools = {f"pool-{n}": names[n * size : (n + 1) * size] for n in range(count)}
+        await populate(plane.directory, names, deployed_annotations(members))
         where = {"kubeconfig": plane.kubeconfig, "reports": REPORTS}
-        pooled_program = POOLED.format(**where, operator=OPERATOR, gpus=GPUS)
-        programs = {"empty": EMPTY, "idle": IDLE, "floor": FLOOR.format(**where), "pools": pooled_program}
-        projects = [Project(folder / name, text, work) for name, text in programs.items()]
-        pooled = projects[-1]
-        (pooled.folder / "pools.json").write_text(json.dumps({name: nodes for name, nodes in pools.items() if nodes}))
-        for project in projects:
+        programs = (EMPTY, IDLE, FLOOR.format(**where), POOLED.format(**where, operator=OPERATOR, gpus=GPUS))
+        projects = {name: Project(folder / name, text, work) for name, text in zip(PROGRAMS, programs, strict=True)}
+        (folder / "pools" / "pools.json").write_text(json.dumps({name: each for name, each in members.items() if each}))
+        for name, project in projects.items():
             cost = await asyncio.to_thread(project.run, "up", "--yes", "--skip-preview")
-            print(f"{project.folder.name}: deployed in {cost.seconds:.1f} s", flush=True)
-        costs: list[list[Cost]] = [[] for _ in projects]
+            print(f"{name}: deployed in {cost.seconds:.1f} s", flush=True)
+        fleet = Fleet(nodes, {name: [] for name in PROGRAMS}, [], projects["pools"].state_bytes("dynamic/mig:") / nodes)
+        api_server = plane.children["kube-apiserver"].pid
         for _ in range(runs):
-            for project, paid in zip(projects, costs, strict=True):
-                paid.append(await asyncio.to_thread(project.run, "preview", "--expect-no-changes"))
-        return costs, pooled.state_bytes("dynamic/mig:") / len(names)
+            for name, project in projects.items():
+                before = processor_s(api_server)
+                fleet.costs[name].append(await asyncio.to_thread(project.run, "preview", "--expect-no-changes"))
+            fleet.api_server_s.append(processor_s(api_server) - before)
+        return fleet
     finally:
         plane.stop()
 
 
+def processor_s(pid: int) -> float:
+    """Processor time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--nodes", type=int, default=1000, help="node objects (default: %(default)s)")
+    parser.add_argument("--nodes", type=int, nargs="+", default=NODES, help="sizes of fleets (default: %(default)s)")
     parser.add_argument("--pools", type=int, default=1, help="pools they are in (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="previews of each program (default: %(default)s)")
     chosen = parser.parse_args()
-    names = [f"gpu-node-{n:04d}" for n in range(chosen.nodes)]
-    with tempfile.TemporaryDirectory() as folder:
-        costs, per_node = asyncio.run(measure(Path(folder), names, chosen.pools, chosen.runs))
-    names_of = ("empty", "idle", "floor", f"{chosen.nodes} nodes in {chosen.pools} pool(s)")
-    for what, paid in zip(names_of, costs, strict=True):
-        print(f"{what}: {summary(paid)}")
-    empty, idle, floor, times = (median(cost.seconds for cost in paid) for paid in costs)
-    idle, floor, times = idle / empty, floor / empty, times / empty
-    print(f"preview: {times:.2f} times an empty program's (bound {MAX_TIMES_EMPTY})")
-    print(f"lower bounds: {idle:.2f} (idle), {floor:.2f} (floor)")
-    print(f"state: {per_node:.0f} bytes per node (bound {MAX_BYTES_PER_NODE})")
-    return 0 if times <= MAX_TIMES_EMPTY and per_node <= MAX_BYTES_PER_NODE else 1
+    fleets = []
+    for nodes in sorted(chosen.nodes):
+        with tempfile.TemporaryDirectory() as folder:
+            fleet = asyncio.run(measure(Path(folder), nodes, chosen.pools, chosen.runs))
+        fleets.append(fleet)
+        for name in PROGRAMS:
+            print(f"{nodes:,} nodes, {name}: {summary(fleet.costs[name])}", flush=True)
+    print(HEADER, *(fleet.row() for fleet in fleets), sep="\n")
+    for (smaller, larger), growth in zip(pairwise(fleets), ms_per_node(fleets), strict=True):
+        print(f"{smaller.nodes:,} to {larger.nodes:,} nodes: {growth:.2f} ms per node (bound {MAX_MS_PER_NODE})")
+    print(f"state: {fleets[-1].bytes_per_node:.0f} bytes per node (bound {MAX_BYTES_PER_NODE})")
+    problems = beyond_bounds(fleets)
+    print(*problems, sep="\n")
+    return int(bool(problems))
 
 
-def summary(paid: list[Cost]) -> str:
+def summary(paid: Sequence[Cost]) -> str:
     times = sorted(cost.seconds for cost in paid)
     busy = median(cost.processor_s for cost in paid)
     spread = f"{times[0]:.2f} to {times[-1]:.2f}"

@@ -59,15 +59,8 @@ class Project:
             sys.exit(f"pulumi {arguments[0]} of {self.folder.name} failed:\n{output.read_text()[-4000:]}")
         return Cost(time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
-    def resources(self, kind: str) -> int:
-        """The number of resources whose type contains ``kind``."""
-        return len(self._state(kind))
-
     def state_bytes(self, kind: str) -> int:
-        """The size of the state of these resources, without the white space of the file."""
-        return len(json.dumps(self._state(kind), separators=(",", ":")))
-
-    def _state(self, kind: str) -> list[Any]:
+        """The size of the state of the resources whose type contains ``kind``, without the white space of the file."""
         (path,) = (self.folder / "state" / ".pulumi" / "stacks").glob(f"*/{STACK}.json")
         resources = json.loads(path.read_text())["checkpoint"]["latest"]["resources"]
-        return [each for each in resources if kind in each["type"]]
+        return len(json.dumps([each for each in resources if kind in each["type"]], separators=(",", ":")))

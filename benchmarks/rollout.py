@@ -1,34 +1,39 @@
-"""A verified change of layout on hundreds of simulated nodes, compared with an Ansible loop that writes the labels.
+"""A verified change of layout on hundreds of simulated nodes: what MIG Manager takes of it, and what mig-fleet adds.
 
-    python -m benchmarks.rollout [--nodes 50 200 1000] [--waves 1 4] [--ansible PATH/TO/ansible-playbook]
+    python -m benchmarks.rollout [--nodes 50 200 1000] [--waves 1 5] [--ansible PATH/TO/ansible-playbook]
 
 The control plane, the engine and the providers are real. The nodes are simulated (two H100 each, short timings) and
 share this machine's cores with what is measured, so most of the time is theirs. Measured is one `pulumi up` that
-changes the layout of every node, wave by wave, from the engine's start to the last verified node. The table also has
-the processor time of the engine, the program and the providers alone, and the time in which the providers write all
-labels.
-The Ansible loop (`kubernetes.core.k8s`, one patch per node) only writes the label and waits for nothing.
+changes the layout of every node, wave by wave, from the engine's start to the last verified node. A watch on all nodes
+shows when each of them is isolated, gets its label, reaches `success` and is schedulable again. The time from the first
+label of a wave to its last `success` is MIG Manager's own; "before" is the time from the first isolated node to the
+first label, "after" from the last `success` to the last schedulable node. The rest of a change is Pulumi's.
+The table also has the processor time of the engine, the program and the providers alone, and the time in which the
+providers write all labels. The Ansible loop only writes the same labels, one after the other, and waits for nothing.
 
-Prints a table with one line per number of nodes and of waves. Exits 1 when an Ansible loop took less than 50 times our
-labelling, or when an update fails.
+Prints a table in Markdown with one line per number of nodes and of waves, and for each line what verification adds.
+Exits 1 when verification of a wave of at most 50 nodes adds more than 3 s, when an Ansible loop took less than 50 times
+our labelling, or when an update fails.
 """
 
 import argparse
-import json
-import os
-import subprocess
+import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from statistics import mean, median
 
 import yaml
 
+from benchmarks.ansible_loop import ansible
+from benchmarks.node_times import WaveTimes, observe
 from benchmarks.project import ROOT, STACK, Cost, Project
+from benchmarks.request_count import Load
 from mig_fleet import toolchain
-from mig_fleet.cluster.connection import Connection
 from mig_fleet.model import labels
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.observed.expected import Expected
@@ -38,169 +43,200 @@ from mig_fleet.simulator import CHARTS, Fleet
 
 LAYOUTS = {"1g.10gb": 7}, {"2g.20gb": 3}
 GPUS = 2
+MOST_VERIFICATION_S = 3.0
+BOUNDED_NODES = 50
+"""The bound is for waves of at most this many nodes: more are busy for longer than that on two cores."""
 MIN_TIMES_FASTER = 50
-TIMEOUT_S = 3600
-ROW = "{:>6} {:>6} {:>9} {:>8} {:>11} {:>12} {:>10} {:>9} {:>10} {:>7}"
-HEAD = ("nodes", "waves", "change s", "ms/node", "processor s", "ms/node", "labels s", "MiB", "state B", "B/node")
-
-PLAYBOOK = """
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  vars: {{ansible_python_interpreter: "{python}"}}
-  tasks:
-    - kubernetes.core.k8s:
-        kubeconfig: {kubeconfig}
-        state: patched
-        kind: Node
-        name: "{{{{ item }}}}"
-        definition: {{metadata: {{labels: {{nvidia.com/mig.config: {config}}}}}}}
-      loop: {nodes}
-"""
+COLUMNS = (
+    "nodes",
+    "waves",
+    "change",
+    "MIG Manager's own",
+    "before, a wave",
+    "after, a wave",
+    "processor",
+    "labels alone",
+    "memory",
+    "state",
+)
 
 
-def a_stack(folder: Path, work: toolchain.Workspace) -> Project:
-    """The product's own program."""
-    (folder / "mig-fleet" / "stacks").mkdir(parents=True)
-    program = (ROOT / "__main__.py").read_text()
-    return Project(folder / "mig-fleet", program, work, stackConfigDir="stacks")
+@dataclass(frozen=True)
+class Change:
+    """What one change of the layout of all nodes took."""
+
+    cost: Cost
+    waves: list[WaveTimes]
+    load: Load
+    """Of the API server, by the simulated nodes as well."""
+    label_s: float
+    """In which our providers do what the Ansible loop does."""
+    state_bytes: int
+    """Of the waves in Pulumi's state."""
+
+    @property
+    def nodes(self) -> int:
+        return sum(len(wave.nodes) for wave in self.waves)
+
+    @property
+    def manager_s(self) -> float:
+        """MIG Manager's own: the sum over all waves."""
+        return sum(wave.manager_s for wave in self.waves)
+
+    @property
+    def verification_s(self) -> list[float]:
+        """For each node: from the last ``success`` of its wave until its scheduling was restored."""
+        return [seconds for wave in self.waves for seconds in wave.verification_s]
+
+    @property
+    def is_in_bound(self) -> bool:
+        """Whether verification of each wave for which there is a bound was as fast."""
+        bounded = [wave for wave in self.waves if len(wave.nodes) <= BOUNDED_NODES]
+        return all(seconds <= MOST_VERIFICATION_S for wave in bounded for seconds in wave.verification_s)
+
+    def __str__(self) -> str:
+        """The row of the table."""
+        cost, manager = self.cost, self.manager_s
+        cells = (
+            f"{self.nodes:,}",
+            f"{len(self.waves)}",
+            f"{cost.seconds:.1f} s",
+            f"{manager:.1f} s ({manager / cost.seconds:.0%})",
+            f"{mean(wave.isolation_s for wave in self.waves):.1f} s",
+            f"{mean(max(wave.verification_s) for wave in self.waves):.1f} s",
+            f"{cost.processor_s:.1f} s",
+            f"{self.label_s:.2f} s",
+            f"{cost.largest_process_mib:.0f} MiB",
+            f"{self.state_bytes / self.nodes:,.0f} B a node",
+        )
+        return _row(cells)
+
+    def verification(self) -> str:
+        """The line about what verification adds."""
+        own = [seconds for wave in self.waves for seconds in wave.node_verification_s]
+        manager = [seconds for wave in self.waves for seconds in wave.node_manager_s]
+        largest = max(len(wave.nodes) for wave in self.waves)
+        operands = max(wave.operands_s for wave in self.waves)
+        bound = f" (bound {MOST_VERIFICATION_S:g} s)" if largest <= BOUNDED_NODES else ""
+        return (
+            f"{self.nodes} nodes in {len(self.waves)} wave(s): verification adds {_spread(self.verification_s)}{bound} "
+            f"after the last success of the wave, of which at most {operands:.1f} s until NVIDIA's operands offer the "
+            f"slices; {_spread(own)} after the node's own success; MIG Manager takes {_spread(manager)} on a node; "
+            f"{self.load.requests.get('LIST nodes', 0)} LISTs of all nodes, "
+            f"{self.load.requests.get('LIST configmaps', 0)} of ConfigMaps; "
+            f"the API server uses {self.load.processor_s:.0f} s of processor time"
+        )
 
 
-def update(stack: Project, fleet: Fleet, nodes: list[str], waves: int, profiles: dict[str, int]) -> Cost:
-    """One update of every node to this layout, in ``waves`` waves or more."""
-    config = {
-        "cluster": {"kubeconfig": str(fleet.kubeconfig)},
-        "operator": {"chart": str(CHARTS / "gpu-operator"), "repository": None, "timeout": "10m"},
-        "layouts": {"bench": {"gpu": "H100-80GB", "all": profiles}},
-        "pools": {
-            "bench": {
-                "gpu": "H100-80GB",
-                "gpusPerNode": GPUS,
-                "nodes": nodes,
-                "layout": "bench",
-                "rollout": {"maxUnavailable": -(-len(nodes) // waves), "timeout": "30m"},
-            }
-        },
-    }
-    file = stack.folder / "stacks" / f"Pulumi.{STACK}.yaml"
-    kept = yaml.safe_load(file.read_text())
-    settings = {f"mig-fleet:{key}": value for key, value in config.items()}
-    file.write_text(yaml.safe_dump({**kept, "config": settings}))
-    return stack.run("up", "--yes", "--skip-preview")
+@dataclass(frozen=True)
+class Rollouts:
+    """A stack with one pool of all nodes of a simulated fleet."""
+
+    stack: Project
+    fleet: Fleet
+    nodes: list[str]
+
+    def change(self, waves: int, profiles: Mapping[str, int]) -> Change:
+        """One update of every node to this layout, in ``waves`` waves or more."""
+        cost, times, load = asyncio.run(observe(self.fleet.directory, lambda: self.update(waves, profiles)))
+        state_bytes = sum(self.stack.state_bytes(f"dynamic/mig:{kind}") for kind in ("Assignment", "Verification"))
+        return Change(cost, times, load, self.label(), state_bytes)
+
+    def update(self, waves: int, profiles: Mapping[str, int]) -> Cost:
+        config = {
+            "cluster": {"kubeconfig": str(self.fleet.kubeconfig)},
+            "operator": {"chart": str(CHARTS / "gpu-operator"), "repository": None, "timeout": "10m"},
+            "layouts": {"bench": {"gpu": "H100-80GB", "all": profiles}},
+            "pools": {
+                "bench": {
+                    "gpu": "H100-80GB",
+                    "gpusPerNode": GPUS,
+                    "nodes": self.nodes,
+                    "layout": "bench",
+                    "rollout": {"maxUnavailable": -(-len(self.nodes) // waves), "timeout": "30m"},
+                }
+            },
+        }
+        file = self.stack.folder / "stacks" / f"Pulumi.{STACK}.yaml"
+        kept = yaml.safe_load(file.read_text())
+        settings = {f"mig-fleet:{key}": value for key, value in config.items()}
+        file.write_text(yaml.safe_dump({**kept, "config": settings}))
+        return self.stack.run("up", "--yes", "--skip-preview")
+
+    def label(self) -> float:
+        """Seconds of one patch per node, in parallel as in an update. The value stays."""
+        wave = Wave(
+            cluster={"kubeconfig": str(self.fleet.kubeconfig)},
+            namespace="-",
+            reports_namespace="-",
+            wave="-",
+            nodes=tuple(self.nodes),
+            expected=Expected.of_gpus("-", (), Strategy.MIXED),
+        )
+        context = RolloutContext(wave)
+        found = context.cluster().get("/api/v1/nodes")["items"]
+        carried = {node["metadata"]["name"]: node["metadata"]["labels"][labels.CONFIG] for node in found}
+        started = time.perf_counter()
+        _, failed = context.on_each(
+            self.nodes, lambda cluster, name: cluster.patch_node(name, {labels.CONFIG: carried[name]}, {})
+        )
+        if failed:
+            sys.exit(f"labelling failed: {failed}")
+        return time.perf_counter() - started
 
 
-def fleet_file(folder: Path, nodes: list[str]) -> Path:
-    path = folder / "fleet.yaml"
-    specs = [{"name": name, "gpu": "H100-80GB", "gpus": GPUS} for name in nodes]
-    path.write_text(yaml.safe_dump({"probe": "inProcess", "nodes": specs}))
-    return path
-
-
-def label(fleet: Fleet, nodes: list[str]) -> float:
-    """Seconds in which our providers do what the loop does: one patch per node, in parallel. The value stays."""
-    wave = Wave(
-        cluster={"kubeconfig": str(fleet.kubeconfig)},
-        namespace="-",
-        reports_namespace="-",
-        wave="-",
-        nodes=tuple(nodes),
-        expected=Expected.of_gpus("-", (), Strategy.MIXED),
-    )
-    context = RolloutContext(wave)
-    found = context.cluster().get("/api/v1/nodes")["items"]
-    carried = {node["metadata"]["name"]: node["metadata"]["labels"][labels.CONFIG] for node in found}
-    started = time.perf_counter()
-    _, failed = context.on_each(
-        nodes, lambda cluster, name: cluster.patch_node(name, {labels.CONFIG: carried[name]}, {})
-    )
-    if failed:
-        sys.exit(f"labelling failed: {failed}")
-    return time.perf_counter() - started
-
-
-def ansible(program: Path, folder: Path, fleet: Fleet, nodes: list[str]) -> float:
-    """Seconds of the loop; the label keeps its value, so that no node is reconfigured."""
-    config = Connection({"kubeconfig": str(fleet.kubeconfig)}).get(f"/api/v1/nodes/{nodes[0]}")["metadata"]["labels"]
-    text = PLAYBOOK.format(
-        python=program.parent / "python",
-        kubeconfig=fleet.kubeconfig,
-        config=config[labels.CONFIG],
-        nodes=json.dumps(nodes),
-    )
-    playbook = folder / "playbook.yaml"
-    playbook.write_text(text)
-    started = time.perf_counter()
-    done = subprocess.run(
-        [program, playbook],
-        env={**os.environ, "LC_ALL": "C.UTF-8", "ANSIBLE_LOCALHOST_WARNING": "False"},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"ansible-playbook failed:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
-    return time.perf_counter() - started
-
-
-def measure(count: int, waves: list[int], program: Path | None, folder: Path) -> Iterator[dict[str, Any]]:
-    """The costs of a change for each number of waves; the last one also has the seconds of the Ansible loop."""
+@contextmanager
+def rollouts(count: int, folder: Path) -> Iterator[Rollouts]:
+    """A fleet of ``count`` nodes, and the product's own program, not yet deployed."""
     nodes = [f"gpu-node-{n:04d}" for n in range(count)]
-    fleet = Fleet(folder / "fleet")
+    settings = folder / "fleet.yaml"
+    specs = [{"name": name, "gpu": "H100-80GB", "gpus": GPUS} for name in nodes]
+    settings.write_text(yaml.safe_dump({"probe": "inProcess", "nodes": specs}))
+    stacks = folder / "mig-fleet" / "stacks"
+    stacks.mkdir(parents=True)
+    fleet, work = Fleet(folder / "fleet"), toolchain.workspace(ROOT)
     try:
-        work = toolchain.workspace(ROOT)
-        fleet.up(work.bin, fleet_file(folder, nodes), attached=True)
-        stack = a_stack(folder, work)
-        update(stack, fleet, nodes, waves[0], LAYOUTS[0])
-        for turn, at_least in enumerate(waves, start=1):
-            cost = update(stack, fleet, nodes, at_least, LAYOUTS[turn % 2])
-            found = {"nodes": count, "cost": cost, "label_s": label(fleet, nodes)}
-            found["state_bytes"] = stack.state_bytes("dynamic/mig:")
-            found["waves"] = stack.resources("dynamic/mig:Verification")
-            if program is not None and turn == len(waves):
-                found["ansible_s"] = ansible(program, folder, fleet, nodes)
-            yield found
+        fleet.up(work.bin, settings, attached=True)
+        program = (ROOT / "__main__.py").read_text()
+        yield Rollouts(Project(stacks.parent, program, work, stackConfigDir=stacks.name), fleet, nodes)
     finally:
         fleet.down()
-
-
-def row(found: dict[str, Any]) -> str:
-    nodes, cost, state = found["nodes"], found["cost"], found["state_bytes"]
-    return ROW.format(
-        nodes,
-        found["waves"],
-        f"{cost.seconds:.1f}",
-        f"{1000 * cost.seconds / nodes:.0f}",
-        f"{cost.processor_s:.1f}",
-        f"{1000 * cost.processor_s / nodes:.0f}",
-        f"{found['label_s']:.2f}",
-        f"{cost.largest_process_mib:.0f}",
-        state,
-        f"{state / nodes:.0f}",
-    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nodes", type=int, nargs="+", default=[50, 200], help="simulated nodes (default: 50 200)")
-    parser.add_argument("--waves", type=int, nargs="+", default=[1, 4], help="number of waves or more (default: 1 4)")
+    parser.add_argument("--waves", type=int, nargs="+", default=[1, 5], help="number of waves or more (default: 1 5)")
     parser.add_argument("--ansible", type=Path, help="ansible-playbook of an environment with kubernetes.core")
     chosen = parser.parse_args()
-    slowest = float("inf")
-    print(ROW.format(*HEAD), flush=True)
+    lines, is_fast = [], True
+    print(_row(COLUMNS), _row(["---:"] * len(COLUMNS)), sep="\n", flush=True)
     for count in chosen.nodes:
-        with tempfile.TemporaryDirectory(prefix="rollout-") as folder:
-            for found in measure(count, chosen.waves, chosen.ansible, Path(folder)):
-                print(row(found), flush=True)
-                if "ansible_s" in found:
-                    faster, complete = found["ansible_s"] / found["label_s"], found["ansible_s"] / found["cost"].seconds
-                    slowest = min(slowest, faster)
-                    print(
-                        f"the Ansible loop over {count} nodes: {found['ansible_s']:.1f} s for the labels alone, "
-                        f"{faster:.0f} times our labelling, {complete:.1f} times our complete verified change",
-                        flush=True,
-                    )
-    return 0 if slowest >= MIN_TIMES_FASTER else 1
+        with tempfile.TemporaryDirectory(prefix="rollout-") as folder, rollouts(count, Path(folder)) as fleet:
+            fleet.update(chosen.waves[0], LAYOUTS[0])
+            for turn, waves in enumerate(chosen.waves, start=1):
+                found = fleet.change(waves, LAYOUTS[turn % 2])
+                print(found, flush=True)
+                lines.append(found.verification())
+                is_fast &= found.is_in_bound
+            if chosen.ansible:
+                loop_s = ansible(chosen.ansible, Path(folder), fleet.fleet.kubeconfig, fleet.nodes)
+                lines.append(
+                    f"the Ansible loop over {count} nodes: {loop_s:.1f} s for the labels alone, "
+                    f"{loop_s / found.label_s:.0f} times our labelling, "
+                    f"{loop_s / found.cost.seconds:.1f} times our complete verified change"
+                )
+                is_fast &= loop_s >= MIN_TIMES_FASTER * found.label_s
+    print("", *lines, sep="\n")
+    return 0 if is_fast else 1
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _spread(seconds: list[float]) -> str:
+    return f"median {median(seconds):.1f} s, maximum {max(seconds):.1f} s"
 
 
 if __name__ == "__main__":
