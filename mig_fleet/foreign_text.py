@@ -18,6 +18,8 @@ def printable(text: object, limit: int = LIMIT) -> str:
     ('a\\x1b[2K\\nb', 'xx…')
     """
     whole = str(text)
+    if len(whole) <= limit and whole.isprintable():
+        return whole
     # Escapes only lengthen a text, so what lies beyond the limit need not be read.
     pieces = [_escape(character) for character in whole[: limit + 1]]
     if len(shown := "".join(pieces)) <= limit:

@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import TypeVar
 
 from mig_fleet.model.allocation import Allocation as Allocation
@@ -129,8 +130,10 @@ class Report:
         return tuple(counts for _, counts in sorted(self.per_gpu().items()))
 
     def per_gpu(self) -> dict[int, Mapping[str, int] | None]:
-        """MIG devices by GPU index."""
-        return {gpu.index: gpu.counts() for gpu in self.gpus}
+        """MIG devices by GPU index. Most nodes have the same instances on all their GPUs, which are counted once."""
+        equal = (list(gpus) for _, gpus in groupby(self.gpus, lambda gpu: (gpu.mig_mode_current, gpu.instances)))
+        counted = ((gpus, gpus[0].counts()) for gpus in equal)
+        return {gpu.index: counts for gpus, counts in counted for gpu in gpus}
 
     def to_json(self) -> str:
         """JSON on one line: sorted keys, no spaces."""
@@ -167,9 +170,7 @@ class Report:
 
 
 def pending_reset(report: Report) -> str:
-    """Which GPUs change their MIG mode at their next reset, ``GPU 0, 1: …``; empty if none. Until then they keep their
-    old slices.
-    """
+    """Which GPUs keep their old slices until a reset changes their MIG mode, ``GPU 0, 1: …``; empty if none."""
     pending = ", ".join(str(gpu.index) for gpu in report.gpus if gpu.is_reset_pending)
     return f"GPU {pending}: {RESET_HINT}" if pending else ""
 
@@ -194,8 +195,7 @@ def _read(text: str | bytes, read: Callable[[object], T]) -> T:
 
 
 def profile_name(pci_id: str, nvml_profile_id: int, nvml_name: str | None = None) -> str:
-    """The profile of a GPU instance: the name that NVML reports, ``MIG 1g.10gb``; else the catalog's name for the id
-    that NVML reports; else ``unknown(19)``.
+    """The profile of a GPU instance: NVML's name, ``MIG 1g.10gb``; else the catalog's for the id; else ``unknown(19)``.
 
     The driver's name comes first, because one id has different names on different boards and drivers (GB200, GB300).
     Drivers before R510 report no name.

@@ -139,9 +139,7 @@ def assignment_drift(
 
 
 def removed_nodes(nodes: Iterable[Node], on_delete: str) -> list[Difference]:
-    """Nodes that left the pool, if ``on_delete`` was not applied yet, or if they are given back isolated, or after MIG
-    Manager failed.
-    """
+    """Nodes that left the pool before ``on_delete`` was applied, are isolated, or where MIG Manager failed."""
     found = []
     for node in nodes:
         if on_delete != "retain":
@@ -208,6 +206,8 @@ def _slice_differences(node: str, expected: Sequence[Profiles], found: Sequence[
     if len(expected) != len(found):
         gpus = "1 GPU" if len(expected) == 1 else f"{len(expected)} GPUs"
         return [Difference(DriftClass.GPU_COUNT, node, f"expected {gpus}, NVML reports {len(found)}")]
+    if tuple(expected) == tuple(found):
+        return []
     pairs = [(_without_zeros(want), _without_zeros(have)) for want, have in zip(expected, found, strict=True)]
     all_lost = all(not have for want, have in pairs if want) and any(want for want, _ in pairs)
     return [

@@ -1,14 +1,16 @@
-"""Runs in the program's own Python with the standard library only; prints the installed packages as JSON.
+"""Runs in the program's own Python with the standard library only; prints what its argument names, as JSON.
 
 ``plugins``: the Pulumi plugins that installed packages require in their ``pulumi-plugin.json``.
 ``distributions``: name, version and whether it is direct: no other distribution requires it.
+``python``: the version of Python.
+
+The engine asks in every preview, so nothing is read that is not printed.
 """
 
 import json
 import platform
 import re
 import sys
-from importlib import metadata
 from pathlib import Path
 
 
@@ -24,15 +26,19 @@ def plugins() -> list[dict[str, str]]:
 
 
 def distributions() -> list[dict[str, object]]:
-    installed = {_normalized(each.metadata["Name"]): each for each in metadata.distributions() if each.metadata["Name"]}
+    from importlib import metadata
+
+    # `metadata` parses its file at each access.
+    parsed = [each.metadata for each in metadata.distributions()]
+    installed = {_normalized(each["Name"]): each for each in parsed if each["Name"]}
     required = {
         _normalized(re.split(r"[^A-Za-z0-9._-]", line.strip(), maxsplit=1)[0])
         for each in installed.values()
-        for line in each.requires or ()
+        for line in each.get_all("Requires-Dist", [])
         if "extra ==" not in line
     }
     return [
-        {"name": each.metadata["Name"], "version": each.version, "direct": name not in required}
+        {"name": each["Name"], "version": each["Version"], "direct": name not in required}
         for name, each in sorted(installed.items())
     ]
 
@@ -41,4 +47,5 @@ def _normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-print(json.dumps({"plugins": plugins(), "distributions": distributions(), "python": platform.python_version()}))
+ANSWERS = {"plugins": plugins, "distributions": distributions, "python": platform.python_version}
+print(json.dumps(ANSWERS[sys.argv[1]]()))

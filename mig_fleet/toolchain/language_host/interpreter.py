@@ -51,11 +51,10 @@ class Interpreter:
             env["PATH"] = f"{self.virtualenv / 'bin'}:{env.get('PATH', '')}"
         return env
 
-    def installed(self) -> dict[str, Any]:
-        """The output of ``installed.py``."""
-        answer = subprocess.run([self.python, "-I", _INSTALLED], capture_output=True, text=True, check=True)
-        facts: dict[str, Any] = json.loads(answer.stdout)
-        return facts
+    def installed(self, what: str) -> Any:
+        """What ``installed.py`` prints for ``what``: ``plugins``, ``distributions`` or ``python``."""
+        answer = subprocess.run([self.python, "-I", _INSTALLED, what], capture_output=True, text=True, check=True)
+        return json.loads(answer.stdout)
 
 
 def virtualenv_of(info: language_pb2.ProgramInfo) -> Path | None:

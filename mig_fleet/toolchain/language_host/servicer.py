@@ -46,7 +46,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         python = _interpreter(request.info, context)
         return language_pb2.AboutResponse(
             executable=str(python.python),
-            version=python.installed()["python"],
+            version=python.installed("python"),
             metadata={"host": "mig-fleet's language host", "hostPython": platform.python_version()},
         )
 
@@ -54,14 +54,14 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         self, request: language_pb2.GetRequiredPackagesRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetRequiredPackagesResponse:
         """The plugins that the program's installed packages require, each in the version of its package."""
-        plugins = _interpreter(request.info, context).installed()["plugins"]
+        plugins = _interpreter(request.info, context).installed("plugins")
         packages = [plugin_pb2.PackageDependency(kind="resource", **plugin) for plugin in plugins]
         return language_pb2.GetRequiredPackagesResponse(packages=packages)
 
     def GetProgramDependencies(
         self, request: language_pb2.GetProgramDependenciesRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetProgramDependenciesResponse:
-        installed = _interpreter(request.info, context).installed()["distributions"]
+        installed = _interpreter(request.info, context).installed("distributions")
         return language_pb2.GetProgramDependenciesResponse(
             dependencies=[
                 language_pb2.DependencyInfo(name=each["name"], version=each["version"])
