@@ -16,13 +16,16 @@ NODES = [f"n{number}" for number in range(1, 6)]
 
 
 class Recording(pulumi.runtime.Mocks):
-    """Records registrations in their order."""
+    """Records registrations in their order; that of ``failing`` fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, failing: str = "") -> None:
         self.created: dict[str, dict[str, Any]] = {}
+        self._failing = failing
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
         self.created[args.name] = args.inputs
+        if args.name == self._failing:
+            raise RuntimeError("it failed")
         return f"{args.name}-id", dict(args.inputs)
 
     def call(self, _args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
@@ -37,6 +40,7 @@ def deploy() -> Iterator[Deploy]:
     """Runs a program with one pool to its end; returns the names of its resources in the order of registration."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    loop.set_exception_handler(lambda *_: None)  # else it prints each registration that fails on purpose
 
     def run(engine: Recording, args: PoolArgs) -> list[str]:
         pulumi.runtime.set_mocks(engine, preview=False)
@@ -74,6 +78,20 @@ def test_each_wave_is_assigned_and_verified_before_the_next_one_starts(
     members = [engine.created[step]["nodes"] for step in steps if step.endswith("-assigned")]
     assert sorted(node for nodes in members for node in nodes) == NODES
     assert all(0 < len(nodes) <= 2 for nodes in members)
+
+
+STEPS = [f"p-{wave}-{step}" for wave in ("canary", "wave-0010", "wave-0011") for step in ("assigned", "verified")]
+
+
+@pytest.mark.parametrize("failing", STEPS)
+def test_a_step_that_fails_blocks_every_later_one_and_none_before_it(deploy: Deploy, failing: str) -> None:
+    engine = Recording(failing=failing)
+    with pytest.raises(RuntimeError, match="it failed"):
+        deploy(engine, a_pool(rollout={"max_unavailable": 1, "canary": 1}))
+    _pool, *steps = engine.created
+    assert steps[: len(STEPS)] == STEPS and len(steps) > len(STEPS)
+    number = steps.index(failing)
+    assert [engine.created[step]["blocked"] for step in steps] == [at > number for at in range(len(steps))]
 
 
 def test_waves_beyond_the_limit_are_registered_as_held(deploy: Deploy) -> None:
