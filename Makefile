@@ -2,13 +2,22 @@
 SHELL := bash
 .DELETE_ON_ERROR:
 .PHONY: help setup up preview down test test-fast test-engine coverage benchmark benchmark-preview fault-table pictures json-schemas check format
-.PHONY: policies-page monitoring-series benchmark-monitoring
+.PHONY: policies-page monitoring-series benchmark-monitoring benchmark-rollout
 .PHONY: lock upgrade toolchain changelog release-check clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON ?= python3
+# Commands of this file start hundreds of Python processes. With this variable each of them would compile the package.
+unexport PYTHONDONTWRITEBYTECODE
+# A file of tests runs in one process. Tests with the engine often wait: three processes keep two cores busy.
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
+PARALLEL_FAST := -n auto --dist worksteal
+# `$(BESIDE) COMMAND` runs a command, and downloads or builds missing tools until it ends.
+up preview toolchain: BESIDE = $(BIN)/python -m mig_fleet.toolchain --
+test test-engine: BESIDE = $(BIN)/python -m mig_fleet.toolchain $(TEST_TOOLS) --
+TEST_TOOLS := engine kube etcd provider mig-parted prometheus kubectl
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -16,10 +25,10 @@ help: ## show this list
 setup: $(READY) ## the Python environment, from the lock file
 
 $(READY): requirements.lock pyproject.toml
-	@echo "Setting up the Python environment in $(VENV) (about a minute, once) ..."
+	@echo "Setting up the Python environment in $(VENV) (about a minute, once)$(if $(BESIDE),; missing tools are installed meanwhile) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mig-fleet needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BESIDE) $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -35,14 +44,14 @@ down: $(READY) ## destroy stack local and stop the simulated fleet
 test: coverage test-engine ## every test, including those with the real engine
 
 test-fast: $(READY) ## the tests that need no engine and no build (2 minutes)
-	@$(BIN)/python -m pytest -m "not engine and not slow"
+	@$(BIN)/python -m pytest -m "not engine and not slow" $(PARALLEL_FAST) --hypothesis-profile=quick
 
 test-engine: $(READY) ## the tests that `make coverage` does not run (minutes)
-	@$(BIN)/mig-fleet toolchain engine kube etcd provider mig-parted prometheus kubectl
-	@$(BIN)/python -m pytest -m "engine or slow"
+	@$(BIN)/mig-fleet toolchain $(TEST_TOOLS)
+	@$(BIN)/python -m pytest -m "engine or slow" $(PARALLEL)
 
 coverage: $(READY) ## `make test-fast` with line coverage; fails below the floor in pyproject.toml
-	@$(BIN)/python -m pytest -m "not engine and not slow" --cov --cov-report=term:skip-covered
+	@$(BESIDE) $(BIN)/python -m pytest -m "not engine and not slow" $(PARALLEL_FAST) --cov --cov-report=term:skip-covered
 
 benchmark: $(READY) ## time placement proofs, readings of the probe and help; fails above a bound (half a minute)
 	@$(BIN)/python -m benchmarks.proofs
@@ -53,12 +62,18 @@ benchmark-monitoring: $(READY) ## what rules and dashboards cost a Prometheus an
 	@$(BIN)/mig-fleet toolchain prometheus
 	@$(BIN)/python -m benchmarks.monitoring
 
-benchmark-preview: $(READY) ## compare a preview of 1,000 nodes with that of an empty program (minutes)
+benchmark-preview: $(READY) ## what a preview of 100, 1,000 and 5,000 nodes takes; fails above a bound (minutes)
 	@$(BIN)/mig-fleet toolchain engine kube etcd
 	@$(BIN)/python -m benchmarks.preview
 
+benchmark-rollout: $(READY) ## what mig-fleet adds to MIG Manager's time, and what probes request; fails above a bound (minutes)
+	@$(BIN)/mig-fleet toolchain engine kube etcd provider
+	@$(BIN)/python -m benchmarks.rollout --nodes 50 --waves 1
+	@$(BIN)/python -m benchmarks.probe_requests --nodes 200 --waves 1
+
 fault-table: $(READY) ## write docs/faults.md from faults injected into simulated nodes (minutes)
-	@MIG_FLEET_WRITE_FAULTS=yes $(BIN)/python -m pytest -q tests/faults/test_faults.py tests/faults/test_document.py
+	@MIG_FLEET_WRITE_FAULTS=yes $(BIN)/python -m pytest -q tests/faults/test_faults.py
+	@$(BIN)/python -m pytest -q tests/faults/test_document.py
 
 policies-page: $(READY) ## write the list of docs/policies.md from the policies
 	@$(BIN)/python -m tools.policies_page

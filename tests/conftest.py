@@ -1,10 +1,13 @@
-"""Fixtures of many tests: the simulated fleet, and drivers of single nodes."""
+"""Fixtures of many tests: the simulated fleet, and drivers of single nodes. What each process of the tests needs."""
 
+import gc
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mig_fleet import toolchain
 from mig_fleet.simulator import Fleet
@@ -18,6 +21,52 @@ ADriver = Callable[..., Driver]
 # Ctrl-C need its default handler.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Tests start hundreds of Python processes that import this package. With this variable each of them would compile it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Collection makes a million objects that stay; the garbage collector would look at all of them again and again.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
+# Laws are checked on the same examples each time, and without a clock. `pytest --hypothesis-profile=quick` looks at a
+# quarter of them, `--hypothesis-profile=explore` at more and other ones.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("steady"), max_examples=25)
+settings.register_profile("explore", deadline=None, max_examples=2000, print_blob=True)
+settings.load_profile("steady")
+
+LONG = (
+    "tests/faults/test_faults.py",
+    "tests/engine/test_supporting_objects.py",
+    "tests/review/test_engine_previews.py",
+    "tests/engine/test_a_rollout.py",
+    "tests/faults/test_kill_points.py",
+    "tests/engine/test_interrupt.py",
+    "tests/engine/test_adoption.py",
+    "tests/engine/test_monitoring.py",
+    "tests/engine/test_examples.py",
+    "tests/engine/test_rights.py",
+    "tests/engine/test_stranding.py",
+    "tests/engine/test_a_stack_on_a_fleet.py",
+    "tests/engine/test_affected_gpus.py",
+    "tests/engine/test_two_stacks.py",
+)
+"""Files that take about a minute of processor time or more, the longest first. A file runs in one process, so the last
+ones must be short.
+"""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In parallel runs the files of :data:`LONG` start first."""
+    if hasattr(config, "workerinput"):
+        order = {path: number for number, path in enumerate(LONG)}
+        items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(LONG)))
 
 
 @pytest.fixture(scope="session")

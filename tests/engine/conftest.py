@@ -1,4 +1,4 @@
-"""One control plane and one stack for all engine tests; each test begins with the baseline."""
+"""One control plane and one stack for the engine tests of a process; each test begins with the baseline."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,9 @@ from tests.engine.deployment import Deployment, baseline, create_project, deploy
 @pytest.fixture(scope="session")
 def project(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """The stack, not yet deployed."""
-    return create_project(tmp_path_factory.mktemp("project"), fleet, baseline(fleet))
+    project = create_project(tmp_path_factory.mktemp("project"), fleet, baseline(fleet))
+    project.remembers = True
+    return project
 
 
 @pytest.fixture

@@ -21,12 +21,16 @@ from mig_fleet.model.formatting import format_gpus, parse_gpus
 from mig_fleet.monitoring.series import DECLARED
 from mig_fleet.observed.reports import read_reports
 from mig_fleet.simulator import Fleet
+from mig_fleet.simulator.polling import wait_until
+from mig_fleet.stack_file import fleet as fleets
+from tests.engine.observed_cluster import REPORTS, observed_cluster
 
 ROOT = Path(__file__).parents[2]
 STACK = "test"
-TIMEOUT_S = 240
-REPORTS = "mig-fleet"
-"""The namespace of the probes' reports."""
+TIMEOUT_S = 600
+"""Seconds for one command. Only a hanging one takes so long, even on a busy machine."""
+READS = ("preview", "stack", "config")
+"""Commands that change neither the cluster nor the resources in the state."""
 
 
 @dataclass
@@ -55,6 +59,10 @@ class Deployment:
     pulumi: Path
     config: dict[str, Any] = field(default_factory=dict)
     stack: str = STACK
+    remembers: bool = False
+    """Whether a successful update records the cluster, so that :func:`deploy` may leave out the next one."""
+    _updated_to: tuple[dict[str, Any], dict[str, Any]] | None = None
+    """The configuration and the cluster after the last command, if that was a successful update."""
 
     @property
     def pools(self) -> dict[str, Any]:
@@ -79,7 +87,16 @@ class Deployment:
             engine.kill()
             text, _ = engine.communicate()
             raise AssertionError(f"pulumi {arguments[0]} did not end within {TIMEOUT_S} s:\n{text}") from None
+        if self.remembers and arguments[0] == "up" and engine.returncode == 0:
+            self._updated_to = copy.deepcopy(self.config), observed_cluster(self.fleet)
         return Outcome(engine.returncode, text)
+
+    def is_as_updated(self, config: dict[str, Any]) -> bool:
+        """Whether the last update was to this configuration, and nothing has changed in the cluster since then."""
+        if self._updated_to is None:
+            return False
+        updated_to, cluster = self._updated_to
+        return config == updated_to and cluster == observed_cluster(self.fleet)
 
     def interrupt_up(self, when: Callable[[], bool], signals: Iterable[signal.Signals]) -> Outcome:
         """An update that gets signals, one second apart, as soon as `when` is true; its lock is removed afterwards."""
@@ -97,6 +114,8 @@ class Deployment:
         return Outcome(engine.returncode, text)
 
     def _start(self, *arguments: str) -> subprocess.Popen[str]:
+        if arguments[0] not in READS:
+            self._updated_to = None
         stack_file = self.folder / "stacks" / f"Pulumi.{self.stack}.yaml"
         before = yaml.safe_load(stack_file.read_text()) if stack_file.exists() else {}
         document = {**before, "config": {f"mig-fleet:{key}": value for key, value in self.config.items()}}
@@ -112,8 +131,21 @@ class Deployment:
             text=True,
         )
 
-    def up(self) -> Outcome:
-        return self.run("up", "--yes", "--skip-preview")
+    def up(self, *flags: str) -> Outcome:
+        return self.run("up", "--yes", "--skip-preview", *flags)
+
+    def old_configs(self) -> set[str]:
+        """The configs of earlier layouts in MIG Manager's file, which the next update removes."""
+        file = self.cluster.config_map("gpu-operator", labels.LAYOUTS_CONFIG_MAP) or {}
+        configs: set[str] = yaml.safe_load(file["data"][labels.LAYOUTS_KEY])["mig-configs"].keys()
+        declared = {layout.config_name for layout in fleets.parse(self.config, self.stack).layouts.values()}
+        return configs - declared - {labels.ALL_DISABLED}
+
+    def prune(self) -> None:
+        """Update once more if MIG Manager's file has configs of earlier layouts."""
+        if self.old_configs():
+            pruned = self.up()
+            assert pruned.status == 0, pruned.text
 
     def preview(self, *flags: str) -> Outcome:
         return self.run("preview", *flags)
@@ -152,6 +184,10 @@ class Deployment:
         report = read_reports(self.cluster, REPORTS)[node].report
         assert report is not None, f"the report of {node} cannot be read"
         return parse_gpus(format_gpus(report.per_gpu()))
+
+    def wait_for_report(self, node: str, slices: dict[str, str]) -> None:
+        """Return when the probe of a node reports these slices: GPU indices → slices."""
+        wait_until(lambda: self.reported_slices(node) == slices, f"{node} reports {slices}")
 
     def nodes(self) -> dict[str, dict[str, Any]]:
         """The Node objects by name."""
@@ -192,16 +228,33 @@ def copy_project(folder: Path, fleet: Fleet, stack: str) -> Deployment:
     (folder / "stacks").mkdir()
     (folder / "state").mkdir()
     (folder / ".venv").symlink_to(ROOT / ".venv")
-    workspace = toolchain.workspace(ROOT)
-    environment = {**workspace.environment(), "PULUMI_BACKEND_URL": f"file://{folder / 'state'}"}
-    return Deployment(folder, fleet, environment, workspace.pulumi, stack=stack)
+    environment, pulumi = engine(folder)
+    return Deployment(folder, fleet, environment, pulumi, stack=stack)
+
+
+def engine(folder: Path) -> tuple[dict[str, str], Path]:
+    """The environment of the engine's commands for a project, with the backend in its folder `state`; and the engine.
+
+    Its home has no folder for logs: the engine would write some megabytes there in each command, for as much processor
+    time as the program takes (pulumi v3.259.0, pkg/logging/encrypted.go).
+    """
+    workspace, home = toolchain.workspace(ROOT), folder / "pulumi-home"
+    home.mkdir()
+    (home / "plugins").symlink_to(workspace.pulumi_home / "plugins")
+    (home / "logs").touch()
+    settings = {"PULUMI_HOME": str(home), "PULUMI_BACKEND_URL": (folder / "state").as_uri()}
+    return {**workspace.environment(), **settings}, workspace.pulumi
 
 
 def deploy(project: Deployment, config: dict[str, Any]) -> Deployment:
-    """Clear all faults of the nodes, then update to this configuration; fails if the update does."""
+    """Clear all faults of the nodes, then update to this configuration, unless nothing can change; fails if the update
+    does.
+    """
     for node in project.fleet.node_names():
         project.fleet.clear_faults(node)
     project.config = config
+    if project.is_as_updated(config) and not project.old_configs():
+        return project
     outcome = project.up()
     assert outcome.status == 0, outcome.text
     return project
@@ -214,5 +267,5 @@ def baseline(fleet: Fleet) -> dict[str, Any]:
     config["cluster"] = {"kubeconfig": str(fleet.kubeconfig)}
     config["operator"]["chart"] = str(ROOT / config["operator"]["chart"])
     for pool in config["pools"].values():
-        pool["rollout"] = {"timeout": "60s"}
+        pool["rollout"] = {"timeout": "5m"}  # more than a busy machine needs
     return config

@@ -14,6 +14,7 @@ from mig_fleet.model import labels
 from mig_fleet.observed.operands import MIG_MANAGER
 from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.polling import wait_until
+from tests.engine.deployment import TIMEOUT_S, engine
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "mig_fleet" / "simulator" / "charts" / "gpu-operator"
@@ -63,10 +64,21 @@ class ForeignOperator:
     environment: Mapping[str, str]
     pulumi: Path
 
+    @classmethod
+    def create(cls, folder: Path, fleet: Fleet) -> "ForeignOperator":
+        """The project in an empty folder, with nothing deployed."""
+        (folder / "state").mkdir()
+        (folder / "__main__.py").write_text(PROGRAM)
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+        (folder / "Pulumi.yaml").write_text(
+            "name: platform\nruntime: {name: python, options: {toolchain: pip, virtualenv: .venv}}\n"
+        )
+        created = cls(folder, fleet, *engine(folder))
+        created._run("stack", "init", "--secrets-provider", "passphrase")
+        return created
+
     def install(self, values: Mapping[str, Any] | None = None) -> None:
         """Install the release, or upgrade it to other values."""
-        if not (self.folder / "Pulumi.yaml").exists():
-            self._create()
         self._run("up", "--yes", "--skip-preview", VALUES=json.dumps({**VALUES, **(values or {})}))
 
     def apply_stock_configs(self) -> None:
@@ -99,29 +111,14 @@ class ForeignOperator:
             for name, offer in OFFERED.items()
         )
 
-    def _create(self) -> None:
-        self.folder.mkdir()
-        (self.folder / "state").mkdir()
-        (self.folder / "__main__.py").write_text(PROGRAM)
-        (self.folder / ".venv").symlink_to(ROOT / ".venv")
-        (self.folder / "Pulumi.yaml").write_text(
-            "name: platform\nruntime: {name: python, options: {toolchain: pip, virtualenv: .venv}}\n"
-        )
-        self._run("stack", "init", "--secrets-provider", "passphrase")
-
     def _run(self, *arguments: str, **variables: str) -> None:
         done = subprocess.run(
             [self.pulumi, *arguments, "--stack", "others", "--non-interactive", "--color", "never"],
             cwd=self.folder,
-            env={
-                **self.environment,
-                "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
-                "KUBECONFIG": str(self.fleet.kubeconfig),
-                **variables,
-            },
+            env={**self.environment, "KUBECONFIG": str(self.fleet.kubeconfig), **variables},
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=TIMEOUT_S,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

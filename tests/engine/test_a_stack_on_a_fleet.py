@@ -8,7 +8,7 @@ import pytest
 from mig_fleet.simulator import Fault
 from tests.engine.deployment import Deployment, Outcome
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 MOST_LINES = 65
 """Of `preview --diff` about the resources of one node's new layout: a third are their names and URNs."""
@@ -45,69 +45,6 @@ def test_a_new_stack_gets_its_declared_layouts_and_verifies_them_through_nvml(de
     }
 
 
-def test_a_second_update_and_a_preview_change_nothing(deployed: Deployment) -> None:
-    assert deployed.up().status == 0, "prunes the configs of earlier layouts"
-    again = deployed.up()
-    assert again.status == 0, again.text
-    assert "unchanged" in again.text and "updated" not in again.text, again.text
-    unchanged = deployed.preview("--expect-no-changes")
-    assert unchanged.status == 0, unchanged.text
-
-
-def test_a_changed_layout_gets_a_new_name_and_only_its_nodes_are_reconfigured(deployed: Deployment) -> None:
-    before, attempts = deployed.config_and_state(), deployed.attempts()
-    deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"2g.20gb": 3}}
-    outcome = deployed.up()
-    assert outcome.status == 0, outcome.text
-    after = deployed.config_and_state()
-    assert after["gpu-node-1"][0] != before["gpu-node-1"][0]
-    assert (after["gpu-node-1"][0] or "").startswith("inference-dense-")
-    assert deployed.slices()["gpu-node-1"] == {"0-7": "3x 2g.20gb"}
-    others = ("gpu-node-2", "gpu-node-3", "gpu-node-4")
-    assert {n: after[n] for n in others} == {n: before[n] for n in others}
-    now = deployed.attempts()
-    assert {n: now[n] for n in others} == {n: attempts[n] for n in others}, "a node of another pool was written to"
-
-
-def test_a_preview_prints_what_an_update_changes_and_nothing_of_the_update_before(deployed: Deployment) -> None:
-    deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"2g.20gb": 3}}
-    first = deployed.preview("--diff")
-    assert "gpu-node-1: GPU 0-7: 7x 1g.10gb → 3x 2g.20gb" in first, first.text
-    assert len(printed_resources(first)) <= MOST_LINES, first.text
-    done = deployed.up()
-    assert done.status == 0, done.text
-    deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"3g.40gb": 2}}
-    second = deployed.preview("--diff")
-    lines = printed_resources(second)
-    assert "gpu-node-1: GPU 0-7: 3x 2g.20gb → 2x 3g.40gb" in second, second.text
-    assert "1g.10gb" not in "".join(lines), "the layout before the last update"
-    assert len(lines) <= MOST_LINES, second.text
-    assert [line for line in lines if line.startswith("-")] == [], second.text
-
-
-def printed_resources(preview: Outcome) -> list[str]:
-    """The lines of `preview --diff` about resources, without indentation."""
-    return [line.strip() for line in preview.text.partition("--outputs:--")[0].splitlines()]
-
-
-def test_a_slice_that_another_user_destroys_is_drift_in_a_plain_preview_and_the_next_update_restores_it(
-    deployed: Deployment,
-) -> None:
-    deployed.fleet.destroy_slice("gpu-node-1", gpu=0, start=3)
-    drift = "slice missing: gpu-node-1: GPU 0: expected 7x 1g.10gb, found 6x 1g.10gb"
-    seen = deployed.wait_for_preview(drift, "--diff")
-    assert "drift" in seen.text
-    refreshed = deployed.run("refresh", "--yes", "--skip-preview")
-    assert refreshed.status == 0, refreshed.text
-    assert deployed.slices_in_state("gpu-node-1") == {"0": "6x 1g.10gb", "1-7": "7x 1g.10gb"}, "a refresh only reads"
-    assert drift in deployed.preview("--diff"), "the slices in the state are not the declared ones"
-    repaired = deployed.up()
-    assert repaired.status == 0, repaired.text
-    assert deployed.slices()["gpu-node-1"] == {"0-7": "7x 1g.10gb"}
-    unchanged = deployed.preview("--expect-no-changes")
-    assert unchanged.status == 0, unchanged.text
-
-
 def test_an_impossible_layout_fails_the_preview_with_one_message_and_changes_nothing(deployed: Deployment) -> None:
     before = labels_and_annotations(deployed)
     deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"3g.40gb": 2, "1g.10gb": 1}}
@@ -130,31 +67,77 @@ def test_an_unknown_profile_fails_the_preview_with_the_nearest_name(deployed: De
     assert labels_and_annotations(deployed) == before
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        (Fault.MANAGER_FAILS, "MIG Manager failed: gpu-node-1: could not apply"),
-        (Fault.MANAGER_CREATES_NOTHING, "layout lost: gpu-node-1: GPU 0: expected 3x 2g.20gb, found no slices"),
-    ],
-    ids=["state failed", "state success without slices"],
-)
-def test_a_fault_of_mig_manager_fails_the_update_with_the_name_of_the_node_and_the_next_one_succeeds(
-    deployed: Deployment, fault: Fault, reason: str
+def test_a_second_update_changes_nothing(deployed: Deployment) -> None:
+    deployed.prune()
+    again = deployed.up("--expect-no-changes")
+    assert again.status == 0, again.text
+
+
+def test_a_slice_that_another_user_destroys_is_drift_in_a_plain_preview_and_the_next_update_restores_it(
+    deployed: Deployment,
 ) -> None:
-    deployed.fleet.inject("gpu-node-1", fault)
+    deployed.fleet.destroy_slice("gpu-node-1", gpu=0, start=3)
+    found = {"0": "6x 1g.10gb", "1-7": "7x 1g.10gb"}
+    deployed.wait_for_report("gpu-node-1", found)
+    drift = "slice missing: gpu-node-1: GPU 0: expected 7x 1g.10gb, found 6x 1g.10gb"
+    seen = deployed.preview("--diff")
+    assert drift in seen and "drift" in seen.text, seen.text
+    refreshed = deployed.run("refresh", "--yes", "--skip-preview")
+    assert refreshed.status == 0, refreshed.text
+    assert deployed.slices_in_state("gpu-node-1") == found, "a refresh only reads"
+    assert drift in deployed.preview("--diff"), "the slices in the state are not the declared ones"
+    repaired = deployed.up()
+    assert repaired.status == 0, repaired.text
+    assert deployed.slices()["gpu-node-1"] == {"0-7": "7x 1g.10gb"}
+    unchanged = deployed.preview("--expect-no-changes")
+    assert unchanged.status == 0, unchanged.text
+
+
+def test_a_change_is_previewed_and_completed_by_an_update_after_the_one_that_failed_and_touches_no_other_node(
+    deployed: Deployment,
+) -> None:
+    before, attempts = deployed.config_and_state(), deployed.attempts()
     deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"2g.20gb": 3}}
+    first = deployed.preview("--diff")
+    assert "gpu-node-1: GPU 0-7: 7x 1g.10gb → 3x 2g.20gb" in first, first.text
+    assert len(printed_resources(first)) <= MOST_LINES, first.text
+
+    deployed.fleet.inject("gpu-node-1", Fault.MANAGER_CREATES_NOTHING)
+    deployed.pools["inference"]["rollout"] = {"timeout": "1m"}
     failed = deployed.up()
     assert failed.status != 0
-    assert reason in failed.text, failed.text
+    assert "layout lost: gpu-node-1: GPU 0: expected 3x 2g.20gb, found no slices" in failed.text, failed.text
     assert "Traceback" not in failed.text and 'File "' not in failed.text, failed.text
     assert "error: 1 of 1 nodes of inference-wave-0 are not as the stack declares:" in failed.diagnostics, failed.text
     outputs = failed.text.partition("\nOutputs:")[2]
     assert "inference-dense" in outputs and "- " not in outputs, "a failed update removes no output of the stack"
     assert "kubectl -n gpu-operator logs" in failed.text
+
     deployed.fleet.clear_faults("gpu-node-1")
+    deployed.pools["inference"]["rollout"] = {"timeout": "5m"}
     repaired = deployed.up()
     assert repaired.status == 0, repaired.text
+    after = deployed.config_and_state()
+    assert after["gpu-node-1"][0] != before["gpu-node-1"][0], "a changed layout gets a new name"
+    assert (after["gpu-node-1"][0] or "").startswith("inference-dense-")
     assert deployed.slices()["gpu-node-1"] == {"0-7": "3x 2g.20gb"}
+    others = ("gpu-node-2", "gpu-node-3", "gpu-node-4")
+    assert {n: after[n] for n in others} == {n: before[n] for n in others}
+    now = deployed.attempts()
+    assert {n: now[n] for n in others} == {n: attempts[n] for n in others}, "a node of another pool was written to"
+
+    deployed.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": {"3g.40gb": 2}}
+    second = deployed.preview("--diff")
+    lines = printed_resources(second)
+    assert "gpu-node-1: GPU 0-7: 3x 2g.20gb → 2x 3g.40gb" in second, second.text
+    assert "1g.10gb" not in "".join(lines), "the layout before the last update"
+    assert len(lines) <= MOST_LINES, second.text
+    assert [line for line in lines if line.startswith("-")] == [], second.text
+
+
+def printed_resources(preview: Outcome) -> list[str]:
+    """The lines of `preview --diff` about resources, without indentation."""
+    return [line.strip() for line in preview.text.partition("--outputs:--")[0].splitlines()]
 
 
 def labels_and_annotations(deployment: Deployment) -> dict[str, object]:

@@ -12,15 +12,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mig_fleet import toolchain
 from mig_fleet.model import labels
 from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.faulty_api import FaultyApi
 from tests.cli.test_adopt_page import BLOCKS
-from tests.engine.deployment import ROOT, Deployment, Outcome, copy_project
+from tests.engine.deployment import ROOT, TIMEOUT_S, Deployment, Outcome, copy_project
 from tests.engine.foreign_operator import NAMESPACE, STOCK, ForeignOperator
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 PODS = {
     "gpu-node-1": [{"nvidia.com/mig-1g.10gb": 1}] * 3,
@@ -36,9 +35,7 @@ def others(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """The fleet as it was before mig-fleet."""
     fleet = Fleet(tmp_path_factory.mktemp("adopted-fleet"))
     fleet.up(binaries, attached=True)
-    workspace = toolchain.workspace(ROOT)
-    folder = tmp_path_factory.mktemp("others") / "project"
-    operator = ForeignOperator(folder, fleet, workspace.environment(), workspace.pulumi)
+    operator = ForeignOperator.create(tmp_path_factory.mktemp("others"), fleet)
     operator.install()
     operator.apply_stock_configs()
     for node, requests in PODS.items():
@@ -81,7 +78,7 @@ def run_step(adopted: Deployment, step: str) -> Outcome:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=240,
+        timeout=TIMEOUT_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout
@@ -129,6 +126,12 @@ def objects_of_others(fleet: Fleet) -> dict[str, tuple[str, str]]:
     }
 
 
+def our_namespace(fleet: Fleet) -> tuple[str, bool]:
+    """Its UID, and whether it is being deleted."""
+    metadata = fleet.call("get", "/api/v1/namespaces/mig-fleet")["metadata"]
+    return metadata["uid"], "deletionTimestamp" in metadata
+
+
 def everything(adopted: Deployment, fleet: Fleet) -> tuple[object, ...]:
     """What an adoption must not change."""
     pods = running_pods(fleet, "default", NAMESPACE)
@@ -163,24 +166,21 @@ def test_an_adoption_touches_no_gpu_no_pod_no_taint_and_no_object_of_others(
     assert {*STOCK.values()} <= adopted.known_configs(), "alerts compare a node with the config that it keeps"
 
 
-def test_another_address_of_the_same_cluster_replaces_no_object(adopted: Deployment, others: ForeignOperator) -> None:
+def test_a_preview_at_another_address_of_the_same_cluster_replaces_no_object(
+    adopted: Deployment, others: ForeignOperator
+) -> None:
     """Objects of one name would be created again and then deleted."""
-    namespace = "/api/v1/namespaces/mig-fleet"
-    before = others.fleet.call("get", namespace)["metadata"]["uid"]
     adopted.environment["KUBECONFIG"] = str(others.fleet.kubeconfig)
     preview = adopted.preview("--diff")
     assert (preview.status, "replace" in preview) == (0, False), preview.text
-    up = adopted.up()
-    assert up.status == 0, up.text
-    after = others.fleet.call("get", namespace)["metadata"]
-    assert (after["uid"], "deletionTimestamp" in after) == (before, False)
-    run_step(adopted, "again")
 
 
 def test_the_first_change_waits_until_mig_manager_reads_our_file_and_then_affects_one_gpu(
     adopted: Deployment, others: ForeignOperator
 ) -> None:
-    fleet, before = others.fleet, running_pods(others.fleet, "default")
+    """At another address than the update before, which replaces nothing."""
+    adopted.environment["KUBECONFIG"] = str(others.fleet.kubeconfig)
+    fleet, before, namespace = others.fleet, running_pods(others.fleet, "default"), our_namespace(others.fleet)
     (pool,) = [pool for pool in adopted.pools.values() if "gpu-node-1" in pool["nodes"]]
     dense = {"devices": [0, 1, 2, 3, 4, 5, 6], "profiles": {"1g.10gb": 7}}
     adopted.layouts["two-large"] = {
@@ -200,7 +200,7 @@ def test_the_first_change_waits_until_mig_manager_reads_our_file_and_then_affect
     up = adopted.up()
     assert up.status == 0, up.text
     assert adopted.reported_slices("gpu-node-1") == {"0-6": "7x 1g.10gb", "7": "2x 3g.40gb"}
-    assert running_pods(fleet, "default") == before
+    assert (running_pods(fleet, "default"), our_namespace(fleet)) == (before, namespace)
     run_step(adopted, "again")
     carried = {name: config for name, (config, _) in adopted.config_and_state().items()}
     assert carried == {**STOCK, "gpu-node-1": adopted.outputs()["configs"]["all-1g.10gb"]}

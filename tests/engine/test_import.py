@@ -9,7 +9,7 @@ from mig_fleet.cli.__main__ import main
 from mig_fleet.stack_file import fleet
 from tests.engine.deployment import Deployment
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 
 def test_an_import_from_the_cluster_has_the_pools_and_layouts_of_the_deployed_stack(

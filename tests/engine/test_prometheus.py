@@ -21,12 +21,12 @@ from mig_fleet.simulator import Fault, Fleet
 from mig_fleet.simulator.faults import XIDS
 from mig_fleet.simulator.prometheus import Settings, start, stop
 from mig_fleet.simulator.telemetry.activity import ACTIVITY, MEMORY
-from tests.engine.deployment import ROOT, Deployment, baseline, deploy
+from tests.engine.deployment import ROOT, TIMEOUT_S, Deployment, baseline, deploy
 from tests.monitoring.panels import panels_without_data
 from tests.monitoring.runbooks import Command, runbook_commands
 from tests.prometheus_api import LivePrometheus, Row, eventually
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 NAMESPACE = "gpu-operator"
 PLUGIN = "nvidia-device-plugin-daemonset"
@@ -361,7 +361,7 @@ def test_a_command_of_a_runbook_that_changes_nothing_succeeds(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=TIMEOUT_S,
         check=False,
     )
     # Of minutes of history no advice is known, which has an exit code of its own.

@@ -23,7 +23,7 @@ from tests.engine.deployment import Deployment, create_project
 from tests.restricted_user import RestrictedUser
 from tests.simulator.site import NAMESPACE, Site
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 REPORTS, NODE, SLICE = "mig-fleet", "node-1", "nvidia.com/mig-1g.10gb"
 FLEET = f"""
@@ -46,7 +46,7 @@ CONFIG: dict[str, Any] = {
             "gpusPerNode": 2,
             "nodes": [NODE],
             "layout": "dense",
-            "rollout": {"onUserPods": "evict", "onStrandedPods": "warn", "timeout": "60s"},
+            "rollout": {"onUserPods": "evict", "onStrandedPods": "warn", "timeout": "5m"},
         }
     },
 }
@@ -135,7 +135,7 @@ def test_a_stack_is_deployed_changed_repaired_and_destroyed_with_exactly_the_pri
     assert project.slices()[NODE] == {"0-1": "3x 2g.20gb"}
 
     fleet.destroy_slice(NODE, gpu=0, start=2)
-    project.wait_for_preview("slice missing", "--diff")
+    project.wait_for_report(NODE, {"0": "2x 2g.20gb", "1": "3x 2g.20gb"})
     fleet.call("delete", f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{labels.PROBE}")
     repaired = project.up()
     assert repaired.status == 0, repaired.text

@@ -10,7 +10,7 @@ import yaml
 
 from tests.engine.deployment import ROOT, Deployment
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 SECRET = "s3cr3tMARKER"
 API = "client.authentication.k8s.io/v1"

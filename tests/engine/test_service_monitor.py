@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 
-from mig_fleet import toolchain
 from mig_fleet.policies.chart_values import NODE_RELABELING, ServiceMonitor, derived_values, merged
 from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.polling import wait_until
 from tests.engine import definitions
-from tests.engine.deployment import ROOT
 from tests.engine.foreign_operator import NAMESPACE, ForeignOperator
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 KIND = definitions.definition("monitoring.coreos.com", "v1", "ServiceMonitor")
 MONITORS = f"/apis/monitoring.coreos.com/v1/namespaces/{NAMESPACE}/servicemonitors"
@@ -27,9 +25,7 @@ def operator(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """The chart alone, without the kind of the ServiceMonitor."""
     fleet = Fleet(tmp_path_factory.mktemp("monitored-fleet"))
     fleet.up(binaries, attached=True)
-    workspace = toolchain.workspace(ROOT)
-    folder = tmp_path_factory.mktemp("monitored") / "project"
-    installed = ForeignOperator(folder, fleet, workspace.environment(), workspace.pulumi)
+    installed = ForeignOperator.create(tmp_path_factory.mktemp("monitored"), fleet)
     installed.install(values())
     yield installed
     fleet.down()

@@ -1,15 +1,16 @@
 """Our own objects that another user deleted or changed: a plain preview names them, the next update restores them."""
 
-import time
 from typing import Any
 
 import pytest
 
 from mig_fleet.cluster.errors import NotFound
 from mig_fleet.model import labels
-from tests.engine.deployment import REPORTS, Deployment
+from mig_fleet.simulator.polling import wait_until
+from tests.engine.deployment import Deployment
+from tests.engine.observed_cluster import REPORTS
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 OPERATOR = "gpu-operator"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -20,6 +21,7 @@ BINDING = f"{ADMISSION}/validatingadmissionpolicybindings/mig-probe-writes-its-o
 ROLE_BINDING = f"{RBAC}/namespaces/{REPORTS}/rolebindings/{labels.PROBE}"
 DAEMON_SET = f"/apis/apps/v1/namespaces/{REPORTS}/daemonsets/{labels.PROBE}"
 CLUSTER_POLICY = "/apis/nvidia.com/v1/clusterpolicies/cluster-policy"
+DASHBOARD = f"/api/v1/namespaces/{OPERATOR}/configmaps/{labels.DASHBOARDS['node']}"
 OTHER_IMAGE = "registry.example/python:3.13"
 PROGRAM = "object missing: ConfigMap mig-fleet/mig-probe-"
 
@@ -34,6 +36,7 @@ def delete_and_change(deployment: Deployment) -> None:
     image = [{**container, "image": OTHER_IMAGE} for container in containers]
     call("patch", DAEMON_SET, {"spec": {"template": {"spec": {"containers": image}}}})
     call("patch", CLUSTER_POLICY, {"spec": {"migManager": {"config": {"name": "custom-mig-config"}}}})
+    call("patch", DASHBOARD, {"data": {"mine.json": "{}"}})
 
 
 def program(deployment: Deployment) -> str:
@@ -42,33 +45,6 @@ def program(deployment: Deployment) -> str:
     names = [item["metadata"]["name"] for item in deployment.cluster.get(collection)["items"]]
     (name,) = (name for name in names if name.startswith(f"{labels.PROBE}-"))
     return f"{collection}/{name}"
-
-
-def test_what_another_user_deletes_or_changes_is_drift_in_a_plain_preview_and_the_next_update_restores_it(
-    deployed: Deployment,
-) -> None:
-    pruned = deployed.up()  # of configs that the layouts of earlier tests left in the layout file
-    assert pruned.status == 0, pruned.text
-    before = objects(deployed)
-    delete_and_change(deployed)
-    seen = deployed.preview("--diff")
-    assert seen.status == 0, seen.text
-    for line in (
-        f"object missing: ClusterRole {labels.PROBE}",
-        "object missing: ValidatingAdmissionPolicy mig-probe-writes-its-own-report",
-        PROGRAM,
-        f"object changed: DaemonSet {REPORTS}/{labels.PROBE}: spec.template.spec.containers[probe].image is "
-        f"'{OTHER_IMAGE}', expected 'docker.io/",
-        "object changed: ClusterPolicy cluster-policy: spec.migManager.config.name is 'custom-mig-config', "
-        f"expected '{labels.LAYOUTS_CONFIG_MAP}'",
-    ):
-        assert line in seen, seen.text
-    assert "~ 1 to update" in seen, seen.text
-    restored = deployed.up()
-    assert restored.status == 0, restored.text
-    assert objects(deployed) == before
-    unchanged = deployed.preview("--expect-no-changes")
-    assert unchanged.status == 0, unchanged.text
 
 
 def add_fields(deployment: Deployment) -> None:
@@ -99,11 +75,47 @@ def add_fields(deployment: Deployment) -> None:
     call("create", ROLE_BINDING.rpartition("/")[0], other)
 
 
-def test_what_another_user_adds_is_drift_in_a_plain_preview_and_the_next_update_removes_it(
+def replace_program(deployment: Deployment) -> None:
+    path = program(deployment)
+    found = deployment.fleet.call("get", path)
+    deployment.fleet.call("delete", path)
+    metadata = {key: found["metadata"][key] for key in ("name", "namespace", "labels")}
+    foreign = {**found, "metadata": metadata, "binaryData": {labels.PROBE_PROGRAM: "Zm9yZWlnbg=="}, "immutable": True}
+    deployment.fleet.call("create", path.rpartition("/")[0], foreign)
+
+
+def test_what_another_user_deletes_changes_or_adds_is_drift_in_a_plain_preview_and_the_next_update_restores_it(
     deployed: Deployment,
 ) -> None:
-    before = objects(deployed)
+    """Two rounds, because an object cannot be missing and changed at once."""
+    deployed.prune()
+    call, before = deployed.fleet.call, objects(deployed)
+
+    delete_and_change(deployed)
+    seen = deployed.preview("--diff")
+    assert seen.status == 0, seen.text
+    for line in (
+        f"object missing: ClusterRole {labels.PROBE}",
+        "object missing: ValidatingAdmissionPolicy mig-probe-writes-its-own-report",
+        PROGRAM,
+        f"object changed: DaemonSet {REPORTS}/{labels.PROBE}: spec.template.spec.containers[probe].image is "
+        f"'{OTHER_IMAGE}', expected 'docker.io/",
+        "object changed: ClusterPolicy cluster-policy: spec.migManager.config.name is 'custom-mig-config', "
+        f"expected '{labels.LAYOUTS_CONFIG_MAP}'",
+        f"ConfigMap {OPERATOR}/{labels.DASHBOARDS['node']}: data.mine.json is '{{}}', expected no such",
+    ):
+        assert line in seen, seen.text
+    assert "~ 1 to update" in seen, seen.text
+    restored = deployed.up()
+    assert restored.status == 0, restored.text
+    assert objects(deployed) == before
+    refreshed = deployed.run("refresh", "--yes", "--skip-preview")
+    assert refreshed.status == 0, refreshed.text
+    unchanged = deployed.preview("--expect-no-changes", "--refresh")
+    assert unchanged.status == 0, unchanged.text
+
     add_fields(deployed)
+    replace_program(deployed)
     seen = deployed.preview("--diff")
     assert seen.status == 0, seen.text
     for line in (
@@ -113,74 +125,48 @@ def test_what_another_user_adds_is_drift_in_a_plain_preview_and_the_next_update_
         "ValidatingAdmissionPolicy mig-probe-writes-its-own-report: spec.matchConditions is ",
         f"ClusterRole {labels.PROBE}: aggregationRule is ",
         f"RoleBinding {REPORTS}/{labels.PROBE}: roleRef.name is 'other', expected '{labels.PROBE}'",
+        "binaryData is not the program of which the name has the hash",
     ):
         assert line in seen, seen.text
     restored = deployed.up()
     assert restored.status == 0, restored.text
     assert restored.text.count(f"restored DaemonSet {REPORTS}/{labels.PROBE}\n") >= 1, restored.text
     assert objects(deployed) == before
-    assert deployed.fleet.call("get", DAEMON_SET)["metadata"]["labels"]["team"] == "a"
-    assert deployed.fleet.call("get", ROLE_BINDING)["roleRef"]["name"] == labels.PROBE
+    assert call("get", DAEMON_SET)["metadata"]["labels"]["team"] == "a"
+    assert call("get", ROLE_BINDING)["roleRef"]["name"] == labels.PROBE
     unchanged = deployed.preview("--expect-no-changes")
     assert unchanged.status == 0, unchanged.text
 
-
-def test_another_program_of_the_name_is_drift_in_a_plain_preview_and_the_next_update_restores_ours(
-    deployed: Deployment,
-) -> None:
-    before, path = objects(deployed), program(deployed)
-    found = deployed.fleet.call("get", path)
-    deployed.fleet.call("delete", path)
-    metadata = {key: found["metadata"][key] for key in ("name", "namespace", "labels")}
-    foreign = {**found, "metadata": metadata, "binaryData": {labels.PROBE_PROGRAM: "Zm9yZWlnbg=="}, "immutable": True}
-    deployed.fleet.call("create", path.rpartition("/")[0], foreign)
-    seen = deployed.preview("--diff")
-    assert "binaryData is not the program of which the name has the hash" in seen, seen.text
-    restored = deployed.up()
-    assert restored.status == 0, restored.text
-    assert objects(deployed) == before
-    unchanged = deployed.preview("--expect-no-changes")
-    assert unchanged.status == 0, unchanged.text
-
-
-def test_a_namespace_that_a_finalizer_keeps_is_named_with_the_finalizer_and_the_command(deployed: Deployment) -> None:
-    call, held = deployed.fleet.call, f"/api/v1/namespaces/{REPORTS}/configmaps/held"
-    metadata = {"name": "held", "finalizers": ["example.com/hold"]}
-    call("create", held.rpartition("/")[0], {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
-    call("delete", f"/api/v1/namespaces/{REPORTS}")
-    command = f"see what keeps it: kubectl get -n {REPORTS} configmaps -o yaml"
-    deployed.wait_for_preview(command, "--diff")
-    failed = deployed.up()
-    assert failed.status != 0
-    assert "example.com/hold in 1 resource instances" in failed.diagnostics, failed.text
-    assert command in failed.diagnostics
-    call("patch", held, {"metadata": {"finalizers": None}})
-    wait_until_gone(deployed, f"/api/v1/namespaces/{REPORTS}")
-    restored = deployed.up()
-    assert restored.status == 0, restored.text
-
-
-def test_a_restored_object_is_unchanged_after_a_refresh_and_the_program_can_still_change_it(
-    deployed: Deployment,
-) -> None:
-    delete_and_change(deployed)
-    assert deployed.up().status == 0
-    refreshed = deployed.run("refresh", "--yes", "--skip-preview")
-    assert refreshed.status == 0, refreshed.text
-    unchanged = deployed.preview("--expect-no-changes", "--refresh")
-    assert unchanged.status == 0, unchanged.text
-    before = containers(deployed)
+    containers_before = containers(deployed)
     deployed.config["probe"] = {**deployed.config.get("probe", {}), "interval": "14s"}
     changed = deployed.up()
     assert changed.status == 0, changed.text
     after = containers(deployed)
-    assert before != after and "14" in after[0]["command"]
-    managers = {entry["manager"] for entry in deployed.fleet.call("get", DAEMON_SET)["metadata"]["managedFields"]}
+    assert containers_before != after and "14" in after[0]["command"], "the program can still change what was restored"
+    managers = {entry["manager"] for entry in call("get", DAEMON_SET)["metadata"]["managedFields"]}
     assert not any(manager.startswith("pulumi") for manager in managers), managers
 
 
-def test_the_namespace_of_the_probes_is_restored_with_all_that_was_in_it(deployed: Deployment) -> None:
-    deployed.fleet.call("delete", f"/api/v1/namespaces/{REPORTS}")
+def test_the_namespace_of_the_probes_is_restored_with_all_that_was_in_it_once_no_finalizer_keeps_it(
+    deployed: Deployment,
+) -> None:
+    namespace = f"/api/v1/namespaces/{REPORTS}"
+    call, held = deployed.fleet.call, f"{namespace}/configmaps/held"
+    metadata = {"name": "held", "finalizers": ["example.com/hold"]}
+    call("create", held.rpartition("/")[0], {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+    call("delete", namespace)
+    finalizer = "example.com/hold in 1 resource instances"
+    wait_until(lambda: finalizer in str(call("get", namespace)["status"]), "the namespace names the finalizer")
+    command = f"see what keeps it: kubectl get -n {REPORTS} configmaps -o yaml"
+    seen = deployed.preview("--diff")
+    assert command in seen, seen.text
+    failed = deployed.up()
+    assert failed.status != 0
+    assert finalizer in failed.diagnostics, failed.text
+    assert command in failed.diagnostics
+
+    call("patch", held, {"metadata": {"finalizers": None}})
+    wait_until_gone(deployed, namespace)
     seen = deployed.preview("--diff")
     assert f"object missing: Namespace {REPORTS}" in seen, seen.text
     restored = deployed.up()
@@ -211,10 +197,14 @@ def test_a_deleted_namespace_of_the_operator_fails_the_update_with_the_command_t
 
 
 def wait_until_gone(deployment: Deployment, path: str) -> None:
-    with pytest.raises(NotFound):
-        for _ in range(300):
+    def is_gone() -> bool:
+        try:
             deployment.cluster.get(path)
-            time.sleep(0.1)
+        except NotFound:
+            return True
+        return False
+
+    wait_until(is_gone, f"{path} is deleted")
 
 
 def containers(deployment: Deployment) -> list[dict[str, Any]]:
@@ -232,5 +222,6 @@ def objects(deployment: Deployment) -> list[Any]:
         call("get", BINDING)["spec"],
         call("get", program(deployment))["binaryData"],
         call("get", DAEMON_SET)["spec"],
+        call("get", DASHBOARD)["data"],
         policy["spec"],
     ]

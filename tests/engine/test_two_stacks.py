@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from mig_fleet.model import labels
-from tests.engine.deployment import Deployment, baseline, create_project, deploy
+from tests.engine.deployment import TIMEOUT_S, Deployment, baseline, create_project, deploy
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 FIRST, SECOND = "organization/mig-fleet/test", "organization/mig-fleet/second"
 OPERATOR = "gpu-operator"
@@ -37,9 +37,9 @@ def second(project: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Dep
 def first(project: Deployment) -> Iterator[Deployment]:
     """The first stack, which owns the cluster again at the end."""
     yield deploy(project, baseline(project.fleet))
-    project.config = baseline(project.fleet)
-    project.config["cluster"]["takeOver"] = recorded(project)
-    assert project.up().status == 0
+    if recorded(project).partition(" ")[2] != FIRST:
+        project.config["cluster"]["takeOver"] = recorded(project)
+        assert project.up().status == 0
 
 
 def specified(deployment: Deployment) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def test_another_stack_is_refused_with_the_owners_name_before_any_write(first: D
     assert first.preview("--expect-no-changes").status == 0
 
 
-def test_a_take_over_on_purpose_changes_no_gpu_and_then_the_first_stack_can_change_nothing(
+def test_a_take_over_on_purpose_changes_no_gpu_and_the_other_stack_is_refused_until_its_state_is_forgotten(
     first: Deployment, second: Deployment
 ) -> None:
     attempts, slices = first.attempts(), first.slices()
@@ -90,8 +90,6 @@ def test_a_take_over_on_purpose_changes_no_gpu_and_then_the_first_stack_can_chan
     assert owners(second) == {SECOND}
     assert (second.attempts(), second.slices()) == (attempts, slices), "no node was reconfigured"
     assert second.preview("--expect-no-changes").status == 0, "the setting may stay"
-    del second.config["cluster"]["takeOver"]
-    assert second.preview("--expect-no-changes").status == 0
 
     before = specified(second)
     refused = first.preview()
@@ -103,15 +101,10 @@ def test_a_take_over_on_purpose_changes_no_gpu_and_then_the_first_stack_can_chan
         assert refused.status != 0 and f"the cluster is owned by stack {SECOND}" in refused, refused.text
         assert "Traceback" not in refused, refused.text
     assert specified(second) == before
-    assert second.preview("--expect-no-changes").status == 0
+    left = second.config["cluster"].pop("takeOver")
+    assert second.preview("--expect-no-changes").status == 0, "nor need it stay"
 
-
-def test_the_printed_command_forgets_a_stack_without_changing_the_cluster(
-    first: Deployment, second: Deployment
-) -> None:
-    """The last test with the second stack: its state is gone afterwards, and it counts as lost."""
-    second.config["cluster"]["takeOver"] = recorded(first)
-    assert second.up().status == 0
+    second.config["cluster"]["takeOver"] = left
     first.config["cluster"]["takeOver"] = recorded(second)
     assert first.up().status == 0
     refused = second.preview()
@@ -124,9 +117,9 @@ def test_the_printed_command_forgets_a_stack_without_changing_the_cluster(
         env=second.environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=TIMEOUT_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert Path(second.folder, "stacks", "Pulumi.second.yaml").exists()
-    assert specified(first) == before
+    assert specified(first) == before, "only the second stack's state is gone"

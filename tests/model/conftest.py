@@ -1,16 +1,8 @@
-"""Laws are checked on the same examples each time, and without a clock; NVIDIA's own mig-parted is found or built once.
-
-``pytest --hypothesis-profile=explore`` looks at more and other examples.
-"""
+"""NVIDIA's own mig-parted is found or built once."""
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from mig_fleet import toolchain
-
-settings.register_profile("explore", deadline=None, max_examples=2000, print_blob=True)
-settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def test_all_mistakes_are_reported_together() -> None:
     assert len(raised.value.problems) == 3
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=str)
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
 def test_a_policy_is_described_completely(policy: object) -> None:
     (found,) = (each for each in POLICIES if each is policy)
     properties = found.parameters.properties()
