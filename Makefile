@@ -13,7 +13,8 @@ PYTHON ?= python3
 unexport PYTHONDONTWRITEBYTECODE
 # A file of tests runs in one process. Tests with the engine often wait: three processes keep two cores busy.
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
-PARALLEL_FAST := -n auto --dist worksteal
+# Some of the others wait for timeouts: four processes keep two cores busy.
+PARALLEL_FAST := -n 4 --dist worksteal
 # `$(BESIDE) COMMAND` runs a command, and downloads or builds missing tools until it ends.
 up preview toolchain: BESIDE = $(BIN)/python -m mig_fleet.toolchain --
 test test-engine: BESIDE = $(BIN)/python -m mig_fleet.toolchain $(TEST_TOOLS) --
@@ -43,7 +44,7 @@ down: $(READY) ## destroy stack local and stop the simulated fleet
 
 test: coverage test-engine ## every test, including those with the real engine
 
-test-fast: $(READY) ## the tests that need no engine and no build (2 minutes)
+test-fast: $(READY) ## the tests that need no engine and no build (1 minute)
 	@$(BIN)/python -m pytest -m "not engine and not slow" $(PARALLEL_FAST) --hypothesis-profile=quick
 
 test-engine: $(READY) ## the tests that `make coverage` does not run (minutes)

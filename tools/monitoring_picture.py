@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Any, Final
 
@@ -64,8 +65,9 @@ WORDS: Final = (
 )
 
 
-def monitoring_pictures() -> dict[str, str]:
-    """Theme → SVG. The same series give the same texts."""
+@cache
+def monitoring_pictures() -> Mapping[str, str]:
+    """Theme → SVG. The same series give the same texts, so they are drawn once in a process."""
     recorded = json.loads(FILE.read_text("utf-8"))
     with mpl.rc_context(SETTINGS):
         return {name: _picture(recorded, theme) for name, theme in THEMES.items()}

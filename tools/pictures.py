@@ -12,7 +12,6 @@ from mig_fleet.review.html.pool import alike
 from mig_fleet.review.preview import read_previews
 from mig_fleet.review.reader import review_all
 from mig_fleet.review.review import NodeChange, Review
-from tools.monitoring_picture import monitoring_pictures
 
 ROOT = Path(__file__).parent.parent
 PREVIEW = ROOT / "tests" / "review" / "previews" / "one-gpu.json"
@@ -23,6 +22,8 @@ LINE, MARGIN = 20, 16
 
 def pictures() -> dict[Path, str]:
     """The text of each file. The same previews give the same texts."""
+    from tools.monitoring_picture import monitoring_pictures  # matplotlib takes half a second
+
     (review,) = review_all(read_previews(PREVIEW.name, PREVIEW.read_text("utf-8")))
     monitoring = {FOLDER / f"monitoring-{theme}.svg": text for theme, text in monitoring_pictures().items()}
     return {FOLDER / "review.svg": review_picture(review), **monitoring}

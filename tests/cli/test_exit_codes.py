@@ -31,8 +31,7 @@ def rows() -> list[tuple[str, str]]:
 ROWS = rows()
 
 
-def modules() -> dict[str, ast.Module]:
-    return {path.stem: ast.parse(path.read_text()) for path in FOLDER.glob("*.py")}
+MODULES = {path.stem: ast.parse(path.read_text()) for path in FOLDER.glob("*.py")}
 
 
 def codes_of(tree: ast.Module) -> set[int]:
@@ -46,7 +45,7 @@ def codes_of(tree: ast.Module) -> set[int]:
 
 USED = {
     (str(code), command)
-    for name, tree in modules().items()
+    for name, tree in MODULES.items()
     for code in codes_of(tree)
     for command in SHARED.get(name, (name.rstrip("_"),))
 }
@@ -78,8 +77,8 @@ def test_the_codes_of_mig_probe_are_those_of_the_table() -> None:
     assert codes == [ExitCode.SUCCESS, ExitCode.FAILURE, ExitCode.USAGE, ExitCode.UNKNOWN]
 
 
-@pytest.mark.parametrize("name", sorted(modules()))
+@pytest.mark.parametrize("name", sorted(MODULES))
 def test_no_command_exits_with_a_bare_number(name: str) -> None:
-    for node in ast.walk(modules()[name]):
+    for node in ast.walk(MODULES[name]):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "sys.exit":
             assert not isinstance(node.args[0], ast.Constant), f"{name}.py:{node.lineno}: use ExitCode"

@@ -94,7 +94,7 @@ def test_the_metrics_list_is_the_one_of_states_in_which_it_had_no_parent(registe
         ({"dashboards": "none"}, {"m", "m-metrics", RULES}),
         ({"rules": "none", "dashboards": "none"}, {"m", "m-metrics"}),
     ],
-    ids=str,
+    ids=["no rules", "no dashboards", "neither"],
 )
 def test_rules_and_dashboards_can_be_left_out(register: Register, changes: Any, names: set[str]) -> None:
     assert register(**changes).keys() == names

@@ -1,58 +1,63 @@
 """One simulated fleet for all faults, one API server with faults in front of it, and short timeouts."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from mig_fleet.simulator import Fleet
-from mig_fleet.simulator.faulty_api import FaultyApi
+from tests.faults.all_faults import FAULTS
+from tests.faults.document import DOCUMENT, WRITE, document
 from tests.faults.fault import Fault
+from tests.faults.fault_fleet import FaultFleet
+from tests.faults.fault_run import FaultRun
 from tests.faults.play import Result, play
-from tests.faults.scenario import FLEET, Scenario
+from tests.faults.scenario import Scenario
 from tests.faults.short_timeouts import shorten_timeouts
-from tests.faults.stack import Stack
 
 
 @pytest.fixture(scope="session")
-def scenario(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
-    """The simulated nodes, with everything installed."""
-    folder = tmp_path_factory.mktemp("faults")
-    file = folder / "fleet-file.yaml"
-    file.write_text(FLEET)
-    fleet = Fleet(folder / "fleet")
-    fleet.up(binaries, file, attached=True)
-    scenario = Scenario(fleet)
-    scenario.install()
-    yield scenario
-    fleet.down()
-
-
-@pytest.fixture(scope="session")
-def api(scenario: Scenario) -> Iterator[FaultyApi]:
-    """The API server that the product uses; its address is the same for all faults."""
-    with scenario.fleet.faulty_api() as api:
-        yield api
-
-
-@pytest.fixture(scope="session")
-def stack(api: FaultyApi) -> Stack:
-    """Each fault sets its state; recorded programs are kept."""
-    return Stack(api.kubeconfig)
-
-
-@pytest.fixture(scope="session")
-def _results() -> dict[str, Result]:
-    return {}
+def _fleet_of_all(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultFleet]:
+    fleet = FaultFleet(binaries, tmp_path_factory.mktemp("faults"))
+    yield fleet
+    fleet.stop()
 
 
 @pytest.fixture
-def played(scenario: Scenario, stack: Stack, api: FaultyApi, _results: dict[str, Result]) -> Callable[[Fault], Result]:
-    """The result of a fault; each fault is played once per test run."""
+def fault_fleet(_fleet_of_all: FaultFleet, request: pytest.FixtureRequest) -> Iterator[FaultFleet]:
+    """The fleet; a test that fails leaves it to no other test."""
+    failed_before = request.session.testsfailed
+    yield _fleet_of_all
+    if request.session.testsfailed > failed_before:
+        _fleet_of_all.spoil()
+
+
+@pytest.fixture
+def run(fault_fleet: FaultFleet) -> FaultRun:
+    """The pool with the old layout, verified."""
+    return fault_fleet.ready()
+
+
+@pytest.fixture
+def scenario(run: FaultRun) -> Scenario:
+    """The simulated nodes, with everything installed, in the state in which every fault begins."""
+    return run.scenario
+
+
+@pytest.fixture(scope="session")
+def _results() -> Iterator[dict[str, Result]]:
+    results: dict[str, Result] = {}
+    yield results
+    if WRITE in os.environ:
+        DOCUMENT.write_text(document(FAULTS, results))
+
+
+@pytest.fixture
+def played(fault_fleet: FaultFleet, _results: dict[str, Result]) -> Callable[[Fault], Result]:
+    """Plays a fault; its result is also that of the page."""
 
     def played(fault: Fault) -> Result:
-        if fault.name not in _results:
-            _results[fault.name] = play(fault, scenario, stack, api)
+        _results[fault.name] = play(fault, fault_fleet.ready())
         return _results[fault.name]
 
     return played

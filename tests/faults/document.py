@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tests.faults.fault import Fault, Outcome
 from tests.faults.play import Result
@@ -67,13 +68,25 @@ and after single writes, and the next update completes them.
 """
 
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
+WRITE = "MIG_FLEET_WRITE_FAULTS"
+"""With this environment variable a run of all faults writes the page."""
+
+
 def document(faults: Mapping[str, Sequence[Fault]], results: Mapping[str, Result]) -> str:
     """The page."""
     parts = [HEAD, _overview(faults, results)]
     for family, members in faults.items():
         parts.append(f"## {family}\n")
-        parts += [_section(fault, results[fault.name]) for fault in members]
+        parts += [section(fault, results[fault.name]) for fault in members]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def without_quotations(page: str) -> list[str]:
+    """Headings, tables, descriptions and results. The quotations are from one run: on a loaded machine another run may
+    observe a node in another intermediate state.
+    """
+    return [line for line in page.splitlines() if line.startswith(("#", "|", "*", "- "))]
 
 
 def _overview(faults: Mapping[str, Sequence[Fault]], results: Mapping[str, Result]) -> str:
@@ -92,7 +105,8 @@ def _overview(faults: Mapping[str, Sequence[Fault]], results: Mapping[str, Resul
     return "\n".join(rows) + "\n"
 
 
-def _section(fault: Fault, seen: Result) -> str:
+def section(fault: Fault, seen: Result) -> str:
+    """What the page has about one fault."""
     lines = [f"### {_capital(fault.name)}\n", f"*{_capital(fault.imitates)}.*\n"]
     if seen.preview:
         lines += ["The preview shows:\n", _block(seen.preview)]

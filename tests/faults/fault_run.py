@@ -8,6 +8,7 @@ from typing import Any
 from mig_fleet.model import labels
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.report import Report
+from mig_fleet.observed.operands import MIG_MANAGER
 from mig_fleet.observed.snapshot import Snapshot
 from mig_fleet.simulator import Fault as NodeFault
 from mig_fleet.simulator import Fleet
@@ -17,6 +18,7 @@ from mig_fleet.simulator.faulty_api import FaultyApi
 from mig_fleet.simulator.faulty_api.rules import ApiFault
 from tests.faults.scenario import POOL, WAVES, Scenario, our_annotations
 from tests.faults.stack import Stack
+from tests.simulator.site import NAMESPACE
 
 NODE = "/api/v1/nodes/{}$"
 EXEC = "/pods/[^/]+/exec$"
@@ -81,9 +83,16 @@ class FaultRun:
         """Call ``do`` at a snapshot soon after such a write to a node."""
         self.before_write(write, node, lambda: self.api.when("GET", NODE_LIST, do, skip=2))
 
-    def wait_for_projection(self) -> None:
-        """Wait until every MIG Manager has the layout file as it is now."""
-        time.sleep(0.3)
+    def wait_until_not_mounted(self, layout: Layout) -> None:
+        """Wait until no MIG Manager of the pool has the layout in its own copy of the layout file."""
+        file = f"/mig-parted-config/{labels.LAYOUTS_KEY}"
+        command = ["nvidia-mig-parted", "assert", "--valid-config", "-f", file, "-c", layout.config_name]
+
+        def has_layout(node: str) -> bool:
+            pods = self.scenario.pods(MIG_MANAGER, node)
+            return any(self.scenario.cluster.execute(NAMESPACE, pod, command)[0] == 0 for pod in pods)
+
+        self.eventually(lambda: not any(map(has_layout, POOL)), f"{layout.name} is in no mounted layout file")
 
     def fail_write(self, write: str, node: str, fault: ApiFault, times: int | None = None) -> None:
         """Let such writes to a node fail."""

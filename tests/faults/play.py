@@ -3,12 +3,10 @@
 import re
 from dataclasses import dataclass
 
-from mig_fleet.simulator.faulty_api import FaultyApi
 from tests.faults.fault import Fault
 from tests.faults.fault_run import FaultRun
 from tests.faults.remedies import RemedyWatch
-from tests.faults.scenario import OLD, POOL, Scenario
-from tests.faults.stack import Stack
+from tests.faults.scenario import OLD, POOL
 
 REPLACEMENTS = {
     r"https://127\.0\.0\.1:\d+": "https://cluster:6443",
@@ -44,10 +42,9 @@ class Result:
         return tuple(line.strip() for line in self.error.splitlines() if line)
 
 
-def play(fault: Fault, scenario: Scenario, stack: Stack, api: FaultyApi) -> Result:
+def play(fault: Fault, run: FaultRun) -> Result:
     """Play a fault from its injection to the next update; fails if that one does not repair the pool."""
-    scenario.reset()
-    run = FaultRun(scenario, api, stack)
+    stack, api = run.stack, run.api
     try:
         stack.adopt(OLD, fault.rollout, fault.pool_before)
         api.reset()

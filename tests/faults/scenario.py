@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import yaml
@@ -110,8 +109,9 @@ class Scenario:
             self.join(name)
         self._write_layouts()
         seen = self.observe()
+        nodes = {node["metadata"]["name"]: node for node in self.cluster.get("/api/v1/nodes")["items"]}
         for name in NODES:
-            self._reset_node(name, self.cluster.node(name), self.has_layout(seen, name, OLD))
+            self._reset_node(name, nodes[name], self.has_layout(seen, name, OLD))
         self._restore_operands()
         self.eventually(
             lambda seen: all(self.has_layout(seen, name, OLD) for name in NODES), f"all nodes have {OLD.name}"
@@ -122,10 +122,10 @@ class Scenario:
         self.fleet.join_node({"name": name, "gpu": GPU, "gpus": GPUS})
         self.site.wait_for_success(name, labels.ALL_DISABLED)
 
-    @cached_property
+    @property
     def cluster(self) -> Cluster:
-        """The API server without faults; one connection for all tests."""
-        return Cluster({"kubeconfig": str(self.fleet.kubeconfig)})
+        """The API server without faults."""
+        return self.site.cluster
 
     def observe(self) -> Snapshot:
         """The fleet as the product observes it now."""
@@ -197,7 +197,7 @@ class Scenario:
 
     def _missing_operands(self) -> list[str]:
         """Operands without a pod on at least one node."""
-        pods = self.fleet.call("get", f"/api/v1/namespaces/{NAMESPACE}/pods")["items"]
+        pods = self.cluster.get(f"/api/v1/namespaces/{NAMESPACE}/pods")["items"]
         there = {((pod["metadata"].get("labels") or {}).get("app"), pod["spec"].get("nodeName")) for pod in pods}
         return [app for app in OPERANDS if any((app, node) not in there for node in NODES)]
 

@@ -21,7 +21,7 @@ from mig_fleet.rollout.stranding import pending_pods
 
 SHORT_S: dict[ModuleType, dict[str, float]] = {
     context: {"POLL_S": 0.15, "RETRY_S": 5.0},
-    convergence: {"POLL_S": 0.15, "CONVERGENCE_S": 5.0},
+    convergence: {"CONVERGENCE_S": 5.0},
     drain: {"EVICT_AGAIN_S": 0.2, "REPORT_WAIT_S": 3.0},
     reconfigure: {"REPORT_WAIT_S": 3.0},
     manager_file: {"RESTART_S": 2.0},

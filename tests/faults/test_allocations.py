@@ -18,7 +18,6 @@ SLICE = "nvidia.com/mig-1g.10gb"
 @pytest.fixture
 def pods(scenario: Scenario) -> Iterator[Scenario]:
     """The fleet; users' pods and faults are removed after the test."""
-    scenario.reset()
     reported(scenario, lambda report: report.allocations == ())
     yield scenario
     for namespace in ("default", "team-a"):

@@ -2,6 +2,7 @@
 next update repairs the pool.
 """
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -9,12 +10,15 @@ import pytest
 from mig_fleet.observed.drift import DriftClass
 from mig_fleet.rollout.recovery import Remedy
 from tests.faults.all_faults import BY_NAME, FAULTS
+from tests.faults.document import DOCUMENT, WRITE, section, without_quotations
 from tests.faults.fault import Fault, Outcome
 from tests.faults.play import Result
 from tests.faults.remedies import remedies_in
 from tests.faults.scenario import FIRST_WAVE, POOL
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+
+PAGE = without_quotations(DOCUMENT.read_text())
 
 
 def test_the_table_has_many_faults_and_no_name_twice() -> None:
@@ -50,3 +54,7 @@ def test_fault(fault: Fault, played: Callable[[Fault], Result]) -> None:
     assert result.overlapping == (), "a remedy was used before the node before it was recovered"
     if fault.rollout.get("recovery") is False:
         assert result.restarted == (), "recovery is off"
+    if WRITE not in os.environ:
+        heading, *lines = without_quotations(section(fault, result))
+        start = PAGE.index(heading) + 1
+        assert PAGE[start : start + len(lines)] == lines, "`make fault-table` writes the page again"

@@ -4,12 +4,10 @@ import pytest
 
 from mig_fleet.model import labels
 from mig_fleet.simulator import Fault as NodeFault
-from mig_fleet.simulator.faulty_api import FaultyApi
 from tests.faults.fault_run import FaultRun
 from tests.faults.killed_process import FINISHED, KILLED, KillPoint, UpdateProcesses
 from tests.faults.recording import Inputs
-from tests.faults.scenario import FEWER, FIRST_WAVE, NEW, OLD, POOL, SECOND_WAVE, Scenario
-from tests.faults.stack import Stack
+from tests.faults.scenario import FEWER, FIRST_WAVE, NEW, OLD, POOL, SECOND_WAVE
 from tests.faults.table.waves import clear_faults_before_label
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
@@ -35,14 +33,6 @@ was not labelled yet is still `failed`, and without recovery an update leaves it
 @pytest.fixture(scope="session")
 def processes() -> UpdateProcesses:
     return UpdateProcesses()
-
-
-@pytest.fixture
-def run(scenario: Scenario, stack: Stack, api: FaultyApi) -> FaultRun:
-    """The pool with the old layout, verified."""
-    api.reset()
-    scenario.reset()
-    return FaultRun(scenario, api, stack)
 
 
 @pytest.mark.parametrize("kill_point", [*BEFORE, *AFTER], ids=str)

@@ -1,4 +1,7 @@
-"""The picture of the pool dashboard shows what a real Prometheus answers to the queries of its panels."""
+"""The picture of the pool dashboard shows what a real Prometheus answers to the queries of its panels.
+
+A test that needs the drawing imports it: matplotlib takes half a second in each process that collects tests.
+"""
 
 import json
 from itertools import pairwise
@@ -13,7 +16,6 @@ from mig_fleet.monitoring.dashboards.queries import queries
 from mig_fleet.stack_file.fleet import parse
 from mig_fleet.stack_file.monitored_fleet import monitored_fleet
 from tools import simulated_pool
-from tools.monitoring_picture import HATCHES, HISTORY, LEVELS, SHADES, THEMES, monitoring_pictures
 from tools.monitoring_series import FILE, PANELS, record
 
 RECORDED: dict[str, Any] = json.loads(FILE.read_text("utf-8"))
@@ -35,6 +37,8 @@ def test_every_panel_of_the_picture_has_series_with_a_value_per_step() -> None:
 
 
 def test_the_picture_has_a_change_of_a_layout_and_an_end_of_it() -> None:
+    from tools.monitoring_picture import HISTORY
+
     (answer,) = RECORDED["panels"][HISTORY]
     changed = [row["values"] for row in answer["series"] if len(set(row["values"])) > 1]
     assert len(changed) == 1 and changed[0][0] == changed[0][-1] == 0
@@ -42,12 +46,16 @@ def test_the_picture_has_a_change_of_a_layout_and_an_end_of_it() -> None:
 
 @pytest.mark.parametrize("areas", [tuple(PARTS), tuple(name for name, _ in NODE_STATES)], ids=["cost", "states"])
 def test_two_areas_of_a_panel_differ_without_color(areas: tuple[str, ...]) -> None:
+    from tools.monitoring_picture import HATCHES
+
     hatches = [HATCHES[name] for name in areas]
     assert len(set(hatches)) == len(hatches)
 
 
 def test_the_shades_of_the_heat_map_get_brighter_with_the_values() -> None:
     from matplotlib import colormaps
+
+    from tools.monitoring_picture import LEVELS, SHADES
 
     def brightness(value: float) -> float:
         red, green, blue, _ = colormaps[SHADES](value)
@@ -58,6 +66,8 @@ def test_the_shades_of_the_heat_map_get_brighter_with_the_values() -> None:
 
 
 def test_texts_and_paper_of_each_theme_have_enough_contrast() -> None:
+    from tools.monitoring_picture import THEMES
+
     for theme in THEMES.values():
         paper, ink = (_luminance(color) for color in (theme.paper, theme.ink))
         assert (max(paper, ink) + 0.05) / (min(paper, ink) + 0.05) >= 7, "WCAG 2.2, level AAA"
@@ -70,6 +80,8 @@ def _luminance(color: str) -> float:
 
 
 def test_each_theme_has_its_own_paper_and_the_same_words() -> None:
+    from tools.monitoring_picture import THEMES, monitoring_pictures
+
     drawn = monitoring_pictures()
     assert drawn.keys() == THEMES.keys()
     assert all(THEMES[name].paper in text for name, text in drawn.items())

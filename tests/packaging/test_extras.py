@@ -13,6 +13,9 @@ def without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """aiohttp and cryptography cannot be imported, and no module that imported them is left."""
     for name in list(sys.modules):
         if name.startswith(("mig_fleet.simulator", "mig_fleet.cli.simulate", "mig_fleet.cli.local")):
+            package, _, module = name.rpartition(".")
+            if package in sys.modules:  # `from package import module` finds it there, too
+                monkeypatch.delattr(sys.modules[package], module, raising=False)
             monkeypatch.delitem(sys.modules, name)
     for name in ("aiohttp", "cryptography"):
         monkeypatch.setitem(sys.modules, name, None)

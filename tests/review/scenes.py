@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.preview import OPERATOR, REPORTS, populate
-from mig_fleet import toolchain
+from benchmarks.synthetic_nodes import OPERATOR, REPORTS, populate
 from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.api import Api, Json
 from mig_fleet.simulator.control_plane import ControlPlane
-from tests.engine.deployment import ROOT, Deployment, baseline, create_project
+from tests.engine.deployment import ROOT, Deployment, baseline, create_project, engine
 
 Scene = tuple[str, str, str]
 
@@ -165,9 +164,7 @@ def _project(folder: Path, program: str) -> Deployment:
     (folder / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
     (folder / "__main__.py").write_text(program)
     (folder / ".venv").symlink_to(ROOT / ".venv")
-    work = toolchain.workspace(ROOT)
-    environment = {**work.environment(), "PULUMI_BACKEND_URL": (folder / "state").as_uri()}
-    stack = Deployment(folder, Fleet(folder), environment, work.pulumi, stack="many")
+    stack = Deployment(folder, Fleet(folder), *engine(folder), stack="many")
     created = stack.run("stack", "init", "--secrets-provider", "passphrase")
     assert created.status == 0, created.text
     return stack

@@ -8,7 +8,7 @@ from tests.simulator.site import NAMESPACE
 TIMEOUT_S = 10
 
 
-def execute(core: client.CoreV1Api, pod: str, *words: str) -> tuple[int, str, str]:
+def execute(core: "client.CoreV1Api", pod: str, *words: str) -> tuple[int, str, str]:
     """Exit status, standard output and standard error of a command in a pod of the GPU Operator's namespace."""
     session = stream(
         core.connect_get_namespaced_pod_exec,

@@ -24,7 +24,7 @@ def api(site: Site) -> Iterator[FaultyApi]:
 
 
 @pytest.fixture
-def core(api: FaultyApi) -> Iterator[client.CoreV1Api]:
+def core(api: FaultyApi) -> "Iterator[client.CoreV1Api]":
     """The Kubernetes client without retries; :func:`annotate` has a timeout of two seconds."""
     settings = client.Configuration()
     settings.retries = False
@@ -34,7 +34,7 @@ def core(api: FaultyApi) -> Iterator[client.CoreV1Api]:
     core.api_client.close()
 
 
-def annotate(core: client.CoreV1Api, value: str, node: str = "hopper-1") -> None:
+def annotate(core: "client.CoreV1Api", value: str, node: str = "hopper-1") -> None:
     core.patch_node(node, {"metadata": {"annotations": {"example.com/note": value}}}, _request_timeout=2)
 
 
@@ -43,7 +43,9 @@ def note(site: Site) -> str | None:
     return found
 
 
-def test_without_rules_it_forwards_and_records_all_requests(site: Site, api: FaultyApi, core: client.CoreV1Api) -> None:
+def test_without_rules_it_forwards_and_records_all_requests(
+    site: Site, api: FaultyApi, core: "client.CoreV1Api"
+) -> None:
     assert len(core.list_node().items) == 3
     annotate(core, "forwarded")
     assert note(site) == "forwarded"
@@ -61,7 +63,7 @@ def test_without_rules_it_forwards_and_records_all_requests(site: Site, api: Fau
     [(409, "Conflict"), (429, "TooManyRequests"), (500, "InternalError"), (503, "ServiceUnavailable")],
 )
 def test_an_error_response_has_the_real_servers_text_and_changes_nothing(
-    site: Site, api: FaultyApi, core: client.CoreV1Api, status: int, reason: str
+    site: Site, api: FaultyApi, core: "client.CoreV1Api", status: int, reason: str
 ) -> None:
     annotate(core, "before")
     api.answer("PATCH", "/nodes/", status, times=1, skip=1, retry_after=7)
@@ -79,7 +81,7 @@ def test_an_error_response_has_the_real_servers_text_and_changes_nothing(
 
 @pytest.mark.parametrize(("fault", "arrived"), [("reset", False), ("lost", True)])
 def test_after_a_broken_connection_the_write_may_or_may_not_be_done(
-    site: Site, api: FaultyApi, core: client.CoreV1Api, fault: ApiFault, arrived: bool
+    site: Site, api: FaultyApi, core: "client.CoreV1Api", fault: ApiFault, arrived: bool
 ) -> None:
     annotate(core, "before")
     api.answer("PATCH", f"^{NODE}$", fault)
@@ -89,7 +91,7 @@ def test_after_a_broken_connection_the_write_may_or_may_not_be_done(
     assert api.calls("PATCH")[-1].status == 0
 
 
-def test_a_timeout_lasts_until_the_client_gives_up(site: Site, api: FaultyApi, core: client.CoreV1Api) -> None:
+def test_a_timeout_lasts_until_the_client_gives_up(site: Site, api: FaultyApi, core: "client.CoreV1Api") -> None:
     annotate(core, "before")
     api.answer("PATCH", "/nodes/", "timeout")
     began = time.monotonic()
@@ -101,7 +103,7 @@ def test_a_timeout_lasts_until_the_client_gives_up(site: Site, api: FaultyApi, c
 
 
 def test_a_function_can_run_just_before_a_request_is_forwarded(
-    site: Site, api: FaultyApi, core: client.CoreV1Api
+    site: Site, api: FaultyApi, core: "client.CoreV1Api"
 ) -> None:
     api.when("PATCH", NODE, lambda: site.fleet.call("patch", NODE, {"metadata": {"labels": {"by-hand": "yes"}}}))
     response = core.patch_node("hopper-1", {"metadata": {"annotations": {"example.com/note": "later"}}})
@@ -109,7 +111,7 @@ def test_a_function_can_run_just_before_a_request_is_forwarded(
     site.patch_labels("hopper-1", {"by-hand": None})
 
 
-def test_a_retry_waits_for_the_function_too(site: Site, api: FaultyApi, core: client.CoreV1Api) -> None:
+def test_a_retry_waits_for_the_function_too(site: Site, api: FaultyApi, core: "client.CoreV1Api") -> None:
     annotate(core, "before")
     seen: list[str | None] = []
 
@@ -132,7 +134,7 @@ def test_faults_affect_only_the_clients_of_the_proxy(site: Site, api: FaultyApi)
     assert api.calls() == []
 
 
-def test_watches_and_commands_are_forwarded(site: Site, api: FaultyApi, core: client.CoreV1Api) -> None:
+def test_watches_and_commands_are_forwarded(site: Site, api: FaultyApi, core: "client.CoreV1Api") -> None:
     found = core.list_node(_preload_content=False).headers["Content-Type"]
     assert found == "application/json"
     watch = core.list_node(watch=True, _preload_content=False)
@@ -143,7 +145,7 @@ def test_watches_and_commands_are_forwarded(site: Site, api: FaultyApi, core: cl
     assert execute(core, pod, *command)[0] == 3
 
 
-def test_a_rule_can_match_the_body_of_a_request(site: Site, api: FaultyApi, core: client.CoreV1Api) -> None:
+def test_a_rule_can_match_the_body_of_a_request(site: Site, api: FaultyApi, core: "client.CoreV1Api") -> None:
     api.answer("PATCH", "/nodes/", 500, body='"second"')
     annotate(core, "first")
     with pytest.raises(client.ApiException):

@@ -5,7 +5,7 @@ from mig_fleet.simulator import Fault as NodeFault
 from tests.faults.fault import Fault, Outcome
 from tests.faults.fault_run import ISOLATE, LABEL, FaultRun
 from tests.faults.installation import layout_file
-from tests.faults.scenario import FILE, FIRST_WAVE, LAYOUTS, OLD, POOL
+from tests.faults.scenario import FILE, FIRST_WAVE, LAYOUTS, NEW, OLD, POOL
 from tests.faults.table.texts import LABEL_WRITERS, LAST_OLD, SCHEDULING_RESTORED, nodes_differ, still_isolated
 from tests.simulator.site import NAMESPACE
 
@@ -50,7 +50,7 @@ def write_layout_file(run: FaultRun, text: str) -> None:
 
 def revert_layout_file(run: FaultRun) -> None:
     write_layout_file(run, parted.dump([OLD]))
-    run.wait_for_projection()
+    run.wait_until_not_mounted(NEW)
 
 
 def delay_layout_file(run: FaultRun) -> None:
