@@ -201,6 +201,11 @@ class World:
         before = [key for at, key in self.history if at <= began][-1:]
         return {*before, *(key for at, key in self.history if began < at <= ended)}
 
+    def keys_at(self, moment: float) -> set[Key]:
+        """Config, state and attempt at a moment; several if they change just then."""
+        before = [key for at, key in self.history if at < moment][-1:]
+        return {*before, *(key for at, key in self.history if at == moment)}
+
     def reported(self) -> list[tuple[float, Key, str]]:
         """Seconds, key and slices of each report that differs from the one before."""
         found: list[tuple[float, Key, str]] = []
