@@ -11,13 +11,14 @@ READY := $(VENV)/.ready
 PYTHON ?= python3
 # Commands of this file start hundreds of Python processes. With this variable each of them would compile the package.
 unexport PYTHONDONTWRITEBYTECODE
-# A file of tests runs in one process. Tests with the engine often wait: three processes keep two cores busy.
-PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
+# A file of tests runs in one process. Tests with the engine often wait: four processes keep two cores busy.
+PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
 # Some of the others wait for timeouts: four processes keep two cores busy.
 PARALLEL_FAST := -n 4 --dist worksteal
 # `$(BESIDE) COMMAND` runs a command, and downloads or builds missing tools until it ends.
 up preview toolchain: BESIDE = $(BIN)/python -m mig_fleet.toolchain --
 test test-engine: BESIDE = $(BIN)/python -m mig_fleet.toolchain $(TEST_TOOLS) --
+FAST ?= test-fast
 TEST_TOOLS := engine kube etcd provider mig-parted prometheus kubectl
 
 help: ## show this list
@@ -42,12 +43,12 @@ preview: $(READY) ## what `make up` would change
 down: $(READY) ## destroy stack local and stop the simulated fleet
 	@$(BIN)/mig-fleet local down
 
-test: coverage test-engine ## every test, including those with the real engine
+test: $(FAST) test-engine ## every test, including those with the real engine (FAST=coverage also measures lines)
 
 test-fast: $(READY) ## the tests that need no engine and no build (1 minute)
-	@$(BIN)/python -m pytest -m "not engine and not slow" $(PARALLEL_FAST) --hypothesis-profile=quick
+	@$(BESIDE) $(BIN)/python -m pytest -m "not engine and not slow" $(PARALLEL_FAST) --hypothesis-profile=quick
 
-test-engine: $(READY) ## the tests that `make coverage` does not run (minutes)
+test-engine: $(READY) ## the tests that `make test-fast` does not run (minutes)
 	@$(BIN)/mig-fleet toolchain $(TEST_TOOLS)
 	@$(BIN)/python -m pytest -m "engine or slow" $(PARALLEL)
 
