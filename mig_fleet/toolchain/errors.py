@@ -76,6 +76,6 @@ class ToolsMissing(ToolchainError):
             "  1. Download: run `mig-fleet toolchain` on a machine that reaches github.com and dl.k8s.io\n"
             "     (or set MIG_FLEET_MIRROR=URL to a mirror with URL/github.com/... and URL/dl.k8s.io/...).\n"
             f"  2. Build: install Go {go} or newer (https://go.dev/dl), then run `mig-fleet toolchain`. It builds\n"
-            "     them from the Go module proxy, about 21 minutes on two cores, once.\n"
+            "     them from the Go module proxy, about 6 minutes on two cores, once.\n"
             "To use a tool that this machine has, set its variable, for example MIG_FLEET_PULUMI=/path/to/pulumi."
         )

@@ -22,7 +22,7 @@ def toolchain(families: tuple[str, ...], check: bool, no_download: bool, paths: 
       2. PATH                     only a supported version
       3. the cache                ~/.cache/mig-fleet
       4. the official download    verified with the publisher's SHA-256; about a minute
-      5. a build with Go          from the Go module proxy; about 21 minutes on two cores, once
+      5. a build with Go          from the Go module proxy; about 6 minutes on two cores, once
 
     FAMILY is engine, kube, etcd, provider (the default: these four), prometheus, which `mig-fleet simulate
     prometheus` installs when it needs it, or mig-parted or kubectl, which only tests use.
