@@ -16,20 +16,20 @@ from tests.faults.scenario import Scenario
 from tests.faults.short_timeouts import shorten_timeouts
 
 
-@pytest.fixture(scope="session")
-def _fleet_of_all(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultFleet]:
+@pytest.fixture(scope="module")
+def _fleet_of_file(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultFleet]:
     fleet = FaultFleet(binaries, tmp_path_factory.mktemp("faults"))
     yield fleet
     fleet.stop()
 
 
 @pytest.fixture
-def fault_fleet(_fleet_of_all: FaultFleet, request: pytest.FixtureRequest) -> Iterator[FaultFleet]:
+def fault_fleet(_fleet_of_file: FaultFleet, request: pytest.FixtureRequest) -> Iterator[FaultFleet]:
     """The fleet; a test that fails leaves it to no other test."""
     failed_before = request.session.testsfailed
-    yield _fleet_of_all
+    yield _fleet_of_file
     if request.session.testsfailed > failed_before:
-        _fleet_of_all.spoil()
+        _fleet_of_file.spoil()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.simulator.site import NAMESPACE, OPERANDS, config_map, daemon_set
 
 REPORTS = "mig-fleet"
 """The namespace of the probes' reports."""
-PROBE_INTERVAL_S = 0.4
+PROBE_INTERVAL_S = 1.0
 DAEMON_SETS = f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets"
 
 
