@@ -13,7 +13,7 @@ PYTHON ?= python3
 unexport PYTHONDONTWRITEBYTECODE
 # A file of tests runs in one process. Tests with the engine often wait: three processes keep two cores busy.
 PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
-# Some of the others wait for timeouts: three processes keep two cores busy.
+# Some of the others wait for timeouts: four processes keep two cores busy.
 PARALLEL_FAST := -n 4 --dist worksteal
 # `$(BESIDE) COMMAND` runs a command, and downloads or builds missing tools until it ends.
 up preview toolchain: BESIDE = $(BIN)/python -m mig_fleet.toolchain --
