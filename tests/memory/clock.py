@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import math
 from collections.abc import Callable
 
 
@@ -26,6 +27,11 @@ class Clock:
     def after(self, seconds: float, act: Callable[[], object]) -> None:
         """Call ``act`` during the sleep that passes this time."""
         heapq.heappush(self._due, (self.now + seconds, next(self._numbers), act))
+
+    @property
+    def next_due(self) -> float:
+        """When the next call is scheduled; infinite if none is."""
+        return self._due[0][0] if self._due else math.inf
 
     @property
     def slept(self) -> float:

@@ -1,7 +1,5 @@
 """A node, its driver and an API server in simulated time: what is scheduled happens while the probe waits."""
 
-import heapq
-import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from mig_fleet.probe import node_events, watch
 from mig_fleet.probe.kubernetes import ApiError
 from mig_fleet.probe.node_events import Key, config_state_attempt
 from mig_fleet.probe.watch import Watch
+from tests.memory.clock import Clock
 
 NODE = "n1"
 INTERVAL_S = 15.0
@@ -25,36 +24,22 @@ class Over(BaseException):
     """The scheduled time is over; the loop of the probe does not catch it."""
 
 
-class Time:
-    """Replaces the module ``time``."""
+class Time(Clock):
+    """Replaces the module ``time`` until the scheduled time is over."""
 
     def __init__(self, ends_at: float) -> None:
-        self.now, self._ends_at = 1000.0, 1000.0 + ends_at
-        self._due: list[tuple[float, int, Callable[[], object]]] = []
-        self._numbers = itertools.count()
-
-    def monotonic(self) -> float:
-        return self.now
+        super().__init__()
+        self._ends_at = self.now + ends_at
 
     def sleep(self, seconds: float) -> None:
         until = self.now + seconds
-        while self.step(until):
-            pass
+        super().sleep(max(0.0, min(until, self._ends_at) - self.now))
+        if until > self._ends_at:
+            raise Over
 
-    def step(self, until: float) -> bool:
-        """Go on to the next event, or to ``until``; whether there was an event."""
-        found = bool(self._due) and self._due[0][0] <= min(until, self._ends_at)
-        if not found:
-            self.now = until
-            if until > self._ends_at:
-                raise Over
-            return False
-        self.now, _, act = heapq.heappop(self._due)
-        act()
-        return True
-
-    def after(self, seconds: float, act: Callable[[], object]) -> None:
-        heapq.heappush(self._due, (self.now + seconds, next(self._numbers), act))
+    def step(self, until: float) -> None:
+        """Go on to the next event, or to ``until``."""
+        self.sleep(min(until, self.next_due) - self.now)
 
 
 class Stream:
