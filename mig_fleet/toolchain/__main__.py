@@ -19,7 +19,10 @@ from mig_fleet import toolchain
 def main(arguments: Sequence[str]) -> int:
     """The exit status."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    families = [toolchain.family(name) for name in arguments[:end]] or toolchain.default()
+    try:
+        families = [toolchain.family(name) for name in arguments[:end]] or toolchain.default()
+    except toolchain.UnknownFamily as unknown:
+        sys.exit(f"Error: {unknown}")
     return run(arguments[end + 1 :], families) if "--" in arguments else install(families)
 
 

@@ -28,7 +28,7 @@ class UnknownFamily(ToolchainError):
         # Not mig_fleet.model.suggestions: the toolchain runs before anything else and imports nothing of this package.
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean '{close[0]}'? " if close else ""
-        super().__init__(f"unknown tool family '{name}'; {hint}(families: {', '.join(known)})")
+        super().__init__(f"unknown tool family '{name}'; {hint}families: {', '.join(known)}")
 
 
 class BadOverride(ToolchainError):

@@ -56,6 +56,14 @@ def test_tools_are_built_while_a_command_runs(computer: Computer, etcd: toolchai
     assert (running.returncode, output) == (3, ""), "the exit status is that of the command, and a build prints nothing"
 
 
+def test_a_wrong_name_is_one_sentence_and_runs_no_command(computer: Computer) -> None:
+    command = [sys.executable, "-m", "mig_fleet.toolchain", "etdc", "--", "touch", str(computer.root / "ran")]
+    done = subprocess.run(command, cwd=ROOT, env=computer.variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and not (computer.root / "ran").exists()
+    assert done.stderr.startswith("Error: unknown tool family 'etdc'; did you mean 'etcd'? families: engine, kube, ")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("how", ["the command ends", "Ctrl-C", "killed"])
 def test_a_build_ends_with_the_command(computer: Computer, etcd: toolchain.Family, how: str) -> None:
     computer.has_go()
