@@ -1,19 +1,21 @@
 """The probe packed into one file that a stock Python runs: the same bytes for the same sources and the same zlib.
 
-Each node gets a copy, so only modules that the probe imports (:mod:`mig_fleet.components.probe.imports`) are packed.
+Each node gets a copy, so of this package only :data:`~mig_fleet.components.probe.modules.MODULES` are packed.
 Without compression the bytes would not depend on zlib, but be four times as large in every preview and in the state.
 """
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import io
 import zipfile
 from pathlib import Path
 
-from mig_fleet.components.probe.imports import imported_modules, module_file
+import mig_fleet
+from mig_fleet.components.probe.modules import MODULES
 
 PROGRAM = "mig_fleet.probe.__main__"
-PACKAGE = "mig_fleet"
+SOURCES = Path(mig_fleet.__file__).parent
 BINDINGS = "pynvml"
 HTTP2 = ("h2", "hpack", "hyperframe")
 """HTTP/2, for the kubelet, and the packages that it needs; all are pure Python."""
@@ -48,26 +50,39 @@ def digest(content: bytes) -> str:
 def contents() -> dict[str, bytes]:
     """File name in the zipapp → content.
 
-    A package from which the probe imports nothing but modules is packed as an empty ``__init__.py``, so that it imports
-    nothing. Data files are packed with the modules of their folder, and the license with each package of others.
+    A package that is not in the list itself, but has a module there, gets an empty ``__init__.py``, so that it imports
+    nothing. Data files are packed with the modules of their folder. The packages of others are packed whole, with
+    their license.
     """
-    found = {"__main__.py": MAIN.encode(), f"{BINDINGS}.py": module_file(BINDINGS).read_bytes()}
-    for module in imported_modules(PROGRAM, (PACKAGE, *HTTP2)):
-        path = module_file(module)
-        name = module.replace(".", "/")
-        found[f"{name}/__init__.py" if path.name == "__init__.py" else f"{name}.py"] = path.read_bytes()
-        for parent in _parents(name):
-            found.setdefault(f"{parent}/__init__.py", b"")
-        folder = name if path.name == "__init__.py" else name.rpartition("/")[0]
-        found |= {f"{folder}/{data.name}": data.read_bytes() for data in path.parent.glob(f"*{DATA_SUFFIX}")}
-    return found | {f"{package}/{LICENSE}": _license(package) for package in HTTP2}
+    found = {"__main__.py": MAIN.encode(), f"{BINDINGS}.py": _installed(BINDINGS).read_bytes()}
+    for name in MODULES:
+        path = _source(name)
+        found[f"mig_fleet/{path.relative_to(SOURCES)}"] = path.read_bytes()
+        for data in path.parent.glob(f"*{DATA_SUFFIX}"):
+            found[f"mig_fleet/{data.relative_to(SOURCES)}"] = data.read_bytes()
+        for folder in path.relative_to(SOURCES).parents:
+            found.setdefault(f"{Path('mig_fleet', folder)}/__init__.py", b"")
+    for package in HTTP2:
+        folder = _installed(package).parent
+        found |= {f"{package}/{path.relative_to(folder)}": path.read_bytes() for path in folder.rglob("*.py")}
+        found[f"{package}/{LICENSE}"] = _license(package)
+    return found
+
+
+def _source(name: str) -> Path:
+    """The file of a module or a package of ours."""
+    path = SOURCES.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _installed(name: str) -> Path:
+    """The file of somebody else's module, found without running it. Raises ModuleNotFoundError."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"the probe needs the Python module '{name}', which is not installed", name=name)
+    return Path(spec.origin)
 
 
 def _license(distribution: str) -> bytes:
     files = importlib.metadata.files(distribution) or []
     return next((Path(str(file.locate())).read_bytes() for file in files if file.name == LICENSE), b"")
-
-
-def _parents(name: str) -> list[str]:
-    parts = name.split("/")
-    return ["/".join(parts[:length]) for length in range(1, len(parts))]
