@@ -37,6 +37,81 @@ def test_no_pci_id_belongs_to_two_models() -> None:
     assert gpus.by_pci("0x00000000") is None
 
 
+def test_a_board_that_shares_a_device_id_is_distinguished_by_its_name_and_its_subsystem() -> None:
+    """NVIDIA's list of GPUs has two memory sizes for 0x2BB3."""
+    (other,) = gpus.find("RTX-PRO-5000").other_boards
+    assert (other.memory_gb, other.subsystem_devices) == (72, ("227A",))
+    assert gpus.by_board("0x2BB310DE", "NVIDIA RTX PRO 5000 Blackwell") is gpus.find("RTX-PRO-5000")
+    assert gpus.by_board("0x2BB310DE", "NVIDIA RTX PRO 5000 72GB Blackwell") is None
+    others = [board.name for model in MODELS.values() for board in model.other_boards]
+    assert not set(others) & {name for model in MODELS.values() for name in model.product_names}
+
+
+@pytest.mark.parametrize(
+    ("product", "short"),
+    [
+        ("NVIDIA RTX PRO 4500 Blackwell Server Edition", "RTX-PRO-4500"),
+        ("0x2C3A10DE", "RTX-PRO-4500"),
+        ("NVIDIA-H100", "H100-94GB"),
+        ("NVIDIA-H800", "H800-80GB"),
+        ("NVIDIA-H20", "H20-96GB"),
+        ("NVIDIA-H20-3e", "H20-141GB"),
+        ("NVIDIA-A800-40GB-Active", "A800-40GB"),
+        ("NVIDIA-PG506-232", "PG506-96GB"),
+    ],
+)
+def test_a_product_of_nvidias_list_is_found(product: str, short: str) -> None:
+    assert gpus.find(product).short == short
+
+
+LISTED = {
+    "20B0": "A100-SXM4-40GB",
+    "20B2": "A100-SXM4-80GB",
+    "20B5": "A100 80GB PCIe",
+    "20B6": "PG506-232",
+    "20B7": "A30",
+    "20BD": "A800-SXM4-40GB",
+    "20F1": "A100-PCIE-40GB",
+    "20F3": "A800-SXM4-80GB",
+    "20F5": "A800 80GB PCIe",
+    "20F6": "A800 40GB Active",
+    "2321": "H100 NVL",
+    "2322": "H800 PCIe",
+    "2324": "H800",
+    "2329": "H20",
+    "232C": "H20-3e",
+    "2330": "H100 80GB HBM3",
+    "2331": "H100 PCIe",
+    "2335": "H200",
+    "2339": "H100",
+    "233A": "H800 NVL",
+    "233B": "H200 NVL",
+    "2342": "GH200 480GB",
+    "2348": "GH200 144G HBM3e",
+    "2901": "B200",
+    "2941": "GB200",
+    "2BB1": "RTX PRO 6000 Blackwell Workstation Edition",
+    "2BB3": "RTX PRO 5000 Blackwell",
+    "2BB4": "RTX PRO 6000 Blackwell Max-Q Workstation Edition",
+    "2BB5": "RTX PRO 6000 Blackwell Server Edition",
+    "2C31": "RTX PRO 4500 Blackwell",
+    "3182": "B300 SXM6 AC",
+    "31C2": "GB300",
+}
+"""Device id → product name without the vendor, in NVIDIA's list (source ``kernel-modules-595``)."""
+
+
+@pytest.mark.parametrize("device", LISTED)
+def test_the_device_and_the_product_of_nvidias_list_are_one_model(device: str) -> None:
+    assert gpus.find(f"NVIDIA {LISTED[device]}") is gpus.by_pci(f"0x{device}10DE")
+
+
+@pytest.mark.parametrize("chip", ["H100", "H800", "H20"])
+def test_a_product_named_as_its_chip_makes_the_name_of_the_chip_no_less_ambiguous(chip: str) -> None:
+    with pytest.raises(AmbiguousGpu):
+        gpus.find(chip)
+
+
 def test_a_model_that_shares_profiles_names_the_other_model() -> None:
     for model in MODELS.values():
         assert model.same_profiles_as is None or model.same_profiles_as in MODELS

@@ -119,8 +119,28 @@ def test_an_offer_is_the_memory_and_the_sms_of_all_its_slices() -> None:
 
 
 def test_a_number_that_no_source_gives_is_none() -> None:
-    offer = capacity.offer(gpus.find("H20-96GB"), "1g.12gb", 56)
+    offer = capacity.offer(gpus.find("B300-269GB"), "1g.34gb", 56)
     assert (offer.slices, offer.memory_mib, offer.sm_count) == (56, None, None)
+
+
+@pytest.mark.parametrize(("gpu", "profile", "sms"), [("H100-80GB", "1g.20gb", 16), ("H20-96GB", "1g.24gb", 8)])
+def test_a_double_memory_slice_has_the_sms_that_mig_manager_gives_it(gpu: str, profile: str, sms: int) -> None:
+    """Of two compute-instance profiles that fill it, mig-parted creates the first one."""
+    assert capacity.offer(gpus.find(gpu), profile).sm_count == sms
+
+
+@pytest.mark.parametrize(
+    ("gpu", "profiles", "sms"),
+    [
+        ("H100-80GB", {"1g.20gb": 4}, (68, 132)),
+        ("H100-80GB", {"1g.10gb": 7}, (20, 132)),
+        ("H100-80GB", {"1c.3g.40gb": 3, "4g.40gb": 1}, (20, 132)),
+        ("A100-80GB", {"1g.10gb": 7}, (0, 98)),
+        ("B300-269GB", {"1g.34gb": 7}, None),
+    ],
+)
+def test_sms_that_no_slice_has_are_stranded(gpu: str, profiles: dict[str, int], sms: tuple[int, int] | None) -> None:
+    assert capacity.stranded_sms(gpus.find(gpu), profiles) == sms
 
 
 def test_parts_of_an_instance_add_up_to_it() -> None:

@@ -67,6 +67,15 @@ def test_an_unknown_gpu_is_refused_with_a_name_that_works(word: object, near: st
     assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "word", ["NVIDIA RTX PRO 5000 72GB Blackwell", "A100-64GB", "NVIDIA-A100-SXM-64GB", "H200 80GB", "B300-192GB"]
+)
+def test_a_board_with_another_memory_is_never_proposed(word: str) -> None:
+    with pytest.raises(UnknownGpu) as refused:
+        gpus.find(word)
+    assert refused.value.near == ""
+
+
 @pytest.mark.parametrize("word", ["NVIDIA", "L40S", "0x9999", "", None, True, -5, 5, 10**40, ["H100"], "H300"])
 def test_a_name_without_similar_names_gets_no_suggestion(word: object) -> None:
     with pytest.raises(UnknownGpu) as refused:

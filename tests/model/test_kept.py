@@ -14,7 +14,7 @@ from mig_fleet.model.errors import (
     UnverifiedGeometry,
 )
 from mig_fleet.model.gpus import Geometry
-from mig_fleet.model.placement import driver_choice, feasible
+from mig_fleet.model.placement import driver_choice, feasible, maximal
 
 UNVERIFIED = [model.short for model in gpus.all_models() if model.geometry is not Geometry.ESTABLISHED]
 
@@ -42,6 +42,28 @@ def test_on_an_empty_gpu_the_most_instances_of_a_profile_are_those_of_the_catalo
         for row in model.profiles.values() if model.short not in UNVERIFIED else ():
             assert prove(model, {row.name: row.max_instances}).fits
             assert not prove(model, {row.name: row.max_instances + 1}).fits
+
+
+@pytest.mark.parametrize(
+    ("gpu", "kept"),
+    [
+        ("A30-24GB", [Placement("1g.6gb", 2, 1)]),
+        ("H100-80GB", [Placement("1g.10gb", 1, 1)]),
+        ("H100-80GB", [Placement("2g.20gb", 2, 2), Placement("1g.10gb+me", 5, 1)]),
+        ("RTX-PRO-6000", [Placement("1g.24gb", 3, 3)]),
+    ],
+)
+def test_what_still_fits_beside_kept_instances_is_proven_and_takes_no_instance_more(
+    gpu: str, kept: list[Placement]
+) -> None:
+    layouts = maximal(gpu, kept)
+    names = list(gpus.find(gpu).profiles)
+    for layout in layouts:
+        assert prove(gpu, layout, kept).fits
+        assert not any(prove(gpu, dict(layout) | {name: layout.get(name, 0) + 1}, kept).fits for name in names)
+    for name in names:
+        most = max((layout.get(name, 0) for layout in layouts), default=0)
+        assert not prove(gpu, {name: most + 1}, kept).fits, "no profile has more instances than one of the layouts"
 
 
 @pytest.mark.parametrize("gpu", UNVERIFIED)

@@ -57,7 +57,8 @@ def test_the_reason_names_the_boards_the_danger_and_the_command_to_run() -> None
     assert explain(prove(GB200, {"1g.24gb": 7})) == (
         "names differ between boards of GB200-186GB: 1g.23gb is 1g.24gb on early and some other boards; on a board "
         "without the name mig-parted wipes the GPU and reports success; "
-        "run on a node with this GPU model: nvidia-smi mig -lgip"
+        "run on a node with this GPU model: nvidia-smi mig -lgip; if it lists the names of the layout, write in the "
+        "layout `confirmed: {names: WHERE AND WHEN}`"
     )
 
 

@@ -90,6 +90,12 @@ def test_removing_an_instance_never_makes_a_layout_impossible(request_: tuple[gp
             {"1g.24gb+me.all": 1, "1g.24gb": 1},
             "1g.24gb and 1g.24gb+me.all need 5 NVDEC, RTX PRO 6000 Blackwell-96GB has 4",
         ),
+        (
+            "A100-80GB",
+            {"3g.40gb": 1, "1g.20gb": 4},  # needs 6 NVDEC of 5, too
+            "3g.40gb and 1g.20gb ×2 fill memory slices 0–7; nothing is left for 1g.20gb "
+            "although 2 compute slices are free",
+        ),
         ("H100-80GB", {"1c.3g.40gb": 7}, "3g.40gb ×3 need 9 compute slices, H100-80GB has 7"),
         ("GB300-278GB", {"1g.35gb": 8}, "1g.35gb ×8 need 8 compute slices, GB300-278GB has 7"),
         ("GB300-278GB", {"1g.70gb": 4, "1g.35gb+me": 2}, "1g.35gb+me ×2: GB300-278GB allows at most 1"),

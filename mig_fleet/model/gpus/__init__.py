@@ -9,9 +9,9 @@ look-ups (lookup, meanings).
 """
 
 from mig_fleet.model.gpus.evidence import Evidence, Geometry, Naming, Places
-from mig_fleet.model.gpus.lookup import all_models, by_pci, find, profile_of, sources
+from mig_fleet.model.gpus.lookup import all_models, by_board, by_pci, find, profile_of, sources
 from mig_fleet.model.gpus.meanings import find_profile, meanings
-from mig_fleet.model.gpus.model import AlternateName, ComputeInstance, Engines, GpuModel, GpuProfile
+from mig_fleet.model.gpus.model import AlternateName, ComputeInstance, Engines, GpuModel, GpuProfile, OtherBoard
 
 __all__ = [
     "AlternateName",
@@ -22,8 +22,10 @@ __all__ = [
     "GpuModel",
     "GpuProfile",
     "Naming",
+    "OtherBoard",
     "Places",
     "all_models",
+    "by_board",
     "by_pci",
     "find",
     "find_profile",

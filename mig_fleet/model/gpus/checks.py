@@ -156,7 +156,9 @@ def _check_parts(row: GpuProfile, table: str, fail: Fail) -> None:
         if part.sm_count is not None and not 1 <= part.sm_count <= (row.sm_count or MOST_SMS):
             most = row.sm_count or MOST_SMS
             raise fail(f"{where}.sm_count", f"must be 1 to the profile's {most}, found {part.sm_count}")
-    _check_distinct(f"{table}.compute_instances", (part.name for part in row.compute_instances), fail)
+    _check_distinct(
+        f"{table}.compute_instances", ((part.name, part.ci_profile_id) for part in row.compute_instances), fail
+    )
 
 
 def _check_numbers(key: str, numbers: Mapping[str, int | None], fail: Fail) -> None:

@@ -58,13 +58,23 @@ def _similar_name(unknown: str, models: Sequence[GpuModel]) -> str:
     words = set(re.split(r"[^a-z0-9]+", unknown))
     # Boards of all chips share words such as 80GB and PCIe: a name with a chip is compared with that chip's names only.
     same_chip = [model for model in models if _chip(model) in words]
-    boards = {name: "" for model in same_chip or models for name in (model.name, model.short)}
-    for model in same_chip:
+    same_memory = [model for model in same_chip or models if _sizes(unknown) <= _sizes(" ".join(_names(model)))]
+    boards = {name: "" for model in same_memory for name in (model.name, model.short)}
+    for model in same_memory if same_chip else ():
         for product in model.product_names:
             for name in (product, product.removeprefix("NVIDIA ")):
                 boards.setdefault(name, f" ({model.short})")
-    near = nearest_word(unknown, boards)
+    near = nearest_word(unknown, [name for name in boards if _sizes(unknown) <= _sizes(name) or not _sizes(name)])
     return f"{near!r}{boards[near]}" if near else ""
+
+
+def _sizes(text: str) -> set[str]:
+    """The memory sizes in a name: a board with another memory is another model, whatever the rest of its name is."""
+    return set(re.findall(r"(?<![0-9a-z])([0-9]+) ?gb?(?![0-9a-z])", text.casefold()))
+
+
+def _names(gpu: GpuModel) -> tuple[str, ...]:
+    return (gpu.name, gpu.short, f"{gpu.memory_gb}GB", *gpu.product_names)
 
 
 def _chip(gpu: GpuModel) -> str:

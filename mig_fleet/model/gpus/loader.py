@@ -15,12 +15,21 @@ from typing import TypeVar
 from mig_fleet.model.errors import InvalidCatalog, InvalidProfile
 from mig_fleet.model.gpus.checks import check
 from mig_fleet.model.gpus.evidence import Evidence, Geometry, Naming, Places
-from mig_fleet.model.gpus.model import AlternateName, ComputeInstance, DriverRule, Engines, GpuModel, GpuProfile
+from mig_fleet.model.gpus.model import (
+    AlternateName,
+    ComputeInstance,
+    DriverRule,
+    Engines,
+    GpuModel,
+    GpuProfile,
+    OtherBoard,
+)
 from mig_fleet.model.profiles import Profile
 from mig_fleet.model.reading import Reader
 from mig_fleet.model.short_repr import format_value
 
 _PCI_ID = re.compile(r"0x[0-9A-F]{4}10DE")
+_SUBSYSTEM = re.compile(r"[0-9A-F]{4}")
 W = TypeVar("W", bound=StrEnum)
 
 
@@ -40,6 +49,7 @@ def load(file: str, text: str, known_sources: Collection[str]) -> GpuModel:
         product_names=top.take_list("product_names", str),
         product_names_confidence=_word(top, "product_names_confidence", Naming),
         pci_device_ids=_each(top, "pci_device_ids", _PCI_ID.fullmatch, "must look like 0x233010DE"),
+        other_boards=tuple(_other_board(row, known_sources) for row in top.each_optional("other_boards")),
         architecture=top.take("architecture", str),
         compute_capability=top.take_optional("compute_capability", str),
         memory_gb=top.take("memory_gb", int),
@@ -126,6 +136,17 @@ def _alternate_name(row: Reader, profile: Profile, known_sources: Collection[str
         raise row.error("name", str(error)) from None
     if str(replace(other, memory_gb=profile.memory_gb)) != str(profile) or str(other) != result.name:
         raise row.error("name", f"must be {profile} with another memory, found {format_value(result.name)}")
+    return row.close(result)
+
+
+def _other_board(row: Reader, known_sources: Collection[str]) -> OtherBoard:
+    result = OtherBoard(
+        name=row.take("name", str),
+        memory_gb=row.take("memory_gb", int),
+        subsystem_devices=_each(row, "subsystem_devices", _SUBSYSTEM.fullmatch, "must look like 227A"),
+        source=row.take("source", str),
+    )
+    _check_source(row, result.source, known_sources)
     return row.close(result)
 
 

@@ -72,7 +72,8 @@ def find(name: GpuModel | str) -> GpuModel:
 
 
 def profile_of(gpu: GpuModel, name: str | Profile) -> GpuProfile:
-    """As :meth:`GpuModel.profile`, for names that users write: UnknownProfile suggests one with the same slices.
+    """As :meth:`GpuModel.profile`, for names that users write: UnknownProfile suggests one with the same slices, and
+    names the models that have the profile.
 
     Raises UnknownProfile, InvalidProfile.
     """
@@ -80,13 +81,21 @@ def profile_of(gpu: GpuModel, name: str | Profile) -> GpuProfile:
         return gpu.profile(name)
     except UnknownProfile as error:
         near = nearest_profile(gpu, Profile.parse(error.profile), all_models())
-        raise UnknownProfile(error.profile, error.gpu, error.known, near) from None
+        models = [model.short for model in all_models() if model.knows(error.profile)]
+        raise UnknownProfile(error.profile, error.gpu, error.known, near, models) from None
 
 
 def by_pci(pci_device_id: str) -> GpuModel | None:
     """The model with this id in mig-parted's form, ``0x233010DE``; None for a chip that is not in the catalog."""
     found = _by_name().get(pci_device_id.casefold(), ()) if pci_device_id[:2].casefold() == "0x" else ()
     return found[0] if len(found) == 1 else None
+
+
+def by_board(pci_device_id: str, product: str) -> GpuModel | None:
+    """As :func:`by_pci`, for a board whose product name NVML reports: None also for another board with that id."""
+    model = by_pci(pci_device_id)
+    others = {_fold(board.name) for board in model.other_boards} if model else set[str]()
+    return None if _fold(product) in others else model
 
 
 @cache
@@ -137,8 +146,10 @@ def _fold(name: str) -> str:
 def _by_name() -> Mapping[str, tuple[GpuModel, ...]]:
     table: dict[str, tuple[GpuModel, ...]] = {}
     for model in all_models():
-        products = (*model.product_names, *(product.removeprefix("NVIDIA ") for product in model.product_names))
-        for word in {_fold(word) for word in (model.name, model.short, *products, *model.pci_device_ids)}:
+        short = {_fold(product.removeprefix("NVIDIA ")) for product in model.product_names}
+        # "NVIDIA H100" is one board, but people write H100 for all boards with the chip.
+        short = {word for word in short if len(_by_stem().get(word, ())) < 2}
+        for word in short | set(map(_fold, (model.name, model.short, *model.product_names, *model.pci_device_ids))):
             table[word] = (*table.get(word, ()), model)
     return table
 

@@ -41,7 +41,7 @@ def meanings(profile: str) -> Mapping[str, tuple[GpuModel, ...]]:
 def _meaning(gpu: GpuModel, profile: Profile) -> str:
     row = gpu.profile(profile)
     slices = f"{row.compute_slices} of {gpu.compute_slices} compute and {row.memory_slices} of {gpu.memory_slices}"
-    parts = [f"{slices} memory slices{_sms(row.sm_count)}, at most {row.max_instances}"]
+    parts = [f"{slices} memory slices{_sms(row.slice_sm_count())}, at most {row.max_instances}"]
     if profile.is_split:
         parts.append(f"{profile} is {_share(row, profile)}")
     return "; ".join(parts)

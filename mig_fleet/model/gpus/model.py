@@ -54,12 +54,25 @@ class AlternateName:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherBoard:
+    """A board that has a device id of a model and is another one: NVML's name of it, and its subsystem device ids in
+    four hexadecimal digits.
+    """
+
+    name: str
+    memory_gb: int
+    subsystem_devices: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class GpuProfile:
     """A profile of one GPU model.
 
     ``nvml_enum`` is NVML's ``GPU_INSTANCE_PROFILE_*`` constant, ``nvml_id`` the number that ``nvidia-smi mig -lgip``
     prints and that NVML reports for an existing instance: two different numberings. ``memory_mib`` depends on the
-    driver and on ECC: never compare it with what a driver reports.
+    driver and on ECC: never compare it with what a driver reports. ``sm_count`` is that of the whole GPU instance; a
+    slice may have fewer (:meth:`slice_sm_count`).
     """
 
     name: str
@@ -87,6 +100,18 @@ class GpuProfile:
     def names(self) -> tuple[str, ...]:
         """The catalog's name first, then those that other boards or drivers report."""
         return (self.name, *(alternate.name for alternate in self.alternate_names))
+
+    def slice_sm_count(self, compute: int | None = None) -> int | None:
+        """The SMs of a slice as MIG Manager creates it, with all of the compute slices or with ``compute`` of them.
+
+        If several compute-instance profiles have that many, it takes the first one (mig-parted, go-nvlib: profile 0 for
+        one slice), which in a double-memory 1g has fewer SMs than the GPU instance.
+        """
+        slices = compute or self.compute_slices
+        fitting = [part for part in self.compute_instances if part.slices == slices]
+        first = min(fitting, key=lambda part: part.ci_profile_id, default=None)
+        is_whole = slices == self.compute_slices
+        return first.sm_count if first and first.sm_count else self.sm_count if is_whole else None
 
     @property
     def parts_unsourced(self) -> bool:
@@ -120,6 +145,7 @@ class GpuModel:
     product_names: tuple[str, ...]
     product_names_confidence: Naming
     pci_device_ids: tuple[str, ...]
+    other_boards: tuple[OtherBoard, ...]
     architecture: str
     compute_capability: str | None
     memory_gb: int

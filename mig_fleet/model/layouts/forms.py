@@ -4,6 +4,7 @@
 {gpu: H100-80GB, balanced: true}
 {gpu: H100-80GB, disabled: true}
 {gpu: H100-80GB, gpus: [{devices: [0, 1], profiles: {3g.40gb: 2}}, {devices: [2, 3], disabled: true}]}
+{gpu: GB200-186GB, all: {1g.23gb: 7}, confirmed: {names: nvidia-smi mig -lgip on tray-3}}
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,8 @@ from mig_fleet.model.errors import AmbiguousGpu, InvalidLayout, UnknownGpu
 from mig_fleet.model.finding import Finding
 from mig_fleet.model.gpus import GpuModel, find
 from mig_fleet.model.layouts.gpu_group import GpuGroup
-from mig_fleet.model.placement import feasible
+from mig_fleet.model.placement import NOTHING, Confirmed, feasible
+from mig_fleet.model.placement.confirmation import CONFIRMED_KEYS
 from mig_fleet.model.short_repr import format_value
 from mig_fleet.model.suggestions import did_you_mean
 
@@ -21,8 +23,8 @@ _GROUP = "{devices: [0, 1], profiles: {...}}"
 _FORMS = ("all", "gpus", "disabled", "balanced")
 
 
-def read(name: str, document: object) -> tuple[GpuModel, tuple[GpuGroup, ...], tuple[str, ...]]:
-    """The GPU model, the GPU groups, and the path of each group's profiles.
+def read(name: str, document: object) -> tuple[GpuModel, tuple[GpuGroup, ...], tuple[str, ...], Confirmed]:
+    """The GPU model, the GPU groups, the path of each group's profiles, and what boards showed.
 
     Raises InvalidLayout with every mistake in the form.
     """
@@ -31,7 +33,7 @@ def read(name: str, document: object) -> tuple[GpuModel, tuple[GpuGroup, ...], t
             name,
             [Finding("", f"must look like {{gpu: H100-80GB, all: {{1g.10gb: 7}}}}, found {format_value(document)}")],
         )
-    problems = _unknown_keys("", document, ("gpu", *_FORMS))
+    problems = _unknown_keys("", document, ("gpu", *_FORMS, "confirmed"))
     model = None
     try:
         model = find(document["gpu"]) if "gpu" in document else None
@@ -47,9 +49,24 @@ def read(name: str, document: object) -> tuple[GpuModel, tuple[GpuGroup, ...], t
     if "gpus" in document:
         groups += _read_groups(document["gpus"], problems)
     groups += [(path, GpuGroup(None, profiles)) for path, profiles in _read_profiles("", document, problems, model)]
+    confirmed = _read_confirmed(document["confirmed"], problems) if "confirmed" in document else NOTHING
     if problems or model is None:
         raise InvalidLayout(name, problems)
-    return model, tuple(group for _, group in groups), tuple(path for path, _ in groups)
+    return model, tuple(group for _, group in groups), tuple(path for path, _ in groups), confirmed
+
+
+def _read_confirmed(data: object, problems: list[Finding]) -> Confirmed:
+    like = "{names: nvidia-smi mig -lgip on tray-3}"
+    if not isinstance(data, Mapping) or not data:
+        problems.append(Finding("confirmed", f"must look like {like}, found {format_value(data)}"))
+        return NOTHING
+    problems += _unknown_keys("confirmed", data, CONFIRMED_KEYS)
+    for key in CONFIRMED_KEYS:
+        text = data.get(key, "-")
+        if not isinstance(text, str) or not text.strip():
+            why = f"must name who or what showed it, as in {like}, found {format_value(text)}"
+            problems.append(Finding(f"confirmed.{key}", why))
+    return Confirmed.of_data(data)
 
 
 def balanced(gpu: GpuModel) -> dict[str, int]:

@@ -87,7 +87,7 @@ def _device_problems(groups: Sequence[GpuGroup], paths: Sequence[str]) -> list[F
     if len(groups) > 1 and any(group.devices is None for group in groups):
         return [Finding(paths[0], "a layout must not have a group of all GPUs and another group")]
     problems: list[Finding] = []
-    seen: set[int] = set()
+    first: dict[int, str] = {}
     for group, path in zip(groups, paths, strict=True):
         where = f"{path.rpartition('.')[0]}.devices"
         if group.devices is not None and not group.devices:
@@ -99,8 +99,8 @@ def _device_problems(groups: Sequence[GpuGroup], paths: Sequence[str]) -> list[F
                 )
             elif index > LARGEST:
                 problems.append(Finding(where, f"GPU indexes must be at most {LARGEST}, found {format_value(index)}"))
-            elif index in seen:
-                problems.append(Finding(where, f"duplicate GPU {index}"))
+            elif index in first:
+                problems.append(Finding(where, f"duplicate GPU {index}", also=first[index]))
             else:
-                seen.add(index)
+                first[index] = where
     return problems

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mig_fleet.model.errors import InvalidLayout
@@ -17,7 +17,7 @@ from mig_fleet.model.gpus import GpuModel, find
 from mig_fleet.model.labels import ALL_DISABLED
 from mig_fleet.model.layouts import forms
 from mig_fleet.model.layouts.gpu_group import GpuGroup, canonicalize
-from mig_fleet.model.placement import Proof, prove
+from mig_fleet.model.placement import NOTHING, Confirmed, Proof, prove
 from mig_fleet.model.short_repr import format_value
 from mig_fleet.model.strategy import Strategy, allocatable
 
@@ -37,6 +37,8 @@ class Layout:
     name: str
     gpu: str
     groups: tuple[GpuGroup, ...]
+    confirmed: Confirmed = field(default=NOTHING, compare=False)
+    """What boards showed about it; no part of its meaning, so another text changes no config name."""
 
     def __post_init__(self) -> None:
         model = find(self.gpu)
@@ -58,9 +60,10 @@ class Layout:
     @classmethod
     def parse(cls, name: str, document: Mapping[str, Any]) -> "Layout":
         """From its form in a stack file (`layouts.forms`); raises InvalidLayout with every problem and its path."""
-        model, groups, paths = forms.read(name, document)
+        model, groups, paths, confirmed = forms.read(name, document)
         layout = object.__new__(cls)
         object.__setattr__(layout, "name", name)
+        object.__setattr__(layout, "confirmed", confirmed)
         layout._set_groups(model, groups, paths)
         return layout
 
@@ -116,7 +119,11 @@ class Layout:
 
     def proofs(self) -> tuple[tuple[GpuGroup, Proof], ...]:
         """A proof for each group with MIG."""
-        return tuple((group, prove(self.model, group.profiles)) for group in self.groups if group.profiles is not None)
+        return tuple(
+            (group, prove(self.model, group.profiles, confirmed=self.confirmed))
+            for group in self.groups
+            if group.profiles is not None
+        )
 
     def coverage(self, gpus_per_node: int) -> tuple[str, ...]:
         """The GPUs of a node that are in no group, and those that do not exist, as sentences.

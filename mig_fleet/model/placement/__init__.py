@@ -9,6 +9,7 @@ creation_order, enumeration) → answers (proving, explanation, alternatives).
 """
 
 from mig_fleet.model.placement.alternatives import is_proven_alternative, nearest
+from mig_fleet.model.placement.confirmation import NOTHING, Confirmed
 from mig_fleet.model.placement.driver import driver_choice
 from mig_fleet.model.placement.enumeration import feasible, maximal
 from mig_fleet.model.placement.explanation import explain
@@ -17,6 +18,8 @@ from mig_fleet.model.placement.proof import Proof, Verdict
 from mig_fleet.model.placement.proving import prove
 
 __all__ = [
+    "NOTHING",
+    "Confirmed",
     "Placement",
     "Proof",
     "Verdict",

@@ -1,11 +1,13 @@
 """All layouts of a GPU: the feasible and the maximal ones."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from types import MappingProxyType
 
 from mig_fleet.model.gpus import Geometry, GpuModel, find
 from mig_fleet.model.placement.grid import grid_of, search
+from mig_fleet.model.placement.kept import counts_of, validated_placements
+from mig_fleet.model.placement.placed import Placement, mask_of
 
 CountedProfiles = Mapping[str, int]
 """Instances of one GPU by profile, under the catalog's names, without zeros."""
@@ -17,23 +19,29 @@ def feasible(gpu: GpuModel | str) -> tuple[CountedProfiles, ...]:
     return tuple(counted_profiles(model, counts) for counts in _feasible(model))
 
 
-def maximal(gpu: GpuModel | str) -> tuple[CountedProfiles, ...]:
-    """The feasible layouts to which no instance can be added, largest instances first."""
+def maximal(gpu: GpuModel | str, keep: Iterable[Placement] = ()) -> tuple[CountedProfiles, ...]:
+    """The feasible layouts to which no instance can be added, largest instances first.
+
+    With ``keep``: the instances that fit beside these, which are not moved and not part of the answer; nothing if
+    nothing fits. Raises what :func:`~mig_fleet.model.placement.prove` raises for instances that cannot be kept.
+    """
     model = find(gpu)
-    return tuple(counted_profiles(model, counts) for counts in maximal_counts(model))
+    counts = maximal_counts(model, validated_placements(model, keep))
+    return tuple(counted_profiles(model, each) for each in counts if any(each))
 
 
 @cache
-def _feasible(gpu: GpuModel) -> tuple[tuple[int, ...], ...]:
+def _feasible(gpu: GpuModel, kept: tuple[Placement, ...] = ()) -> tuple[tuple[int, ...], ...]:
     """Adding instances never makes an impossible layout possible, so growing from nothing finds every feasible one."""
-    grid = grid_of(gpu)
+    grid, present, taken = grid_of(gpu), counts_of(gpu, kept), mask_of(kept)
     found: list[tuple[int, ...]] = []
 
     def grow(counts: tuple[int, ...], first: int) -> None:
         found.append(counts)
         for index in range(first, len(counts)):
             more = (*counts[:index], counts[index] + 1, *counts[index + 1 :])
-            if grid.within_limits(more) and search(grid.flatten(more)) is not None:
+            total = [new + old for new, old in zip(more, present, strict=True)]
+            if grid.within_limits(total) and search(grid.flatten(more), taken) is not None:
                 grow(more, index)
 
     if gpu.geometry is Geometry.ESTABLISHED:
@@ -42,9 +50,11 @@ def _feasible(gpu: GpuModel) -> tuple[tuple[int, ...], ...]:
 
 
 @cache
-def maximal_counts(gpu: GpuModel) -> tuple[tuple[int, ...], ...]:
-    """The maximal layouts as counts of the grid's profiles, largest instances first."""
-    known = set(_feasible(gpu))
+def maximal_counts(gpu: GpuModel, kept: tuple[Placement, ...] = ()) -> tuple[tuple[int, ...], ...]:
+    """The maximal layouts, or what fits beside kept instances, as counts of the grid's profiles, largest instances
+    first.
+    """
+    known = set(_feasible(gpu, kept))
     return tuple(
         sorted(
             (

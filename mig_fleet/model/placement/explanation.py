@@ -15,7 +15,10 @@ Counts = Sequence[tuple[CompiledProfile, int]]
 
 
 def explain(proof: Proof) -> str:
-    """Why the verdict is what it is: one sentence without a full stop, to check against ``nvidia-smi mig -lgipp``."""
+    """Why the verdict is what it is: one sentence without a full stop, to check against ``nvidia-smi mig -lgipp``.
+
+    Of several reasons, the one that a person checks first: slices before engines.
+    """
     if proof.verdict is Verdict.FEASIBLE:
         return _feasible(proof)
     if proof.verdict is Verdict.UNPROVEN:
@@ -26,8 +29,8 @@ def explain(proof: Proof) -> str:
     counts = [(profile, total[name]) for name, profile in profiles.items() if total[name]]
     return (
         _too_many_compute_slices(proof, counts)
-        or _too_many_engines(proof, counts)
         or _no_room(proof, [profile for name, profile in profiles.items() for _ in range(requested[name])])
+        or _too_many_engines(proof, counts)
         or _too_many_instances(proof, counts)
         or _too_many_of_a_profile(proof, counts)
     )
@@ -41,6 +44,8 @@ def _under_requested_names(proof: Proof) -> dict[str, CompiledProfile]:
 
 
 def _feasible(proof: Proof) -> str:
+    if proof.request and not proof.placements:
+        return proof.requires[0]
     free = ~mask_of(proof.placements) & ((1 << proof.gpu.memory_slices) - 1)
     places = ", ".join(str(placement) for placement in proof.placements) or "nothing to place"
     return f"{places}; memory slice{'s' if free.bit_count() > 1 else ''} {format_ranges(free)} free" if free else places
@@ -60,7 +65,10 @@ def _placements_unknown(proof: Proof) -> str:
     published = any(row.starts for row in proof.gpu.profiles.values())
     disputed = published and not established
     what = "the sources disagree on the placements" if disputed else "no source gives the placements of these profiles"
-    return f"{what} on {proof.gpu.name}; run on a node with this GPU model: nvidia-smi mig -lgipp"
+    return (
+        f"{what} on {proof.gpu.name}; run on a node with this GPU model: nvidia-smi mig -lgipp; if a GPU has had "
+        "all of these slices at once, write in the layout `confirmed: {slices: WHERE AND WHEN}`"
+    )
 
 
 def _split_unknown(proof: Proof) -> str:
@@ -79,7 +87,8 @@ def _names_differ(proof: Proof) -> str:
     others = ", ".join(f"{row.name} is {it.name} {it.where}" for row in rows for it in row.alternate_names)
     return (
         f"names differ between boards of {proof.gpu.name}: {others}; on a board without the name mig-parted wipes the "
-        "GPU and reports success; run on a node with this GPU model: nvidia-smi mig -lgip"
+        "GPU and reports success; run on a node with this GPU model: nvidia-smi mig -lgip; if it lists "
+        "the names of the layout, write in the layout `confirmed: {names: WHERE AND WHEN}`"
     )
 
 

@@ -1,8 +1,10 @@
 """Proves that one GPU can, or cannot, hold the requested profiles."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from mig_fleet.model.gpus import Geometry, GpuModel, Places, find
+from mig_fleet.model.placement.confirmation import NOTHING, Confirmed
 from mig_fleet.model.placement.creation_order import find_creation_order
 from mig_fleet.model.placement.grid import grid_of
 from mig_fleet.model.placement.kept import counts_of, validated_placements
@@ -13,9 +15,13 @@ from mig_fleet.model.profiles import Profile
 
 
 def prove(
-    gpu: GpuModel | str, profiles: Mapping[str, int] | Iterable[str | Profile], keep: Iterable[Placement] = ()
+    gpu: GpuModel | str,
+    profiles: Mapping[str, int] | Iterable[str | Profile],
+    keep: Iterable[Placement] = (),
+    confirmed: Confirmed = NOTHING,
 ) -> Proof:
-    """Whether one GPU can hold these profiles beside the instances in ``keep``, which are not moved.
+    """Whether one GPU can hold these profiles beside the instances in ``keep``, which are not moved. ``confirmed`` is
+    what boards of the user's showed about this request.
 
     Parts of a GPU instance are packed into instances: 3 × ``1c.3g.40gb`` need one ``3g.40gb``. Parts that no source
     lists are unproven.
@@ -35,6 +41,9 @@ def prove(
         return _without_placements(model, request, kept, Verdict.IMPOSSIBLE)
     instances = grid.flatten(counts)
     if model.geometry is not Geometry.ESTABLISHED or any(not profile.places for profile in instances):
+        if confirmed.slices and not kept:
+            shown = (f"the slices that a GPU had: {confirmed.slices}",)
+            return replace(_without_placements(model, request, kept, Verdict.FEASIBLE), requires=shown)
         return _without_placements(model, request, kept, Verdict.UNPROVEN)
     found = find_creation_order(instances, mask_of(kept))
     if found is None:
@@ -50,12 +59,18 @@ def prove(
         model,
         request,
         kept,
-        Verdict.UNPROVEN if own_names else Verdict.FEASIBLE,
+        Verdict.UNPROVEN if own_names and not confirmed.names_shown_by else Verdict.FEASIBLE,
         tuple(sorted((*placed, *kept), key=lambda placement: placement.start)),
         tuple(placement.profile for placement in placed),
         _confidence(model, names),
-        (*_requirements(model, names, own_names), *found.requires),
+        (*_requirements(model, names, own_names), *_names_needed(own_names, confirmed), *found.requires),
     )
+
+
+def _names_needed(own_names: Mapping[str, str], confirmed: Confirmed) -> tuple[str, ...]:
+    if not own_names or not confirmed.names_shown_by:
+        return ()
+    return (f"boards with {', '.join(sorted(own_names.values()))}, as shown: {confirmed.names_shown_by}",)
 
 
 def _without_placements(
