@@ -17,9 +17,11 @@ import grpc
 
 from mig_fleet.model import labels
 from mig_fleet.model.gfd import expected_labels
+from mig_fleet.model.gpus import find
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.report import ComputeInstance, Gpu, Instance, Report
 from mig_fleet.model.strategy import Strategy
+from mig_fleet.probe.watch import config_map
 from mig_fleet.rollout.batching import Pace, waves
 from mig_fleet.simulator.api import Api, Json
 
@@ -57,6 +59,7 @@ def a_node(name: str) -> Json:
 def a_report(name: str, number: int) -> Json:
     """The ConfigMap that the node's probe would have written; ``number`` makes the UUIDs of its GPUs unique."""
     slices = tuple(Instance(n + 7, "1g.10gb", n, 1, (ComputeInstance(0, "1g.10gb", 1),)) for n in range(7))
+    rows = sorted(find(LAYOUT.gpu).profiles.values(), key=lambda row: row.nvml_enum)
     gpus = tuple(
         Gpu(
             index=index,
@@ -67,16 +70,18 @@ def a_report(name: str, number: int) -> Json:
             mig_mode_current=True,
             mig_mode_pending=True,
             instances=slices,
+            model=LAYOUT.gpu,
+            profile_names=tuple(row.name for row in rows),
         )
         for index in range(GPUS)
     )
-    report = Report(name, "580.126.09", LAYOUT.config_name, "success", gpus)
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": f"{labels.REPORT_PREFIX}{name}", "labels": {labels.REPORT_LABEL: "true"}},
-        "data": {labels.REPORT_KEY: report.to_json()},
-    }
+    report = Report(name, "580.126.09", LAYOUT.config_name, "success", gpus, allocations=())
+    return config_map({"metadata": {"name": name, "uid": uid(number)}}, report)
+
+
+def uid(number: int) -> str:
+    """Of a node."""
+    return str(UUID(int=number + 1))
 
 
 def deployed_annotations(pools: Mapping[str, Iterable[str]]) -> Annotations:
@@ -108,7 +113,7 @@ async def populate(directory: Path, names: Iterable[str], annotations: Annotatio
 
         def objects() -> Iterable[tuple[str, Json]]:
             for number, name in enumerate(names):
-                own = {"uid": str(UUID(int=number + 1)), "annotations": annotations.get(name, {})}
+                own = {"uid": uid(number), "annotations": annotations.get(name, {})}
                 yield f"/registry/minions/{name}", _copy(node, a_node(name), own)
                 changed = a_report(name, number)
                 yield f"/registry/configmaps/{REPORTS}/{changed['metadata']['name']}", _copy(report, changed, {})

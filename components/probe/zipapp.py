@@ -11,11 +11,10 @@ import io
 import zipfile
 from pathlib import Path
 
-import mig_fleet
 from mig_fleet.components.probe.modules import MODULES
 
 PROGRAM = "mig_fleet.probe.__main__"
-SOURCES = Path(mig_fleet.__file__).parent
+SOURCES = Path(__file__).parents[2]
 BINDINGS = "pynvml"
 HTTP2 = ("h2", "hpack", "hyperframe")
 """HTTP/2, for the kubelet, and the packages that it needs; all are pure Python."""
@@ -76,7 +75,7 @@ def _source(name: str) -> Path:
 
 
 def _installed(name: str) -> Path:
-    """The file of somebody else's module, found without running it. Raises ModuleNotFoundError."""
+    """The file of another package's module, found without running it. Raises ModuleNotFoundError."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"the probe needs the Python module '{name}', which is not installed", name=name)

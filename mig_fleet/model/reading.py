@@ -50,6 +50,13 @@ class Reader:
         values = self.take_optional(key, list) or []
         return tuple(self._checked(f"{key}[{position}]", value, kind) for position, value in enumerate(values))
 
+    def take_nullable_list(self, key: str, kind: type[T]) -> tuple[T, ...] | None:
+        """A list of values of one type; None if it is absent or null."""
+        if self._data.get(key) is None:
+            self._data.pop(key, None)
+            return None
+        return self.take_list(key, kind)
+
     def take_texts(self, key: str) -> tuple[str, ...]:
         """The list of texts of a required key."""
         if key not in self._data:

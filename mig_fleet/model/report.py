@@ -1,27 +1,31 @@
 """The report: the state of one node according to NVML, as the probe writes it and verification reads it.
 
-Version 1, JSON. ``to_json`` is canonical (sorted, compact) and has no clock and no utilisation, so an unchanged node
-writes the same bytes.
+JSON. ``to_json`` is canonical (sorted, compact) and has no clock and no utilisation, so an unchanged node
+writes the same bytes. A GPU that differs from an earlier one in its index and UUID only is written as these two and
+``like``, the earlier one's index: most nodes have equal GPUs, and a preview reads the reports of all nodes.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mig_fleet.model.allocation import Allocation as Allocation
 from mig_fleet.model.allocation import read_allocation
-from mig_fleet.model.errors import InvalidProfile, InvalidReport
-from mig_fleet.model.gpus import by_pci
-from mig_fleet.model.profiles import Profile
+from mig_fleet.model.errors import InvalidReport
+from mig_fleet.model.gpu_instance import ComputeInstance as ComputeInstance
+from mig_fleet.model.gpu_instance import Instance as Instance
+from mig_fleet.model.gpu_instance import read_instance
 from mig_fleet.model.reading import Reader
-from mig_fleet.model.report_grammar import ReportReader
+from mig_fleet.model.report_grammar import MOST_INSTANCES, ReportReader
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
+READABLE: tuple[int, ...] = (1, VERSION)
+"""Versions; in the first one each GPU is written in full."""
 
 HEARTBEAT_S = 100.0
 """Seconds between a probe's writes of an unchanged report; less than an update waits for one that was deleted
@@ -30,28 +34,6 @@ STALE_AFTER_S = 3 * HEARTBEAT_S
 """A report that was last written longer ago does not count."""
 
 RESET_HINT = "a change of the MIG mode waits for a GPU reset; drain and reboot the node"
-
-
-@dataclass(frozen=True, slots=True)
-class ComputeInstance:
-    """``profile`` is NVIDIA's name of the MIG device: that of the GPU instance if it spans all of it, else
-    ``1c.3g.40gb``.
-    """
-
-    compute_instance_id: int
-    profile: str
-    slices: int
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """A GPU instance: ``start`` and ``size`` in memory slices; ``profile`` without a ``c.`` prefix."""
-
-    gpu_instance_id: int
-    profile: str
-    start: int
-    size: int
-    compute_instances: tuple[ComputeInstance, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +51,11 @@ class Gpu:
     mig_mode_pending: bool | None
     instances: tuple[Instance, ...]
     model: str | None = None
-    """The catalog's name of the model; None for a chip that is not in the catalog."""
+    """The catalog's name of the model; None for a board that is not in the catalog."""
+    profile_names: tuple[str, ...] | None = None
+    """The names under which this board has its profiles of GPU instances, by NVML; None if the driver does not list
+    them, as some do while MIG is off, or if the probe is older.
+    """
 
     @property
     def is_reset_pending(self) -> bool:
@@ -124,6 +110,8 @@ class Report:
     def __post_init__(self) -> None:
         if len(indexes := [gpu.index for gpu in self.gpus]) != len({*indexes}):
             raise InvalidReport("gpus", f"must have different indexes, found {indexes[:20]}")
+        if (count := sum(len(gpu.instances) for gpu in self.gpus)) > MOST_INSTANCES:
+            raise InvalidReport("gpus", f"must have at most {MOST_INSTANCES} GPU instances, found {count}")
 
     def counts(self) -> tuple[Mapping[str, int] | None, ...]:
         """MIG devices per GPU in the order of their indexes, the shape of ``Layout.per_gpu``."""
@@ -135,24 +123,31 @@ class Report:
         counted = ((gpus, gpus[0].counts()) for gpus in equal)
         return {gpu.index: counts for gpus, counts in counted for gpu in gpus}
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of GPU of the node: catalog names of models, and product names of other boards; sorted."""
+        return tuple(sorted({gpu.model or gpu.product for gpu in self.gpus}))
+
     def to_json(self) -> str:
         """JSON on one line: sorted keys, no spaces."""
-        data = {"version": VERSION, **asdict(self)}
+        gpus = list(_without_repeats(self.gpus))
+        data = {"version": VERSION, **asdict(replace(self, gpus=())), "gpus": gpus}
         return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Report":
         """Strict: a missing, unknown or mistyped key is refused with its path. Raises InvalidReport.
 
-        Only the allocations may be missing: version 1 of the report did not have them at first.
+        Only the allocations and the names of profiles may be missing: version 1 of the report did not have them at
+        first.
         """
         return _read(text, cls._of)
 
     @classmethod
     def _of(cls, data: object) -> "Report":
         top = ReportReader("", data, InvalidReport)
-        if (version := top.take("version", int)) != VERSION:
-            why = f"found {version}, this release reads {VERSION}; does the probe have the same release?"
+        if (version := top.take("version", int)) not in READABLE:
+            why = f"found {version}, this release reads 1 and {VERSION}; does the probe have the same release?"
             raise InvalidReport("version", why)
         return top.close(
             cls(
@@ -160,7 +155,7 @@ class Report:
                 driver_version=top.take("driver_version", str),
                 config=top.take_nullable("config", str),
                 state=top.take_nullable("state", str),
-                gpus=tuple(_gpu(item) for item in top.each("gpus")),
+                gpus=_gpus(top),
                 errors=top.take_texts("errors"),
                 attempt=top.take_nullable("attempt", str),
                 allocations=_allocations(top),
@@ -179,7 +174,7 @@ def instances_from_json(text: str | bytes) -> tuple[Instance, ...]:
     """The ``instances`` of one GPU, as strict as :meth:`Report.from_json`. Raises InvalidReport."""
 
     def read(data: object) -> tuple[Instance, ...]:
-        return tuple(map(_instance, ReportReader("", {"instances": data}, InvalidReport).each("instances")))
+        return tuple(map(read_instance, ReportReader("", {"instances": data}, InvalidReport).each("instances")))
 
     return _read(text, read)
 
@@ -194,26 +189,33 @@ def _read(text: str | bytes, read: Callable[[object], T]) -> T:
         raise InvalidReport("", f"it is not JSON: {error}") from None
 
 
-def profile_name(pci_id: str, nvml_profile_id: int, nvml_name: str | None = None) -> str:
-    """The profile of a GPU instance: NVML's name, ``MIG 1g.10gb``; else the catalog's for the id; else ``unknown(19)``.
-
-    The driver's name comes first, because one id has different names on different boards and drivers (GB200, GB300).
-    Drivers before R510 report no name.
-    """
-    try:
-        return str(Profile.parse((nvml_name or "").removeprefix("MIG ").strip()).whole)
-    except InvalidProfile:
-        model = by_pci(pci_id)
-        row = model.by_nvml_id(nvml_profile_id) if model else None
-        return row.name if row else f"unknown({nvml_profile_id})"
-
-
 def _allocations(data: Reader) -> tuple[Allocation, ...] | None:
     found = data.each_nullable("allocations")
     return None if found is None else tuple(map(read_allocation, found))
 
 
-def _gpu(data: Reader) -> Gpu:
+def _without_repeats(gpus: Iterable[Gpu]) -> Iterator[dict[str, Any]]:
+    first: dict[Gpu, int] = {}
+    for gpu in gpus:
+        like = first.setdefault(replace(gpu, index=0, uuid=""), gpu.index)
+        yield asdict(gpu) if like == gpu.index else {"index": gpu.index, "uuid": gpu.uuid, "like": like}
+
+
+def _gpus(data: Reader) -> tuple[Gpu, ...]:
+    found: list[Gpu] = []
+    by_index: dict[int, Gpu] = {}
+    for item in data.each("gpus"):
+        found.append(gpu := _gpu(item, by_index))
+        by_index[gpu.index] = gpu
+    return tuple(found)
+
+
+def _gpu(data: Reader, earlier: Mapping[int, Gpu]) -> Gpu:
+    like = data.take_optional("like", int)
+    if like is not None:
+        if like not in earlier:
+            raise data.error("like", f"must be the index of an earlier GPU, found {like}")
+        return data.close(replace(earlier[like], index=data.take("index", int), uuid=data.take("uuid", str)))
     return data.close(
         Gpu(
             index=data.take("index", int),
@@ -223,28 +225,8 @@ def _gpu(data: Reader) -> Gpu:
             memory_mib=data.take_nullable("memory_mib", int),
             mig_mode_current=data.take_nullable("mig_mode_current", bool),
             mig_mode_pending=data.take_nullable("mig_mode_pending", bool),
-            instances=tuple(_instance(item) for item in data.each("instances")),
+            instances=tuple(read_instance(item) for item in data.each("instances")),
             model=data.take_nullable("model", str),
-        )
-    )
-
-
-def _instance(data: Reader) -> Instance:
-    return data.close(
-        Instance(
-            gpu_instance_id=data.take("gpu_instance_id", int),
-            profile=data.take("profile", str),
-            start=data.take("start", int),
-            size=data.take("size", int),
-            compute_instances=tuple(
-                item.close(
-                    ComputeInstance(
-                        compute_instance_id=item.take("compute_instance_id", int),
-                        profile=item.take("profile", str),
-                        slices=item.take("slices", int),
-                    )
-                )
-                for item in data.each("compute_instances")
-            ),
+            profile_names=data.take_nullable_list("profile_names", str),
         )
     )

@@ -16,6 +16,9 @@ LONGEST_TEXT: Final = 1000
 LARGEST: Final = 2**31 - 1
 """Of a number: of MiB, of an index."""
 
+MOST_INSTANCES: Final = 1024
+"""GPU instances of a node: a short text may repeat those of one GPU for many others."""
+
 
 class Grammar(NamedTuple):
     """A regular expression for the whole text, and what is right in words."""

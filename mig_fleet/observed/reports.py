@@ -16,7 +16,7 @@ from mig_fleet.cluster.times import parse_time
 from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
 from mig_fleet.model.errors import InvalidReport
-from mig_fleet.model.report import VERSION, Allocation, Gpu, Instance, Report, instances_from_json
+from mig_fleet.model.report import READABLE, Allocation, Gpu, Instance, Report, instances_from_json
 from mig_fleet.model.report_grammar import GRAMMARS, LARGEST, LONGEST_TEXT
 from mig_fleet.observed.objects import ConfigMapObject, Metadata
 
@@ -124,6 +124,7 @@ def _parse(text: str) -> Report:
 
 _Natural = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 _Ascii = Annotated[str, msgspec.Meta(pattern=rf"\A[ -~]{{0,{LONGEST_TEXT}}}\Z")]
+_Texts = tuple[_Ascii, ...] | None
 _STRICT: dict[Any, Any] = {
     int: _Natural,
     int | None: _Natural | None,
@@ -144,14 +145,21 @@ def _shape(kind: type, **overrides: Any) -> Any:
     return msgspec.defstruct(kind.__name__, fields, forbid_unknown_fields=True, kw_only=True)
 
 
-_GPU: Any = _shape(Gpu, instances=msgspec.Raw)
+_GPU: Any = msgspec.json.Decoder(_shape(Gpu, instances=msgspec.Raw, profile_names=(_Texts, None)))
+_LIKE: Any = msgspec.json.Decoder(
+    msgspec.defstruct(
+        "Like", [("index", _Natural), ("uuid", _OF_KEY["uuid"]), ("like", _Natural)], forbid_unknown_fields=True
+    )
+)
 _ALLOCATION: Any = _shape(Allocation)
 _OPTIONAL = {
     "allocations": (tuple[_ALLOCATION, ...] | None, None),
     "allocations_error": (_Ascii, ""),
 }
 """Keys that reports of older probes lack, with their default."""
-_REPORT: Any = msgspec.json.Decoder(_shape(Report, gpus=tuple[_GPU, ...], version=Literal[VERSION], **_OPTIONAL))
+_REPORT: Any = msgspec.json.Decoder(
+    _shape(Report, gpus=tuple[msgspec.Raw, ...], version=Literal[READABLE], **_OPTIONAL)
+)
 
 _instances = lru_cache(maxsize=8192)(instances_from_json)
 
@@ -159,7 +167,8 @@ _instances = lru_cache(maxsize=8192)(instances_from_json)
 def _decode(text: str) -> Report:
     found = msgspec.structs.asdict(_REPORT.decode(text))
     del found["version"]
-    gpus, allocations = tuple(map(_gpu, found.pop("gpus"))), found.pop("allocations")
+    earlier: dict[int, dict[str, Any]] = {}
+    gpus, allocations = tuple(_gpu(bytes(each), earlier) for each in found.pop("gpus")), found.pop("allocations")
     return Report(gpus=gpus, allocations=allocations and tuple(map(_allocation, allocations)), **found)
 
 
@@ -167,6 +176,16 @@ def _allocation(found: Any) -> Allocation:
     return Allocation(**msgspec.structs.asdict(found))
 
 
-def _gpu(found: Any) -> Gpu:
-    instances: tuple[Instance, ...] = _instances(bytes(found.instances))
-    return Gpu(**{**msgspec.structs.asdict(found), "instances": instances})
+def _gpu(text: bytes, earlier: dict[int, dict[str, Any]]) -> Gpu:
+    """Anything unusual raises: then the strict reader decides. ``earlier`` has the values of the GPUs before it."""
+    if b'"like":' in text:
+        found = _LIKE.decode(text)
+        if found.like not in earlier:
+            raise InvalidReport("like", f"found {found.like}")
+        values = {**earlier[found.like], "index": found.index, "uuid": found.uuid}
+    else:
+        found = _GPU.decode(text)
+        instances: tuple[Instance, ...] = _instances(bytes(found.instances))
+        values = {**msgspec.structs.asdict(found), "instances": instances}
+    earlier[found.index] = values
+    return Gpu(**values)

@@ -13,8 +13,9 @@ from typing import Any
 
 import pynvml
 
-from mig_fleet.model.gpus import by_pci
-from mig_fleet.model.report import ComputeInstance, Gpu, Instance, Report, profile_name
+from mig_fleet.model.gpus import by_board
+from mig_fleet.model.nvml_names import driver_name, profile_name
+from mig_fleet.model.report import ComputeInstance, Gpu, Instance, Report
 from mig_fleet.probe import device_ids
 from mig_fleet.probe.device_ids import DeviceIds
 from mig_fleet.probe.nvml_calls import NvmlError, call, initialized
@@ -70,24 +71,46 @@ def _gpu(index: int) -> Gpu:
     mode = call(pynvml.nvmlDeviceGetMigMode, handle, absent=INCAPABLE)
     memory = call(pynvml.nvmlDeviceGetMemoryInfo, handle, absent=INCAPABLE)
     pci_id = f"0x{call(pynvml.nvmlDeviceGetPciInfo, handle).pciDeviceId:08X}"
-    model = by_pci(pci_id)
+    product = call(pynvml.nvmlDeviceGetName, handle)
+    model = by_board(pci_id, product)
+    is_on = mode is not None and bool(mode[0])
+    profiles = [] if mode is None else _gpu_profiles(handle, is_on)
     return Gpu(
         index=index,
         uuid=call(pynvml.nvmlDeviceGetUUID, handle),
         pci_id=pci_id,
-        product=call(pynvml.nvmlDeviceGetName, handle),
+        product=product,
         memory_mib=None if memory is None else memory.total // 2**20,
         mig_mode_current=None if mode is None else bool(mode[0]),
         mig_mode_pending=None if mode is None else bool(mode[1]),
-        instances=tuple(_gpu_instances(handle, pci_id)) if mode is not None and mode[0] else (),
+        instances=tuple(_gpu_instances(handle, pci_id, profiles)) if is_on else (),
         model=model.name if model else None,
+        profile_names=_names(profiles),
     )
 
 
-def _gpu_instances(gpu: Any, pci_id: str) -> list[Instance]:
+def _gpu_profiles(gpu: Any, mig_is_on: bool) -> list[Any]:
+    """What NVML knows about each profile of GPU instances. With MIG off only the names are read, and a driver need not
+    have them.
+    """
+    try:
+        return _profiles(GPU_INSTANCE_PROFILES, pynvml.nvmlDeviceGetGpuInstanceProfileInfo, gpu)
+    except NvmlError:
+        if mig_is_on:
+            raise
+        return []
+
+
+def _names(profiles: list[Any]) -> tuple[str, ...] | None:
+    """NVML's names of all profiles; None if it names one of them not, or not as a profile is named."""
+    names = tuple(driver_name(getattr(profile, "name", None)) for profile in profiles)
+    return names if names and all(names) else None
+
+
+def _gpu_instances(gpu: Any, pci_id: str, profiles: list[Any]) -> list[Instance]:
     """Every GPU instance of one GPU, by id. NVML lists them per profile, so each profile is asked once."""
     found: list[Instance] = []
-    for profile in _profiles(GPU_INSTANCE_PROFILES, pynvml.nvmlDeviceGetGpuInstanceProfileInfo, gpu):
+    for profile in profiles:
         handles = _instance_handles(pynvml.nvmlDeviceGetGpuInstances, gpu, profile.id, pynvml.c_nvmlGpuInstance_t)
         if not handles:
             continue

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mig_fleet.components.probe import component, zipapp
+from mig_fleet.components.probe import component, modules, zipapp
 from mig_fleet.stack_file import settings
 
 MAX_BYTES = 250_000
@@ -69,7 +69,7 @@ def test_what_is_packed_of_this_package_is_what_a_bare_python_loads(program: Pat
 
 
 def test_a_module_that_is_not_listed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(zipapp, "MODULES", [name for name in zipapp.MODULES if name != "model.gfd"])
+    monkeypatch.setattr(zipapp, "MODULES", [name for name in modules.MODULES if name != "model.gfd"])
     (tmp_path / "mig-probe.pyz").write_bytes(zipapp.build())
     assert "'mig_fleet.model.gfd'" in run_bare(str(tmp_path / "mig-probe.pyz"), "read", "--node", "n1").stderr
 

@@ -34,9 +34,9 @@ reports = st.builds(
     st.none() | _texts,
     st.lists(
         st.builds(
-            a_gpu, st.integers(0, 7), st.builds(an_instance, st.integers(0, 9), _profiles, st.just(0), st.just(1))
+            a_gpu, st.integers(0, 7), st.builds(an_instance, st.integers(0, 1), _profiles, st.just(0), st.just(1))
         ),
-        max_size=3,
+        max_size=4,
         unique_by=lambda gpu: gpu.index,
     ).map(tuple),
     st.lists(_texts, max_size=5).map(tuple),

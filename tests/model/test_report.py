@@ -2,7 +2,7 @@
 
 import json
 import pickle
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -10,7 +10,8 @@ from hypothesis import given
 
 from mig_fleet.model import Layout, Report
 from mig_fleet.model.errors import InvalidReport
-from mig_fleet.model.report import instances_from_json, profile_name
+from mig_fleet.model.nvml_names import profile_name
+from mig_fleet.model.report import instances_from_json
 from tests.model.reports import a_gpu, a_report, an_instance, reports
 
 
@@ -62,6 +63,28 @@ def test_a_report_reads_back_equal_and_equal_reports_are_equal_bytes(report: Rep
     assert pickle.loads(pickle.dumps(report)) == report
 
 
+def test_a_gpu_that_differs_in_its_index_and_uuid_only_is_written_as_one_like_the_first() -> None:
+    one, other = an_instance(1, "3g.40gb", 0, 4), an_instance(2, "3g.40gb", 4, 4)
+    report = a_report(a_gpu(2, one), a_gpu(0, other), a_gpu(3, one), a_gpu(1, one), replace(a_gpu(4, one), product="A"))
+    first, second, third, fourth, fifth = json.loads(report.to_json())["gpus"]
+    assert (third, fourth) == ({"index": 3, "uuid": "GPU-3", "like": 2}, {"index": 1, "uuid": "GPU-1", "like": 2})
+    assert not any("like" in gpu for gpu in (first, second, fifth))
+
+
+def test_the_report_of_an_older_probe_which_wrote_each_gpu_in_full_is_read_as_the_same() -> None:
+    report = a_report(*(a_gpu(index, an_instance(1, "3g.40gb", 0, 4)) for index in range(8)))
+    assert Report.from_json(json.dumps({"version": 1, **asdict(report)})) == report
+
+
+def test_a_short_text_cannot_repeat_the_instances_of_one_gpu_for_ever() -> None:
+    full = a_gpu(0, *(an_instance(number, "1g.10gb", 0, 1) for number in range(512)))
+    assert len(Report.from_json(a_report(full, replace(full, index=1)).to_json()).gpus) == 2
+    data = json.loads(a_report(full).to_json())
+    data["gpus"] += [{"index": index, "uuid": f"GPU-{index}", "like": 0} for index in range(1, 3)]
+    with pytest.raises(InvalidReport, match="gpus: must have at most 1024 GPU instances, found 1536"):
+        Report.from_json(json.dumps(data))
+
+
 def broken(**changes: Any) -> str:
     data = json.loads(a_report(a_gpu(0, an_instance(1, "1g.10gb", 0, 1))).to_json())
     for path, value in changes.items():
@@ -76,13 +99,19 @@ def broken(**changes: Any) -> str:
     return json.dumps(data)
 
 
+def with_a_like(**changes: Any) -> str:
+    data = json.loads(broken())
+    data["gpus"].append({"index": 1, "uuid": "GPU-1", "like": 0, **changes})
+    return json.dumps(data)
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
         ("", "it is not JSON"),
         ("[" * 100_000, "it is nested too deeply"),
         ("[]", "must be a mapping"),
-        (broken(version=2), "version: found 2, this release reads 1; does the probe have the same release?"),
+        (broken(version=3), "version: found 3, this release reads 1 and 2; does the probe have the same release?"),
         (broken(version=True), "version: must be a whole number, found True"),
         (broken(node=...), "node: is missing"),
         (broken(surplus=1), "surplus: unknown key"),
@@ -91,6 +120,12 @@ def broken(**changes: Any) -> str:
         (broken(gpus__0__mig_mode_current=1), "gpus[0].mig_mode_current: must be true or false"),
         (broken(gpus__0__instances__0__start=...), "gpus[0].instances[0].start: is missing"),
         (broken(gpus__0__instances__0__compute_instances__0__slices=None), "compute_instances[0].slices: must be"),
+        (broken(gpus__0__like=0), "gpus[0].like: must be the index of an earlier GPU, found 0"),
+        (broken(gpus=[{"index": 1, "uuid": "GPU-1", "like": 0}]), "gpus[0].like: must be the index of an earlier GPU"),
+        (with_a_like(like=None), "gpus[1].like: must be a whole number, found None"),
+        (with_a_like(uuid="1"), "gpus[1].uuid: must be a GPU's UUID"),
+        (with_a_like(product="A"), "gpus[1].product: unknown key"),
+        (with_a_like(index=0), "gpus: must have different indexes, found [0, 0]"),
         (broken(errors=[1]), "errors[0]: must be a text, found 1"),
         (broken(errors=...), "errors: is missing; it must be a list"),
         (broken(allocations={}), "allocations: must be a list"),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -101,9 +102,12 @@ def nested_report(levels: int) -> str:
     return json.dumps(report).replace('"NESTED"', "[" * levels + "]" * levels)
 
 
+LIKE_NO_OTHER = a_report(a_gpu(0), a_gpu(1)).to_json().replace('"like":0', '"like":2')
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "{}", '{"version": 2}', "[]", *map(nested_report, (600, 900, 60_000)), "\ud800"],
+    ["", "{", "{}", '{"version": 2}', "[]", *map(nested_report, (600, 900, 60_000)), LIKE_NO_OTHER, "\ud800"],
     ids=lambda text: repr(text[:20]),
 )
 def test_an_unreadable_report_is_no_report_and_hides_no_other(text: str) -> None:
@@ -162,6 +166,20 @@ def test_a_report_whose_values_break_its_grammar_is_no_report_and_the_value_is_s
 def test_the_printable_texts_of_a_report_are_read_whatever_their_script() -> None:
     report = Report("n1", "580.126.09", None, "success", (), errors=("GPU 0: größer als ²",))
     assert read_reports(OneList(a_config_map(text=report.to_json())), "mig-fleet")["n1"].report == report
+
+
+@pytest.mark.parametrize("older", [(), ("profile_names",)], ids=["equal GPUs written once", "by an older probe"])
+def test_a_usual_report_needs_no_strict_reader(older: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus = (replace(a_gpu(index, an_instance(1, "3g.40gb", 0, 4)), profile_names=("3g.40gb",)) for index in range(8))
+    report = replace(a_report(*gpus), node="n1")
+    if older:
+        report = replace(report, gpus=tuple(replace(gpu, profile_names=None) for gpu in report.gpus))
+        in_full = [{key: value for key, value in asdict(gpu).items() if key not in older} for gpu in report.gpus]
+        text = json.dumps({**json.loads(report.to_json()), "version": 1, "gpus": in_full}, separators=(",", ":"))
+    else:
+        text = report.to_json()
+    monkeypatch.setattr(Report, "from_json", None)
+    assert read_reports(OneList(a_config_map(text=text)), "mig-fleet")["n1"].report == report
 
 
 def test_two_gpus_of_one_index_are_no_report() -> None:

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pynvml
@@ -104,6 +105,8 @@ def test_all_that_nvml_knows_is_in_the_report(a_driver: ADriver, run: Run) -> No
         (i.id, i.profile, i.start, i.size) for i in driver.gpus[0].instances
     }
     assert (second.mig_mode_current, second.mig_mode_pending, second.instances) == (False, False, ())
+    names = ("1g.10gb", "2g.20gb", "3g.40gb", "4g.40gb", "7g.80gb", "1g.10gb+me", "1g.20gb")
+    assert first.profile_names == second.profile_names == names, "the board's own names, with MIG off, too"
 
 
 @pytest.mark.parametrize("model", ["A30-24GB", "A100-40GB", "H200-141GB", "B200-180GB", "RTX-PRO-6000"])
@@ -172,7 +175,21 @@ def test_a_driver_without_profile_names_is_read_as_completely_as_a_newer_one(
     today = run_mig_probe(driver, "read", "--node", "n1")
     driver.errors |= dict.fromkeys(SINCE_R510, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
     before_r510 = run_mig_probe(driver, "read", "--node", "n1")
-    assert (before_r510.returncode, before_r510.stdout) == (0, today.stdout)
+    (known,), (older,) = (Report.from_json(done.stdout).gpus for done in (today, before_r510))
+    assert (before_r510.returncode, older) == (0, replace(known, profile_names=None))
+
+
+@pytest.mark.parametrize("code", [pynvml.NVML_ERROR_NOT_SUPPORTED, pynvml.NVML_ERROR_UNKNOWN])
+def test_a_driver_that_lists_no_profile_while_mig_is_off_reports_no_names(
+    a_driver: ADriver, run_mig_probe: Run, code: int
+) -> None:
+    driver = a_driver("1g.10gb", gpus=2)
+    driver.gpus[1].set_mode(False)
+    driver.errors["nvmlDeviceGetGpuInstanceProfileInfoV"] = code
+    driver.gpus[0].set_mode(False)
+    done = run_mig_probe(driver, "read")
+    report = Report.from_json(done.stdout)
+    assert (report.errors, [gpu.profile_names for gpu in report.gpus]) == ((), [None, None])
 
 
 def error_names(call: str, error: str) -> bool:
