@@ -1,30 +1,40 @@
-"""Reads layouts and nodes to import from mig-parted files, ConfigMaps, Ansible playbooks and a live cluster."""
+"""Reads layouts and nodes to import from files and from a live cluster."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mig_fleet.cli.config_map import files_of
-from mig_fleet.cluster.quantities import RIGHT, parse_count
-from mig_fleet.documents import Document, DocumentError, parse
-from mig_fleet.failures import Refused, describe
-from mig_fleet.foreign_text import printable
-from mig_fleet.model import gfd, labels, parted, strategy
+from mig_fleet.cli.inventory import nodes_in
+from mig_fleet.cli.node_objects import read_node, saved_objects, sharing
+from mig_fleet.documents import DUMP, Document, DocumentError, parse, read_content
+from mig_fleet.failures import describe
+from mig_fleet.model import labels, parted
 from mig_fleet.model.errors import InvalidPartedFile
-from mig_fleet.model.imports import NodeFacts, Offers, format_names, read_offers
-from mig_fleet.model.numbers import parse_natural
+from mig_fleet.model.imports import NodeFacts, Notes, format_names, read_nvidia_smi
+from mig_fleet.model.imports.nvidia_smi import SmiOutput
+from mig_fleet.model.node_names import is_node_name
 from mig_fleet.model.parted import PartedFile
+from mig_fleet.model.parted.lint import LintRule
+from mig_fleet.model.parted.lint.overlaps import check_overlaps
 from mig_fleet.model.report import Report
 from mig_fleet.model.short_repr import format_value
+from mig_fleet.model.strategy import DEFAULT, Strategy
 from mig_fleet.observed.configs.manager_file import GENERATED_SUFFIX
+from mig_fleet.stack_file.reading import is_stack_file
 
-NAMES = ("name", "node", "host", "hostname", "inventory_hostname")
-CONFIGS = ("config", "mig_config", "layout", "profile", "mig_profile", "label")
-GPUS = ("gpu", "gpu_model", "model", "product")
-SIZES = ("gpus", "gpu_count", "gpus_per_node", "count")
-"""The keys of an item of `mig_nodes`. Playbooks use the list by convention, without a fixed format, so each fact has
-several possible keys.
-"""
+NOT_SHARED = (
+    "mig-fleet counts each slice and GPU once, for one pod, and refuses the first update; before it, remove the "
+    "resource from `sharing` in the device plugin's config"
+)
+READS = (
+    "has neither layouts nor nodes. Import reads a mig-parted file (mig-configs), also in a ConfigMap or in values of "
+    "the GPU Operator's chart (migManager.config.data); nodes as `kubectl get nodes -o yaml` prints them; the output "
+    "of `nvidia-smi -L` or `nvidia-smi mig -lgi` in a file named as its node; and Ansible's nodes: a list of {name: …, "
+    "config: …, gpu: …, gpus: …}, a mapping of names to these, or what `ansible-inventory -i FILE --list` prints"
+)
 
 
 @dataclass(slots=True)
@@ -36,72 +46,103 @@ class Found:
     """From ConfigMaps of a cluster. Only what its nodes carry is imported of them: NVIDIA's file and a copy of it in
     ``mig-fleet-layouts`` have configs for every GPU model."""
     nodes: list[NodeFacts] = field(default_factory=list)
-    not_imported: list[str] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
+    strategy: Strategy = DEFAULT
+    """The device plugin's, by the labels of the nodes."""
 
 
-def read(document: Document, found: Found) -> None:
-    """Adds the content of a document. Raises DocumentError if it is broken or has nothing to import."""
-    found.not_imported += map(str, document.ignored)
+def read(path: str, found: Found) -> None:
+    """Adds the content of a file. Raises DocumentError if it is broken or has nothing to import."""
+    content = read_content(path, DUMP)
+    try:
+        output = read_nvidia_smi(content.decode("utf-8-sig", "replace"))
+    except ValueError as exc:
+        raise DocumentError(path, str(exc)) from None
+    if output is None:
+        _read_document(_parse(path, content), found)
+    else:
+        _read_output(path, output, found)
+
+
+def _parse(path: str, content: bytes) -> Document:
+    """Only Node objects may be more than a layout file can be."""
+    try:
+        return parse(path, content)
+    except DocumentError as exc:
+        refused = exc
+    with suppress(DocumentError):
+        document = parse(path, content, DUMP)
+        if saved_objects(document.data)["Node"]:
+            return document
+    raise refused
+
+
+def _read_document(document: Document, found: Found) -> None:
+    if is_stack_file(document.data):
+        raise DocumentError(document.name, "is a stack file already; `mig-fleet check` proves it")
+    _note_ignored(document, found.notes)
+    saved = saved_objects(document.data)
+    if saved["Node"]:
+        read_cluster(saved["Node"], saved["ConfigMap"], found)
+        return
     inner = files_of(document)
     for file in [document] if inner is None else inner:
         if file is not document:
-            found.not_imported += map(str, file.ignored)
+            _note_ignored(file, found.notes)
         if isinstance(file.data, Mapping) and "mig-configs" in file.data:
             _read_layouts(file, found)
         else:
             _read_nodes(file, found)
 
 
+def _note_ignored(document: Document, notes: Notes) -> None:
+    for finding in document.ignored:
+        notes.left_out(str(finding))
+
+
 def _read_layouts(document: Document, found: Found) -> None:
     try:
-        found.files.append(parted.read(document.data))
+        file = parted.read(document.data)
     except InvalidPartedFile as exc:
         raise DocumentError(document.at(exc.path), str(exc)) from None
+    found.files.append(file)
+    for name, entries in file.configs.items():
+        for finding in check_overlaps(name, entries):
+            if finding.rule == LintRule.CONTRADICTING:
+                found.notes.changed(f"{finding.text}; the layout has what the last entry says", config=name)
 
 
 def _read_nodes(document: Document, found: Found) -> None:
-    lists = list(_lists(document.data))
-    if not lists:
-        raise DocumentError(document.name, "has neither mig-configs nor a list mig_nodes")
-    for items in lists:
-        for item in items if isinstance(items, list) else [items]:
-            node = _node(item)
-            if isinstance(node, str):
-                found.not_imported.append(f"{document.name}: {node}")
-            else:
-                found.nodes.append(node)
+    nodes = list(nodes_in(document.data))
+    if not nodes:
+        raise DocumentError(document.name, READS)
+    for node in nodes:
+        if isinstance(node, str):
+            found.notes.left_out(f"{document.name}: {node}")
+        else:
+            found.nodes.append(node)
 
 
-def _lists(data: Any) -> Iterator[Any]:
-    """Every ``mig_nodes`` at any depth: in the vars of a play, in group_vars, in an inventory."""
-    if isinstance(data, Mapping):
-        for key, value in data.items():
-            if key == "mig_nodes":
-                yield value
-            else:
-                yield from _lists(value)
-    elif isinstance(data, list):
-        for item in data:
-            yield from _lists(item)
-
-
-def _node(item: Any) -> NodeFacts | str:
-    if not isinstance(item, Mapping):
-        return f"an item of mig_nodes is not a mapping of name and config: {str(item)[:60]}"
-    name, config = _text(item, NAMES), _text(item, CONFIGS)
-    if name is None or config is None:
-        missing = "name" if name is None else "config"
-        return f"an item of mig_nodes has no {missing}: {str(dict(item))[:80]}"
-    if "{{" in name + config:
-        return f"an item of mig_nodes is a template, which only Ansible can evaluate: {name}, {config}"
-    sizes = [(key, item[key]) for key in SIZES if item.get(key) is not None]
-    size = next((value for _, value in sizes if type(value) is int), None)
-    invalid = f"{sizes[0][0]} is {format_value(sizes[0][1])}" if sizes and size is None else ""
-    return NodeFacts(name, config, _text(item, GPUS), size, invalid_size=invalid)
-
-
-def _text(item: Mapping[Any, Any], keys: tuple[str, ...]) -> str | None:
-    return next((item[key] for key in keys if isinstance(item.get(key), str)), None)
+def _read_output(path: str, output: SmiOutput, found: Found) -> None:
+    """A node whose name is that of the file. Nodes with the same slices get the same config."""
+    products = sorted(set(output.products.values()))
+    name, entries = Path(path).stem, output.entries()
+    if not is_node_name(name):
+        raise DocumentError(path, "nvidia-smi prints no name of a node; rename the file to NODE.txt")
+    if len(products) > 1:
+        found.notes.left_out(f"has {' and '.join(products)}; a pool has GPUs of one model", node=name)
+        return
+    known = (key for file in found.files for key, its in file.configs.items() if its == entries)
+    config = next(known, name) if output.slices else labels.ALL_DISABLED
+    if output.slices and config == name:
+        found.files.append(PartedFile({name: entries}))
+    size = len(output.products) or None
+    node = NodeFacts(name, config, next(iter(products), None), size, output.counts(), counted_by=output.command)
+    found.nodes.append(node)
+    found.notes.changed("named as its file, because nvidia-smi prints no name of a node", node=name)
+    if not output.products:
+        why = f"{output.command} prints no GPU without instances: those count as MIG off"
+        found.notes.changed(why, node=name)
 
 
 def read_cluster(
@@ -122,59 +163,51 @@ def read_cluster(
         if "mig-configs" in text and name not in generated:
             inner = Found()
             try:
-                read(parse(f"ConfigMap {name}", text.encode()), inner)
+                _read_document(parse(f"ConfigMap {name}", text.encode()), inner)
             except DocumentError as exc:
-                inner.not_imported.append(str(exc))
+                inner.notes.left_out(str(exc))
             found.cluster_files += inner.files
-            found.not_imported += inner.not_imported
+            found.notes.extend(inner.notes)
     strategies: dict[str, list[str]] = {}
     for node in nodes:
         name, node_labels = node["metadata"]["name"], node["metadata"].get("labels") or {}
         if node_labels.get(labels.CAPABLE) == "true":
+            report = (reports or {}).get(name)
+            if report and len(report.kinds) > 1:
+                kinds = ", ".join(report.kinds)
+                found.notes.left_out(f"has several kinds of GPU, {kinds}; a pool is for nodes with one kind", node=name)
+                continue
             try:
-                offers = _offers(node, (reports or {}).get(name))
-                found.nodes.append(node_facts(name, node_labels, offers))
+                found.nodes.append(read_node(node, report))
+                for it in sharing(node):
+                    found.notes.changed(f"{it.name} is shared, {it.replicas} times each: {NOT_SHARED}", node=name)
             except Exception as exc:
                 # One node must not hide the others.
-                found.not_imported.append(f"node {name}: could not be read: {describe(exc)}")
+                found.notes.left_out(f"could not be read: {describe(exc)}", node=name)
                 continue
             # GFD writes the label only under the strategies single and mixed (k8s-device-plugin internal/lm).
-            strategies.setdefault(node_labels.get(labels.STRATEGY, str(strategy.Strategy.NONE)), []).append(name)
+            strategies.setdefault(node_labels.get(labels.STRATEGY, str(Strategy.NONE)), []).append(name)
         elif labels.CONFIG in node_labels:
             why = f"has a config, but no label {labels.CAPABLE}=true; check that GPU Feature Discovery runs on it"
-            found.not_imported.append(f"node {name}: {why}")
-    found.not_imported += [_other_strategy(*item) for item in sorted(strategies.items()) if item[0] != strategy.DEFAULT]
+            found.notes.left_out(why, node=name)
+    if Strategy.SINGLE in strategies and Strategy.MIXED not in strategies:
+        found.strategy = Strategy.SINGLE
+    for each, names in sorted(strategies.items()):
+        if each != found.strategy:
+            found.notes.changed(_other_strategy(each, names, found.strategy))
 
 
-def _offers(node: dict[str, Any], report: Report | None) -> Offers:
-    node_labels, status = node["metadata"].get("labels") or {}, node.get("status") or {}
-    listed = (status.get("allocatable") or {}).items()
-    counts = {key: (parse_count(number), number) for key, number in listed if key.startswith("nvidia.com/")}
-    for key, (count, number) in counts.items():
-        if count is None:
-            raise Refused(f"{printable(key)} is '{printable(number)}', which must be {RIGHT}")
-    allocatable = {key: count for key, (count, _) in counts.items() if count is not None}
-    state, gpus = node_labels.get(labels.STATE), None
-    if report and not report.errors and (report.config, report.state) == (node_labels.get(labels.CONFIG), state):
-        gpus = report.counts()
-    return read_offers(node_labels, allocatable, gpus, state)
-
-
-def _other_strategy(name: str, nodes: list[str]) -> str:
-    """What changes for the pods of a cluster with this strategy once a stack manages it."""
+def _other_strategy(name: str, nodes: list[str], kept: Strategy) -> str:
+    """What changes for the pods on nodes with this strategy once a stack with another one manages them."""
+    if kept is Strategy.SINGLE:
+        then = f"has the resource {labels.GPU_RESOURCE} for slices and for whole GPUs"
+    else:
+        then = (
+            f"has a resource for each profile, such as {labels.RESOURCE_PREFIX}1g.10gb; a pod that requests "
+            f"{labels.GPU_RESOURCE} then gets a whole GPU, or stays Pending if there is none; change the requests of "
+            "such pods before the first update"
+        )
     return (
-        f"strategy {format_value(name)} of {format_names(nodes)}: every stack uses strategy {strategy.DEFAULT}, which "
-        f"has a resource for each profile, such as {labels.RESOURCE_PREFIX}1g.10gb; a pod that requests "
-        f"{labels.GPU_RESOURCE} then gets a whole GPU, or stays Pending if there is none; change the requests of such "
-        "pods before the first update"
+        f"strategy {format_value(name)} of {format_names(nodes)}: a cluster has one strategy, and the stack keeps "
+        f"{kept}, which {then}"
     )
-
-
-def node_facts(name: str, node_labels: Mapping[str, str], offers: Offers | None = None) -> NodeFacts:
-    """A node from its labels. Under strategy mixed there is a label with the number of slices of each profile."""
-    slices = gfd.slice_counts(node_labels)
-    # Under strategy single the label counts slices.
-    count = "0" if gfd.is_slice_product(node_labels.get(labels.PRODUCT, "")) else node_labels.get(labels.COUNT, "0")
-    gpu_count = parse_natural(count) or 0
-    config, product = node_labels.get(labels.CONFIG), node_labels.get(labels.PRODUCT)
-    return NodeFacts(name, config, product, slices=slices, gpu_count=gpu_count, offers=offers)

@@ -82,6 +82,19 @@ def test_a_fleet_of_others_becomes_a_stack_that_leaves_the_operator_to_its_owner
     assert len(fleet.from_file(path).pools) == 2
 
 
+def test_saved_objects_give_the_layouts_and_pools_of_their_cluster(run: Import, tmp_path: Path) -> None:
+    cluster = with_nodes(by_helm())
+    wrong = gpu_node("gpu-9", "all-1g.10gb", {"nvidia.com/mig-3g.40gb": 16})
+    cluster.lists["/api/v1/nodes"].append(wrong)
+    live = run(cluster)
+    items = [{"kind": "Node", **node} for node in cluster.lists["/api/v1/nodes"]]
+    (tmp_path / "nodes.yaml").write_text(yaml.safe_dump({"kind": "List", "items": items}))
+    saved = CliRunner().invoke(main, ["import", str(tmp_path / "nodes.yaml")], prog_name="mig-fleet")
+    for section in ("layouts", "pools"):
+        assert config_of(saved)[section] == config_of(live)[section]
+    assert live.stderr.strip() in saved.stderr
+
+
 def test_a_helm_release_has_its_version_in_the_comment_about_a_take_over(run: Import) -> None:
     step = "A take-over begins with version: 'v25.10.0' and the values of `helm get values gpu-operator -n gpu-operator"
     assert step in run(with_nodes(by_helm())).stdout
@@ -100,8 +113,8 @@ def test_a_node_that_offers_something_else_is_named_and_left_out(run: Import) ->
     result = run(cluster)
     assert config_of(result)["pools"]["all-1g.10gb"]["nodes"] == ["gpu-1", "gpu-2"]
     for text in (
-        "node gpu-9: not imported: config 'all-1g.10gb' is mig-1g.10gb: 56, but the kubelet offers mig-3g.40gb: 16",
-        "node gpu-8: not imported: config 'all-1g.10gb' is mig-1g.10gb: 56, but MIG Manager could not apply it",
+        "node gpu-9: config 'all-1g.10gb' is mig-1g.10gb: 56, but the kubelet offers mig-3g.40gb: 16",
+        "node gpu-8: config 'all-1g.10gb' is mig-1g.10gb: 56, but MIG Manager could not apply it",
     ):
         assert text in result.stderr
         assert text in result.stdout
@@ -118,7 +131,7 @@ def test_a_probe_that_runs_shows_what_labels_hide(run: Import) -> None:
         labels={labels.REPORT_LABEL: "true"},
     )
     result = run(cluster)
-    assert "node gpu-1: not imported" in result.stderr
+    assert "not carried over: node gpu-1: config 'all-1g.10gb'" in result.stderr
     assert "NVML shows GPU 0: 6x 1g.10gb; GPU 1-7: 7x 1g.10gb" in result.stderr
 
 

@@ -43,7 +43,7 @@ def test_a_node_with_its_layout_contradicts_nothing_and_every_other_layout(
 
 def imported(node: NodeFacts) -> tuple[tuple[ImportedPool, ...], str]:
     pools, found = import_nodes([node], Imported())
-    return pools, " ".join(found.not_imported)
+    return pools, " ".join(map(str, found.notes))
 
 
 def a_node(config: str, offers: Offers | None, **changes: Any) -> NodeFacts:
@@ -55,7 +55,7 @@ def test_a_node_that_offers_something_else_is_named_with_both_and_not_imported()
     pools, note = imported(a_node("all-1g.10gb", offers_of(wide, gpus=None)))
     assert pools == ()
     assert note == (
-        "node n1: not imported: config 'all-1g.10gb' is mig-1g.10gb: 56, but the kubelet offers mig-3g.40gb: 16 and "
+        "node n1: config 'all-1g.10gb' is mig-1g.10gb: 56, but the kubelet offers mig-3g.40gb: 16 and "
         "GPU Feature Discovery counts mig-3g.40gb: 16; let MIG Manager apply the config, or label the node with what "
         "it has, and import again"
     )
@@ -98,7 +98,7 @@ def test_another_profile_is_visible_without_a_number_of_gpus() -> None:
     wide = Layout.uniform("wide", "H100-80GB", {"3g.40gb": 2})
     pools, found = import_nodes([NodeFacts("n1", "all-1g.10gb", "H100-80GB", offers=offers_of(wide))], Imported())
     assert pools == ()
-    assert "config 'all-1g.10gb' is mig-1g.10gb, but the kubelet offers mig-3g.40gb: 16" in found.not_imported[0]
+    assert "config 'all-1g.10gb' is mig-1g.10gb, but the kubelet offers mig-3g.40gb: 16" in str(found.notes[0])
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_node_that_nothing_confirms_is_imported_with_one_note_for_all() -> Non
     nodes = [NodeFacts(f"n{number}", "all-1g.10gb", "H100-80GB", 8, offers=Offers()) for number in range(5)]
     (pool,), found = import_nodes(nodes, Imported())
     assert len(pool.nodes) == 5
-    (note,) = found.not_imported
+    (note,) = map(str, found.notes)
     assert note.startswith("nodes n0, n1, n2 and 2 more: imported by the config label alone")
 
 

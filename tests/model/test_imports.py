@@ -12,6 +12,7 @@ from mig_fleet.model.imports import (
     Imported,
     NodeFacts,
     Offers,
+    Outcome,
     import_nodes,
     import_parted,
     models_by_config,
@@ -35,6 +36,10 @@ def layouts(draw: st.DrawFn) -> Layout:
     return Layout(name, model.name, tuple(GpuGroup((index,), profiles) for index, profiles in enumerate(per_gpu)))
 
 
+def texts(imported: Imported) -> tuple[str, ...]:
+    return tuple(map(str, imported.notes))
+
+
 def distinct(chosen: list[Layout]) -> dict[str, Layout]:
     return {layout.name: layout for layout in chosen if not layout.is_disabled}
 
@@ -50,8 +55,8 @@ def test_importing_what_was_exported_is_the_identity(chosen: list[Layout]) -> No
     imported = import_parted(reread(expected.values()))
     proven = {name: layout for name, layout in expected.items() if all(proof for _, proof in layout.proofs())}
     assert {layout.name: layout for layout in imported.layouts} == proven
-    assert bool(imported.not_imported) is (proven != expected)
-    assert all("because a stack refuses a layout that is unproven" in note for note in imported.not_imported)
+    assert bool(texts(imported)) is (proven != expected)
+    assert all("a stack refuses a layout that is unproven" in note for note in texts(imported))
 
 
 @given(st.lists(layouts(), max_size=4))
@@ -81,12 +86,15 @@ def test_a_config_for_several_models_becomes_a_layout_for_each() -> None:
         "all-balanced-h100-80gb": {"1g.10gb": 2, "2g.20gb": 1, "3g.40gb": 1},
         "all-balanced-a30-24gb": {"1g.6gb": 2, "2g.12gb": 1},
     }
+    assert texts(imported) == ("all-balanced: one layout for each GPU model, with the model at the end of its name",), (
+        "one note for both"
+    )
 
 
 def test_an_entry_without_a_filter_needs_a_gpu_model() -> None:
     file = a_file(an_entry(device_filter=None))
     assert import_parted(file).layouts == ()
-    assert "name it with --gpu" in import_parted(file).not_imported[0]
+    assert "name it with --gpu" in texts(import_parted(file))[0]
     (layout,) = import_parted(file, gpus.find("A100-80GB")).layouts
     assert layout == Layout.uniform("dense", "A100-80GB", {"1g.10gb": 7})
 
@@ -138,7 +146,7 @@ def test_a_config_of_a_given_file_never_gets_nvidias_meaning_of_its_name(name: s
     assert pools == ()
     assert [layout for layout in imported.layouts if layout.gpu == "H100-80GB"] == []
     note = f"node n1: config '{name}' of a file could not be imported for H100-80GB"
-    assert imported.not_imported[-1] == note
+    assert texts(imported)[-1] == note
 
 
 def test_each_model_gets_its_own_entry_also_when_a_model_is_given() -> None:
@@ -155,14 +163,14 @@ def test_an_unknown_model_is_reported_if_the_given_model_replaces_it() -> None:
     nodes = [NodeFacts("a", "all-1g.10gb", "H300", 8), NodeFacts("b", "all-1g.10gb", "H100", 8)]
     (pool,), imported = import_nodes(nodes, Imported(), gpus.find("H100-80GB"))
     assert pool.nodes == ("a", "b")
-    (note,) = imported.not_imported
+    (note,) = texts(imported)
     assert note.startswith("node a: unknown GPU model 'H300'")
     assert note.endswith("imported as H100-80GB because of --gpu")
 
 
 def test_the_last_entry_wins_gpu_by_gpu() -> None:
     file = a_file(an_entry(), an_entry(devices=[1], mig_enabled=False, mig_devices=None))
-    assert "--gpus-per-node" in import_parted(file).not_imported[0]
+    assert "--gpus-per-node" in texts(import_parted(file))[0]
     (layout,) = import_parted(file, gpus_per_node=3).layouts
     assert layout.per_gpu(3) == ({"1g.10gb": 7}, None, {"1g.10gb": 7})
 
@@ -190,7 +198,7 @@ def test_everything_that_is_missing_or_changed_is_reported(
     entry: dict[str, object], text: str, is_imported: bool
 ) -> None:
     imported = import_parted(a_file(entry))
-    assert any(text in note for note in imported.not_imported), imported.not_imported
+    assert any(text in note for note in texts(imported)), texts(imported)
     assert bool(imported.layouts) is is_imported
 
 
@@ -206,13 +214,13 @@ def test_a_board_matters_only_if_no_later_entry_is_for_every_board() -> None:
 def test_an_invalid_layout_name_is_replaced_and_reported() -> None:
     imported = import_parted(a_file(an_entry(), name="My_Config"))
     assert [layout.name for layout in imported.layouts] == ["my-config"]
-    assert imported.not_imported == ("My_Config: renamed to my-config",)
+    assert texts(imported) == ("My_Config: renamed to my-config",)
 
 
 def test_a_date_after_a_name_is_not_mistaken_for_our_hash() -> None:
     imported = import_parted(a_file(an_entry(), name="Team_A-20250101"))
     assert [layout.name for layout in imported.layouts] == ["team-a-20250101"]
-    assert imported.not_imported == ("Team_A-20250101: renamed to team-a-20250101",)
+    assert texts(imported) == ("Team_A-20250101: renamed to team-a-20250101",)
 
 
 @pytest.mark.parametrize(
@@ -234,10 +242,8 @@ def test_nodes_whose_config_a_stack_would_refuse_are_not_imported_and_have_one_n
     nodes = [NodeFacts(name, config, "GB200", 4) for name in ("a", "b")]
     pools, imported = import_nodes(nodes, Imported())
     assert (pools, imported.layouts) == ((), ())
-    (note,) = imported.not_imported
-    assert note.startswith(
-        f"nodes a, b: config '{config}' is not imported, because a stack refuses a layout that is unproven on GB200"
-    )
+    (note,) = texts(imported)
+    assert note.startswith(f"nodes a, b: config '{config}': a stack refuses a layout that is unproven on GB200")
     assert note.endswith(
         "give its nodes a proven config (`mig-fleet gpus GB200-186GB` lists the profiles), or leave them out"
     )
@@ -254,7 +260,7 @@ def test_an_absurd_number_of_gpus_is_refused_before_anything_is_made_of_it(
     node = NodeFacts("a", "all-1g.10gb", "H100-80GB", gpu_count=count, offers=Offers("success", {}))
     pools, imported = import_nodes([node], Imported())
     assert pools == ()
-    assert imported.not_imported == (
+    assert texts(imported) == (
         f"node a: has {count} GPUs by its label nvidia.com/gpu.count; must be 1 to 64; correct that, or use "
         "--gpus-per-node",
     )
@@ -286,16 +292,16 @@ def test_a_node_with_more_gpus_than_imported_is_reported(group: GpuGroup, given:
     node = NodeFacts("n", "some", "A100-80GB", gpu_count=8)
     (pool,), imported = import_nodes([node], Imported(configs={("some", "A100-80GB"): layout}), gpus_per_node=given)
     assert pool.gpus_per_node == 2
-    assert imported.not_imported == (f"node n: imported with 2 GPUs, {why}, but its label nvidia.com/gpu.count is 8",)
+    assert texts(imported) == (f"node n: imported with 2 GPUs, {why}, but its label nvidia.com/gpu.count is 8",)
 
 
 def test_an_invalid_number_of_gpus_is_reported_with_the_value() -> None:
     node = NodeFacts("n", "all-1g.10gb", "H100-80GB", invalid_size="gpus is '8'")
     pools, imported = import_nodes([node], Imported())
     note = "node n: gpus is '8', which must be a whole number; "
-    assert (pools, imported.not_imported) == ((), (f"{note}write for example gpus: 8, or use --gpus-per-node",))
+    assert (pools, texts(imported)) == ((), (f"{note}write for example gpus: 8, or use --gpus-per-node",))
     (pool,), imported = import_nodes([node], Imported(), gpus_per_node=4)
-    assert (pool.gpus_per_node, imported.not_imported) == (4, (f"{note}imported with 4 GPUs",))
+    assert (pool.gpus_per_node, texts(imported)) == (4, (f"{note}imported with 4 GPUs",))
 
 
 def test_a_lost_slice_does_not_change_the_number_of_gpus_of_a_node() -> None:
@@ -316,7 +322,7 @@ def test_the_size_of_a_node_follows_from_its_number_of_slices() -> None:
 def test_a_duplicate_node_is_in_one_pool() -> None:
     nodes = [NodeFacts("n", config, "H100-80GB", 8) for config in ("all-1g.10gb", "all-disabled")]
     (pool,), imported = import_nodes(nodes, Imported())
-    assert (pool.layout, imported.not_imported) == (
+    assert (pool.layout, texts(imported)) == (
         "all-1g.10gb",
         ("node n: duplicate node; only the first was imported",),
     )
@@ -335,7 +341,7 @@ def test_equal_nodes_become_one_pool_per_gpu_model() -> None:
         ("all-1g.10gb-a100-80gb", "A100-80GB", 4, "all-1g.10gb-a100-80gb", ("c",)),
         (ALL_DISABLED, "H100-80GB", 8, ALL_DISABLED, ("d",)),
     ]
-    assert imported.not_imported == ()
+    assert texts(imported) == ()
     assert {layout.name for layout in imported.layouts} == {pool.layout for pool in pools}
 
 
@@ -348,6 +354,7 @@ def test_equal_nodes_become_one_pool_per_gpu_model() -> None:
         (NodeFacts("n", "all-1g.10gb", "H100-80GB"), "set it with --gpus-per-node"),
         (NodeFacts("n", "ours", "H100-80GB", 8), "no source defines config 'ours'"),
         (NodeFacts("n", "all-1g.10gb", "H100-80GB", 99), "node n: has 99 GPUs; must be 1 to 64"),
+        (NodeFacts("n", "all-1g.10gb", "H100-80GB", 0), "node n: has 0 GPUs; must be 1 to 64"),
         (NodeFacts("n", "all-1g.10gb", "H100-80GB", 0, gpu_count=8), "node n: has 0 GPUs; must be 1 to 64"),
         (NodeFacts("a\nb: c", "all-1g.10gb", "H100-80GB", 8), r"node 'a\nb: c': not a valid node name"),
         (NodeFacts("n", "all-1g.0gb", "Thor", 1), "node n: Thor iGPU (Jetson T5000) has no PCI device id"),
@@ -356,4 +363,30 @@ def test_equal_nodes_become_one_pool_per_gpu_model() -> None:
 def test_a_node_without_enough_facts_is_reported(node: NodeFacts, text: str) -> None:
     pools, imported = import_nodes([node], Imported())
     assert pools == ()
-    assert text in imported.not_imported[0]
+    assert text in texts(imported)[0]
+
+
+def test_the_notes_of_a_config_that_is_left_out_say_nothing_of_a_change() -> None:
+    imported = import_parted(a_file(an_entry(device_filter="0x233010DE", mig_devices={"4g.40gb": 2, "1g.10gb": 0})))
+    assert [note.outcome for note in imported.notes] == [Outcome.LEFT_OUT]
+
+
+def test_equal_sentences_about_several_nodes_are_one_note() -> None:
+    nodes = [NodeFacts(name, "ours", "H100-80GB", 8) for name in ("a", "b", "c", "d")]
+    _, imported = import_nodes(nodes, Imported())
+    assert texts(imported) == ("nodes a, b, c and 1 more: no source defines config 'ours'; add the file that does",)
+
+
+@pytest.mark.parametrize(
+    ("config", "gpu", "text"),
+    [
+        ("all-1g.23gb", "B300", "node n: config 'all-1g.23gb' is not for B300-269GB: unknown MIG profile '1g.23gb'"),
+        ("all-1g.48gb", "RTX-PRO-6000", "node n: config 'all-1g.48gb' is not for RTX-PRO-6000: unknown MIG profile"),
+        ("all-1g.10gb.gfx", "H100-80GB", "node n: config 'all-1g.10gb.gfx' is not for H100-80GB: unknown MIG profile"),
+        ("all-hands", "H100-80GB", "node n: no source defines config 'all-hands'; add the file that does"),
+    ],
+)
+def test_a_name_of_nvidias_for_slices_of_another_gpu_is_explained(config: str, gpu: str, text: str) -> None:
+    _, imported = import_nodes([NodeFacts("n", config, gpu, 8)], Imported())
+    (note,) = texts(imported)
+    assert note.startswith(text)

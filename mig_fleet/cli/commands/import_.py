@@ -24,14 +24,21 @@ def import_(
 ) -> None:
     """Write a stack file from existing layouts and nodes.
 
-    FILE is a mig-parted file, ConfigMaps as `kubectl get -o yaml` prints them, or an Ansible playbook with mig_nodes.
+    \b
+    FILE has one of these:
+      layouts: a mig-parted file, alone, in ConfigMaps as `kubectl get -o yaml` prints them, or in values of the
+        GPU Operator's chart, also in a HelmChart, an Application or a HelmRelease
+      nodes: what `kubectl get nodes -o yaml` prints; nodes of Ansible with their configs, in a list, a mapping, an
+        inventory or the output of `ansible-inventory --list`
+      both: what `nvidia-smi -L` or `nvidia-smi mig -lgi` prints, in a file with the name of its node
 
     With --cluster it also finds the GPU Operator and who installed it, and compares each node's config with what the
     node offers. A node that offers something else is named and not imported.
 
-    The stack file is printed to standard output. What could not be imported is printed to standard error and added to
-    the stack file as comments. The sources are only read, a cluster for at most 120 seconds. Exit status 1 if there is
-    nothing to import or the cluster does not answer, 2 if a file cannot be read.
+    The stack file is printed to standard output. What is not carried over, what is carried over with a change, and what
+    `mig-fleet check` still asks for is printed to standard error and added to the stack file as comments. The sources
+    are only read, a cluster for at most 120 seconds. Exit status 1 if there is nothing to import or the cluster does
+    not answer, 2 if a file cannot be read.
     """
     from mig_fleet.cli.import_ import run
 

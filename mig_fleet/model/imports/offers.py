@@ -66,7 +66,7 @@ def read_offers(
     counted = {f"{RESOURCE_PREFIX}{profile}": number for profile, number in gfd.slice_counts(node_labels).items()}
     offered: Counts | None = {key: number for key, number in allocatable.items() if number}
     if kind == strategy.Strategy.SINGLE:
-        profile = product.partition(gfd.SLICE_PRODUCT)[2].removesuffix(gfd.SHARED_PRODUCT)
+        profile = gfd.slice_profile(product)
         offered = _renamed(offered or {}, profile) if _PROFILE.fullmatch(profile) else None
     elif kind != strategy.Strategy.MIXED:
         offered = None

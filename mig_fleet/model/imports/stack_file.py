@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mig_fleet.model.gpus import find
+from mig_fleet.model.imports.notes import Note, Outcome
 from mig_fleet.model.imports.pools import ImportedPool
 from mig_fleet.model.layouts import GpuGroup, Layout
+from mig_fleet.model.strategy import DEFAULT, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +28,17 @@ class ImportedCluster:
 def stack_file(
     layouts: Iterable[Layout],
     pools: Iterable[ImportedPool] = (),
-    not_imported: Iterable[str] = (),
+    notes: Iterable[Note] = (),
     cluster: ImportedCluster | None = None,
+    strategy: Strategy = DEFAULT,
 ) -> str:
-    """The layouts are sorted by name. What could not be imported is listed at the top, as comments."""
-    notes = [f"#   {_comment(note)}" for note in not_imported]
-    head = ["# Not imported, or imported with a change:", *notes] if notes else []
-    body = ["config:", *(_cluster(cluster) if cluster else ()), "  mig-fleet:layouts:"]
+    """The layouts are sorted by name. The notes are comments at the top, by what became of their subject."""
+    listed = list(notes)
+    head: list[str] = []
+    for outcome in Outcome:
+        if found := [f"#   {_comment(str(note))}" for note in listed if note.outcome is outcome]:
+            head += [f"# {outcome.capitalize()}:", *found]
+    body = ["config:", *_cluster(cluster or ImportedCluster(), strategy), "  mig-fleet:layouts:"]
     body += [
         f"    {_text(layout.name)}: {_layout(layout)}" for layout in sorted(layouts, key=lambda layout: layout.name)
     ]
@@ -51,14 +57,16 @@ def stack_file(
     return "\n".join([*head, *body, ""])
 
 
-def _cluster(cluster: ImportedCluster) -> list[str]:
+def _cluster(cluster: ImportedCluster, strategy: Strategy) -> list[str]:
     given = {"kubeconfig": cluster.kubeconfig, "context": cluster.context}
     settings = ", ".join(f"{key}: {_text(value)}" for key, value in given.items() if value is not None)
-    operator = f"  mig-fleet:operator: {{managed: false, namespace: {_text(cluster.operator or '')}}}"
+    operator = {"managed": "false", "namespace": _text(cluster.operator)} if cluster.operator is not None else {}
+    operator |= {} if strategy is DEFAULT else {"strategy": str(strategy)}
+    written = ", ".join(f"{key}: {value}" for key, value in operator.items())
     return [
         *([f"  mig-fleet:cluster: {{{settings}}}"] if settings else []),
         *(f"  # {_comment(note)}" for note in cluster.notes),
-        *([operator] if cluster.operator is not None else []),
+        *([f"  mig-fleet:operator: {{{written}}}"] if operator else []),
     ]
 
 
@@ -67,8 +75,13 @@ def _layout(layout: Layout) -> str:
         return f"{{gpu: {layout.model.short}, disabled: true}}"
     first = layout.groups[0]
     if first.devices is None:
-        return f"{{gpu: {layout.model.short}, all: {_profiles(first.profiles or {})}}}"
-    return f"{{gpu: {layout.model.short}, gpus: [{', '.join(map(_group, layout.groups))}]}}"
+        return f"{{gpu: {layout.model.short}, all: {_profiles(first.profiles or {})}{_confirmed(layout)}}}"
+    return f"{{gpu: {layout.model.short}, gpus: [{', '.join(map(_group, layout.groups))}]{_confirmed(layout)}}}"
+
+
+def _confirmed(layout: Layout) -> str:
+    found = ", ".join(f"{key}: {_text(text)}" for key, text in layout.confirmed.to_data().items())
+    return f", confirmed: {{{found}}}" if found else ""
 
 
 def _group(group: GpuGroup) -> str:
