@@ -13,7 +13,7 @@ import yaml
 
 from mig_fleet.documents.document import Document, DocumentError, Location, Span
 from mig_fleet.documents.limits import MAX_DEPTH, MAX_VALUES
-from mig_fleet.documents.scalars import BYTE_ORDER_MARK, Dialect, TagError, resolve_tagged
+from mig_fleet.documents.scalars import BYTE_ORDER_MARK, Dialect, TagError, pulumi_key, resolve_tagged
 from mig_fleet.model.finding import Finding
 from mig_fleet.model.parted import key_text
 from mig_fleet.model.short_repr import format_value
@@ -22,9 +22,9 @@ _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LONE_TAG = re.compile(r"(?:&\S++(?:\s++|#.*+)*+)?+!")
 
 
-def build(name: str, text: str) -> Document:
+def build(name: str, text: str, times: int = 1) -> Document:
     """Raises DocumentError, or ``yaml.YAMLError`` if the text is not YAML."""
-    builder = _Builder(name, text)
+    builder = _Builder(name, text, times * MAX_VALUES)
     builder.build()
     return builder.document
 
@@ -53,8 +53,9 @@ class _Value:
 
 
 class _Builder:
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, most_values: int) -> None:
         self.document = Document(name)
+        self._most_values = most_values
         self._dialect = Dialect.MIG_PARTED
         self._anchors: dict[str, _Value | None] = {}
         """By name; None while the value is not complete."""
@@ -130,7 +131,7 @@ class _Builder:
 
     def _mapping(self, events: Iterator[yaml.Event], line: int, depth: int) -> _Value:
         result = _Value({}, Location(line))
-        keys: set[Any] = set()
+        lines: dict[Any, int] = {}
         defaults: dict[Any, Any] = {}
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             key = self._value(event, events, depth + 1)
@@ -147,10 +148,11 @@ class _Builder:
             if isinstance(key.data, (dict, list)):
                 raise self._error(key.line, "has a mapping or a list as a key; a key must be a string")
             name = self._key(key.data)
-            if name in keys:
-                duplicate = Finding(self._place(key.line), f"duplicate key {format_value(name)}")
+            if name in lines:
+                other = f"; the other one is in line {lines[name]}" if lines[name] != key.line else ""
+                duplicate = Finding(self._place(key.line), f"duplicate key {format_value(name)}{other}")
                 self.document.ignored.append(duplicate)
-            keys.add(name)
+            lines[name] = key.line
             result.add(f".{name}", value, key.line, key.location.scalar)
             self._check_size(result)
             result.data[name] = value.data
@@ -158,16 +160,16 @@ class _Builder:
         return result
 
     def _check_size(self, value: _Value) -> None:
-        if value.size > MAX_VALUES:
-            raise self._error(value.line, f"has more than {MAX_VALUES} values with its aliases expanded")
+        if value.size > self._most_values:
+            raise self._error(value.line, f"has more than {self._most_values} values with its aliases expanded")
 
     def _key(self, key: Any) -> Any:
         """A key as the tool that consumes the file sees it.
 
-        mig-parted makes each key a string, so ``1`` and ``true`` are two keys, ``1`` and ``"1"`` are one. A key of
-        another type stays: the model of a stack file or of a mig-parted file refuses it.
+        Both tools make each key a string, so ``1`` and ``true`` are two keys, ``1`` and ``"1"`` are one. A key that
+        mig-parted refuses stays: the model of a mig-parted file refuses it.
         """
-        text = key_text(key) if self._dialect is Dialect.MIG_PARTED else None
+        text = key_text(key) if self._dialect is Dialect.MIG_PARTED else pulumi_key(key)
         return key if text is None else text
 
     def _merged(self, value: _Value) -> list[Mapping[Any, Any]]:
@@ -208,6 +210,8 @@ def _without_byte_order_marks(text: str) -> tuple[str, str]:
     if BYTE_ORDER_MARK not in text:
         return text, ""
     used = set(text)
-    # There are more of these than characters in a file of MAX_BYTES.
-    unused = next(letter for letter in map(chr, range(0x10000, 0x110000)) if letter not in used)
+    # There are more of these than characters in any file but one that was made to have them all.
+    unused = next(
+        (letter for letter in map(chr, range(0x10000, 0x110000)) if letter not in used), "\N{REPLACEMENT CHARACTER}"
+    )
     return text.replace(BYTE_ORDER_MARK, unused), unused

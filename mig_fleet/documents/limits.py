@@ -8,3 +8,6 @@ MAX_VALUES: Final = 100_000
 """Values with aliases expanded; far beyond any real file."""
 MAX_DEPTH: Final = 64
 """Levels of nesting with aliases expanded; far beyond any real file."""
+DUMP: Final = 32
+"""How many times more bytes and values a list of nodes may have, as ``kubectl get nodes -o yaml`` prints it: a node has
+about 20 KiB."""

@@ -12,19 +12,23 @@ from mig_fleet.documents.scalars import BYTE_ORDER_MARK
 
 def open_document(path: str | Path) -> Document:
     """Raises DocumentError for a file that is missing, too large, not UTF-8 or not YAML."""
-    name = str(path)
+    return parse(str(path), read_content(path))
+
+
+def read_content(path: str | Path, times: int = 1) -> bytes:
+    """The bytes of a file, at most one more than :func:`parse` accepts. Raises DocumentError."""
     try:
         with Path(path).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            return file.read(times * MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        raise DocumentError(name, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    return parse(name, content)
+        raise DocumentError(str(path), f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def parse(name: str, content: bytes) -> Document:
-    """``name`` appears in messages. Raises DocumentError."""
-    if len(content) > MAX_BYTES:
-        raise DocumentError(name, "is larger than 1 MiB, more than a ConfigMap can hold; split it")
+def parse(name: str, content: bytes, times: int = 1) -> Document:
+    """``name`` appears in messages; ``times`` multiplies the limits of bytes and values. Raises DocumentError."""
+    if len(content) > times * MAX_BYTES:
+        limit = "1 MiB, more than a ConfigMap can hold" if times == 1 else f"{times} MiB"
+        raise DocumentError(name, f"is larger than {limit}; split it")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -34,7 +38,7 @@ def parse(name: str, content: bytes) -> Document:
         # go-yaml skips the first character of every line of such a file.
         raise DocumentError(f"{name}:1", "starts with two byte order marks; save it with one or none")
     try:
-        return build(name, text)
+        return build(name, text, times)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{name}:{mark.line + 1}" if mark else name

@@ -6,7 +6,9 @@ both are strings. Source: resolve.go and decode.go of go-yaml v2 and v3.
 
 import base64
 import binascii
+import math
 import re
+from datetime import date
 from enum import Enum
 from typing import Any, Final
 
@@ -41,6 +43,7 @@ _YAML_1_1_WORDS: Final[dict[str, tuple[str, Any]]] = {
 """Booleans of YAML 1.1, which go-yaml v3 reads as strings."""
 _INT = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|[1-9][0-9]*|0)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_DAY = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
 _LONGEST_NUMBER = 400
 """Characters. A longer text is no number of 64 bits, and no Python number is made of it: that would cost the square
 of its length."""
@@ -77,6 +80,8 @@ def resolve(text: str, dialect: Dialect) -> tuple[str, Any]:
         return _WORDS[text]
     if text in _YAML_1_1_WORDS and dialect is Dialect.MIG_PARTED:
         return _YAML_1_1_WORDS[text]
+    if dialect is Dialect.PULUMI and (day := _DAY.fullmatch(text)):
+        return _timestamp(text, *map(int, day.groups()))
     digits = text.replace("_", "")
     if text[:1] in "+-0123456789" and len(digits) <= _LONGEST_NUMBER:
         if re.fullmatch(_INT, digits) and -(1 << 63) <= (number := _integer(digits)) < 1 << 64:
@@ -86,6 +91,29 @@ def resolve(text: str, dialect: Dialect) -> tuple[str, Any]:
     if text[:1] == "." and len(text) <= _LONGEST_NUMBER and re.fullmatch(_FLOAT, text):
         return _float(text, text)
     return "str", text
+
+
+def pulumi_key(key: Any) -> str:
+    """The text that Pulumi makes of a key: ``1``, ``true``, ``1.5``, ``1e+06``, ``<nil>``."""
+    if key is None:
+        return "<nil>"
+    if isinstance(key, bool):
+        return str(key).lower()
+    if not isinstance(key, float):
+        return str(key)
+    if not math.isfinite(key):
+        return {"inf": "+Inf", "-inf": "-Inf"}.get(str(key), "NaN")
+    digits = next(count for count in range(17) if float(f"{key:.{count}e}") == key)
+    text = f"{key:.{digits}e}"
+    return text if not -4 <= int(text.partition("e")[2]) < 6 else str(key).removesuffix(".0")
+
+
+def _timestamp(text: str, year: int, month: int, day: int) -> tuple[str, Any]:
+    """A day, which Pulumi writes with a time."""
+    try:
+        return "timestamp", f"{date(year, month, day)} 00:00:00 +0000 UTC"
+    except ValueError:
+        return "str", text
 
 
 def _integer(digits: str) -> int:

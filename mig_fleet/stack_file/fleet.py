@@ -1,6 +1,6 @@
 """The meaning of the settings: layouts that are proven, the pools that use them, one MIG strategy for the cluster."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,22 @@ from mig_fleet.confidential import has_password
 from mig_fleet.documents import Document, DocumentError, open_document
 from mig_fleet.model import gpus
 from mig_fleet.model.errors import InvalidLayout, MigError
-from mig_fleet.model.finding import Finding, Level
+from mig_fleet.model.finding import Finding
 from mig_fleet.model.layouts import Layout
-from mig_fleet.model.placement import Verdict, explain
-from mig_fleet.model.strategy import DEFAULT, Strategy
+from mig_fleet.model.strategy import Strategy
 from mig_fleet.model.suggestions import suggestion_or_known
 from mig_fleet.policies.chart_values import contradictions, derived_values
+from mig_fleet.policies.layout_fits_gpu import misfits
 from mig_fleet.policies.pool_facts import PoolFacts
+from mig_fleet.policies.rule import Rule
 from mig_fleet.policies.rules import rule_conflicts
+from mig_fleet.stack_file.conflicting_settings import conflicting_settings
 from mig_fleet.stack_file.exporter import service_monitor
 from mig_fleet.stack_file.monitoring_settings import monitoring_problems
+from mig_fleet.stack_file.operator_chart import chart_problems, sharing_problems
 from mig_fleet.stack_file.problems import InvalidSettings, from_pydantic
-from mig_fleet.stack_file.settings import Pool, Settings, raw_from_document, raw_from_pulumi, secret_sections
+from mig_fleet.stack_file.reading import RawSettings, read_document, read_pulumi
+from mig_fleet.stack_file.settings import Pool, Settings
 from mig_fleet.stack_file.thresholds import alert_problems
 
 
@@ -64,11 +68,8 @@ def from_pulumi() -> Fleet:
     """The running program's fleet; raises :class:`InvalidSettings`."""
     import pulumi
 
-    source, secrets = f"stack '{pulumi.get_stack()}'", secret_sections()
-    if plain := secrets - MAY_BE_SECRET:
-        text = "has a value set with --secret, but is stored and printed in plain text; only operator may have secrets"
-        raise InvalidSettings(source, [Finding(name, text) for name in plain])
-    fleet = parse(raw_from_pulumi(), source, secrets)
+    source = f"stack '{pulumi.get_stack()}'"
+    fleet = _from_raw(read_pulumi(), source)
     try:
         kubeconfig_path(fleet.settings.cluster.kubeconfig)
     except ValueError as exc:  # the Kubernetes provider would print the text as a missing file
@@ -88,37 +89,46 @@ def from_content(document: Document, source: str) -> Fleet:
     if document.ignored:
         first = document.ignored[0]
         raise DocumentError(first.path, first.text)
-    return parse(raw_from_document(document), source)
+    return _from_raw(read_document(document), source)
 
 
 def from_document(document: Document) -> Fleet:
     """The fleet of a stack file that was parsed as YAML; raises :class:`InvalidSettings`, :class:`DocumentError`."""
-    return parse(raw_from_document(document), Path(document.name).name)
+    return _from_raw(read_document(document), Path(document.name).name)
 
 
-def parse(raw: Mapping[str, Any], source: str, secrets: frozenset[str] = frozenset()) -> Fleet:
+def _from_raw(raw: RawSettings, source: str) -> Fleet:
+    if plain := raw.secrets - MAY_BE_SECRET:
+        text = "has a value set with --secret, but is stored and printed in plain text; only operator may have secrets"
+        raise InvalidSettings(source, [Finding(name, text) for name in plain])
+    return parse(raw.sections, source, raw.secrets, raw.problems)
+
+
+def parse(
+    raw: Mapping[str, Any], source: str, secrets: frozenset[str] = frozenset(), found: Iterable[Finding] = ()
+) -> Fleet:
     """Checks the form of every entry, then the meaning of every well-formed entry, and reports all problems together.
 
-    Messages leave out the values of the sections in ``secrets``.
+    Messages leave out the values of the sections in ``secrets``. ``found`` are problems of the keys themselves.
     """
-    problems: list[Finding] = []
-    settings = _settings(_with_text_keys(raw, problems), problems, secrets)
+    problems = [*found]
+    settings = _settings(dict(raw), problems, secrets)
     layouts = _layouts(settings, problems)
     pools = _pools(settings, layouts, problems)
     prices = _prices(settings, problems)
-    _check_unused(layouts, {pool.settings.layout for pool in pools}, problems)
-    if settings.probe.namespace == settings.operator.namespace:
-        text = f"{settings.probe.namespace!r} holds MIG Manager's layout file; give the probes a namespace of their own"
-        problems.append(Finding("probe.namespace", text))
+    problems += [*_impossible(layouts), *_unless_refused(conflicting_settings(settings), problems)]
     problems += [*monitoring_problems(settings.monitoring, settings.operator.managed), *alert_problems(settings)]
-    derived = derived_values(str(DEFAULT), monitor=service_monitor(settings))
+    strategy = settings.operator.strategy
+    derived = derived_values(str(strategy), monitor=service_monitor(settings))
     problems += contradictions(derived, settings.operator.values, secret="operator" in secrets)
     problems += [] if "operator" in secrets else _plain_passwords(settings)
-    for conflict in rule_conflicts(map(_facts, pools)):
-        problems.append(replace(conflict, path=f"pools.{conflict.path}"))
+    facts = [_facts(pool, strategy) for pool in pools]
+    problems += _conflicts(facts)
+    problems += chart_problems(settings.operator, facts, secret="operator" in secrets)
+    problems += sharing_problems(settings.operator, facts, secret="operator" in secrets)
     if problems:
         raise InvalidSettings(source, problems)
-    return Fleet(settings, layouts, pools, DEFAULT, prices, secrets)
+    return Fleet(settings, layouts, pools, strategy, prices, secrets)
 
 
 def _plain_passwords(settings: Settings) -> list[Finding]:
@@ -127,18 +137,6 @@ def _plain_passwords(settings: Settings) -> list[Finding]:
     found = [name for name, address in addresses.items() if has_password(address)]
     text = "has a password in plain text; set it with `pulumi config set --secret --path mig-fleet:operator.{}`"
     return [Finding(f"operator.{name}", text.format(name)) for name in found]
-
-
-def _with_text_keys(raw: Mapping[str, Any], problems: list[Finding]) -> dict[str, Any]:
-    """The same data without keys that are not strings: YAML reads ``1`` as a number, ``true`` as a boolean."""
-    kept = dict(raw)
-    for section in ("layouts", "pools"):
-        entries = kept.get(section)
-        if isinstance(entries, Mapping):
-            odd = [key for key in entries if not isinstance(key, str)]
-            problems += [Finding(f"{section}.{key}", "YAML does not read this key as text; quote it") for key in odd]
-            kept[section] = {key: value for key, value in entries.items() if isinstance(key, str)}
-    return kept
 
 
 def _settings(raw: dict[str, Any], problems: list[Finding], secrets: frozenset[str]) -> Settings:
@@ -169,25 +167,26 @@ def _layouts(settings: Settings, problems: list[Finding]) -> dict[str, Layout]:
         try:
             found[name] = Layout.parse(name, data)
         except InvalidLayout as exc:
-            problems += [Finding(f"layouts.{name}.{p.path}".rstrip("."), p.text) for p in exc.problems]
+            problems += [_below(f"layouts.{name}", problem) for problem in exc.problems]
         except MigError as exc:
             problems.append(Finding(f"layouts.{name}.gpu", str(exc)))
     return found
 
 
+def _below(path: str, finding: Finding) -> Finding:
+    """A finding of the layout at ``path``."""
+    also = f"{path}.{finding.also}" if finding.also else ""
+    return replace(finding, path=f"{path}.{finding.path}".rstrip("."), also=also)
+
+
 def _pools(settings: Settings, layouts: Mapping[str, Layout], problems: list[Finding]) -> tuple[FleetPool, ...]:
     found: list[FleetPool] = []
-    owner: dict[str, str] = {}
     for name, pool in settings.pools.items():
         try:
             gpus.find(pool.gpu)
         except MigError as exc:
             problems.append(Finding(f"pools.{name}.gpu", str(exc)))
             continue
-        for node in pool.nodes or ():
-            if node in owner:
-                problems.append(Finding(f"pools.{name}.nodes", f"node '{node}' is already in pool '{owner[node]}'"))
-            owner[node] = name
         if pool.layout in layouts:
             found.append(FleetPool(name, pool, layouts[pool.layout], pool.nodes or ()))
         elif pool.layout not in settings.layouts and not any(
@@ -198,19 +197,29 @@ def _pools(settings: Settings, layouts: Mapping[str, Layout], problems: list[Fin
     return tuple(found)
 
 
-def _check_unused(layouts: Mapping[str, Layout], used: set[str], problems: list[Finding]) -> None:
-    """MIG Manager's file also has the layouts that no pool uses, so they must be possible too."""
-    for name, layout in layouts.items():
-        for _, proof in layout.proofs() if name not in used else ():
-            if proof.verdict is not Verdict.FEASIBLE:
-                text = f"{proof.verdict} on {layout.gpu}: {explain(proof)}"
-                level = Level.UNPROVEN if proof.verdict is Verdict.UNPROVEN else Level.WRONG
-                problems.append(Finding(f"layouts.{name}", text, level=level))
+def _impossible(layouts: Mapping[str, Layout]) -> list[Finding]:
+    """Layouts that do not fit their GPU model. MIG Manager's file also has those that no pool uses."""
+    return [replace(found, path=f"layouts.{name}") for name, layout in layouts.items() for found in misfits(layout)]
+
+
+def _unless_refused(conflicts: Iterable[Finding], problems: Iterable[Finding]) -> list[Finding]:
+    """Without those at a place that was refused as a whole or in part, and so was not read."""
+    refused = [f"{problem.path}." for problem in problems]
+    return [it for it in conflicts if not any(path.startswith(f"{it.path}.") for path in refused)]
+
+
+def _conflicts(pools: Iterable[PoolFacts]) -> Iterator[Finding]:
+    """Pools that break a rule; a layout that does not fit was found at its own place."""
+    for pool in pools:
+        for found in rule_conflicts([pool]):
+            if found.rule != Rule.FITS:
+                yield replace(found, path=f"pools.{pool.name}", also=f"layouts.{pool.layout.name}")
 
 
 def _prices(settings: Settings, problems: list[Finding]) -> dict[str, float]:
     """Prices by the catalog's name of the GPU model; the stack file may use any of its names."""
     found: dict[str, float] = {}
+    first: dict[str, str] = {}
     for gpu, price in settings.prices.items():
         try:
             name = gpus.find(gpu).name
@@ -218,10 +227,12 @@ def _prices(settings: Settings, problems: list[Finding]) -> dict[str, float]:
             problems.append(Finding(f"prices.{gpu}", str(exc)))
             continue
         if name in found:
-            problems.append(Finding(f"prices.{gpu}", f"is another name of {name}, which already has a price"))
+            text = f"is another name of {name}, which already has a price"
+            problems.append(Finding(f"prices.{gpu}", text, also=f"prices.{first[name]}"))
+        first.setdefault(name, gpu)
         found[name] = price
     return found
 
 
-def _facts(pool: FleetPool) -> PoolFacts:
-    return PoolFacts(pool.name, pool.settings.gpu, pool.settings.gpus_per_node, pool.layout)
+def _facts(pool: FleetPool, strategy: Strategy) -> PoolFacts:
+    return PoolFacts(pool.name, pool.settings.gpu, pool.settings.gpus_per_node, pool.layout, strategy)

@@ -14,7 +14,10 @@ from mig_fleet.observed.snapshot import Node, observe
 from mig_fleet.stack_file.fleet import Fleet, FleetPool
 from mig_fleet.stack_file.problems import InvalidSettings
 
-NO_NODE = "no node has these labels; see `kubectl get nodes --show-labels`"
+NO_NODE = (
+    "no node has these labels; see `kubectl get nodes --show-labels`; for a pool that may have no node, such as one "
+    "that an autoscaler grows from zero, set mayBeEmpty: true"
+)
 NO_DISCOVERY = (
     f"no node has the label {labels.MODEL}: Node Feature Discovery writes it, but is not installed in this cluster "
     "yet; until then select by labels that the nodes already have (docs/rollout.md, Nodes that join)"
@@ -78,12 +81,18 @@ def _ready(pool: FleetPool, fleet: Fleet, nodes: Iterable[Node]) -> frozenset[st
 
 
 def _empty(pools: Iterable[FleetPool], rules: bool) -> list[Finding]:
-    """A selector without nodes is a mistake, unless it selects the label that mig-fleet's NodeFeatureRule writes."""
+    """A selector without nodes is a mistake, unless it says that it may be empty, or selects the label that mig-fleet's
+    NodeFeatureRule writes.
+    """
     return [
         Finding(f"pools.{pool.name}.selector", NO_NODE if rules or not _selects_model(pool) else NO_DISCOVERY)
         for pool in pools
-        if not pool.nodes and not (rules and _waits_for_rule(pool))
+        if not pool.nodes and not _may_be_empty(pool) and not (rules and _waits_for_rule(pool))
     ]
+
+
+def _may_be_empty(pool: FleetPool) -> bool:
+    return pool.settings.selector is not None and pool.settings.selector.may_be_empty
 
 
 def _selects_model(pool: FleetPool) -> bool:

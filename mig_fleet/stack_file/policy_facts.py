@@ -3,14 +3,12 @@
 from datetime import datetime
 
 from mig_fleet.observed.expected import Expected
-from mig_fleet.policies.chart_facts import ChartFacts
 from mig_fleet.policies.pool_facts import PoolFacts
 from mig_fleet.policies.program_facts import ProgramFacts
 from mig_fleet.policies.wave_facts import WaveFacts
 from mig_fleet.rollout.batching import Pace, waves
 from mig_fleet.stack_file.fleet import Fleet, FleetPool
-
-OPERATOR_RELEASE = "gpu-operator"
+from mig_fleet.stack_file.operator_chart import chart_facts
 
 
 def program_facts(fleet: Fleet, stack: str, now: datetime) -> ProgramFacts:
@@ -18,7 +16,7 @@ def program_facts(fleet: Fleet, stack: str, now: datetime) -> ProgramFacts:
     return ProgramFacts(
         waves=tuple(wave for pool in fleet.pools for wave in _waves(pool, fleet, stack, now)),
         unread=tuple(pool.name for pool in fleet.pools if not pool.nodes),
-        charts=chart_facts(fleet),
+        charts=chart_facts(fleet.settings.operator, secret="operator" in fleet.secrets),
         is_monitored=fleet.settings.monitoring.rules != "none",
     )
 
@@ -26,26 +24,6 @@ def program_facts(fleet: Fleet, stack: str, now: datetime) -> ProgramFacts:
 def pool_facts(fleet: Fleet) -> tuple[PoolFacts, ...]:
     pools = ((pool, pool.settings) for pool in fleet.pools)
     return tuple(PoolFacts(it.name, its.gpu, its.gpus_per_node, it.layout, fleet.strategy) for it, its in pools)
-
-
-def chart_facts(fleet: Fleet) -> tuple[ChartFacts, ...]:
-    """The operator's release, if this stack installs it."""
-    chart = fleet.settings.operator
-    if not chart.managed:
-        return ()
-    driver = chart.values.get("driver")
-    driver = driver if isinstance(driver, dict) else {}
-    version = driver.get("version") if driver.get("enabled") is not False else None
-    return (
-        ChartFacts(
-            kind="Release",
-            name=OPERATOR_RELEASE,
-            chart=chart.chart,
-            version=chart.version or "",
-            driver_version=version if isinstance(version, str) else "",
-            secret="operator" in fleet.secrets,
-        ),
-    )
 
 
 def _waves(pool: FleetPool, fleet: Fleet, stack: str, now: datetime) -> list[WaveFacts]:
@@ -59,6 +37,7 @@ def _waves(pool: FleetPool, fleet: Fleet, stack: str, now: datetime) -> list[Wav
             gpu=expected.gpu,
             nodes=nodes,
             gpus=expected.gpus,
+            strategy=expected.strategy,
             stack=stack,
             now=now,
             on_user_pods=rollout.on_user_pods,

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from mig_fleet.documents import EXPECTED
 from mig_fleet.foreign_text import printable
 from mig_fleet.model.finding import Finding
 from mig_fleet.model.short_repr import format_found
@@ -16,24 +17,6 @@ HIDDEN = "hidden_value"
 
 REPLACED = {"monitoring.dashboard": "was replaced; set `dashboards: sidecar` or `dashboards: none`"}
 """A former key → what to write instead."""
-
-_LIST, _NUMBER = "must be a list such as [a, b]", "must be a number such as 0.5"
-_TRUE_OR_FALSE, _WHOLE_NUMBER = "must be true or false", "must be a whole number such as 1"
-EXPECTED = {
-    "model_type": "must be a mapping",
-    "dict_type": "must be a mapping such as {name: value}",
-    "tuple_type": _LIST,
-    "list_type": _LIST,
-    "bool_type": _TRUE_OR_FALSE,
-    "bool_parsing": _TRUE_OR_FALSE,
-    "int_type": _WHOLE_NUMBER,
-    "int_parsing": _WHOLE_NUMBER,
-    "int_from_float": _WHOLE_NUMBER,
-    "float_type": _NUMBER,
-    "float_parsing": _NUMBER,
-    "string_type": "must be text; a number, true or false needs quotes",
-}
-"""Pydantic's type of error, for a value of the wrong type → what to write, in words of YAML."""
 
 
 class InvalidSettings(ValueError):
@@ -77,6 +60,8 @@ def _finding(details: ErrorDetails, model: type[BaseModel], secrets: Container[s
     if details["type"] == "missing":
         return Finding(path_of(path), "is missing")
     text = EXPECTED.get(details["type"]) or _sentence(details["msg"])
+    if details["type"] == "string_type" and isinstance(details["input"], Mapping | list):
+        text = f"must be text, not a {'list' if isinstance(details['input'], list) else 'mapping'}"
     if details["type"] == "model_type" and (known := _keys_at(model, path)):
         text += f"; its keys: {', '.join(known)}"
     hidden = details["type"] == HIDDEN or str(path[0]) in secrets

@@ -7,7 +7,9 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from mig_fleet.confidential import has_password, is_contents
+from mig_fleet.model.node_names import is_node_name
 from mig_fleet.model.short_repr import format_value
+from mig_fleet.model.strategy import Strategy
 from mig_fleet.stack_file.problems import HIDDEN
 from mig_fleet.stack_file.regex import verified_regex
 
@@ -38,7 +40,7 @@ def _positive(value: int) -> int:
 
 
 def _node_name(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", value):
+    if not is_node_name(value):
         raise ValueError("must be a node name as `kubectl get nodes` prints it")
     return value
 
@@ -46,6 +48,14 @@ def _node_name(value: str) -> str:
 def _some_nodes(value: tuple[str, ...]) -> tuple[str, ...]:
     if not value:
         raise ValueError("must name at least one node")
+    return value
+
+
+def _chart_version(value: str) -> str:
+    """As Helm reads it (Masterminds/semver, constraints.go)."""
+    word = r"-|v?[0-9xX*]+(\.[0-9xX*]+){0,2}(-[-0-9A-Za-z.]+)?(\+[-0-9A-Za-z.]+)?"
+    if not all(re.fullmatch(word, each) for each in re.split(r"[\s,|<>=!~^]+", value) if each):
+        raise ValueError("must be a version of the chart such as v26.7.0, or a range of versions such as ~26.7")
     return value
 
 
@@ -109,6 +119,20 @@ def _url(value: str) -> str:
     return value
 
 
+def _strategy(value: object) -> object:
+    if value == Strategy.NONE:
+        raise ValueError("must be mixed or single: under none, GPUs with slices are advertised as whole GPUs")
+    if value not in tuple(Strategy):
+        raise ValueError("must be mixed or single")
+    return value
+
+
+def _node_count(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError("takes a number of nodes from 0, such as 1, and no share")
+    return value
+
+
 def _share(value: object) -> object:
     """``25%`` stays text, a number of nodes stays a number."""
     if isinstance(value, bool) or not isinstance(value, int | str):
@@ -132,6 +156,8 @@ ScrapeInterval = Annotated[PositiveDuration, AfterValidator(_scrape_interval)]
 """Within :data:`SCRAPE_INTERVALS_S`."""
 NodeName = Annotated[str, AfterValidator(_node_name)]
 NodeNames = Annotated[tuple[NodeName, ...], AfterValidator(_some_nodes)]
+ChartVersion = Annotated[str, AfterValidator(_chart_version)]
+"""One version, or a range that Helm understands."""
 Namespace = Annotated[str, AfterValidator(_namespace)]
 Labels = Annotated[dict[str, str], AfterValidator(_labels)]
 LabelSelector = Annotated[Labels, AfterValidator(_some_labels)]
@@ -141,5 +167,9 @@ Regex = Annotated[str, AfterValidator(verified_regex)]
 """A regular expression of Prometheus."""
 Url = Annotated[str, AfterValidator(_url)]
 """The address of a page, without a fragment."""
+MigStrategy = Annotated[Strategy, BeforeValidator(_strategy)]
+"""``mixed`` or ``single``."""
+NodeCount = Annotated[int, BeforeValidator(_node_count)]
+"""A number of nodes from 0."""
 Share = Annotated[int | str, BeforeValidator(_share)]
 """A number of nodes, or a share of the pool such as ``25%``."""

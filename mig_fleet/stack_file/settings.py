@@ -1,24 +1,26 @@
 """The settings of a stack file: immutable, unknown keys refused, camelCase outside and snake_case inside.
 
-This is the only reader of `pulumi.Config`. :mod:`mig_fleet.stack_file.fleet` also checks the settings with the model of
-MIG, so that all mistakes in a stack file are reported together, each with its path.
+:mod:`mig_fleet.stack_file.reading` reads them as plain data. :mod:`mig_fleet.stack_file.fleet` also checks them with
+the model of MIG, so that all mistakes in a stack file are reported together, each with its path.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from mig_fleet.documents import Document, DocumentError
+from mig_fleet.model.strategy import DEFAULT as DEFAULT_STRATEGY
 from mig_fleet.rollout.batching import Pace
 from mig_fleet.rollout.wave import DEFAULTS, ConfigName, OnDelete, OnFailure, OnStrandedPods, OnUserPods
 from mig_fleet.stack_file.closed import Closed
 from mig_fleet.stack_file.monitoring_settings import Monitoring
 from mig_fleet.stack_file.scalars import (
+    ChartVersion,
     Duration,
     Interval,
     LabelSelector,
+    MigStrategy,
     Namespace,
+    NodeCount,
     NodeNames,
     Path,
     PositiveDuration,
@@ -34,6 +36,8 @@ class Cluster(Closed):
 
     kubeconfig: Path | None = None
     context: str | None = None
+    use_current_context: bool = Field(default=False, strict=True)
+    """Says that kubectl's current context decides. Without it, a context, a kubeconfig or a UID is required."""
     on_unreachable: Literal["fail", "warn"] = "fail"
     """Whether a preview fails if the cluster does not answer, or continues without a drift check. With a selector or
     ``maxWavesPerUpdate`` the preview always fails, because the members of a pool or the finished nodes are unknown."""
@@ -51,8 +55,11 @@ class Operator(Closed):
     cordoned for a change, because its pods would not tolerate mig-fleet's taint."""
     namespace: Namespace = "gpu-operator"
     chart: str = "gpu-operator"
-    version: str | None = None
+    version: ChartVersion | None = None
     repository: str | None = "https://helm.ngc.nvidia.com/nvidia"
+    strategy: MigStrategy = DEFAULT_STRATEGY
+    """The device plugin's MIG strategy: under `mixed` pods request `nvidia.com/mig-<profile>`, under `single`
+    `nvidia.com/gpu`. With ``managed: false`` it is the one that the other operator has."""
     values: dict[str, Any] = Field(default_factory=dict)
     timeout: PositiveDuration = 600
 
@@ -82,7 +89,7 @@ class Probe(Closed):
 class Rollout(Closed):
     """How nodes are changed. The defaults of a wave are those of :class:`~mig_fleet.rollout.wave.Wave`."""
 
-    canary: int = Field(default=Pace.canary, ge=0, strict=True)
+    canary: NodeCount = Pace.canary
     """The number of nodes that change first, in a wave of their own."""
     max_unavailable: Share = Pace.max_unavailable
     """The maximum number of nodes of the pool that change at the same time."""
@@ -108,6 +115,8 @@ class Selector(Closed):
     """Nodes by their labels, read from the cluster at each preview and update."""
 
     match_labels: LabelSelector
+    may_be_empty: bool = Field(default=False, strict=True)
+    """Whether the pool may have no node at the moment, such as one that an autoscaler grows from zero."""
 
 
 class Pool(Closed):
@@ -140,44 +149,3 @@ class Settings(Closed):
     monitoring: Monitoring = Monitoring()
     prices: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]] = Field(default_factory=dict)
     """USD per GPU-hour, by GPU model."""
-
-
-def raw_from_document(document: Document) -> dict[str, Any]:
-    """A stack file's settings as plain data; raises :class:`DocumentError`."""
-    config = document.data.get("config") if isinstance(document.data, Mapping) else None
-    if not isinstance(config, Mapping):
-        why = "has no `config:` section; see stacks/Pulumi.local.yaml for an example"
-        raise DocumentError(document.name, why)
-    prefix = f"{PROJECT}:"
-    return {key.removeprefix(prefix): value for key, value in config.items() if str(key).startswith(prefix)}
-
-
-def raw_from_pulumi() -> dict[str, Any]:
-    """The running program's settings as plain data. A value that is not JSON stays text; no valid section is text."""
-    import pulumi
-
-    config = pulumi.Config(PROJECT)
-
-    def value(name: str) -> Any:
-        try:
-            return config.require_object(name)
-        except pulumi.ConfigTypeError:
-            return config.require(name)
-
-    return {name: value(name) for name in _names()}
-
-
-def secret_sections() -> frozenset[str]:
-    """The sections of the running program with a value that was set with ``--secret``; Pulumi does not report which
-    value.
-    """
-    from pulumi.runtime.config import is_config_secret
-
-    return frozenset(name for name in _names() if is_config_secret(f"{PROJECT}:{name}"))
-
-
-def _names() -> list[str]:
-    from pulumi.runtime.config import CONFIG
-
-    prefix = f"{PROJECT}:"
-    return sorted(key.removeprefix(prefix) for key in CONFIG.get() if key.startswith(prefix))

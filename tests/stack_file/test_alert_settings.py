@@ -18,6 +18,7 @@ POOL = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": ["n1"], "layout": "dense"
 
 def raw(alerts: object = None, **rollout: object) -> dict[str, Any]:
     return {
+        "cluster": {"context": "c"},
         "layouts": {"dense": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}}},
         "pools": {"inference": {**POOL, "rollout": rollout}},
         "monitoring": {} if alerts is None else {"alerts": alerts},
@@ -111,6 +112,7 @@ def test_a_yaml_list_and_false_are_read_from_a_stack_file() -> None:
     document = parse(
         "x.yaml",
         b"""config:
+  mig-fleet:cluster: {context: c}
   mig-fleet:layouts: {dense: {gpu: H100-80GB, all: {1g.10gb: 7}}}
   mig-fleet:pools: {p: {gpu: H100-80GB, gpusPerNode: 8, nodes: [n], layout: dense}}
   mig-fleet:monitoring: {alerts: {sliceIdle: {exceptNamespaces: [a]}, telemetryMissing: false}}

@@ -9,6 +9,7 @@ from mig_fleet.stack_file.fleet import parse
 
 POOL: dict[str, Any] = {"gpu": "H100-80GB", "gpusPerNode": 2, "nodes": ["n1", "n2"], "layout": "dense"}
 STACK: dict[str, Any] = {
+    "cluster": {"context": "c"},
     "layouts": {"dense": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}}},
     "pools": {"serving": POOL},
     "prices": {"H100-80GB": 2.5},

@@ -21,7 +21,8 @@ CONTENTS = "apiVersion: v1\nusers:\n- user: {token: s3cret}\n"
 def a_stack(**changes: Any) -> dict[str, Any]:
     """A stack file that works."""
     pool = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": ["n1"], "layout": "dense"}
-    return {"layouts": {"dense": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}}}, "pools": {"p": pool}, **changes}
+    layouts = {"dense": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}}}
+    return {"cluster": {"context": "c"}, "layouts": layouts, "pools": {"p": pool}, **changes}
 
 
 def problems(raw: dict[str, Any], *secrets: str) -> list[str]:
@@ -142,8 +143,7 @@ def test_contradicting_chart_values_are_reported_with_all_other_mistakes() -> No
     assert problems(raw) == [
         "operator.values.daemonsets.tolerations: must be a list of tolerations; mig-fleet adds the tolerations that it "
         "needs",
-        "operator.values.mig.strategy: must be 'mixed'; remove the value; the other strategies do not distinguish "
-        "slices of different profiles (found 'single')",
+        "operator.values.mig.strategy: must be 'mixed'; remove the value, and set operator.strategy (found 'single')",
         "prizes: unknown key; did you mean 'prices'?",
     ]
 

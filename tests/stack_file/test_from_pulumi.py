@@ -19,7 +19,11 @@ from mig_fleet.stack_file.problems import InvalidSettings
 from mig_fleet.stacks import program
 
 POOL = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": ["n1"], "layout": "dense"}
-STACK = {"layouts": {"dense": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}}}, "pools": {"p": POOL}}
+STACK = {
+    "cluster": {"useCurrentContext": True},
+    "layouts": {"dense": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}}},
+    "pools": {"p": POOL},
+}
 Configured = Callable[..., None]
 
 
@@ -49,13 +53,13 @@ def test_a_key_in_the_wrong_place_is_one_sentence(configured: Configured) -> Non
 
 
 def test_text_instead_of_a_section_is_one_sentence(configured: Configured) -> None:
-    configured(**STACK, cluster="~/.kube/config")
+    configured(**STACK | {"cluster": "~/.kube/config"})
     (found,) = problems()
     assert found.startswith("cluster: ") and found.endswith("(found '~/.kube/config')")
 
 
 def test_a_secret_that_would_be_stored_in_plain_text_is_refused_and_not_printed(configured: Configured) -> None:
-    configured("cluster", "odd", **STACK, cluster={"context": "s3cret"}, odd="s3cret")
+    configured("cluster", "odd", **STACK | {"cluster": {"context": "s3cret"}, "odd": "s3cret"})
     text = "has a value set with --secret, but is stored and printed in plain text; only operator may have secrets"
     assert problems() == [f"cluster: {text}", f"odd: {text}"]
 
@@ -116,7 +120,7 @@ def test_a_kubeconfig_in_the_home_folder_is_a_path_for_the_provider_too(
 ) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.setenv("KUBECONFIG", "~/kube" if variable else "/other")
-    configured(**STACK, cluster={} if variable else {"kubeconfig": "~/kube"})
+    configured(**STACK | ({} if variable else {"cluster": {"kubeconfig": "~/kube"}}))
     assert provider_reads(fleet.from_pulumi()) == "/home/me/kube"
 
 

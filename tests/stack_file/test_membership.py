@@ -98,8 +98,16 @@ def test_the_cluster_is_read_once_and_only_if_needed(cluster: Cluster) -> None:
 
 def test_a_selector_without_nodes_is_a_mistake(cluster: Cluster) -> None:
     assert problems(none=by({"zone": "mars"})) == [
-        "pools.none.selector: no node has these labels; see `kubectl get nodes --show-labels`"
+        "pools.none.selector: no node has these labels; see `kubectl get nodes --show-labels`; for a pool that may "
+        "have no node, such as one that an autoscaler grows from zero, set mayBeEmpty: true"
     ]
+
+
+def test_a_pool_that_an_autoscaler_grows_from_zero_may_have_no_node(cluster: Cluster) -> None:
+    grows = {"selector": {"matchLabels": {"zone": "mars"}, "mayBeEmpty": True}}
+    assert resolved(grows=grows).pools[0].nodes == ()
+    cluster.add("m1", {"zone": "mars"})
+    assert resolved(grows=grows).pools[0].nodes == ("m1",)
 
 
 def test_a_selector_of_the_label_that_our_own_rule_writes_may_match_no_node(cluster: Cluster) -> None:
@@ -125,7 +133,9 @@ def test_a_node_that_a_selector_matches_and_another_pool_lists_is_a_mistake(clus
 
 
 def test_all_mistakes_come_at_once(cluster: Cluster) -> None:
-    assert len(problems(one=by(H100), two=by(H100), three=by({"zone": "mars"}))) == 4
+    for name in ("h1", "h2", "h3"):
+        cluster.add(name, {**H100, "zone": "a"})
+    assert len(problems(one=by(H100), two=by({"zone": "a"}), three=by({"zone": "mars"}))) == 4
 
 
 def test_a_cluster_that_does_not_answer_is_one_sentence(cluster: Cluster) -> None:

@@ -18,7 +18,8 @@ from mig_fleet.model.layouts import Layout
 from mig_fleet.stack_file import fleet
 from mig_fleet.stack_file.alert_settings import Alerts
 from mig_fleet.stack_file.problems import InvalidSettings
-from mig_fleet.stack_file.settings import PROJECT, Pool, Settings, raw_from_document
+from mig_fleet.stack_file.reading import read_document
+from mig_fleet.stack_file.settings import PROJECT, Pool, Selector, Settings
 
 FILE = Path("docs/stack-file.md")
 PAGE = FILE.read_text("utf-8")
@@ -26,6 +27,7 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 PLACEHOLDER = "NAME"
 REQUIRED: dict[type[BaseModel], dict[str, Any]] = {
     Pool: {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": ["n"], "layout": "x"},
+    Selector: {"matchLabels": {"a": "b"}},
     Settings: {"layouts": {}, "pools": {}},
 }
 """Model → values that make it valid, so that one other key can be tried."""
@@ -59,12 +61,13 @@ def models(model: type[BaseModel] = Settings, path: str = "") -> Iterator[tuple[
 
 
 def layout_keys() -> dict[str, list[str]]:
-    """The path of a layout, and of a group of GPUs → the keys that the error for an unknown key lists."""
+    """The path of a layout and of the mappings in it → the keys that the error for an unknown key lists."""
     group = {"devices": [0], "disabled": True, "unknown": 1}
     with pytest.raises(InvalidLayout) as refused:
-        Layout.parse("x", {"gpu": "H100-80GB", "gpus": [group], "unknown": 1})
+        Layout.parse("x", {"gpu": "H100-80GB", "gpus": [group], "confirmed": {"unknown": "x"}, "unknown": 1})
     known = [re.findall(r"\(known: (.*)\)", problem.text)[0].split(", ") for problem in refused.value.problems]
-    return {f"layouts.{PLACEHOLDER}": known[0], f"layouts.{PLACEHOLDER}.gpus[]": known[1]}
+    paths = ("", ".gpus[]", ".confirmed")
+    return {f"layouts.{PLACEHOLDER}{path}": found for path, found in zip(paths, known, strict=True)}
 
 
 MODELS = dict(models())
@@ -127,7 +130,7 @@ def test_the_tables_of_refused_values_are_read() -> None:
 
 @pytest.mark.parametrize(("path", "value", "message"), REFUSED)
 def test_a_refused_value_has_the_message_that_the_page_shows(path: str, value: object, message: str) -> None:
-    raw = copy.deepcopy(raw_from_document(parse("the example", EXAMPLES[0].encode())))
+    raw = copy.deepcopy(dict(read_document(parse("the example", EXAMPLES[0].encode())).sections))
     *above, last = path.split(".")
     here = raw
     for key in above:

@@ -11,7 +11,8 @@ from mig_fleet.stack_file.problems import InvalidSettings
 def a_stack(**changes: Any) -> dict[str, Any]:
     """A stack file that works."""
     pool = {"gpu": "H100-80GB", "gpusPerNode": 8, "nodes": ["n1"], "layout": "dense"}
-    return {"layouts": {"dense": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}}}, "pools": {"p": pool}, **changes}
+    layouts = {"dense": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}}}
+    return {"cluster": {"context": "c"}, "layouts": layouts, "pools": {"p": pool}, **changes}
 
 
 def a_pool(**changes: Any) -> dict[str, Any]:
@@ -31,9 +32,9 @@ NUMBER_OR_SHARE = "must be a number of nodes from 1, such as 2, or a share of th
 @pytest.mark.parametrize(
     ("rollout", "problem"),
     [
-        ({"canary": -1}, "canary: must be greater than or equal to 0 (found -1)"),
-        ({"canary": "1"}, "canary: must be a whole number such as 1 (found '1')"),
-        ({"canary": True}, "canary: must be a whole number such as 1 (found True)"),
+        ({"canary": -1}, "canary: takes a number of nodes from 0, such as 1, and no share (found -1)"),
+        ({"canary": "1"}, "canary: takes a number of nodes from 0, such as 1, and no share (found '1')"),
+        ({"canary": True}, "canary: takes a number of nodes from 0, such as 1, and no share (found True)"),
         ({"maxUnavailable": 0}, f"maxUnavailable: {NUMBER_OR_SHARE} (found 0)"),
         ({"maxUnavailable": "0%"}, f"maxUnavailable: {NUMBER_OR_SHARE} (found '0%')"),
         ({"maxUnavailable": "101%"}, f"maxUnavailable: {NUMBER_OR_SHARE} (found '101%')"),
@@ -110,7 +111,7 @@ def test_a_valid_setting_is_parsed_and_a_missing_one_has_a_default(
         ),
         (
             {"nodes": None, "selector": {"matchExpressions": []}},
-            "pools.p.selector.matchExpressions: unknown key; known: matchLabels",
+            "pools.p.selector.matchExpressions: unknown key; known: matchLabels, mayBeEmpty",
         ),
     ],
     ids=["neither", "both", "no labels", "empty labels", "a number", "expressions"],

@@ -1,0 +1,41 @@
+"""Every stack file of the project, its documentation, examples and tests, also those within Python files."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from mig_fleet.documents import DocumentError, parse
+from mig_fleet.stack_file.reading import is_stack_file
+
+FOLDERS = ("stacks", "docs", "examples", "tests")
+
+
+def stack_files() -> dict[str, str]:
+    """Place → text, each text once."""
+    found: dict[str, str] = {}
+    for place, text in _texts():
+        if text not in found.values() and _is_stack_file(text):
+            found[place] = text
+    return found
+
+
+def _texts() -> Iterator[tuple[str, str]]:
+    paths = [path for folder in FOLDERS for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+    for path in [Path("README.md"), *paths]:
+        if path.suffix in (".yaml", ".yml"):
+            yield str(path), path.read_text("utf-8")
+        elif path.suffix == ".md":
+            for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", path.read_text("utf-8"), re.DOTALL)):
+                yield f"{path}, example {number}", block
+        elif path.suffix == ".py":
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and "config:" in node.value:
+                    yield f"{path}:{node.lineno}", node.value
+
+
+def _is_stack_file(text: str) -> bool:
+    try:
+        return is_stack_file(parse("text", text.encode()).data)
+    except DocumentError:
+        return False
