@@ -45,7 +45,11 @@ def read_chart(kind: str, name: str, props: Mapping[str, Any]) -> Iterator[Chart
         version=version,
         config_map=text(values, "migManager", "config", "name"),
         driver_version="" if get(values, "driver", "enabled") is False else text(values, "driver", "version"),
-        secret=any(isinstance(value, SecretText) for value in (chart, version, text(values, "driver", "version"))),
+        manager_version=text(values, "migManager", "version"),
+        secret=any(
+            isinstance(value, SecretText)
+            for value in (chart, version, text(values, "driver", "version"), text(values, "migManager", "version"))
+        ),
     )
 
 

@@ -32,7 +32,7 @@ def read_pool(props: Mapping[str, Any]) -> PoolFacts:
     """
     expected = Expected.from_properties(props["expected"])
     groups = tuple(GpuGroup((index,), profiles) for index, profiles in enumerate(expected.gpus))
-    layout = Layout("declared", expected.gpu, groups)
+    layout = Layout("declared", expected.gpu, groups, expected.confirmed)
     return PoolFacts(props["wave"], expected.gpu, len(groups), layout, expected.strategy)
 
 
@@ -46,6 +46,7 @@ def read_wave(urn: str, props: Mapping[str, Any]) -> WaveFacts:
         gpu=expected.gpu,
         nodes=tuple(props["nodes"]),
         gpus=expected.gpus,
+        strategy=expected.strategy,
         stack=_stack_of(urn),
         now=now(),
         on_user_pods=_known(props, "onUserPods"),

@@ -21,6 +21,8 @@ class ChartFacts:
     """The ConfigMap that MIG Manager reads."""
     driver_version: str | None = ""
     """The version of the driver that the operator installs; empty for the chart's own, or a driver on the host."""
+    manager_version: str | None = ""
+    """The version of MIG Manager's image; empty for the chart's own."""
     secret: bool = False
     """Whether one of these is secret: then no message repeats a value."""
 

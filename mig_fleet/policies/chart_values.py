@@ -12,6 +12,7 @@ from typing import Any, Final
 from mig_fleet.model import labels
 from mig_fleet.model.finding import Finding
 from mig_fleet.model.short_repr import format_found
+from mig_fleet.policies.operand_values import strategies_without_effect, switched_off
 
 Values = dict[str, Any]
 
@@ -20,10 +21,11 @@ PREFIX = "operator.values"
 TOLERATIONS = "daemonsets.tolerations"
 MONITOR = "dcgmExporter.serviceMonitor"
 RELABELINGS = f"{MONITOR}.relabelings"
-JOINED = {TOLERATIONS: "tolerations", RELABELINGS: "relabelings"}
+DISCOVERY_TOLERATIONS = "node-feature-discovery.worker.tolerations"
+JOINED = {TOLERATIONS: "tolerations", DISCOVERY_TOLERATIONS: "tolerations", RELABELINGS: "relabelings"}
 """Chart value → what the list has that both sides add to."""
 REMEDIES = {
-    "mig.strategy": "remove the value; the other strategies do not distinguish slices of different profiles",
+    "mig.strategy": "remove the value, and set operator.strategy",
     "dcgmExporter.config.name": "remove the value; dcgm-exporter reads the list of metrics that mig-fleet writes",
     "dcgmExporter.enabled": "remove the value, or set monitoring.serviceMonitor to false",
     f"{MONITOR}.enabled": "remove the value, or set monitoring.serviceMonitor to false",
@@ -32,6 +34,19 @@ REMEDIES = {
     "no slice is free",
 }
 """Chart value → what to do, and why mig-fleet needs its own value."""
+
+OUR_TOLERATIONS: Final = tuple(
+    {"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in (labels.GPU_RESOURCE, *labels.OUR_TAINTS)
+)
+"""Of NVIDIA's pods: the chart's own one, and those of our taints."""
+
+CONTROL_PLANE: Final = {
+    "key": "node-role.kubernetes.io/control-plane",
+    "operator": "Equal",
+    "value": "",
+    "effect": "NoSchedule",
+}
+"""The chart's other toleration of the worker of Node Feature Discovery; a list of ours replaces the chart's."""
 
 COLLECTORS: Final = "DCGM_EXPORTER_COLLECTORS"
 """The variable that the operator sets to our list; a user's environment is applied after it (object_controls.go)."""
@@ -90,13 +105,10 @@ def derived_values(strategy: str, metrics: Any = None, monitor: ServiceMonitor |
         },
         "dcgmExporter": {**exporter, "serviceMonitor": scrape},
         # Without our tolerations the device plugin would never return to a node that is tainted for a change, and would
-        # never start on a new node.
-        "daemonsets": {
-            "tolerations": [
-                {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
-                *({"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in labels.OUR_TAINTS),
-            ]
-        },
+        # never start on a new node; and a new node would never get the labels by which the operator finds its GPUs:
+        # the subchart of Node Feature Discovery does not read the tolerations of the operator's own pods.
+        "daemonsets": {"tolerations": list(OUR_TOLERATIONS)},
+        "node-feature-discovery": {"worker": {"tolerations": [CONTROL_PLANE, *OUR_TOLERATIONS]}},
     }
 
 
@@ -107,7 +119,13 @@ def contradictions(derived: Values, given: Mapping[str, Any], *, secret: bool = 
     """
     return tuple(
         Finding(f"{PREFIX}.{path}", text if secret else f"{text}{format_found(value)}")
-        for path, value, text in (*_contradictions(derived, given, ""), *_second_lists(given))
+        for path, value, text in (
+            *_contradictions(derived, given, ""),
+            *_dotted_keys(given),
+            *switched_off(given),
+            *_second_lists(given),
+            *strategies_without_effect(given, derived["mig"]["strategy"]),
+        )
     )
 
 
@@ -135,6 +153,14 @@ def _contradictions(derived: Values, given: Mapping[str, Any], above: str) -> It
             in_yaml = str(ours).lower() if isinstance(ours, bool) else repr(ours)
             required = f"must be {in_yaml}" if isinstance(ours, str | bool) else "cannot be set"
             yield path, theirs, f"{required}; {REMEDIES.get(path, 'remove the value')}"
+
+
+def _dotted_keys(given: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
+    """Keys as the option ``--set`` of Helm has them. In values they are other keys, and no chart reads them."""
+    for key in (key for key in given if "." in str(key)):
+        steps = str(key).split(".")
+        written = ": {".join(steps) + ": …" + "}" * (len(steps) - 1)
+        yield key, given[key], f"has no effect as one key; write {written}"
 
 
 def _relabeling_problems(theirs: list[Mapping[str, Any]]) -> Iterator[tuple[str, object, str]]:

@@ -58,8 +58,8 @@ POLICY = Policy(
     name=Rule.FILE,
     title="Layout file is sound",
     sentence="A ConfigMap with mig-configs must not hold what mig-parted accepts and then misreads: a device filter "
-    "that matches no GPU, a profile or a layout that the selected GPU does not have, a duplicate key, a missing config "
-    "all-disabled.",
+    "that matches no GPU, a profile or a layout that the selected GPU does not have, entries that switch MIG on and "
+    "off for one GPU, a duplicate key, a missing config all-disabled.",
     facts=ConfigMapText,
     check=without_parameters(check_text),
     remedy="Correct the file; `mig-fleet check FILE` shows the same problems with their lines.",

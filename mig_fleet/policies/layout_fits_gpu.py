@@ -1,6 +1,9 @@
 """mig-layout-fits-gpu: the slices of a layout can be placed on its GPU model."""
 
+from collections.abc import Iterator
+
 from mig_fleet.model.finding import Finding, Level
+from mig_fleet.model.layouts import Layout
 from mig_fleet.model.placement import Proof, Verdict, explain, is_proven_alternative, nearest
 from mig_fleet.policies.policy import Policy, Severity, without_parameters
 from mig_fleet.policies.pool_facts import PoolFacts
@@ -9,18 +12,34 @@ from mig_fleet.policies.rule import Rule
 
 def check(pool: PoolFacts) -> list[Finding]:
     """One finding for each GPU group with profiles that are not proven to fit."""
-    return [_finding(pool, proof) for _, proof in pool.layout.proofs() if proof.verdict is not Verdict.FEASIBLE]
+    required = {Level.WRONG: "fits", Level.UNPROVEN: "is proven to fit"}
+    return [
+        Finding(
+            pool.name,
+            f"pool {pool.name!r} must use a layout that {required[level]} {_with_article(proof.gpu.name)}: "
+            f"{pool.layout.name!r} asks for {_counts(dict(proof.request))}; {why}",
+            Rule.FITS,
+            level,
+        )
+        for proof, level, why in _unfit(pool.layout)
+    ]
 
 
-def _finding(pool: PoolFacts, proof: Proof) -> Finding:
-    alternatives = [(_counts(dict(layout)), is_proven_alternative(proof, layout)) for layout in nearest(proof)[:2]]
-    fitting = " or ".join(text if proven else f"{text} (unproven)" for text, proven in alternatives)
-    unproven = proof.verdict is Verdict.UNPROVEN
-    required = f"{'is proven to fit' if unproven else 'fits'} {_with_article(proof.gpu.name)}"
-    request = f"{pool.layout.name!r} asks for {_counts(dict(proof.request))}"
-    text = f"pool {pool.name!r} must use a layout that {required}: {request}; {explain(proof)}"
-    text += f"; what fits: {fitting}" if fitting else ""
-    return Finding(pool.name, text, Rule.FITS, Level.UNPROVEN if unproven else Level.WRONG)
+def misfits(layout: Layout) -> list[Finding]:
+    """The same of a layout alone, without a path."""
+    return [
+        Finding("", f"{proof.verdict} on {layout.gpu}: {why}", Rule.FITS, level) for proof, level, why in _unfit(layout)
+    ]
+
+
+def _unfit(layout: Layout) -> Iterator[tuple[Proof, Level, str]]:
+    """Each proof that fails, how serious it is, and why, with layouts that fit instead."""
+    for _, proof in layout.proofs():
+        if proof.verdict is not Verdict.FEASIBLE:
+            near = [(_counts(dict(it)), is_proven_alternative(proof, it)) for it in nearest(proof)[:2]]
+            fitting = " or ".join(text if proven else f"{text} (unproven)" for text, proven in near)
+            level = Level.UNPROVEN if proof.verdict is Verdict.UNPROVEN else Level.WRONG
+            yield proof, level, f"{explain(proof)}{f'; what fits: {fitting}' if fitting else ''}"
 
 
 def _with_article(model: str) -> str:

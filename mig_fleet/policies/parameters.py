@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
+from mig_fleet.documents import EXPECTED
 from mig_fleet.model.short_repr import format_found
 from mig_fleet.model.suggestions import suggestion_or_known
 
@@ -50,7 +51,7 @@ class Parameters(BaseModel):
         key = ".".join(str(step) for number, step in enumerate(error["loc"]) if number == 0 or isinstance(step, int))
         if error["type"] == "extra_forbidden":
             return f"{key}: there is no such parameter; {suggestion_or_known(key, cls.properties())}"
-        why = error["msg"].removeprefix("Value error, ")
+        why = EXPECTED.get(error["type"]) or error["msg"].removeprefix("Value error, ")
         found = format_found(error["input"]) if key else ""
         return f"{key}{': ' if key else ''}{why[:1].lower()}{why[1:]}{found}"
 

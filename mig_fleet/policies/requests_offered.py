@@ -5,12 +5,13 @@ from typing import Annotated
 from pydantic import Field
 
 from mig_fleet.model.finding import Finding
-from mig_fleet.model.labels import RESOURCE_PREFIX
+from mig_fleet.model.strategy import allocatable
 from mig_fleet.model.suggestions import suggestion_or_known
 from mig_fleet.policies.parameters import Parameters
 from mig_fleet.policies.policy import Policy, Severity
 from mig_fleet.policies.program_facts import ProgramFacts
 from mig_fleet.policies.rule import Rule
+from mig_fleet.policies.wave_facts import WaveFacts
 
 
 class OfferedElsewhere(Parameters):
@@ -24,7 +25,7 @@ def check(program: ProgramFacts, elsewhere: OfferedElsewhere) -> list[Finding]:
     """Nothing if no layout is known, here or in a referenced stack: the program has no part in the partitioning. A
     request is denied only if no unknown layout could offer it.
     """
-    offered = {name for wave in program.waves for name in _resources(wave.profiles)}
+    offered = {name for wave in program.waves for name in _resources(wave)}
     known = program.offered_elsewhere is not None and not program.unread
     offered |= {*(program.offered_elsewhere or ()), *elsewhere.also_offered}
     if not offered or not known:
@@ -37,8 +38,9 @@ def check(program: ProgramFacts, elsewhere: OfferedElsewhere) -> list[Finding]:
     ]
 
 
-def _resources(profiles: tuple[str, ...]) -> set[str]:
-    return {RESOURCE_PREFIX + name.replace("+", ".") for name in profiles}
+def _resources(wave: WaveFacts) -> set[str]:
+    """The resources of its slices."""
+    return {*allocatable(wave.strategy, [profiles for profiles in wave.gpus if profiles is not None])}
 
 
 def _text(kind: str, name: str, resource: str, offered: set[str]) -> str:

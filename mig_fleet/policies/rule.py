@@ -25,6 +25,7 @@ class Rule(StrEnum):
     CHART_PINNED = "mig-chart-version-pinned"
     CHART_KNOWN_BAD = "mig-chart-version-not-known-bad"
     DRIVER = "mig-driver-serves-gpu"
+    OPERATOR = "mig-operator-serves-layouts"
     MONITORING = "mig-monitoring-present"
     BUDGET = "mig-budget-kept"
     FREEZE = "mig-change-freeze"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from mig_fleet.model.strategy import PerGpu
+from mig_fleet.model.strategy import DEFAULT, PerGpu, Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class WaveFacts:
     nodes: tuple[str, ...]
     gpus: PerGpu
     """The declared slices of each GPU of a node; None is a whole GPU, MIG off."""
+    strategy: Strategy = DEFAULT
+    """The cluster's MIG strategy."""
     stack: str = ""
     """The stack's name, such as ``prod``."""
     now: datetime | None = None

@@ -30,8 +30,7 @@ def test_the_users_values_are_merged_with_the_derived_ones() -> None:
     [
         (
             {"mig": {"strategy": "single"}},
-            "mig.strategy: must be 'mixed'; remove the value; the other strategies do not distinguish slices of "
-            "different profiles (found 'single')",
+            "mig.strategy: must be 'mixed'; remove the value, and set operator.strategy (found 'single')",
         ),
         (
             {"migManager": {"config": {"default": "all-1g.10gb"}}},
@@ -47,12 +46,21 @@ def test_the_users_values_are_merged_with_the_derived_ones() -> None:
             "migManager: must be a mapping, because mig-fleet adds its own values to it (found None)",
         ),
         (
+            {"mig.strategy": "single"},
+            "mig.strategy: has no effect as one key; write mig: {strategy: …} (found 'single')",
+        ),
+        (
+            {"dcgmExporter.serviceMonitor.enabled": True},
+            "dcgmExporter.serviceMonitor.enabled: has no effect as one key; write dcgmExporter: {serviceMonitor: "
+            "{enabled: …}} (found True)",
+        ),
+        (
             {"daemonsets": {"tolerations": "all"}},
             "daemonsets.tolerations: must be a list of tolerations; mig-fleet adds the tolerations that it needs "
             "(found 'all')",
         ),
     ],
-    ids=["strategy", "another default", "another list of metrics", "null", "not a list"],
+    ids=["strategy", "another default", "another list of metrics", "null", "a dot", "dots", "not a list"],
 )
 def test_a_value_that_contradicts_a_derived_one_is_refused_with_its_path(given: dict[str, Any], text: str) -> None:
     with pytest.raises(ContradictingValue) as raised:
@@ -75,12 +83,73 @@ def test_operands_tolerate_the_taint_of_a_node_that_is_reconfigured() -> None:
     assert {"key": "mig-fleet.dev/reconfiguring", "operator": "Exists", "effect": "NoSchedule"} in tolerations
 
 
+def test_the_worker_that_labels_new_nodes_tolerates_our_taints_and_those_of_the_user() -> None:
+    """Without these labels a node that joins with the startup taint never gets an operand."""
+    theirs = {"key": "team", "operator": "Exists", "effect": "NoSchedule"}
+    values = merged(DERIVED, {"node-feature-discovery": {"worker": {"tolerations": [theirs], "config": {}}}})
+    worker = values["node-feature-discovery"]["worker"]
+    assert [each["key"] for each in worker["tolerations"]] == [
+        "team",
+        "node-role.kubernetes.io/control-plane",
+        "nvidia.com/gpu",
+        "mig-fleet.dev/reconfiguring",
+        "mig-fleet.dev/startup",
+    ]
+    assert worker["config"] == {}
+    refused = contradictions(DERIVED, {"node-feature-discovery": {"worker": {"tolerations": {"key": "team"}}}})
+    assert [str(each.path) for each in refused] == ["operator.values.node-feature-discovery.worker.tolerations"]
+
+
 @pytest.mark.parametrize("copied", [0, 1, 3], ids=["the user's only", "with the chart's own", "with all of ours"])
 def test_tolerations_of_the_user_are_kept_beside_ours(copied: int) -> None:
     ours = DERIVED["daemonsets"]["tolerations"]
     theirs = {"key": "team", "operator": "Equal", "value": "research", "effect": "NoSchedule"}
     found = merged(DERIVED, {"daemonsets": {"tolerations": [theirs, *ours[:copied]]}})["daemonsets"]["tolerations"]
     assert found == [theirs, *ours], "the user's, and each of ours once"
+
+
+# Operands that mig-fleet needs
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (
+            {"devicePlugin": {"enabled": False}},
+            "devicePlugin.enabled: must be true; remove the value: only the operator's device plugin offers the slices",
+        ),
+        ({"gfd": {"enabled": False}}, "gfd.enabled: must be true; remove the value: without GPU Feature Discovery"),
+        ({"clusterPolicy": {"deployCR": False}}, "clusterPolicy.deployCR: must be true; remove the value: without a"),
+        ({"gpuCluster": {"deployCR": True}}, "gpuCluster.deployCR: must be false; remove the value: the operands of"),
+    ],
+    ids=["no device plugin", "no feature discovery", "no ClusterPolicy", "a GPUCluster"],
+)
+def test_a_value_that_removes_an_operand_is_refused_with_what_follows(given: dict[str, Any], text: str) -> None:
+    (found,) = contradictions(DERIVED, given)
+    assert str(found).startswith(f"operator.values.{text}")
+
+
+def test_operands_that_are_on_anyway_may_be_declared() -> None:
+    given = {"devicePlugin": {"enabled": True}, "gfd": {"enabled": True}, "gpuCluster": {"deployCR": False}}
+    assert contradictions(DERIVED, given) == ()
+
+
+def plugin_configs(**texts: object) -> dict[str, Any]:
+    return {"devicePlugin": {"config": {"create": True, "name": "plugin", "default": "a", "data": texts}}}
+
+
+@pytest.mark.parametrize("written", ["version: v1\nflags: {migStrategy: none}\n", {"flags": {"migStrategy": "none"}}])
+def test_a_strategy_per_node_is_refused_because_the_clusters_wins(written: object) -> None:
+    (found,) = contradictions(DERIVED, plugin_configs(a=written))
+    assert str(found) == (
+        "operator.values.devicePlugin.config.data.a: flags.migStrategy has no effect: mig.strategy is mixed, and it "
+        "wins on every node; remove flags.migStrategy, or write mixed (found 'none')"
+    )
+
+
+@pytest.mark.parametrize("written", ["version: v1\n", "flags: {migStrategy: mixed}", "flags: [", "flags: 1", None])
+def test_a_plugin_config_without_another_strategy_is_no_contradiction(written: object) -> None:
+    assert contradictions(DERIVED, plugin_configs(a=written)) == ()
 
 
 # The scrape of dcgm-exporter

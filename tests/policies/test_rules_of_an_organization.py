@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mig_fleet.model.finding import Level
+from mig_fleet.model.strategy import Strategy
 from mig_fleet.policies.all_policies import POLICIES
 from mig_fleet.policies.credential_facts import PlainTexts
 from mig_fleet.policies.policy import Policy
@@ -100,6 +101,25 @@ BROKEN: list[tuple[str, dict[str, Any], Any, str]] = [
         a_program(a_wave(gpus=WHOLE), charts=(a_chart(driver_version="570.148.08"),)),
         "leaves GPU pods of pool 'chat' Pending, because its nodes have slices and whole GPUs; use 570.172.08",
     ),
+    (
+        "mig-operator-serves-layouts",
+        {},
+        a_program(a_wave(gpus=({"1g.24gb+gfx": 4},)), charts=(a_chart(version="v24.3.0"),)),
+        "must use MIG Manager v0.12.3 (GPU Operator v25.3.3) or newer for pool 'chat': an older one does not know "
+        "1g.24gb+gfx (found 24.3.0)",
+    ),
+    (
+        "mig-operator-serves-layouts",
+        {},
+        a_program(a_wave(gpus=({"2g.48gb-me": 2},)), charts=(a_chart(manager_version="v0.12.2-ubi9"),)),
+        "an older one does not know 2g.48gb-me (found MIG Manager v0.12.2-ubi9)",
+    ),
+    (
+        "mig-operator-serves-layouts",
+        {},
+        a_program(charts=(a_chart(version="v1.7.0"),)),
+        "must use chart v23.6.0 or newer: the ClusterPolicy of an older one lacks fields that mig-fleet sets",
+    ),
     ("mig-monitoring-present", {}, a_program(is_monitored=False), "the stack must have alert rules for its slices"),
     (
         "mig-budget-kept",
@@ -119,6 +139,12 @@ BROKEN: list[tuple[str, dict[str, Any], Any, str]] = [
         a_program(workloads=(Workload("Deployment", "web", ("nvidia.com/mig-1g.10gb", "nvidia.com/mig-2g.10gb")),)),
         "Deployment 'web' must request a resource that a layout offers: no layout has nvidia.com/mig-2g.10gb, so its "
         "pods would stay Pending; did you mean 'nvidia.com/mig-1g.10gb'?",
+    ),
+    (
+        "mig-requests-offered",
+        {},
+        a_program(a_wave(strategy=Strategy.SINGLE), workloads=(Workload("Pod", "web", ("nvidia.com/mig-1g.10gb",)),)),
+        "no layout has nvidia.com/mig-1g.10gb, so its pods would stay Pending; did you mean 'nvidia.com/gpu'?",
     ),
     (
         "mig-no-inline-credentials",
@@ -166,6 +192,26 @@ KEPT: list[tuple[str, dict[str, Any], Any, str]] = [
     ("mig-driver-serves-gpu", {}, a_program(charts=(a_chart(driver_version="525.85.12"),)), "the first driver"),
     ("mig-driver-serves-gpu", {}, a_program(charts=(a_chart(driver_version="525"),)), "a branch may be new enough"),
     ("mig-driver-serves-gpu", {}, a_program(charts=(a_chart(driver_version="570.148.08"),)), "no whole GPUs"),
+    ("mig-operator-serves-layouts", {}, a_program(charts=(a_chart(version="v23.6.0"),)), "the first chart"),
+    (
+        "mig-operator-serves-layouts",
+        {},
+        a_program(a_wave(gpus=({"1g.24gb+me.all": 1},)), charts=(a_chart(version="v25.3.3"),)),
+        "the first MIG Manager",
+    ),
+    (
+        "mig-operator-serves-layouts",
+        {},
+        a_program(a_wave(gpus=({"1g.24gb-me": 1},)), charts=(a_chart(version="v25.3.0", manager_version="v0.12.3"),)),
+        "an older chart with a newer MIG Manager",
+    ),
+    (
+        "mig-operator-serves-layouts",
+        {},
+        a_program(a_wave(gpus=({"1g.10gb+me": 1},)), charts=(a_chart(version="v24.3.0"),)),
+        "older MIG Managers know +me",
+    ),
+    ("mig-operator-serves-layouts", {}, a_program(charts=(a_chart(chart="./x", version="v1.0.0"),)), "a folder"),
     ("mig-monitoring-present", {}, ProgramFacts(), "a program without waves is not ours"),
     ("mig-change-freeze", {"weekly": ["Wed 11:00/Wed 13:00"]}, a_wave(), "no node changes"),
     (
@@ -248,6 +294,11 @@ def test_what_is_not_known_is_denied_where_a_sum_needs_it(
         ("mig-chart-version-not-known-bad", a_chart(version=None)),
         ("mig-config-map-is-ours", a_chart(config_map=None)),
         ("mig-eviction-restricted", a_wave(on_user_pods=None)),
+        ("mig-operator-serves-layouts", a_program(charts=(a_chart(version=None),))),
+        (
+            "mig-operator-serves-layouts",
+            a_program(a_wave(gpus=({"1g.24gb-me": 1},)), charts=(a_chart(version="v25.3.0", manager_version=None),)),
+        ),
         ("mig-requests-offered", a_program(unread=("x",), workloads=(Workload("Pod", "w", ("nvidia.com/mig-x",)),))),
         (
             "mig-requests-offered",
@@ -263,9 +314,11 @@ def test_what_the_update_decides_again_is_accepted_while_it_is_not_known(name: s
 def test_a_secret_version_is_denied_without_its_value() -> None:
     (bad,) = BY_NAME["mig-chart-version-not-known-bad"].findings(a_chart(version="25.10.0", secret=True), {})
     (unpinned,) = BY_NAME["mig-chart-version-pinned"].findings(a_chart(version="^25", secret=True), {})
-    old = a_program(charts=(a_chart(driver_version="510.47.03", secret=True),))
+    old = a_program(charts=(a_chart(version="v22.9.0", driver_version="510.47.03", secret=True),))
     (driver,) = BY_NAME["mig-driver-serves-gpu"].findings(old, {})
-    assert not any(value in it.text for it in (bad, unpinned, driver) for value in ("25.10.0", "^25", "510.47"))
+    (operator,) = BY_NAME["mig-operator-serves-layouts"].findings(old, {})
+    found = (bad, unpinned, driver, operator)
+    assert not any(value in it.text for it in found for value in ("25.10.0", "^25", "510.47", "22.9"))
 
 
 @pytest.mark.parametrize("name", sorted(name for name, policy in BY_NAME.items() if policy.needs))

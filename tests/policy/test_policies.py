@@ -37,6 +37,7 @@ LEVELS = {
     "mig-no-inline-credentials": MANDATORY,
     "mig-no-slices": MANDATORY,
     "mig-no-whole-gpus": MANDATORY,
+    "mig-operator-serves-layouts": MANDATORY,
     "mig-profiles-approved": MANDATORY,
     "mig-requests-offered": MANDATORY,
     "mig-strategy-serves-pools": MANDATORY,
@@ -99,6 +100,27 @@ def test_a_profile_the_gpu_does_not_have_is_denied() -> None:
     assert "1g.5gb" in violation
 
 
+@pytest.mark.parametrize(("confirmed", "denials"), [({}, 1), ({"confirmed": {"names": "-lgip on tray-3"}}, 0)])
+def test_a_name_that_boards_showed_is_accepted(confirmed: dict[str, Any], denials: int) -> None:
+    wave = a_wave(gpu="GB200-186GB", gpus=[{"1g.23gb": 7.0}])
+    wave["expected"] |= confirmed
+    assert len(violations("mig-layout-fits-gpu", a_resource(ASSIGNMENT, **wave))) == denials
+
+
+@pytest.mark.parametrize(
+    ("kind", "props", "denials"),
+    [
+        (RELEASE, {"chart": "gpu-operator", "version": "v24.9.2", "values": {}}, 1),
+        (RELEASE, {"chart": "gpu-operator", "version": "v24.9.2", "values": {"migManager": {"version": "v0.13.1"}}}, 0),
+        (CLUSTER_POLICY, {"spec": {"migManager": {"version": "v0.12.1-ubuntu20.04"}}}, 1),
+    ],
+    ids=["a chart", "a newer MIG Manager in it", "a ClusterPolicy"],
+)
+def test_a_mig_manager_that_does_not_know_a_profile_is_denied(kind: str, props: dict[str, Any], denials: int) -> None:
+    wave = both_of_a_wave(gpu="RTX-PRO-6000", gpus=[{"1g.24gb+gfx": 4.0}])
+    assert len(violations("mig-operator-serves-layouts", *wave, a_resource(kind, **props))) == denials
+
+
 def test_two_profiles_under_strategy_single_are_denied() -> None:
     wave = a_wave(gpus=[{"1g.10gb": 7.0}, {"2g.20gb": 3.0}], strategy="single")
     (violation,) = violations("mig-strategy-serves-pools", a_resource(ASSIGNMENT, **wave))
@@ -144,6 +166,11 @@ def violations_of_file(text: Any) -> list[str]:
         ),
         (FILE.format(profiles='"1g.5gb": 7'), "mig-configs.dense[0]"),
         (FILE.format(profiles='"1g.10gb": 7').replace("all-disabled", "off"), "no config all-disabled"),
+        (
+            FILE.format(profiles='"1g.10gb": 7').rstrip("]\n") + ", {devices: [0], mig-enabled: false}]\n",
+            "switches MIG off for GPU 0 of 0x233010DE, and entry 0 switches it on: mig-parted applies both, so every "
+            "change fails",
+        ),
         ("version: v2\nmig-configs: {}\n", "version: mig-parted refuses it: must be v1, found 'v2'"),
         ("mig-configs: [\n", "config.yaml:2: is not YAML: "),
     ],
@@ -260,6 +287,7 @@ def test_a_rule_about_one_resource_is_checked_before_it_changes() -> None:
         "mig-enough-whole-gpus",
         "mig-max-unavailable-limited",
         "mig-monitoring-present",
+        "mig-operator-serves-layouts",
         "mig-requests-offered",
         "mig-verification-present",
     }
