@@ -27,6 +27,7 @@ from mig_fleet.model import labels
 from mig_fleet.observed.configs.names import expected_config
 from mig_fleet.observed.differences import assignment_drift, removed_nodes, taken_over
 from mig_fleet.observed.owners.ownership import belongs_to_another_wave, owned_by
+from mig_fleet.observed.plugin_settings import with_another_strategy
 from mig_fleet.observed.snapshot import Snapshot, observe
 from mig_fleet.rollout.wave import Props, Wave, stored
 
@@ -53,7 +54,7 @@ class AssignmentProvider(Provider):
         )
         try:
             inputs = {**found.inputs, **_ownership(olds, news, found.inputs, declared)}
-            return CheckResult(inputs, found.failures or _other_file(olds, news, inputs))
+            return CheckResult(inputs, found.failures or _obstacles(olds, news, inputs))
         except ClusterError:
             return found
 
@@ -118,30 +119,52 @@ def _ownership(olds: Props, news: Props, inputs: Props, declared: Iterable[str])
     return {"ownedElsewhere": sorted(elsewhere)} if elsewhere else {}
 
 
-def _other_file(olds: Props, news: Props, inputs: Props) -> list[CheckFailure]:
-    """If nodes must be relabelled, and their MIG Manager reads another file than ours: a failed preview for a planned
-    change, and a warning for drift, which the next update can only repair with our file.
-    """
+def _obstacles(olds: Props, news: Props, inputs: Props) -> list[CheckFailure]:
+    """Settings of an operator under which the update could not succeed."""
     inputs = with_known_owner(inputs, olds)
-    waits = bool(inputs.get("held")) or news.get("blocked") is True
-    if waits or inputs.get("operatorManaged") is not False or pulumi.runtime.rpc.contains_unknowns(inputs):
+    if inputs.get("held") or news.get("blocked") is True or pulumi.runtime.rpc.contains_unknowns(inputs):
         return []
     wave = Wave.from_properties(inputs)
-    targets = _relabelled(wave)
+    return _plugin_settings(olds, wave) or _other_file(olds, wave)
+
+
+def _plugin_settings(olds: Props, wave: Wave) -> list[CheckFailure]:
+    """If what is expected cannot be offered, also of nodes that keep what they have: a failed preview for a planned
+    change; of others' changes the verification reports the drift.
+    """
+    if olds and _of(olds) == _desired(wave):
+        return []
+    from mig_fleet.cluster.client import Cluster
+    from mig_fleet.rollout.board_names import unknown_names
+    from mig_fleet.rollout.missing_operands import missing_operands
+    from mig_fleet.rollout.plugin_obstacles import plugin_obstacles
+
+    seen = _observe(wave).nodes
+    nodes = [seen[name] for name in wave.nodes if name in seen]
+    of_nodes = (reason for node in nodes for reason in unknown_names(wave, node))
+    reasons = [*missing_operands(wave, Cluster(wave.cluster)), *plugin_obstacles(wave, nodes), *of_nodes]
+    return [CheckFailure("", f"{wave.wave}: {reason}") for reason in reasons]
+
+
+def _other_file(olds: Props, wave: Wave) -> list[CheckFailure]:
+    """If nodes must be relabelled, and no MIG Manager of theirs reads our file, or an operand is off: a failed preview
+    for a planned change, and a warning for drift, which the next update cannot repair then.
+    """
+    targets = {} if wave.operator_managed else _relabelled(wave)
     if not targets:
         return []
     from mig_fleet.cluster.client import Cluster
     from mig_fleet.rollout.manager_file import check_manager_file
+    from mig_fleet.rollout.missing_operands import missing_operands
 
-    reason = check_manager_file(wave, Cluster(wave.cluster), targets)
+    cluster = Cluster(wave.cluster)
+    reason = "; ".join(missing_operands(wave, cluster)) or check_manager_file(wave, cluster, targets)
     if not reason:
         return []
     if _are_planned(olds, wave, targets):
         return [CheckFailure("", f"{wave.wave}: {reason}")]
-    pulumi.log.warn(
-        f"{wave.wave}: an update repairs the drift of {', '.join(sorted(targets))} only if MIG Manager reads "
-        f"{labels.LAYOUTS_CONFIG_MAP}, and is refused until then: {reason}"
-    )
+    names = ", ".join(sorted(targets))
+    pulumi.log.warn(f"{wave.wave}: an update that repairs the drift of {names} is refused: {reason}")
     return []
 
 
@@ -177,29 +200,37 @@ def _impact(wave: Wave, olds: Props, earlier: Iterable[str], declared: Iterable[
     seen = _observe(wave)
     targets = _relabelled(wave)
     missing = [name for name in wave.nodes if name not in seen.nodes]
-    there = (seen.nodes[name] for name in wave.nodes if name in seen.nodes and name not in targets)
-    kept = [node for node in there if not olds and labels.WAVE not in node.annotations]
+    there = [seen.nodes[name] for name in wave.nodes if name in seen.nodes]
+    kept = [it for it in there if not olds and it.name not in targets and labels.WAVE not in it.annotations]
     keep = {*wave.members, *declared, *olds.get("nodes", ()), *olds.get("joining", ())}
     leaving = owned_by(wave.wave, seen.nodes, keep, wave.owner) if wave.on_delete != "retain" else {}
-    if not (targets or missing or kept or leaving):
+    strategy = wave.expected.strategy
+    before = Wave.from_properties(olds).expected.strategy if olds else None
+    is_chosen = wave.operator_managed and before != strategy  # a strategy that others changed is drift
+    renamed = with_another_strategy(there, strategy) if is_chosen else {}
+    if not (targets or missing or kept or leaving or renamed):
         return {}
     from mig_fleet.cluster.client import Cluster
     from mig_fleet.observed.gpus.pods import gpu_pods
     from mig_fleet.rollout.assign import changes_at_release
     from mig_fleet.rollout.impact import adopted_nodes, missing_nodes, planned_impact
-    from mig_fleet.rollout.stranding.check import planned_stranding
+    from mig_fleet.rollout.stranding.check import listed, planned_stranding
+    from mig_fleet.rollout.stranding.strategy_change import format_change, requests_without_offer, under_strategy
 
-    notes = [*adopted_nodes(kept), *missing_nodes(wave.wave, missing)]
+    notes = [*adopted_nodes(kept), *missing_nodes(wave.wave, missing), *format_change(renamed, strategy)]
     cluster = Cluster(wave.cluster)
     released, slices = changes_at_release(cluster, wave, leaving)
-    if not (targets or released):
+    if not (targets or released or renamed):
         return {"plannedChanges": notes}
     slices, targets = {**slices, **dict.fromkeys(targets, wave.expected.gpus)}, {**released, **targets}
-    pods = cluster.pods()
-    found = planned_impact(seen, gpu_pods(pods, wave.namespace), targets, slices, wave.expected.strategy)
-    stranded, lines = planned_stranding(wave, seen, pods, targets, slices, earlier)
+    pods, later = cluster.pods(), under_strategy(seen, strategy) if is_chosen else seen
+    of_users, after = gpu_pods(pods, wave.namespace), {name: later.nodes[name] for name in renamed}
+    found = planned_impact(seen, of_users, targets, slices, strategy, after)
+    lost = requests_without_offer(seen, later, pods, wave.namespace, renamed)
+    stranded, lines = planned_stranding(wave, later, pods, targets, slices, earlier, {each.pod for each in lost})
     found["plannedChanges"] = [*found.get("plannedChanges", []), *notes]
-    return found | {"podsUnschedulable": lines, "impact": {**found["impact"], "podsUnschedulable": stranded}}
+    number = {"podsUnschedulable": stranded + len(lost)}
+    return found | {"podsUnschedulable": [*listed(lost), *lines], "impact": {**found["impact"], **number}}
 
 
 def _observe(wave: Wave) -> Snapshot:
@@ -212,4 +243,5 @@ def _of(props: Props) -> tuple[object, ...]:
 
 def _desired(wave: Wave) -> tuple[object, ...]:
     policy = wave.on_delete, wave.on_user_pods, wave.on_stranded_pods, wave.isolation
-    return *connection_of(wave), (wave.config, wave.config_name), wave.nodes, wave.joining, policy
+    desired = wave.config, wave.config_name, wave.expected.strategy
+    return *connection_of(wave), desired, wave.nodes, wave.joining, policy

@@ -37,17 +37,19 @@ def rules(models: Iterable[str]) -> list[dict[str, Any]]:
         {
             "name": f"GPU model {model}",
             "labels": {labels.MODEL: model},
-            "matchFeatures": [{"feature": "pci.device", "matchExpressions": _expressions(ids)}],
+            "matchFeatures": [{"feature": "pci.device", "matchExpressions": _expressions(gpus.find(model))}],
         }
         for model in known
-        if (ids := gpus.find(model).pci_device_ids)
+        if gpus.find(model).pci_device_ids
     ]
 
 
-def _expressions(pci_device_ids: Iterable[str]) -> dict[str, Any]:
+def _expressions(model: gpus.GpuModel) -> dict[str, Any]:
     """mig-parted writes device and vendor as one number, ``0x233010DE``; NFD has them separately and in lower case."""
-    words = [word.removeprefix("0x").lower() for word in sorted(pci_device_ids)]
+    words = [word.removeprefix("0x").lower() for word in sorted(model.pci_device_ids)]
+    others = sorted(word.lower() for board in model.other_boards for word in board.subsystem_devices)
     return {
         "vendor": {"op": "In", "value": sorted({word[4:] for word in words})},
         "device": {"op": "In", "value": sorted({word[:4] for word in words})},
+        **({"subsystem_device": {"op": "NotIn", "value": others}} if others else {}),
     }

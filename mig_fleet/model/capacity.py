@@ -1,5 +1,6 @@
 """What slices offer: their memory and SMs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mig_fleet.model.gpus import GpuModel, profile_of
@@ -29,10 +30,19 @@ class Offer:
 def offer(gpu: GpuModel, name: str, count: int = 1) -> Offer:
     """What ``count`` slices of a profile offer. Raises UnknownProfile, InvalidProfile."""
     row, profile = profile_of(gpu, name), Profile.parse(name)
-    sms, memory = row.sm_count, None if row.memory_mib is None else row.memory_mib * count
+    sms, memory = row.slice_sm_count(profile.compute), None if row.memory_mib is None else row.memory_mib * count
     if profile.is_split:
-        part = next((ci for ci in row.compute_instances if ci.slices == profile.compute), None)
-        sms = part.sm_count if part else None
         memory = None if memory is None else memory * profile.compute // profile.slices
     shared_in = str(profile.whole) if profile.is_split else None
     return Offer(count, memory, None if sms is None else sms * count, shared_in)
+
+
+def stranded_sms(gpu: GpuModel, profiles: Mapping[str, int]) -> tuple[int, int] | None:
+    """The SMs that no slice of the layout has, and those of the whole GPU; None if no source gives one of the numbers.
+
+    Raises UnknownProfile, InvalidProfile.
+    """
+    whole = max(gpu.profiles.values(), key=lambda row: row.compute_slices).sm_count
+    offered = [offer(gpu, name, count).sm_count for name, count in profiles.items()]
+    known = [sms for sms in offered if sms is not None]
+    return None if whole is None or len(known) < len(offered) else (max(0, whole - sum(known)), whole)

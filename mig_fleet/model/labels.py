@@ -17,6 +17,7 @@ BUSY_STATES: Final = ("pending", "rebooting")
 
 CAPABLE: Final = "nvidia.com/mig.capable"
 STRATEGY: Final = "nvidia.com/mig.strategy"
+PLUGIN_CONFIG: Final = "nvidia.com/device-plugin.config"
 PRODUCT: Final = "nvidia.com/gpu.product"
 COUNT: Final = "nvidia.com/gpu.count"
 

@@ -1,11 +1,12 @@
-"""The device plugin's MIG strategies: what each one advertises and when it fails. Every fleet has ``mixed``, whatever
-its layouts are; docs/adr/0008 gives the reasons.
+"""The device plugin's MIG strategies: what each one advertises and when it fails. The user chooses ``mixed`` or
+``single``; it is never derived from the layouts, for the reasons in docs/adr/0008.
 
 ================  =====================================================  =============================================
 strategy          resources                                              fails when
 ================  =====================================================  =============================================
 none              every GPU is one ``nvidia.com/gpu``                    never; it does not distinguish MIG devices
-single            every MIG device is one ``nvidia.com/gpu``             a node mixes profiles, or MIG on and off
+single            every MIG device is one ``nvidia.com/gpu``             a node mixes profiles, or MIG on and off, or
+                                                                         has a GPU with MIG on and no slice
 mixed             ``nvidia.com/mig-<profile>``; whole GPUs stay ``gpu``  a device is only a part of its GPU instance
 ================  =====================================================  =============================================
 
@@ -33,10 +34,8 @@ class Strategy(StrEnum):
 
 
 DEFAULT: Final = Strategy.MIXED
-"""It gives each profile its own resource, advertises whole GPUs as they are, and does not depend on the layouts. A
-strategy derived from the layouts would change on nodes before their wave: once the last layout is gone, ``none`` would
-advertise GPUs that are still partitioned, and CUDA sees one slice of each. Single hides the profile from the scheduler,
-so a user has to ask for it.
+"""It gives each profile its own resource, advertises whole GPUs as they are, and does not depend on the layouts. Single
+hides the profile from the scheduler, so a user has to ask for it.
 """
 
 
@@ -57,6 +56,8 @@ def strategy_conflicts(strategy: Strategy, per_gpu: PerGpu) -> tuple[str, ...]:
         conflicts.append("strategy single needs MIG on every GPU of a node or on none")
     if len(names) > 1:
         conflicts.append(f"strategy single needs one profile per node, found {', '.join(names)}")
+    if any(not any(profiles.values()) for profiles in enabled):
+        conflicts.append("strategy single needs slices on every GPU with MIG on")
     return tuple(conflicts)
 
 

@@ -3,29 +3,27 @@
 Used by drift detection in `check`, and by the wait for convergence in `update`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from mig_fleet.cluster.client import FIELD_MANAGER
 from mig_fleet.failures import describe
 from mig_fleet.foreign_text import printable
 from mig_fleet.model import gfd, labels
-from mig_fleet.model.formatting import format_profiles
-from mig_fleet.model.report import STALE_AFTER_S, Report, pending_reset
+from mig_fleet.model.report import STALE_AFTER_S, pending_reset
 from mig_fleet.observed.configs.names import expected_by_node, expected_config
 from mig_fleet.observed.drift import Difference, DriftClass
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.owners.cluster_owner import node_owner
 from mig_fleet.observed.owners.ownership import belongs_to_another_stack, belongs_to_another_wave
+from mig_fleet.observed.plugin_settings import shared_resources
+from mig_fleet.observed.slice_differences import bare_instances, slice_differences
 from mig_fleet.observed.snapshot import Node
-
-Profiles = Mapping[str, int] | None
-"""One GPU's MIG devices: profile → count; ``None`` is MIG off."""
 
 
 def node_differences(expected: Expected, name: str, node: Node | None) -> list[Difference]:
     """Everything that differs on one node. What cannot be compared is a difference, too: it must not hide other nodes.
 
-    Allocatable and GFD labels are compared only if config, state and NVML agree.
+    Allocatable and GFD labels are compared only if config, state and NVML agree, and no operand is paused.
     """
     try:
         return _differences(expected, name, node)
@@ -34,9 +32,6 @@ def node_differences(expected: Expected, name: str, node: Node | None) -> list[D
 
 
 def _differences(expected: Expected, name: str, node: Node | None) -> list[Difference]:
-    def one(drift: DriftClass, text: str) -> list[Difference]:
-        return [Difference(drift, name, text)]
-
     if node is None:
         return [node_missing(name)]
     if node.malformed:
@@ -44,11 +39,31 @@ def _differences(expected: Expected, name: str, node: Node | None) -> list[Diffe
     if node.config != expected.config:
         return [config_changed(node, expected.config)]
     if node.state == "failed":
-        return one(DriftClass.MANAGER_FAILED, f"could not apply {expected.config!r}{_nvml_reasons(node)}")
+        text = f"could not apply {expected.config!r}{_nvml_reasons(node)}"
+        return [Difference(DriftClass.MANAGER_FAILED, name, text), *_paused_operands(node)]
     if node.state != "success":
         state = repr(node.state) if node.state else "not set"
         not_ready = "" if node.ready else "; the node is not Ready"
-        return one(DriftClass.NOT_RECONCILED, f"MIG Manager's state is {state}{not_ready}")
+        return [Difference(DriftClass.NOT_RECONCILED, name, f"MIG Manager's state is {state}{not_ready}")]
+    return (
+        [*_nvml_differences(expected, node), *_paused_operands(node)]
+        or _shared(expected, node)
+        or [
+            *(
+                Difference(DriftClass.ALLOCATABLE_STALE, name, text)
+                for text in (*node.unreadable, *_allocatable(expected, node))
+            ),
+            *(Difference(DriftClass.GFD_LABELS_STALE, name, text) for text in _gfd_labels(expected, node)),
+        ]
+    )
+
+
+def _nvml_differences(expected: Expected, node: Node) -> list[Difference]:
+    """What NVML shows of a node in state `success`, or why that is not known."""
+
+    def one(drift: DriftClass, text: str) -> list[Difference]:
+        return [Difference(drift, node.name, text)]
+
     if not node.ready:
         return one(DriftClass.NOT_READY, "kubelet is not Ready; its slices may be gone")
     report = node.report
@@ -67,17 +82,7 @@ def _differences(expected: Expected, name: str, node: Node | None) -> list[Diffe
         return one(DriftClass.REPORT_MISSING, f"its probe last saw {seen}")
     if pending := pending_reset(report):
         return one(DriftClass.RESET_PENDING, pending)
-    return (
-        _slice_differences(name, expected.gpus, report.counts())
-        or _bare_instances(name, report)
-        or [
-            *(
-                Difference(DriftClass.ALLOCATABLE_STALE, name, text)
-                for text in (*node.unreadable, *_allocatable(expected, node))
-            ),
-            *(Difference(DriftClass.GFD_LABELS_STALE, name, text) for text in _gfd_labels(expected, node)),
-        ]
-    )
+    return slice_differences(node.name, expected.gpus, report.counts()) or bare_instances(node.name, report)
 
 
 def wave_differences(expected: Mapping[str, Expected], nodes: Mapping[str, Node]) -> list[Difference]:
@@ -184,6 +189,23 @@ def taken_over(node: Node, wave: str, owner: str = "") -> Difference:
     return Difference(DriftClass.NODE_TAKEN_OVER, node.name, text)
 
 
+def _paused_operands(node: Node) -> list[Difference]:
+    """MIG Manager has finished, and did not restore the operands that it paused; meanwhile the node offers no GPU."""
+    paused = node.paused_operands
+    text = f"MIG Manager's state is {node.state!r}, and {', '.join(paused)} are still paused"
+    return [Difference(DriftClass.OPERANDS_PAUSED, node.name, text)] if paused else []
+
+
+def _shared(expected: Expected, node: Node) -> list[Difference]:
+    """Resources of which the kubelet offers more than there are, or none under their own name, for good."""
+    wrong = {name: want for name, want in expected.allocatable.items() if node.allocatable.get(name, 0) != want}
+    return [
+        Difference(DriftClass.RESOURCE_SHARED, node.name, f"{it.name}: expected {wrong[it.name]}, {it}")
+        for it in shared_resources(node.labels, node.allocatable)
+        if it.name in wrong
+    ]
+
+
 def _nvml_reasons(node: Node) -> str:
     """What the probe reports after a failure, which may be its cause."""
     report = node.report
@@ -191,43 +213,6 @@ def _nvml_reasons(node: Node) -> str:
         return ""
     found = [*report.errors, *filter(None, [pending_reset(report)])]
     return f"; NVML reports: {'; '.join(found)}" if found else ""
-
-
-def _bare_instances(node: str, report: Report) -> list[Difference]:
-    return [
-        Difference(DriftClass.BARE_INSTANCE, node, f"GPU {gpu.index}: {text}")
-        for gpu in report.gpus
-        for text in gpu.format_bare_instances()
-    ]
-
-
-def _slice_differences(node: str, expected: Sequence[Profiles], found: Sequence[Profiles]) -> list[Difference]:
-    """NVML's counts per GPU. If no GPU of the node has a slice left, the layout was lost, for example by a reboot."""
-    if len(expected) != len(found):
-        gpus = "1 GPU" if len(expected) == 1 else f"{len(expected)} GPUs"
-        return [Difference(DriftClass.GPU_COUNT, node, f"expected {gpus}, NVML reports {len(found)}")]
-    if tuple(expected) == tuple(found):
-        return []
-    pairs = [(_without_zeros(want), _without_zeros(have)) for want, have in zip(expected, found, strict=True)]
-    all_lost = all(not have for want, have in pairs if want) and any(want for want, _ in pairs)
-    return [
-        Difference(
-            DriftClass.LAYOUT_LOST if all_lost and want else _slice_drift(want, have),
-            node,
-            f"GPU {index}: expected {format_profiles(want)}, found {format_profiles(have)}",
-        )
-        for index, (want, have) in enumerate(pairs)
-        if want != have
-    ]
-
-
-def _slice_drift(want: Profiles, have: Profiles) -> DriftClass:
-    extra = any(n > (want or {}).get(name, 0) for name, n in (have or {}).items())
-    return DriftClass.SLICE_UNEXPECTED if extra or want is None else DriftClass.SLICE_MISSING
-
-
-def _without_zeros(profiles: Profiles) -> dict[str, int] | None:
-    return None if profiles is None else {name: n for name, n in profiles.items() if n}
 
 
 def _allocatable(expected: Expected, node: Node) -> list[str]:
@@ -243,8 +228,13 @@ def _allocatable(expected: Expected, node: Node) -> list[str]:
 def _gfd_labels(expected: Expected, node: Node) -> list[str]:
     """Expected labels, and counts of slices that must not be there any more: GFD may have stopped updating."""
     left = {key for key in node.labels if gfd.SLICE_COUNT.fullmatch(key)} - expected.labels.keys()
+    product = node.labels.get(labels.PRODUCT, "")
+    profile, found = gfd.single_profile(expected.gpus, expected.strategy), gfd.slice_profile(product)
     return [
-        f"{key}: expected {expected.labels.get(key, 'none')!r}, found {node.labels.get(key, 'none')!r}"
-        for key in sorted(expected.labels.keys() | left)
-        if node.labels.get(key) != expected.labels.get(key)
+        *([f"{labels.PRODUCT}: expected slices {profile}, found {product!r}"] if profile not in ("", found) else []),
+        *(
+            f"{key}: expected {expected.labels.get(key, 'none')!r}, found {node.labels.get(key, 'none')!r}"
+            for key in sorted(expected.labels.keys() | left)
+            if node.labels.get(key) != expected.labels.get(key)
+        ),
     ]

@@ -23,6 +23,8 @@ class DriftClass(StrEnum):
     SLICE_MISSING = "slice missing"
     SLICE_UNEXPECTED = "unexpected slice"
     BARE_INSTANCE = "bare GPU instance"
+    OPERANDS_PAUSED = "operands paused"
+    RESOURCE_SHARED = "resource shared"
     ALLOCATABLE_STALE = "allocatable stale"
     GFD_LABELS_STALE = "GFD labels stale"
     STILL_ISOLATED = "still isolated"

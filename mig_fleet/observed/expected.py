@@ -1,11 +1,12 @@
 """What every node of a wave must show: the third and last form of a layout, after the stack file's and the model's."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mig_fleet.model import gfd
 from mig_fleet.model.layouts import Layout
+from mig_fleet.model.placement import NOTHING, Confirmed
 from mig_fleet.model.strategy import PerGpu, Strategy, allocatable
 
 
@@ -24,10 +25,13 @@ class Expected:
     labels: Mapping[str, str]
     """Labels that GPU Feature Discovery must write."""
     strategy: Strategy
+    confirmed: Confirmed = field(default=NOTHING, compare=False)
+    """What boards showed about a layout that no source proves. Not compared."""
 
     @classmethod
     def of_layout(cls, layout: Layout, gpus_per_node: int, strategy: Strategy) -> "Expected":
-        return cls.of_gpus(layout.config_name, layout.per_gpu(gpus_per_node), strategy, layout.gpu)
+        of_gpus = cls.of_gpus(layout.config_name, layout.per_gpu(gpus_per_node), strategy, layout.gpu)
+        return replace(of_gpus, confirmed=layout.confirmed)
 
     @classmethod
     def of_gpus(cls, config: str, gpus: PerGpu, strategy: Strategy, gpu: str = "") -> "Expected":
@@ -54,6 +58,7 @@ class Expected:
             allocatable=_counts(props["allocatable"]),
             labels=dict(props["labels"]),
             strategy=Strategy(props["strategy"]),
+            confirmed=Confirmed.of_data(props["confirmed"]) if "confirmed" in props else NOTHING,
         )
 
     def to_properties(self) -> dict[str, Any]:
@@ -65,6 +70,7 @@ class Expected:
             "allocatable": dict(self.allocatable),
             "labels": dict(self.labels),
             "strategy": str(self.strategy),
+            **({"confirmed": shown} if (shown := self.confirmed.to_data()) else {}),
         }
 
 

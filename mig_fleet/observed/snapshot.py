@@ -83,6 +83,12 @@ class Node:
         return self.labels.get(labels.STATE, "")
 
     @property
+    def paused_operands(self) -> tuple[str, ...]:
+        """The operands that MIG Manager has paused for a change, by the last part of their deploy labels."""
+        paused = (key for key, value in self.labels.items() if value == labels.PAUSED)
+        return tuple(sorted(k.removeprefix(labels.DEPLOY_PREFIX) for k in paused if k.startswith(labels.DEPLOY_PREFIX)))
+
+    @property
     def attempt(self) -> str | None:
         """The number of our last write; a report that names an earlier one is stale."""
         return attempt_of(self.annotations)

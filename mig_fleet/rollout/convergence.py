@@ -15,7 +15,7 @@ from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.recovery import Recovery
 from mig_fleet.rollout.silent_probes import SilentProbes
 
-FINAL = frozenset({DriftClass.NODE_MISSING, DriftClass.CONFIG_CHANGED})
+FINAL = frozenset({DriftClass.NODE_MISSING, DriftClass.CONFIG_CHANGED, DriftClass.RESOURCE_SHARED})
 """Another user or controller made these changes, so no wait resolves them."""
 
 NEEDS_REPORT = frozenset({DriftClass.REPORT_MISSING, DriftClass.REPORT_STALE, DriftClass.DRIVER_ERROR})
@@ -44,6 +44,10 @@ LOGS = {
 
 NODE_COMMANDS = {
     DriftClass.NODE_MISSING: ("the nodes of the cluster", "kubectl get nodes"),
+    DriftClass.RESOURCE_SHARED: (
+        f"the device plugin's config, which must not share it (the default, or the node's {labels.PLUGIN_CONFIG})",
+        "kubectl get clusterpolicies.nvidia.com -o yaml",
+    ),
     DriftClass.CONFIG_CHANGED: ("the writers of the label", "kubectl get node {} --show-managed-fields -o yaml"),
     **dict.fromkeys(
         (DriftClass.NOT_READY, DriftClass.GPU_COUNT),

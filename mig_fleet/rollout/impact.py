@@ -18,7 +18,12 @@ MAX_LINES = 20
 
 
 def planned_impact(
-    seen: Snapshot, pods: Iterable[GpuPod], targets: Mapping[str, str], slices: Slices, strategy: Strategy
+    seen: Snapshot,
+    pods: Iterable[GpuPod],
+    targets: Mapping[str, str],
+    slices: Slices,
+    strategy: Strategy,
+    renamed: Mapping[str, Node] = {},
 ) -> dict[str, Any]:
     """Property → lines about the nodes that get another config; empty properties are left out. ``targets`` and
     ``slices`` are by node, as :func:`~mig_fleet.rollout.reconfigure.reconfigure` has them.
@@ -27,7 +32,8 @@ def planned_impact(
     ``podsLosingSlices``. The lines of the other properties are bounded:
     ``plannedChanges``: nodes, and which GPUs change · ``podsLosingSlices``: pods on them, and their owners ·
     ``gpuResets`` · ``capacityChanges``: slices of the wave before → after. A node that is only renamed is a planned
-    change, and no more. ``stranding/check.py`` finds the stranded pods.
+    change, and no more. ``stranding/check.py`` finds the stranded pods. ``renamed``: nodes as they are after a change
+    of the strategy, with the slices that they have.
     """
     relabelled = {name: seen.nodes[name] for name in sorted(targets)}
     affected = affected_nodes(seen, {name: slices.get(name) for name in relabelled})
@@ -44,7 +50,12 @@ def planned_impact(
         "plannedChanges": _by_change(changes),
         "podsLosingSlices": _losing_slices(losing, affected),
         "gpuResets": _resets(changed),
-        "capacityChanges": _capacity(changed, strategy),
+        "capacityChanges": _capacity(
+            [
+                *((node, allocatable(strategy, slices)) for node, slices in changed),
+                *((seen.nodes[n], later.allocatable) for n, later in renamed.items() if n not in targets),
+            ]
+        ),
     }
     impact = {
         "nodes": [name for name in relabelled if not affected[name].nothing],
@@ -143,12 +154,12 @@ def _resets(changed: Iterable[tuple[Node, PerGpu]]) -> list[str]:
     return found
 
 
-def _capacity(changed: Iterable[tuple[Node, PerGpu]], strategy: Strategy) -> list[str]:
+def _capacity(changed: Iterable[tuple[Node, Mapping[str, int]]]) -> list[str]:
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()
-    for node, slices in changed:
+    for node, offered in changed:
         before.update({name: n for name, n in node.allocatable.items() if labels.is_gpu_resource(name)})
-        after.update(allocatable(strategy, slices))
+        after.update({name: n for name, n in offered.items() if labels.is_gpu_resource(name)})
     names = sorted(name for name in before.keys() | after.keys() if before[name] != after[name])
     return [f"{name}: {before[name]} → {after[name]}" for name in names]
 

@@ -11,6 +11,7 @@ from mig_fleet.observed.owners.identity import Identity, read_identity
 from mig_fleet.observed.owners.other_files import other_file_owners
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.isolation import restored
+from mig_fleet.rollout.paused_operands import operands_to_restore
 from mig_fleet.rollout.wave import Wave
 
 Annotations = Mapping[str, Mapping[str, str | None]]
@@ -121,13 +122,13 @@ def _release(cluster: Cluster, name: str, is_ours: Callable[[Mapping[str, str]],
         text = ""
         if not is_ours(node["metadata"].get("annotations") or {}):
             return None
-        patch = restored(node) or {}
-        text = _format_release(node, is_isolated=bool(patch))
+        patch, operands = restored(node) or {}, operands_to_restore(node["metadata"].get("labels") or {})
+        text = _format_release(node, is_isolated=bool(patch), had_paused=bool(operands))
         annotations = {
             **patch.get("metadata", {}).get("annotations", {}),
             **dict.fromkeys(labels.OWNERSHIP_ANNOTATIONS),
         }
-        return {**patch, "metadata": {"annotations": annotations}}
+        return {**patch, "metadata": {"annotations": annotations, **({"labels": operands} if operands else {})}}
 
     try:
         cluster.rewrite_node(name, released)
@@ -136,14 +137,14 @@ def _release(cluster: Cluster, name: str, is_ours: Callable[[Mapping[str, str]],
     return text
 
 
-def _format_release(node: Json, is_isolated: bool) -> str:
+def _format_release(node: Json, *, is_isolated: bool, had_paused: bool) -> str:
     """``n1: released with config 'dense-1c0ffee2' and state 'failed', no longer isolated``; empty for a healthy node
-    that is not isolated.
+    that is not isolated and whose operands run.
     """
     metadata = node["metadata"]
     found = metadata.get("labels") or {}
     state = found.get(labels.STATE, "")
-    if state == "success" and not is_isolated:
+    if state == "success" and not is_isolated and not had_paused:
         return ""
-    isolation = ", no longer isolated" if is_isolated else ""
+    isolation = (", no longer isolated" if is_isolated else "") + (", its operands restored" if had_paused else "")
     return f"{metadata['name']}: released with config {found.get(labels.CONFIG, '')!r} and state {state!r}{isolation}"

@@ -6,7 +6,7 @@ from mig_fleet.cluster.client import NodeMissing
 from mig_fleet.cluster.connection import Json
 from mig_fleet.model import gpus, labels
 from mig_fleet.model.errors import MigError
-from mig_fleet.model.report import pending_reset
+from mig_fleet.model.report import Gpu, pending_reset
 from mig_fleet.observed.differences import malformed_node
 from mig_fleet.observed.gpus.affected import AffectedGpus
 from mig_fleet.observed.gpus.pod_gpus import AffectedPod, format_affected
@@ -15,6 +15,7 @@ from mig_fleet.observed.operands import MIG_MANAGER, operand_pods
 from mig_fleet.observed.scheduling import is_tolerated
 from mig_fleet.observed.snapshot import Node, Snapshot
 from mig_fleet.rollout.affected import Affected, pods_on_affected_gpus
+from mig_fleet.rollout.board_names import unknown_names
 from mig_fleet.rollout.isolation import isolating_taint
 from mig_fleet.rollout.wave import Wave
 
@@ -84,13 +85,27 @@ def hardware_problems(wave: Wave, node: Node) -> list[str]:
     if not node.ready:
         return [f"node '{node.name}' is not Ready; no pod can be started or stopped there"]
     if node.labels.get(labels.CAPABLE) != "true":
-        return [
-            f"node '{node.name}' is not MIG-capable: label {labels.CAPABLE} is {_label(node, labels.CAPABLE)}; is GPU "
-            "Feature Discovery running there?"
-        ]
+        text = f"node '{node.name}' is not MIG-capable: label {labels.CAPABLE} is {_label(node, labels.CAPABLE)}"
+        return [f"{text}; is GPU Feature Discovery running there?{_startup_taint(wave, node)}"]
     if node.state == "rebooting":
         return [f"node '{node.name}' is rebooting for a change of its MIG mode; run the update again when it is back"]
     return [*_gpus(wave, node), *_pending_mode(node)]
+
+
+def _startup_taint(wave: Wave, node: Node) -> str:
+    """What must tolerate the taint with which a new node starts; the chart has other defaults than our values."""
+    if labels.STARTUP_TAINT not in node.taints or labels.CAPABLE in node.labels:
+        return ""
+    toleration = f"{{key: {labels.STARTUP_TAINT}, operator: Exists, effect: NoSchedule}}"
+    if wave.operator_managed:
+        remedy = f"a Node Feature Discovery of your own must tolerate it: add {toleration} to its worker.tolerations"
+    else:
+        remedy = (
+            "the operator's pods and the worker of Node Feature Discovery must tolerate it: its owner adds "
+            f"{toleration} to the chart values daemonsets.tolerations and node-feature-discovery.worker.tolerations, "
+            "beside what these lists have"
+        )
+    return f" The node has the taint {labels.STARTUP_TAINT}; {remedy}"
 
 
 def _gpus(wave: Wave, node: Node) -> list[str]:
@@ -100,21 +115,29 @@ def _gpus(wave: Wave, node: Node) -> list[str]:
     expected, expected_count = gpus.find(wave.expected.gpu).name, len(wave.expected.gpus)
     others = sorted({model for model in _models(node) if model not in (None, expected)}, key=str)
     found = [f"node '{node.name}' has {model} GPUs, its pool is for {expected}" for model in others]
+    kinds = node.report.kinds if node.report else ()
+    if not found and len(kinds) > 1:
+        return [f"node '{node.name}' has several kinds of GPU, {', '.join(kinds)}; a pool is for nodes with one kind"]
     count = len(node.report.gpus) if node.report and not node.report.errors else expected_count
     if count != expected_count:
         has = "1 GPU" if count == 1 else f"{count} GPUs"
         found.append(f"node '{node.name}' has {has}, its pool has gpusPerNode: {expected_count}")
-    return found
+    return found or unknown_names(wave, node)
 
 
 def _models(node: Node) -> list[str | None]:
     if node.report is not None and node.report.gpus:
-        found = [gpus.by_pci(gpu.pci_id) for gpu in node.report.gpus]
-        return [model.name if model else None for model in found]
+        return [_model(gpu) for gpu in node.report.gpus]
     try:
         return [gpus.find(node.labels.get(labels.PRODUCT, "")).name]
     except MigError:
         return [None]
+
+
+def _model(gpu: Gpu) -> str | None:
+    """The GPU's model; its product name if it shares the device id of another model; None for an unknown chip."""
+    model = gpus.by_board(gpu.pci_id, gpu.product)
+    return model.name if model else gpu.product if gpus.by_pci(gpu.pci_id) else None
 
 
 def _label(node: Node, key: str) -> str:

@@ -24,6 +24,7 @@ from mig_fleet.rollout.drain import REPORT_WAIT_S, Drain
 from mig_fleet.rollout.isolated_nodes import IsolatedNodes
 from mig_fleet.rollout.isolation import format_isolated, format_results, isolated_again, restore_scheduling
 from mig_fleet.rollout.manager_file import await_manager_file
+from mig_fleet.rollout.missing_operands import missing_operands
 from mig_fleet.rollout.other_update import refuse_relabelled
 from mig_fleet.rollout.owner import Annotations, take_ownership
 from mig_fleet.rollout.preflight import hardware_problems, problems
@@ -54,7 +55,7 @@ def reconfigure(
     slices = {name: slices.get(name) for name in targets}
     affected = affected_nodes(before, slices)
     pods = context.cluster().pods()
-    found = problems(context.wave, before, pods, affected)
+    found = [*problems(context.wave, before, pods, affected), *missing_operands(context.wave, context.cluster())]
     if other:
         found.append(other)
     stranded = [] if is_rollback else stranded_by_change(context.wave, before, pods, targets, slices)

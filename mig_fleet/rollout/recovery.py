@@ -1,29 +1,19 @@
 """Recover nodes that NVIDIA's tools left in a wrong state: one remedy per node and update, one node at a time.
 
-A rollback is a change of its own, to another config, and may recover each node once more.
-
-==========================  =======================================  ============================================
-observed                    remedy                                   why it is needed
-==========================  =======================================  ============================================
-`failed`, or `success`      restart MIG Manager's pod on the node,   it reacts to a changed label *value* and to its
-with the wrong slices       with the same config                     own start, and never retries (gpu-operator #2874)
-no state for two minutes    the same                                 an update that was killed between the two writes
-                                                                     of this remedy leaves none
-`pending`, stuck            restore the paused operands, then        an error while it waits for them leaves `pending`
-                            restart its pod                          for good (gpu-operator #2833, mig-parted #485)
-slices right, allocatable   restart the device plugin's pod on the   it registers once, when it starts
-not                         node                                     (k8s-device-plugin #214, gpu-operator #637)
-==========================  =======================================  ============================================
+A rollback is a change of its own, to another config, and may recover each node once more. The remedies are those of
+:mod:`mig_fleet.rollout.remedy`.
 
 Nothing is restarted on a node that was only adopted and carries a config of others. Nothing is restarted while users'
 pods hold slices of GPUs that MIG Manager would touch, and none can arrive while it works: the node is isolated first,
 and a successful verification restores its scheduling. If a remedy fails, no other is tried.
+
+Paused operands are restored on every node, before any remedy and also if recovery is off: nothing is restarted, no GPU
+is touched, and without them the node offers none.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.cluster.connection import Json
@@ -40,17 +30,9 @@ from mig_fleet.observed.snapshot import Node, Snapshot, invalidate
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.isolation import announce, isolate_node, restore_node
 from mig_fleet.rollout.manager_file import explain_other_file
+from mig_fleet.rollout.paused_operands import restore_operands, restore_operands_command
 from mig_fleet.rollout.reconfigure import note_attempts, start_attempt
-
-WRONG = frozenset(
-    {
-        DriftClass.MANAGER_FAILED,
-        DriftClass.LAYOUT_LOST,
-        DriftClass.SLICE_MISSING,
-        DriftClass.SLICE_UNEXPECTED,
-    }
-)
-"""Differences that only a restart of MIG Manager repairs."""
+from mig_fleet.rollout.remedy import WRONG, Remedy
 
 STALE_ALLOCATABLE_S = 60.0
 """The device plugin registers within seconds of its start, which its init containers may delay."""
@@ -65,14 +47,6 @@ NO_STATE_S = 120.0
 """MIG Manager writes a state within seconds of a new config; its pod may have to be scheduled first."""
 
 
-class Remedy(StrEnum):
-    """What was done, as outputs and errors print it."""
-
-    RESTART_MANAGER = "restarted MIG Manager"
-    RESTORE_OPERANDS = "restored the paused operands and restarted MIG Manager"
-    RESTART_PLUGIN = "restarted the device plugin"
-
-
 @dataclass
 class Recovery:
     """The remedies of one verification; at most one per node."""
@@ -82,6 +56,8 @@ class Recovery:
     """Node → the remedy, or why none was used."""
     used: list[str] = field(default_factory=list)
     """One sentence per remedy; an output of the stack."""
+    _once_paused: set[str] = field(default_factory=set)
+    """Nodes whose operands were restored, or could not be."""
     _since: dict[str, tuple[str, float]] = field(default_factory=dict)
     _no_pod_since: dict[str, float] = field(default_factory=dict)
     _unreported_since: dict[str, float] = field(default_factory=dict)
@@ -91,14 +67,16 @@ class Recovery:
     def allowed(self) -> bool:
         return self.context.wave.recovery
 
-    def recover(self, seen: Snapshot, found: Iterable[Difference], expected: Mapping[str, Expected]) -> bool:
-        """Use at most one remedy; returns whether one was used now. ``expected`` is by node: it decides which GPUs a
-        restart of MIG Manager touches.
+    def recover(self, seen: Snapshot, found: Collection[Difference], expected: Mapping[str, Expected]) -> bool:
+        """Restore paused operands, else use at most one remedy; returns whether something was done now. ``expected`` is
+        by node: it decides which GPUs a restart of MIG Manager touches.
         """
         by_node: dict[str, list[Difference]] = {}
         for difference in found:
             by_node.setdefault(difference.node, []).append(difference)
         self._since = {name: since for name, since in self._since.items() if name in by_node}
+        if self._restore_operands(seen, found, expected):
+            return True
         needed = {name: self._remedy(seen.nodes.get(name), of_node) for name, of_node in sorted(by_node.items())}
         if not self.allowed or self._recovering in by_node:
             return False
@@ -106,12 +84,26 @@ class Recovery:
             if remedy is None or name in self.tried:
                 continue
             if self._is_applied(remedy, seen.nodes[name], expected[name]):
-                why = by_node[name][0]
                 self._recovering = name
-                self.used = sorted({*self.used, f"{name}: {remedy} ({why.drift})"})
-                self.context.event(f"{name}: {remedy}, because of: {why.text}")
+                self._note(remedy, by_node[name][0])
                 return True
         return False
+
+    def _restore_operands(self, seen: Snapshot, found: Iterable[Difference], expected: Mapping[str, Expected]) -> bool:
+        """Whether operands were restored now, on one or several nodes."""
+        restored = False
+        for why in (d for d in found if d.drift is DriftClass.OPERANDS_PAUSED and d.node not in self._once_paused):
+            is_done = self._is_applied(Remedy.RESTORE_OPERANDS, seen.nodes[why.node], expected[why.node])
+            if is_done or why.node in self.tried:
+                self._once_paused.add(why.node)
+            if is_done:
+                self._note(Remedy.RESTORE_OPERANDS, why)
+                restored = True
+        return restored
+
+    def _note(self, remedy: Remedy, why: Difference) -> None:
+        self.used = sorted({*self.used, f"{why.node}: {remedy} ({why.drift})"})
+        self.context.event(f"{why.node}: {remedy}, because of: {why.text}")
 
     def _is_applied(self, remedy: Remedy, node: Node, expected: Expected) -> bool:
         """As :meth:`_apply`; an unexpected failure is this node's, and a request that failed is tried again."""
@@ -125,6 +117,8 @@ class Recovery:
 
     def is_exhausted(self, difference: Difference) -> bool:
         """Whether the difference needs a remedy, and none is left or allowed."""
+        if difference.drift is DriftClass.OPERANDS_PAUSED:
+            return difference.node in self._once_paused
         return difference.drift in WRONG and (not self.allowed or difference.node in self.tried)
 
     def _remedy(self, node: Node | None, found: Iterable[Difference]) -> Remedy | None:
@@ -138,7 +132,7 @@ class Recovery:
             return Remedy.RESTART_MANAGER if self._lasted_s(node.name, "no state") > NO_STATE_S else None
         if DriftClass.NOT_RECONCILED in classes and node.state == "pending":
             stuck = self._lasted_s(node.name, "pending") > self.context.wave.stuck_after_seconds
-            return Remedy.RESTORE_OPERANDS if stuck else None
+            return Remedy.RESTORE_AND_RESTART if stuck else None
         if DriftClass.ALLOCATABLE_STALE in classes:
             return Remedy.RESTART_PLUGIN if self._lasted_s(node.name, "stale") > STALE_ALLOCATABLE_S else None
         self._since.pop(node.name, None)
@@ -157,9 +151,13 @@ class Recovery:
         """
         cluster, app = self.context.cluster(), DEVICE_PLUGIN if remedy is Remedy.RESTART_PLUGIN else MIG_MANAGER
         namespace = self.context.wave.namespace
-        if node.attempt is None and node.config != self.context.wave.config:
+        if self._is_only_adopted(node):
             self.tried[node.name] = self._only_adopted(remedy, node)
             return False
+        if remedy is Remedy.RESTORE_OPERANDS:
+            is_restored = restore_operands(cluster, node)
+            invalidate()
+            return is_restored
         pods = cluster.pods_on(node.name)
         operands = pod_uids(pods, namespace, app)
         if operands:
@@ -180,8 +178,8 @@ class Recovery:
         if refusal:
             self.tried[node.name] = refusal
             return False
-        if remedy is Remedy.RESTORE_OPERANDS:
-            cluster.patch_node(node.name, _operands_restored(node), {}, node.uid)
+        if remedy is Remedy.RESTORE_AND_RESTART and not restore_operands(cluster, node):
+            return False
         if remedy is not Remedy.RESTART_PLUGIN:
             note_attempts(self.context, [node])
             start_attempt(cluster, node, node.name, {})
@@ -191,9 +189,14 @@ class Recovery:
         invalidate()
         return True
 
+    def _is_only_adopted(self, node: Node) -> bool:
+        return node.attempt is None and node.config != self.context.wave.config
+
     def _only_adopted(self, remedy: Remedy, node: Node) -> str:
         """An adoption restarts nothing, and under a name of others MIG Manager would apply whatever it means there."""
         reason = "nothing was restarted, because mig-fleet has not changed this node yet"
+        if remedy is Remedy.RESTORE_OPERANDS:
+            return f"{reason}; restore its paused operands: `{restore_operands_command(node)}`"
         if remedy is not Remedy.RESTART_PLUGIN:
             return f"{reason}; the next preview shows what an update changes there"
         pods = f"kubectl -n {self.context.wave.namespace} delete pods -l app={DEVICE_PLUGIN}"
@@ -239,12 +242,3 @@ def _foreign_taints(node: Node) -> str:
     """The operands tolerate our taints and NVIDIA's, no others."""
     foreign = sorted(node.taints - {*labels.OUR_TAINTS, labels.GPU_RESOURCE})
     return f"; the node is tainted with {', '.join(foreign)}" if foreign else ""
-
-
-def _operands_restored(node: Node) -> dict[str, str | None]:
-    """The operands' labels from before MIG Manager paused them."""
-    return {
-        name: "true"
-        for name, value in node.labels.items()
-        if name.startswith(labels.DEPLOY_PREFIX) and value == labels.PAUSED
-    }

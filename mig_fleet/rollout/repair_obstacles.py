@@ -14,7 +14,7 @@ from mig_fleet.observed.gpus.pod_gpus import affected_pods, format_affected
 from mig_fleet.observed.gpus.pods import gpu_pods
 from mig_fleet.observed.snapshot import Snapshot
 from mig_fleet.rollout.context import RolloutContext
-from mig_fleet.rollout.recovery import WRONG
+from mig_fleet.rollout.remedy import WRONG
 from mig_fleet.rollout.wave import Wave
 
 

@@ -15,13 +15,17 @@ from mig_fleet.observed.differences import node_differences
 from mig_fleet.observed.drift import Difference, DriftClass
 from mig_fleet.observed.gpus.reported_slices import format_reported
 from mig_fleet.observed.owners.ownership import belongs_to_another_stack
+from mig_fleet.observed.plugin_settings import with_another_strategy
 from mig_fleet.observed.snapshot import Node
 from mig_fleet.rollout.isolation import restore_command
-from mig_fleet.rollout.recovery import WRONG
+from mig_fleet.rollout.remedy import WRONG
 from mig_fleet.rollout.wave import Wave
 
 NOT_SEEN_YET = frozenset({DriftClass.REPORT_MISSING, DriftClass.REPORT_STALE})
 """Not the traces of an update: a stack's first preview is made before its probes run."""
+
+RENAMED = frozenset({DriftClass.ALLOCATABLE_STALE, DriftClass.GFD_LABELS_STALE})
+"""Not the traces of an update on a node with another MIG strategy: there the slices have other names."""
 
 
 def unfinished_nodes(wave: Wave, nodes: Mapping[str, Node], planned: bool) -> list[str]:
@@ -70,7 +74,9 @@ def _lines(wave: Wave, node: Node, planned: bool) -> list[str]:
     is_labelled, isolated = node.config == target, is_isolated_by_us(node)
     found = node_differences(with_config(wave.expected, target), node.name, node) if is_labelled else []
     if planned:
-        begun = is_labelled and any(d.drift not in NOT_SEEN_YET for d in found)
+        is_renamed = bool(with_another_strategy([node], wave.expected.strategy))
+        ignored = NOT_SEEN_YET | (RENAMED if is_renamed else frozenset())
+        begun = is_labelled and any(d.drift not in ignored for d in found)
         unfinished = isolated or begun or node.state in ("failed", "pending")
     else:
         unfinished = node.state == "failed" or (isolated and (bool(found) or not is_labelled))
@@ -109,6 +115,8 @@ def _next_step(wave: Wave, node: Node, found: Iterable[Difference], target: str)
     if classes & WRONG:
         by_hand = "fails again, unless MIG Manager is restarted there by hand (recovery is off)"
         return "restarts MIG Manager there and verifies it" if wave.recovery else by_hand
+    if DriftClass.OPERANDS_PAUSED in classes:
+        return "restores its paused operands and verifies it"
     if DriftClass.NOT_RECONCILED in classes:
         return "waits for MIG Manager and verifies it"
     if classes:

@@ -22,7 +22,8 @@ from mig_fleet.rollout.isolation import (
     restore_scheduling,
 )
 from mig_fleet.rollout.owner import require_cluster, require_cluster_owner
-from mig_fleet.rollout.recovery import WRONG, Recovery
+from mig_fleet.rollout.recovery import Recovery
+from mig_fleet.rollout.remedy import WRONG
 from mig_fleet.rollout.rollback import roll_back
 from mig_fleet.rollout.stranding.pending_pods import report_pending
 from mig_fleet.rollout.unexpected_failures import naming_isolated_nodes

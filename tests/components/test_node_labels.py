@@ -28,3 +28,9 @@ def test_no_rule_writes_the_config_label() -> None:
 
 def test_a_model_without_pci_ids_has_no_rule() -> None:
     assert rules(["Thor"]) == []
+
+
+def test_a_board_of_another_model_with_the_same_device_id_gets_no_label() -> None:
+    (rule,) = rules(["RTX-PRO-5000"])
+    (features,) = rule["matchFeatures"]
+    assert features["matchExpressions"]["subsystem_device"] == {"op": "NotIn", "value": ["227a"]}

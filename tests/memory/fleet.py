@@ -27,6 +27,7 @@ OPERATOR, PROBES = "gpu-operator", "mig-fleet"
 MANAGER, PLUGIN = "nvidia-mig-manager", "nvidia-device-plugin-daemonset"
 H100, A100 = "0x233010DE", "0x20B510DE"
 GPUS_PER_NODE = 2
+PRODUCT = "NVIDIA-H100-80GB-HBM3"
 
 PROBE_DAEMON_SET = f"/apis/apps/v1/namespaces/{PROBES}/daemonsets/{labels.PROBE}"
 PROBE_ACCOUNT = f"/api/v1/namespaces/{PROBES}/serviceaccounts/{labels.PROBE}"
@@ -35,6 +36,7 @@ WORK_S = 5.0
 """Seconds that MIG Manager needs for a config, and a pod to end after its eviction."""
 
 SUCCEEDS, FAILS, STAYS_PENDING = "succeeds", "fails", "stays pending"
+PAUSED_OPERANDS = ("device-plugin", "gpu-feature-discovery")
 CREATES_NOTHING, LOSES_ONE = "reports success without slices", "reports success with one slice missing"
 """The outcomes of MIG Manager's work on a config."""
 
@@ -66,6 +68,8 @@ class Fleet(Api):
         """Whether the probes report which pod has which GPU; :attr:`placed` then decides which one."""
         self.placed: dict[str, int] = {}
         """Pod → the GPU on which it has its slice."""
+        self.strategy = Strategy.MIXED
+        """The device plugin's MIG strategy; see :meth:`change_strategy`."""
         self.manager_file = labels.LAYOUTS_CONFIG_MAP
         """The ConfigMap that MIG Manager reads; see :meth:`mount`."""
         self._numbers = itertools.count(1)
@@ -86,11 +90,17 @@ class Fleet(Api):
             del self.pods[self.operand(node, MANAGER)]
             self._restart(node, MANAGER)
 
+    def change_strategy(self, strategy: Strategy) -> None:
+        """The operator restarts every device plugin and GFD with another strategy."""
+        self.strategy = strategy
+        for name, per_gpu in self.per_gpu.items():
+            self.partition(name, per_gpu)
+
     def add(self, name: str, config: str = labels.ALL_DISABLED) -> None:
         """A node that has this config already, without our annotations."""
         node_labels = {
             labels.CAPABLE: "true",
-            labels.PRODUCT: "NVIDIA-H100-80GB-HBM3",
+            labels.PRODUCT: PRODUCT,
             labels.CONFIG: config,
             labels.STATE: "success",
             f"{labels.DEPLOY_PREFIX}mig-manager": "true",
@@ -129,12 +139,14 @@ class Fleet(Api):
             self.register(name)
         metadata = self.nodes[name]["metadata"]
         others = {key: value for key, value in metadata["labels"].items() if not key.endswith(".count")}
-        metadata["labels"] = {**others, **gfd.expected_labels(self.per_gpu[name], Strategy.MIXED)}
+        profile = gfd.single_profile(self.per_gpu[name], self.strategy)
+        product = {labels.PRODUCT: PRODUCT + (f"{gfd.SLICE_PRODUCT}{profile}" if profile else "")}
+        metadata["labels"] = {**others, **product, **gfd.expected_labels(self.per_gpu[name], self.strategy)}
         self.report(name)
 
     def register(self, name: str) -> None:
         """The device plugin registers the node's slices with the kubelet."""
-        advertised = allocatable(Strategy.MIXED, self.per_gpu[name])
+        advertised = allocatable(self.strategy, self.per_gpu[name])
         self.nodes[name]["status"]["allocatable"] = {key: str(n) for key, n in advertised.items()}
 
     def report(self, name: str, **changes: Any) -> None:
@@ -243,8 +255,18 @@ class Fleet(Api):
         self.clock.sleep(seconds)
 
     def node_written(self, name: str, before: Json) -> None:
-        if self.nodes[name]["metadata"]["labels"].get(labels.CONFIG) != before["metadata"]["labels"].get(labels.CONFIG):
+        found, former = self.nodes[name]["metadata"]["labels"], before["metadata"]["labels"]
+        if found.get(labels.CONFIG) != former.get(labels.CONFIG):
             self._apply(name)
+        plugin = f"{labels.DEPLOY_PREFIX}device-plugin"
+        if (found.get(plugin), former.get(plugin)) == ("true", labels.PAUSED):
+            self.clock.after(1, lambda: self.register(name))
+
+    def pause_operands(self, name: str) -> None:
+        """MIG Manager finishes a change without restoring what it paused for it; the node then offers no GPU."""
+        for operand in PAUSED_OPERANDS:
+            self.label(name, labels.DEPLOY_PREFIX + operand, labels.PAUSED)
+        self.nodes[name]["status"]["allocatable"] = {}
 
     def pod_written(self, namespace: str, name: str) -> None:
         """The kubelet synchronises the volumes of a pod that was changed."""

@@ -126,7 +126,7 @@ def test_config_names_that_yaml_does_not_read_as_strings_are_converted_as_nvidia
     assert list(parted.read(document.data).configs) == ["1", "true", "1.1", "1e+06", "16", "yes2"]
     assert document.ignored == []
     again = parse("file", f'version: v1\nmig-configs:\n  1: {one}\n  "1": {one}\n'.encode())
-    assert [str(error) for error in again.ignored] == ["file:4: duplicate key '1'"]
+    assert [str(error) for error in again.ignored] == ["file:4: duplicate key '1'; the other one is in line 3"]
 
 
 def test_an_unknown_config_is_refused_with_all_known_configs() -> None:

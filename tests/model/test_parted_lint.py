@@ -1,7 +1,7 @@
 """The linter finds what NVIDIA's parser accepts and NVIDIA's tools then do wrong, with a remedy, and nothing else."""
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from mig_fleet.model.finding import Level
 from mig_fleet.model.parted import Entry
 from mig_fleet.model.parted.file import device_id, filter_ids
 from mig_fleet.model.parted.lint import LintRule, lint
+from mig_fleet.model.parted.lint.overlaps import check_overlaps
 from tests.model.parted_data import OFF, a_file, an_entry
 
 H100, H100_PCIE, A100 = "0x233010DE", "0x233110DE", "0x20B210DE"
@@ -26,7 +27,11 @@ H100, H100_PCIE, A100 = "0x233010DE", "0x233110DE", "0x20B210DE"
         (an_entry(device_filter="H200"), LintRule.FILTER_MATCHES_NOTHING, 'write "0x233510DE", "0x233B10DE"'),
         (an_entry(device_filter="0x233010DE:board"), LintRule.FILTER_MATCHES_NOTHING, 'write "0x233010DE"'),
         (an_entry(device_filter="Voodoo"), LintRule.FILTER_MATCHES_NOTHING, 'ids look like "0x233010DE"'),
-        (an_entry(device_filter="0x123410DE"), LintRule.UNPROVEN, "is not a MIG-capable GPU of the catalog"),
+        (
+            an_entry(device_filter="0x123410DE"),
+            LintRule.UNPROVEN,
+            "whether it does MIG, and with which profiles, is not known",
+        ),
         (
             an_entry(device_filter="0x20B210DE", mig_devices={"1g.5gb": 7}),
             LintRule.UNKNOWN_PROFILE,
@@ -105,14 +110,30 @@ def test_only_rules_about_facts_outside_the_file_are_advice() -> None:
         LintRule.OTHER_GPUS_SELECTED,
         LintRule.NO_INSTANCE,
         LintRule.SPLIT,
+        LintRule.APPLIED_TWICE,
         LintRule.OVERRIDDEN,
+        LintRule.NEWER_MANAGER,
     }
     assert [rule for rule in LintRule if rule.level is Level.UNPROVEN] == [LintRule.UNPROVEN]
 
 
 def test_a_sound_file_has_no_finding() -> None:
-    for word in ("0x233010DE", "0x233010DE:0x16C110DE"):
-        assert lint(parted.read(a_file(an_entry(device_filter=word)))) == ()
+    assert lint(parted.read(a_file(an_entry(device_filter="0x233010DE")))) == ()
+
+
+def test_a_filter_for_one_board_has_the_advice_that_it_needs_a_newer_mig_manager() -> None:
+    (found,) = lint(parted.read(a_file(an_entry(device_filter="0x233010DE:0x16C110DE"))))
+    assert (found.rule, found.level) == (LintRule.NEWER_MANAGER, Level.ADVICE)
+    assert found.text == (
+        "0x233010DE:0x16C110DE needs MIG Manager v0.15.0 (GPU Operator v26.7.0) or newer; an older one matches no GPU "
+        "with it, and reports success"
+    )
+
+
+def test_where_mig_is_off_nothing_has_to_be_proven() -> None:
+    """A GPU for the displays of a workstation, beside those that are partitioned."""
+    display = {"device-filter": "0x1FB010DE", "devices": "all", "mig-enabled": False}
+    assert lint(parted.read(a_file(an_entry(device_filter=A100, mig_devices={"3g.40gb": 2}), display))) == ()
 
 
 def test_a_file_without_all_disabled_is_found() -> None:
@@ -140,12 +161,11 @@ def rules(*entries: dict[str, Any], gpus_per_node: int | None = None) -> list[st
             an_entry(device_filter=H100, devices=[1]),
             an_entry(device_filter=[H100_PCIE], devices=[1]),
         ],
-        [OFF, an_entry(device_filter=H100, devices=[1])],
         [OFF | {"devices": [0]}, an_entry(device_filter=H100, devices=[1])],
         [an_entry(device_filter=H100, devices=[0]), an_entry(device_filter=f"{H100}:0x16C110DE", devices=[1])],
         [an_entry(device_filter=H100, devices=[0]), an_entry(device_filter=A100, devices=[1])],
     ],
-    ids=["two spellings", "a decimal", "a list", "all others off", "another one off", "a board", "a mixed node"],
+    ids=["two spellings", "a decimal", "a list", "another one off", "a board", "a mixed node"],
 )
 def test_a_config_with_an_entry_for_every_gpu_is_covered_however_its_filters_are_spelled(
     entries: list[dict[str, Any]],
@@ -184,6 +204,13 @@ def test_device_ids_that_share_no_index_are_assumed_to_be_one_mixed_node_with_ad
 
 
 FILTERS = [H100, H100.lower(), H100_PCIE, A100, f"{H100}:0x16C110DE"]
+
+
+def off(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry for the same GPUs that switches MIG off."""
+    return {**{key: value for key, value in entry.items() if key != "mig-devices"}, "mig-enabled": False}
+
+
 ENTRIES = st.lists(
     st.builds(
         an_entry,
@@ -194,7 +221,8 @@ ENTRIES = st.lists(
             ),
         ),
         devices=st.one_of(st.just("all"), st.lists(st.integers(0, 2), min_size=1, max_size=3)),
-    ),
+        mig_devices=st.sampled_from([{"1g.10gb": 7}, {"3g.40gb": 2}]),
+    ).flatmap(lambda entry: st.sampled_from([entry, off(entry)])),
     min_size=1,
     max_size=4,
 )
@@ -226,6 +254,71 @@ def test_coverage_has_a_finding_exactly_if_a_gpu_of_a_selected_kind_has_no_entry
         if any(selects(entry, pci, board) for entry in entries) and winner(entries, pci, board, index) is None
     ]
     assert bool(found) is bool(bare)
+
+
+@given(ENTRIES)
+def test_entries_contradict_each_other_exactly_if_they_want_both_modes_or_two_layouts_of_one_gpu(
+    written: list[dict[str, Any]],
+) -> None:
+    file = parted.read(a_file(*written))
+    entries = file.select("dense")
+    found = {finding.rule for finding in lint(file)} & {LintRule.CONTRADICTING, LintRule.APPLIED_TWICE}
+    expected = set()
+    for pci, board in product([H100, H100_PCIE, A100, "0x20B510DE"], BOARDS):
+        for index in range(4):
+            applied = [e for e in entries if selects(e, pci, board) and (e.devices is None or index in e.devices)]
+            for one, other in combinations(applied, 2):
+                if one.mig_enabled != other.mig_enabled:
+                    expected.add(LintRule.CONTRADICTING)
+                elif one.mig_devices != other.mig_devices:
+                    expected.add(LintRule.APPLIED_TWICE)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("entries", "rule", "place", "text"),
+    [
+        (
+            [an_entry(device_filter=H100), OFF | {"device-filter": H100, "devices": [0, 1]}],
+            LintRule.CONTRADICTING,
+            "[1]",
+            f"switches MIG off for GPU 0, 1 of {H100}, and entry 0 switches it on: mig-parted applies both, so every "
+            "change fails; let one entry select each GPU",
+        ),
+        (
+            [OFF, an_entry()],
+            LintRule.CONTRADICTING,
+            "[1]",
+            "switches MIG on for every GPU, and entry 0 switches it off: mig-parted applies both, so every change "
+            "fails; let one entry select each GPU",
+        ),
+        (
+            [an_entry(device_filter=H100), an_entry(device_filter=H100, devices=[3], mig_devices={"3g.40gb": 2})],
+            LintRule.APPLIED_TWICE,
+            "[1]",
+            f"gives GPU 3 of {H100} other instances than entry 0: mig-parted applies both, so a change of any GPU "
+            "destroys these instances and fails if a pod uses one; let one entry select each GPU",
+        ),
+    ],
+    ids=["on, then off", "off, then on", "two layouts"],
+)
+def test_entries_that_contradict_each_other_are_found_with_the_gpus_and_the_other_entry(
+    entries: list[dict[str, Any]], rule: LintRule, place: str, text: str
+) -> None:
+    found = [f for f in lint(parted.read(a_file(*entries))) if f.rule is rule]
+    assert [(finding.path, finding.text) for finding in found] == [(f"mig-configs.dense{place}", text)]
+
+
+def test_a_file_with_thousands_of_contradicting_entries_is_checked_in_linear_time() -> None:
+    """A comparison of each two of these entries would take minutes."""
+    entries = tuple(Entry((), None, position % 2 == 0, {}) for position in range(20_000))
+    assert sum(1 for _ in check_overlaps("dense", entries)) == len(entries) - 1
+
+
+def test_entries_for_other_gpus_do_not_contradict_each_other() -> None:
+    entries = [an_entry(device_filter=H100, devices=[0]), OFF | {"device-filter": H100, "devices": [1]}]
+    assert rules(*entries, gpus_per_node=2) == []
+    assert rules(an_entry(device_filter=H100), OFF | {"device-filter": A100}) == []
 
 
 @given(ENTRIES)

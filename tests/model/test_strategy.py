@@ -24,6 +24,7 @@ def test_the_default_serves_nodes_before_during_and_after_partitioning() -> None
         (Strategy.NONE, DENSE, "advertises whole GPUs"),
         (Strategy.SINGLE, [{"1g.10gb": 7}, None], "on every GPU of a node or on none"),
         (Strategy.SINGLE, [{"3g.40gb": 1, "1g.10gb": 1}], "one profile per node, found 1g.10gb, 3g.40gb"),
+        (Strategy.SINGLE, [{"1g.10gb": 7}, {}], "slices on every GPU with MIG on"),
         (Strategy.MIXED, [{"1c.3g.40gb": 3}], "1c.3g.40gb is part of a GPU instance"),
     ],
 )
@@ -77,6 +78,8 @@ def test_every_profile_of_a_model_has_a_resource_of_its_own() -> None:
         (Strategy.MIXED, [None] * 8, {"mig.strategy": "mixed"}),
         (Strategy.SINGLE, DENSE, {"gpu.count": "56", "mig.strategy": "single"}),
         (Strategy.SINGLE, OFF, {"gpu.count": "8", "mig.strategy": "single"}),
+        (Strategy.SINGLE, [{"1g.10gb": 7}, {"2g.20gb": 3}], {"gpu.count": "0", "mig.strategy": "single"}),
+        (Strategy.SINGLE, [{}], {"gpu.count": "0", "mig.strategy": "single"}),
         (Strategy.NONE, OFF, {"gpu.count": "8"}),
     ],
 )
@@ -98,3 +101,21 @@ def test_a_product_label_names_the_gpu_with_and_without_suffixes(suffix: str) ->
     assert gfd.gpu_product(product) == "nvidia-h100-80gb-hbm3"
     assert gfd.is_slice_product(product) is ("-MIG-" in suffix)
     assert gpus.find(product).name == "H100-80GB"
+
+
+@pytest.mark.parametrize(
+    ("product", "profile"),
+    [
+        ("NVIDIA-H100-80GB-HBM3", ""),
+        ("NVIDIA-H100-80GB-HBM3-MIG-1g.10gb.me", "1g.10gb.me"),
+        ("NVIDIA-H100-80GB-HBM3-MIG-1g.10gb-SHARED", "1g.10gb"),
+        ("NVIDIA-H100-80GB-HBM3-MIG-INVALID", ""),
+    ],
+)
+def test_the_profile_of_a_product_label_is_read(product: str, profile: str) -> None:
+    assert gfd.slice_profile(product) == profile
+
+
+def test_resources_with_more_than_one_replica_are_shared() -> None:
+    labels = {"nvidia.com/gpu.replicas": "1", "nvidia.com/mig-1g.10gb.replicas": "4", "nvidia.com/mig-x.replicas": "?"}
+    assert gfd.replicas(labels) == {"nvidia.com/mig-1g.10gb": 4}

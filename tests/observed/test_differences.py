@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from mig_fleet.model import labels
 from mig_fleet.model.report import STALE_AFTER_S, ComputeInstance, Gpu, Instance
 from mig_fleet.observed.differences import node_differences
 from mig_fleet.observed.drift import DriftClass
@@ -172,3 +175,37 @@ def test_a_gfd_label_of_an_undeclared_slice_is_stale(expected: Expected, a_node:
     assert texts(expected, replace(node, labels={**node.labels, **left})) == [
         "GFD labels stale: n1: nvidia.com/mig-3g.40gb.count: expected 'none', found '2'"
     ]
+
+
+@pytest.mark.parametrize("state", ["success", "failed"])
+def test_operands_that_a_finished_mig_manager_left_paused_are_a_difference_of_their_own(
+    expected: Expected, a_node: ANode, state: str
+) -> None:
+    node = a_node(state=state, allocatable={})
+    deploy = {f"{labels.DEPLOY_PREFIX}{name}": labels.PAUSED for name in ("device-plugin", "dcgm")}
+    off = {f"{labels.DEPLOY_PREFIX}nvsm": "false"}
+    found = texts(expected, replace(node, labels={**node.labels, **deploy, **off}))
+    assert (
+        found[-1] == f"operands paused: n1: MIG Manager's state is '{state}', and dcgm, device-plugin are still paused"
+    )
+    assert len(found) == (2 if state == "failed" else 1), "what the kubelet offers follows from it"
+
+
+def test_slices_are_compared_although_operands_are_paused(expected: Expected, a_node: ANode) -> None:
+    node = a_node()
+    first, second = gpus(node)
+    paused = {f"{labels.DEPLOY_PREFIX}device-plugin": labels.PAUSED}
+    short = with_report(node, gpus=(first, replace(second, instances=second.instances[:6])))
+    assert classes(expected, replace(short, labels={**node.labels, **paused})) == [
+        DriftClass.SLICE_MISSING,
+        DriftClass.OPERANDS_PAUSED,
+    ]
+
+
+@pytest.mark.parametrize("state", ["pending", "rebooting", ""])
+def test_operands_that_are_paused_while_mig_manager_works_are_no_difference(
+    expected: Expected, a_node: ANode, state: str
+) -> None:
+    node = a_node(state=state)
+    paused = {f"{labels.DEPLOY_PREFIX}device-plugin": labels.PAUSED}
+    assert classes(expected, replace(node, labels={**node.labels, **paused})) == [DriftClass.NOT_RECONCILED]

@@ -348,11 +348,7 @@ def test_drift_that_must_relabel_stays_drift_with_a_warning_and_the_update_is_re
         f"'{DENSE.config_name}'; let it read mig-fleet-layouts first. That file has every config that nodes carry, but "
         "MIG Manager changes GPUs when it restarts with it: n1: GPU 1 has 6x 1g.10gb and would get 7x 1g.10gb"
     )
-    assert (first, how) == (
-        "pool-wave-0: an update repairs the drift of n1 only if MIG Manager reads mig-fleet-layouts, and is refused "
-        f"until then: {reason}",
-        HOW,
-    )
+    assert (first, how) == (f"pool-wave-0: an update that repairs the drift of n1 is refused: {reason}", HOW)
     adopted.clear_requests()
     slept = adopted.clock.slept
     with pytest.raises(AssignmentFailed) as failed:

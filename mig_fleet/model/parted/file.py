@@ -79,7 +79,7 @@ class PartedFile:
         return self.configs[name]
 
     def for_gpu(self, name: str, pci_device_id: str, index: int) -> Entry | None:
-        """The entry that a config applies to one GPU: the last entry that matches, or None. Raises UnknownConfig.
+        """The entry that a config applies last to one GPU, or None. Raises UnknownConfig.
 
         The GPU's board is unknown here, so an entry that selects by subsystem id never matches; see
         :meth:`board_specific_entry`.

@@ -100,14 +100,16 @@ def restricted(entries: Entries, pci_device_ids: Collection[str]) -> Entries:
 def device_ids(node: Node) -> tuple[str, ...]:
     """The PCI device ids of the node's GPU models, sorted; empty if its models are not known."""
     found = {pci for model in models(node) for pci in model.pci_device_ids}
-    others = {gpu.pci_id for gpu in node.report.gpus if gpus.by_pci(gpu.pci_id) is None} if node.report else set()
+    boards = node.report.gpus if node.report else ()
+    others = {gpu.pci_id for gpu in boards if gpus.by_board(gpu.pci_id, gpu.product) is None}
     return tuple(sorted(found | others))
 
 
 def models(node: Node) -> tuple[GpuModel, ...]:
     """The GPU models of a node by its report, or else by GFD's label; without those that the catalog does not have."""
     if node.report is not None and node.report.gpus:
-        found = {model.name: model for gpu in node.report.gpus if (model := gpus.by_pci(gpu.pci_id))}
+        boards = (gpus.by_board(gpu.pci_id, gpu.product) for gpu in node.report.gpus)
+        found = {model.name: model for model in boards if model}
         return tuple(found.values())
     try:
         return (gpus.find(node.labels.get(labels.PRODUCT, "")),)

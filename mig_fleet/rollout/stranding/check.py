@@ -33,7 +33,7 @@ def format_stranded(found: Collection[StrandedPod]) -> list[str]:
     if not found:
         return []
     number, they = ("1 pod", "it") if len(found) == 1 else (f"{len(found)} pods", "they")
-    return [f"{number} would find no slice on any node where {they} may run:", *_listed(found)]
+    return [f"{number} would find no slice on any node where {they} may run:", *listed(found)]
 
 
 def planned_stranding(
@@ -43,12 +43,13 @@ def planned_stranding(
     targets: Mapping[str, str],
     slices: Slices,
     earlier: Iterable[str],
+    listed_before: Collection[GpuPod] = (),
 ) -> tuple[int, list[str]]:
     """What a preview shows: how many pods a change of these nodes strands, and lines about them and about the refusal
     for them.
 
     ``earlier``: the nodes of the pool that change before these in the same update. Pods that are stranded already when
-    those have changed are listed with their waves.
+    those have changed are listed with their waves, and those in ``listed_before`` were listed for another reason.
     """
     pods = list(pods)
     first = _relabelled(wave, seen, earlier)
@@ -59,10 +60,11 @@ def planned_stranding(
     in_use = wave.on_user_pods == "refuse" and any(each.pod.node for each in found)
     is_refused = found and wave.on_stranded_pods == "refuse" and not in_use
     way_out = [f"{wave.wave} will be refused (onStrandedPods: refuse)", WAYS_OUT] if is_refused else []
-    return len(found), [*_listed(found), *way_out]
+    new = [each for each in found if each.pod not in listed_before]
+    return len(new), [*listed(new), *way_out]
 
 
-def _listed(found: Collection[StrandedPod]) -> list[str]:
+def listed(found: Collection[StrandedPod]) -> list[str]:
     """A line per pod, and a line per reason after the pods that have it: Pulumi shortens a line of a preview after 150
     characters (pulumi v3.259.0, pkg/backend/display/object_diff.go).
     """

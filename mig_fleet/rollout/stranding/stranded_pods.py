@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from mig_fleet.cluster.connection import Json
 from mig_fleet.foreign_text import printable
-from mig_fleet.model import labels
+from mig_fleet.model import gfd, labels
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.gpus.pods import GpuPod, gpu_pods
 from mig_fleet.observed.scheduling import NodeView, mismatch
@@ -61,7 +61,7 @@ class StrandedPod:
 
 
 @dataclass(frozen=True)
-class _Seeker:
+class Seeker:
     """A pod that needs slices, and its constraints."""
 
     pod: GpuPod
@@ -90,12 +90,12 @@ def stranded_pods(
     """
     specs = {(pod["metadata"]["namespace"], pod["metadata"]["name"]): pod for pod in pods}
     found = [pod for pod in gpu_pods(specs.values(), operator_namespace) if not pod.terminating]
-    waiting = [_Seeker(pod, specs[pod.namespace, pod.name]["spec"]) for pod in found if not pod.node]
+    waiting = [Seeker(pod, specs[pod.namespace, pod.name]["spec"]) for pod in found if not pod.node]
     asking = [each for each in waiting if _waits_for_slices(specs[each.pod.namespace, each.pod.name])]
     names = {(pod.namespace, pod.name) for pod in moved}
     staying = [pod for pod in found if pod.node and (pod.namespace, pod.name) not in names]
     again = [
-        _Seeker(pod, specs[pod.namespace, pod.name]["spec"])
+        Seeker(pod, specs[pod.namespace, pod.name]["spec"])
         for pod in found
         if (pod.namespace, pod.name) in names and _is_created_again(pod, on_user_pods)
     ]
@@ -120,12 +120,17 @@ def waiting_pods(seen: Snapshot, pods: Iterable[Json], operator_namespace: str) 
     """The pods that are not scheduled, and why they find no slice now; empty for one that may be scheduled now."""
     specs = {(pod["metadata"]["namespace"], pod["metadata"]["name"]): pod for pod in pods}
     found = [pod for pod in gpu_pods(specs.values(), operator_namespace) if not pod.terminating]
-    waiting = [_Seeker(pod, specs[pod.namespace, pod.name]["spec"]) for pod in found if not pod.node]
+    waiting = [Seeker(pod, specs[pod.namespace, pod.name]["spec"]) for pod in found if not pod.node]
     if not waiting:
         return {}
     views = {name: NodeView.now(node) for name, node in seen.nodes.items()}
     unserved = _Placing(views, [pod for pod in found if pod.node]).place(waiting)
     return {each.pod: unserved.get(each.pod, "") for each in waiting}
+
+
+def no_offer(seeker: Seeker, views: Mapping[str, NodeView]) -> str:
+    """Why the pod finds nothing there, by number of nodes."""
+    return _Placing(views, ()).reason(seeker)
 
 
 def format_requests(resources: Slices) -> str:
@@ -158,22 +163,24 @@ def _waits_for_slices(pod: Json) -> bool:
 
 
 def _after(node: Node, expected: Expected | None, requested: Iterable[str]) -> NodeView:
-    """A node after the change. Its labels about slices are then GFD's; only their counts are known."""
+    """A node after the change. Its labels about slices are then GFD's; only their counts and the product are known."""
     kept = {key: value for key, value in node.labels.items() if not key.startswith(labels.RESOURCE_PREFIX)}
     others = {name: n for name, n in node.allocatable.items() if not labels.is_gpu_resource(name)}
     if expected is None:
         unlimited = {**others, **dict.fromkeys(requested, UNLIMITED)}
         return NodeView(node, kept, unlimited, (labels.RESOURCE_PREFIX,), is_later=True)
     changed = {**expected.labels, labels.CONFIG: expected.config, labels.STATE: "success"}
+    if product := node.labels.get(labels.PRODUCT):
+        changed[labels.PRODUCT] = gfd.with_profile(product, gfd.single_profile(expected.gpus, expected.strategy))
     unknown = tuple(f"{name}." for name in expected.allocatable)
     return NodeView(node, {**kept, **changed}, {**others, **expected.allocatable}, unknown, is_later=True)
 
 
-def _is_offered(seeker: _Seeker, views: Mapping[str, NodeView]) -> bool:
-    return any(not _lacking(view, seeker.pod.resources) and not mismatch(seeker.spec, view) for view in views.values())
+def _is_offered(seeker: Seeker, views: Mapping[str, NodeView]) -> bool:
+    return any(not lacking(view, seeker.pod.resources) and not mismatch(seeker.spec, view) for view in views.values())
 
 
-def _lacking(view: NodeView, requests: Slices) -> str:
+def lacking(view: NodeView, requests: Slices) -> str:
     """What the node does not offer, used or not; empty if it offers what is requested."""
     for name, number in sorted(requests.items()):
         if view.offers.get(name, 0) < number:
@@ -182,9 +189,9 @@ def _lacking(view: NodeView, requests: Slices) -> str:
     return ""
 
 
-def _alike(seekers: Iterable[_Seeker]) -> list[list[_Seeker]]:
+def _alike(seekers: Iterable[Seeker]) -> list[list[Seeker]]:
     """The pods in groups of interchangeable ones."""
-    groups: dict[str, list[_Seeker]] = {}
+    groups: dict[str, list[Seeker]] = {}
     for each in seekers:
         groups.setdefault(each.key, []).append(each)
     return list(groups.values())
@@ -200,7 +207,7 @@ class _Placing:
             if pod.node in self._free:
                 self._free[pod.node].subtract(pod.resources)
 
-    def place(self, seekers: Iterable[_Seeker]) -> dict[GpuPod, str]:
+    def place(self, seekers: Iterable[Seeker]) -> dict[GpuPod, str]:
         """Place as many pods as possible; returns the others, with the reason."""
         alike = _alike(sorted(seekers, key=lambda each: (not each.pod.node, each.pod)))
         demands = [self._demand(group) for group in alike]
@@ -212,24 +219,24 @@ class _Placing:
             found |= dict.fromkeys(left_out, self.reason(group[0]) if left_out else "")
         return found
 
-    def _demand(self, group: list[_Seeker]) -> Demand:
+    def _demand(self, group: list[Seeker]) -> Demand:
         first = group[0]
         nodes = [
             name
             for name, view in self._views.items()
-            if not _lacking(view, first.pod.resources) and not mismatch(first.spec, view)
+            if not lacking(view, first.pod.resources) and not mismatch(first.spec, view)
         ]
         return Demand(first.pod.resources, tuple(sorted(nodes)), len(group))
 
-    def reason(self, seeker: _Seeker) -> str:
+    def reason(self, seeker: Seeker) -> str:
         """As the scheduler's event: how many nodes there are, and how many of them do not fit for which reason."""
         counts = Counter(self._unfit(seeker, name) for name in self._views)
         texts = [f"{number} {text}" for text, number in sorted(counts.items(), key=lambda it: (-it[1], it[0]))]
         return f"0/{len(self._views)} nodes fit: {', '.join(texts)}"
 
-    def _unfit(self, seeker: _Seeker, name: str) -> str:
+    def _unfit(self, seeker: Seeker, name: str) -> str:
         requests, view = seeker.pod.resources, self._views[name]
-        text = _lacking(view, requests) or mismatch(seeker.spec, view)
+        text = lacking(view, requests) or mismatch(seeker.spec, view)
         if text:
             return text
         short = [key for key, number in sorted(requests.items()) if self._free[name][key] < number] or sorted(requests)

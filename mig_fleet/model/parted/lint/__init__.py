@@ -6,7 +6,7 @@ mig-parted itself checks only the format of its file.
 from mig_fleet.model.finding import Finding
 from mig_fleet.model.labels import ALL_DISABLED
 from mig_fleet.model.parted.file import PartedFile
-from mig_fleet.model.parted.lint import configs, coverage, entries
+from mig_fleet.model.parted.lint import configs, coverage, entries, overlaps
 from mig_fleet.model.parted.lint.rule import LintRule
 
 __all__ = ["LintRule", "lint"]
@@ -22,7 +22,8 @@ def lint(file: PartedFile, gpus_per_node: int | None = None) -> tuple[Finding, .
         found += configs.check_name(path, name)
         for position, entry in enumerate(config):
             found += entries.check_entry(f"{path}[{position}]", entry)
-        found += coverage.check_overridden(path, config)
+        found += overlaps.check_overlaps(path, config)
+        found += overlaps.check_overridden(path, config)
         found += coverage.check_coverage(path, config, gpus_per_node)
     if ALL_DISABLED in file.configs:
         found += configs.check_all_disabled(f"mig-configs.{ALL_DISABLED}", file.configs[ALL_DISABLED])

@@ -29,10 +29,10 @@ _CONSEQUENCE = "assert fails forever and each restart of MIG Manager repeats the
 
 def check_coverage(path: str, entries: Sequence[Entry], gpus_per_node: int | None) -> Iterable[Finding]:
     """If an entry covers one GPU of a kind, entries must cover every GPU of that kind."""
-    kinds, own = _selecting(entries), list(map(_indexes, entries))
+    kinds, own = selecting(entries), list(map(indexes_of, entries))
     alike: dict[frozenset[int], list[DeviceKind]] = {}
-    for kind, selecting in kinds.items():
-        covered = [own[position] for position in selecting]
+    for kind, positions in kinds.items():
+        covered = [own[position] for position in positions]
         if None not in covered:
             alike.setdefault(frozenset[int]().union(*filter(None, covered)), []).append(kind)
     together = frozenset[int]().union(*alike)
@@ -49,32 +49,13 @@ def check_coverage(path: str, entries: Sequence[Entry], gpus_per_node: int | Non
         if bare:
             depends = some and all(_is_rest(kind, kinds) for kind in some)
             rule = LintRule.DEPENDS_ON_NODE if depends else LintRule.UNCOVERED
-            yield rule.finding(path, f"GPU {_listed(bare)}{of_kinds} has no entry: {_CONSEQUENCE}")
+            yield rule.finding(path, f"GPU {listed(bare)}{of_kinds} has no entry: {_CONSEQUENCE}")
         elif gpus_per_node is None:
             text = f"a GPU{of_kinds} above {last} would have no entry; on a node with such a GPU, {_CONSEQUENCE}"
             yield LintRule.DEPENDS_ON_NODE.finding(path, text)
 
 
-def check_overridden(path: str, entries: Sequence[Entry]) -> Iterable[Finding]:
-    """An entry has no effect if later entries cover every GPU that it covers, because the last entry wins."""
-    own = list(map(_indexes, entries))
-    covering: set[int] = set()
-    winning: set[int] = set()
-    for selecting in _selecting(entries).values():
-        later: frozenset[int] | None = frozenset()
-        for position in reversed(selecting):
-            covered = own[position]
-            if covered != frozenset():
-                covering.add(position)
-            if later is not None and (covered is None or not covered <= later):
-                winning.add(position)
-                later = None if covered is None else later | covered
-    for position in sorted(covering - winning):
-        text = "later entries cover every GPU that this entry covers, and the last entry wins; remove this entry"
-        yield LintRule.OVERRIDDEN.finding(f"{path}[{position}]", text)
-
-
-def _selecting(entries: Sequence[Entry]) -> dict[DeviceKind, list[int]]:
+def selecting(entries: Sequence[Entry]) -> dict[DeviceKind, list[int]]:
     """Each device kind that the filters distinguish, with the positions of the entries that select it, in order."""
     filters = [[_kind(word) for word in entry.device_filter if 0 not in filter_ids(word)] for entry in entries]
     found: dict[DeviceKind, list[int]] = {kind: [] for kinds in filters for kind in kinds}
@@ -99,15 +80,15 @@ def _is_rest(kind: DeviceKind, kinds: Iterable[DeviceKind]) -> bool:
     return kind.board is None and any(kind.device in ("", other.device) for other in kinds if other != kind)
 
 
-def _indexes(entry: Entry) -> frozenset[int] | None:
+def indexes_of(entry: Entry) -> frozenset[int] | None:
     """The GPU indexes that an entry names; None is all."""
     return None if entry.devices is None else frozenset(index for index in entry.devices if index >= 0)
 
 
 def _shares(alike: Mapping[frozenset[int], Sequence[DeviceKind]]) -> str:
     """Which GPU indexes each kind has on a node with several kinds."""
-    return ", ".join(f"{', '.join(map(str, kinds))} has GPU {_listed(sorted(some))}" for some, kinds in alike.items())
+    return ", ".join(f"{', '.join(map(str, kinds))} has GPU {listed(sorted(some))}" for some, kinds in alike.items())
 
 
-def _listed(indexes: Sequence[int]) -> str:
+def listed(indexes: Sequence[int]) -> str:
     return ", ".join(map(str, indexes[:_MOST_LISTED])) + (" and more" if len(indexes) > _MOST_LISTED else "")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from mig_fleet.model.finding import Finding
 from mig_fleet.model.gpus import GpuModel, all_models, by_pci
+from mig_fleet.model.manager_versions import BOARD_FILTERS
 from mig_fleet.model.parted.file import Entry, filter_ids
 from mig_fleet.model.parted.lint.rule import LintRule
 from mig_fleet.model.parted.selection import selected_models
@@ -48,9 +49,12 @@ def check_entry(path: str, entry: Entry) -> Iterable[Finding]:
 def _check_filter(path: str, entry: Entry) -> Iterable[Finding]:
     for word in entry.device_filter:
         number, board = filter_ids(word)
+        if board:
+            text = f"{word} needs {BOARD_FILTERS} or newer; an older one matches no GPU with it, and reports success"
+            yield LintRule.NEWER_MANAGER.finding(path, text)
         if number & 0xFFFF == _NVIDIA and board != 0:
-            if by_pci(f"0x{number:08X}") is None:
-                text = f"{word} is not a MIG-capable GPU of the catalog, so nothing can be proven about it"
+            if entry.mig_enabled and by_pci(f"0x{number:08X}") is None:
+                text = f"{word} is no GPU of the catalog, so whether it does MIG, and with which profiles, is not known"
                 yield LintRule.UNPROVEN.finding(path, text)
             continue
         text = f"{format_value(word)} matches no GPU, and mig-parted does not report it; {_remedy(word)}"

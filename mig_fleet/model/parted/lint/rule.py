@@ -26,7 +26,10 @@ class LintRule(StrEnum):
     INVALID_NAME = "name-is-no-label-value"
     NO_INSTANCE = "no-instance"
     SPLIT = "split-under-strategy-mixed"
+    CONTRADICTING = "contradicting-entries"
+    APPLIED_TWICE = "applied-twice"
     OVERRIDDEN = "overridden"
+    NEWER_MANAGER = "needs-newer-mig-manager"
 
     @property
     def level(self) -> Level:
@@ -46,7 +49,9 @@ _ADVICE = frozenset(
         LintRule.OTHER_GPUS_SELECTED,
         LintRule.NO_INSTANCE,
         LintRule.SPLIT,
+        LintRule.APPLIED_TWICE,
         LintRule.OVERRIDDEN,
+        LintRule.NEWER_MANAGER,
     }
 )
 """These depend on facts that the file does not state: the nodes, the cluster, the author's intent."""
