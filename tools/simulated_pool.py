@@ -21,6 +21,7 @@ GPU: Final = "H100-80GB"
 DENSE: Final = {"1g.10gb": 7}
 MIXED: Final = {"1g.10gb": 4, "3g.40gb": 1}
 STACK: Final = {
+    "cluster": {"context": "simulated"},
     "layouts": {"dense": {"gpu": GPU, "all": DENSE}, "mixed": {"gpu": GPU, "all": MIXED}},
     "pools": {POOL: {"gpu": GPU, "gpusPerNode": 2, "nodes": ["gpu-node-1", "gpu-node-2"], "layout": "dense"}},
     "prices": {GPU: 2.5},

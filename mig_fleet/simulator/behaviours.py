@@ -6,7 +6,14 @@ from typing import Final
 
 from mig_fleet.simulator.node.container import Behaviour, BehaviourOf, Container
 from mig_fleet.simulator.node.pod import EXIT_CODE, RUNS_FOR, Pod
-from mig_fleet.simulator.operands import dcgm_exporter, device_plugin, feature_discovery, manager, operator
+from mig_fleet.simulator.operands import (
+    dcgm_exporter,
+    device_plugin,
+    feature_discovery,
+    manager,
+    node_features,
+    operator,
+)
 
 BY_APP: Final[Mapping[str, Behaviour]] = {
     "nvidia-mig-manager": manager.run,
@@ -16,6 +23,9 @@ BY_APP: Final[Mapping[str, Behaviour]] = {
     "gpu-operator": operator.run,
 }
 """Label ``app`` → behaviour; the names are those of NVIDIA's chart and operator."""
+
+FEATURES: Final = {"app.kubernetes.io/name": "node-feature-discovery", "role": "worker"}
+"""Labels of the pods of Node Feature Discovery's worker."""
 
 PROBE: Final = "mig-probe"
 """Label ``app.kubernetes.io/name`` of the probe's pods."""
@@ -27,6 +37,8 @@ def behaviours(probe: Behaviour) -> BehaviourOf:
     def behaviour_of(pod: Pod) -> Behaviour:
         if pod.labels.get("app.kubernetes.io/name") == PROBE:
             return probe
+        if FEATURES.items() <= pod.labels.items():
+            return node_features.run
         if pod.of_job or RUNS_FOR in pod.annotations or EXIT_CODE in pod.annotations:
             return _finish
         return BY_APP.get(pod.labels.get("app", ""), _idle)

@@ -34,6 +34,7 @@ class Fault(StrEnum):
     MANAGER_SLOW = "manager-slow"
     STALE_ALLOCATABLE = "stale-allocatable"
     PLUGIN_STALE = "plugin-stale"
+    PLUGIN_SHARES = "plugin-shares"
     GFD_SLOW = "gfd-slow"
     GFD_STALE = "gfd-stale"
     PROBE_DEAD = "probe-dead"
@@ -102,6 +103,10 @@ MEANINGS: Final[Mapping[Fault, str]] = {
     Fault.PLUGIN_STALE: (
         "the device plugin's next pod registers the resources of the pod before it; the pod after that reads the GPUs "
         "again (k8s-device-plugin#214: a restart of the plugin helps)"
+    ),
+    Fault.PLUGIN_SHARES: (
+        "the device plugin's next pod offers each device twice, and GPU Feature Discovery labels it as shared: a "
+        "config of the plugin has time-slicing (k8s-device-plugin README, Shared Access to GPUs; gpu-operator#1287)"
     ),
     Fault.GFD_SLOW: "GPU Feature Discovery reads the GPUs ten intervals late, as with a long sleep interval",
     Fault.GFD_STALE: (

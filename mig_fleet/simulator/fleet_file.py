@@ -7,6 +7,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from mig_fleet.documents import EXPECTED
 from mig_fleet.model import gpus
 from mig_fleet.model.errors import MigError
 from mig_fleet.simulator.errors import FleetFileError
@@ -45,6 +46,8 @@ class NodeSpec(_Settings):
     cpu: Annotated[int, Field(ge=1)] = 224
     memory_gib: Annotated[int, Field(ge=1)] = 2048
     labels: dict[str, str] = {}
+    taints: list[dict[str, str]] = []
+    """As in a Node; its kubelet registers with them (``key``, ``value``, ``effect``)."""
 
 
 class Timing(_Settings):
@@ -129,12 +132,12 @@ class FleetFile(_Settings):
 
 
 def _problem(error: object) -> str:
-    """One line, ``nodes[0].gpus: Input should be …``, from one entry of pydantic's list."""
+    """One line, ``nodes[0].gpus: must be a whole number …``, from one entry of pydantic's list."""
     assert isinstance(error, dict)
     path = ""
     for part in error["loc"]:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    text = str(error["msg"]).removeprefix("Value error, ")
+    text = EXPECTED.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
     found = error.get("input")
     shown = f" (got {found!r})" if isinstance(found, str | int | float) else ""
     return f"{path or 'fleet'}: {text}{shown}"

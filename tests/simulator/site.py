@@ -1,7 +1,7 @@
 """A running fleet with the operands installed, and what tests do with it. The objects are the chart's, without Helm."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from mig_fleet.cluster.client import Cluster
 from mig_fleet.model import labels
 from mig_fleet.simulator import CHARTS, Fleet
 from mig_fleet.simulator.api import Json
+from mig_fleet.simulator.behaviours import FEATURES
 from mig_fleet.simulator.errors import ApiError
 
 NAMESPACE = "gpu-operator"
@@ -58,6 +59,7 @@ class Site:
         }
         self.eventually(lambda: self._created("/apis/nvidia.com/v1/clusterpolicies", policy), "the CRD is served")
         self.create(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments", deployment("gpu-operator"))
+        self.create(f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets", features_worker())
         for app, deploy in OPERANDS.items():
             self.create(f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets", daemon_set(app, deploy))
         for node in self.fleet.node_names():
@@ -116,7 +118,7 @@ class Site:
 
     def delete_pods(self, node: str, app: str) -> None:
         for pod in self.pods(app, node):
-            self.fleet.call("delete", f"/api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}")
+            self.cluster.delete_pod(NAMESPACE, pod["metadata"]["name"], pod["metadata"]["uid"])
 
     def manager_log(self, node: str) -> str:
         folder = self.fleet.directory / "nodes" / node / "logs"
@@ -150,6 +152,17 @@ def deployment(app: str, replicas: int = 1) -> Json:
         "kind": "Deployment",
         "metadata": {"name": app},
         "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": app}}, "template": template(app)},
+    }
+
+
+def features_worker(tolerations: Sequence[Json] = ()) -> Json:
+    """The worker of Node Feature Discovery, without which no node gets an operand."""
+    pod = {"metadata": {"labels": FEATURES}, "spec": {**template("")["spec"], "tolerations": list(tolerations)}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "node-feature-discovery-worker"},
+        "spec": {"selector": {"matchLabels": FEATURES}, "template": pod},
     }
 
 

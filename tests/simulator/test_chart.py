@@ -5,6 +5,9 @@ from typing import Any
 
 import yaml
 
+from mig_fleet.model import labels
+from mig_fleet.observed.objects import Taint
+from mig_fleet.observed.scheduling import is_tolerated
 from mig_fleet.policies.chart_values import RELABELINGS, ServiceMonitor, derived_values
 from mig_fleet.simulator import CHARTS
 from mig_fleet.simulator.behaviours import BY_APP
@@ -34,6 +37,18 @@ def test_the_defaults_are_those_of_nvidias_chart() -> None:
     assert values["daemonsets"]["tolerations"] == [
         {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
     ]
+
+
+def test_the_worker_of_node_feature_discovery_tolerates_what_nvidias_chart_lets_it_and_what_we_add() -> None:
+    """gpu-operator v26.7.0: `daemonsets.tolerations` do not reach the subchart."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    charts_own = values["node-feature-discovery"]["worker"]["tolerations"]
+    assert [each["key"] for each in charts_own] == ["node-role.kubernetes.io/control-plane", "nvidia.com/gpu"]
+    startup = [Taint(labels.STARTUP_TAINT, "true", "NoSchedule")]
+    ours = derived_values("mixed", "metrics")["node-feature-discovery"]["worker"]["tolerations"]
+    assert not all(is_tolerated(taint, charts_own) for taint in startup), "the chart's own list keeps it off"
+    assert all(is_tolerated(taint, ours) for taint in startup)
+    assert all(each in ours for each in charts_own), "our list replaces the chart's"
 
 
 def test_every_operand_with_a_behaviour_has_a_workload_in_the_chart() -> None:

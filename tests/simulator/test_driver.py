@@ -64,6 +64,11 @@ def test_instance_ids_are_those_of_published_logs(a_driver: ADriver) -> None:
     assert [each.id for each in a_driver(*["1g.10gb"] * 7).gpus[0].instances] == [7, 8, 9, 10, 11, 12, 13]
 
 
+def test_a_double_memory_slice_gets_the_first_of_the_compute_instances_that_fill_it(a_driver: ADriver) -> None:
+    (instance,) = a_driver("1g.20gb").gpus[0].instances
+    assert [compute.profile_id for compute in instance.compute] == [0]
+
+
 def test_compute_instances_share_one_gpu_instance_until_all_its_slices_are_used(a_driver: ADriver) -> None:
     gpu = a_driver().gpus[0]
     instance = gpu.create("3g.40gb", 1)

@@ -5,6 +5,7 @@ import pytest
 from mig_fleet.model import labels
 from mig_fleet.simulator import Fault
 from mig_fleet.simulator.errors import FleetFileError, UnknownNode
+from mig_fleet.simulator.operands.node_features import FEATURES
 from tests.simulator.site import NAMESPACE, Site
 
 pytestmark = pytest.mark.engine
@@ -96,6 +97,18 @@ def test_a_stale_plugin_recovers_with_its_next_pod(site: Site) -> None:
     assert site.offered("hopper-1") == {"nvidia.com/gpu": 2}
     site.delete_pods("hopper-1", PLUGIN)
     site.eventually(lambda: site.offered("hopper-1") == DENSE, "the new pod has read the GPUs")
+
+
+def test_a_plugin_that_shares_offers_each_slice_twice_from_its_next_pod_on(site: Site) -> None:
+    site.assign("hopper-1", "dense")
+    site.wait_for_success("hopper-1", "dense")
+    site.fleet.inject("hopper-1", Fault.PLUGIN_SHARES)
+    site.delete_pods("hopper-1", PLUGIN)
+    site.eventually(lambda: site.offered("hopper-1") == {"nvidia.com/mig-1g.10gb": 28}, "each slice is offered twice")
+    slices = "nvidia.com/mig-1g.10gb"
+    site.eventually(lambda: site.label("hopper-1", f"{slices}.replicas") == "2", "GFD labels it as shared")
+    assert site.label("hopper-1", f"{slices}.sharing-strategy") == "time-slicing"
+    assert site.label("hopper-1", f"{slices}.product") == "NVIDIA-H100-80GB-HBM3-MIG-1g.10gb-SHARED"
 
 
 @pytest.mark.parametrize("fault", [Fault.GFD_SLOW, Fault.GFD_STALE])
@@ -190,8 +203,12 @@ def test_a_restart_of_the_daemon_set_replaces_every_manager_pod(site: Site) -> N
 
 def test_a_node_joins_works_and_is_replaced_by_another_of_its_name(site: Site) -> None:
     fleet = site.fleet
-    fleet.join_node({"name": "late-1", "gpu": "H100-80GB", "gpus": 1})
+    taint = {"key": labels.STARTUP_TAINT, "value": "true", "effect": "NoSchedule"}
+    fleet.join_node({"name": "late-1", "gpu": "H100-80GB", "gpus": 1, "taints": [taint]})
     assert "late-1" in fleet.node_names()
+    found = site.node("late-1")["metadata"]["labels"]
+    assert not FEATURES.keys() & found.keys(), "the worker of Node Feature Discovery here does not tolerate the taint"
+    fleet.call("patch", "/api/v1/nodes/late-1", {"spec": {"taints": None}})
     site.wait_for_success("late-1", labels.ALL_DISABLED)
     site.assign("late-1", "dense")
     site.wait_for_success("late-1", "dense")

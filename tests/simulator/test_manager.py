@@ -72,11 +72,15 @@ def test_operands_terminate_before_the_gpus_change_and_return_as_new_pods(site: 
     [("unknown", "unknown"), ("impossible", "all orderings failed")],
     ids=["a config that is not in the file", "a config that no GPU can take"],
 )
-def test_an_apply_that_fails_ends_in_failed_with_the_operands_restored(site: Site, config: str, message: str) -> None:
+def test_an_apply_that_fails_in_a_new_process_ends_in_failed_with_the_operands_restored(
+    site: Site, config: str, message: str
+) -> None:
+    site.delete_pods("hopper-1", "nvidia-mig-manager")
     site.assign("hopper-1", config)
-    site.eventually(lambda: site.state("hopper-1") == "failed", "the state is failed")
+    site.eventually(
+        lambda: (site.state("hopper-1"), site.label("hopper-1", PLUGIN)) == ("failed", "true"), "the state is failed"
+    )
     assert message in site.manager_log("hopper-1")
-    assert site.label("hopper-1", PLUGIN) == "true"
 
 
 @pytest.mark.engine

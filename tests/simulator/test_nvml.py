@@ -209,6 +209,26 @@ for i in (4, 5):
     assert output.splitlines() == ["1 0 1", "1 1 2"]
 
 
+def test_a_double_memory_slice_may_have_either_of_two_compute_instances(a_driver: ADriver, pynvml: Pynvml) -> None:
+    """MIG Manager takes profile 0, with the SMs of one compute slice; `nvidia-smi mig -C` takes profile 7."""
+    output = pynvml(
+        a_driver("1g.20gb"),
+        """
+nvmlInit()
+h = nvmlDeviceGetHandleByIndex(0)
+i = nvmlDeviceGetGpuInstanceById(h, 3)
+for number in (0, 7):
+    print(nvmlGpuInstanceGetComputeInstanceProfileInfo(i, number, 0).multiprocessorCount)
+for device in range(nvmlDeviceGetMaxMigDeviceCount(h)):
+    try:
+        print(nvmlDeviceGetAttributes(nvmlDeviceGetMigDeviceHandleByIndex(h, device)).multiprocessorCount)
+    except NVMLError_NotFound:
+        continue
+""",
+    )
+    assert output.splitlines() == ["16", "26", "16"]
+
+
 def test_the_library_ignores_clients(a_driver: ADriver, pynvml: Pynvml) -> None:
     driver = a_driver("1g.10gb")
     driver.gpus[0].clients.append(Client("team-a/training", None))

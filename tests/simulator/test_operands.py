@@ -35,6 +35,11 @@ def discovered(driver: Driver, strategy: str) -> dict[str, str]:
     return {name.removeprefix("nvidia.com/"): value for name, value in found.items()}
 
 
+def test_a_double_memory_slice_has_the_sms_of_the_label_that_a_real_node_shows(a_driver: ADriver) -> None:
+    found = discovered(a_driver("1g.24gb", gpu="H100-94GB"), "mixed")
+    assert (found["mig-1g.24gb.multiprocessors"], found["mig-1g.24gb.slices.ci"]) == ("16", "1")
+
+
 def test_eight_h100_in_smallest_slices_under_mixed_have_the_labels_of_a_real_node(a_driver: ADriver) -> None:
     found = discovered(a_driver(*DENSE, gpus=8), "mixed")
     assert {key.removeprefix("mig-1g.10gb."): v for key, v in found.items() if key.startswith("mig-1g")} == SLICE

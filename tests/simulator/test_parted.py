@@ -44,9 +44,48 @@ def test_each_gpu_follows_the_entry_that_names_it(a_driver: ADriver) -> None:
     assert parted.is_applied(driver, desired)
 
 
-def test_for_a_gpu_matched_twice_the_last_entry_wins(a_driver: ADriver) -> None:
+def test_a_gpu_matched_twice_gets_the_slices_of_both_entries_one_after_the_other(a_driver: ADriver) -> None:
+    driver, desired = a_driver(gpus=2, mig=False), config(enabled(p1g_10gb=7), enabled([1], p7g_80gb=1))
+    assert applied(driver, desired) == [{"1g.10gb": 7}, {"7g.80gb": 1}]
+    assert parted.is_applied(driver, desired), "assert compares with the last entry"
+    driver.gpus[1].clients.append(Client("team-a/training", driver.gpus[1].instances[0].id))
+    driver.gpus[0].destroy(driver.gpus[0].instances[0].id)
+    with pytest.raises(PartedError, match="In use by another client"):
+        applied(driver, desired)
+
+
+def test_an_impossible_entry_fails_although_a_later_one_replaces_it(a_driver: ADriver) -> None:
+    driver = a_driver(mig=False)
+    with pytest.raises(PartedError, match="all orderings failed"):
+        applied(driver, config(enabled(p3g_40gb=3), enabled(p1g_10gb=7)))
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_on_and_off_for_one_gpu_always_fails_and_never_counts_as_applied(a_driver: ADriver, last: bool) -> None:
+    """Measured with mig-parted v0.15.0: the modes of all entries come first, then the devices of all entries."""
+    off: dict[str, object] = {"devices": [0], "mig-enabled": False}
+    entries = (off, enabled(p1g_10gb=7)) if last else (enabled(p1g_10gb=7), off)
     driver = a_driver(gpus=2, mig=False)
-    assert applied(driver, config(enabled(p1g_10gb=7), enabled([1], p7g_80gb=1))) == [{"1g.10gb": 7}, {"7g.80gb": 1}]
+    for _ in range(2):
+        with pytest.raises(PartedError, match=f"unable to apply MIG config with MIG mode {'on' if last else 'off'}"):
+            applied(driver, config(*entries))
+        assert not parted.is_applied(driver, config(*entries))
+        assert not parted.mode_is_applied(driver, config(*entries))
+
+
+def test_where_no_entry_matches_a_gpu_the_modes_count_as_applied(a_driver: ADriver) -> None:
+    driver, nothing = a_driver("1g.10gb"), config({"device-filter": "0x2330", **enabled(p7g_80gb=1)})
+    assert parted.mode_is_applied(driver, nothing)
+    assert not parted.is_applied(driver, nothing)
+
+
+def test_an_entry_that_enables_mig_by_index_fails_on_a_gpu_without_mig(
+    a_driver: ADriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = a_driver(gpus=2, mig=False)
+    monkeypatch.setattr(type(driver.gpus[0]), "mig_capable", property(lambda gpu: gpu.index == 0))
+    with pytest.raises(PartedError, match="cannot set MIG mode on non MIG-capable GPU"):
+        applied(driver, config(enabled([0, 1], p1g_10gb=7)))
 
 
 def test_a_config_that_is_applied_already_changes_nothing(a_driver: ADriver) -> None:

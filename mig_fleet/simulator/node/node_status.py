@@ -61,6 +61,7 @@ def new_node(spec: NodeSpec, port: int, boot_id: str) -> Json:
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": spec.name, "labels": _labels(spec)},
+        "spec": {"taints": spec.taints},
         "status": {
             "capacity": capacity,
             "allocatable": capacity,
@@ -88,15 +89,11 @@ def new_node(spec: NodeSpec, port: int, boot_id: str) -> Json:
 
 
 def _labels(spec: NodeSpec) -> dict[str, str]:
-    """The labels of Node Feature Discovery and the kubelet's own."""
+    """The kubelet's own labels, and those of the machine's pool."""
     return {
         "kubernetes.io/arch": "amd64",
         "kubernetes.io/os": "linux",
         "kubernetes.io/hostname": spec.name,
-        "feature.node.kubernetes.io/pci-10de.present": "true",
-        "feature.node.kubernetes.io/kernel-version.full": "6.8.0-85-generic",
-        "feature.node.kubernetes.io/system-os_release.ID": "ubuntu",
-        "feature.node.kubernetes.io/system-os_release.VERSION_ID": "24.04",
         **spec.labels,
     }
 

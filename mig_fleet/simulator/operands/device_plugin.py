@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from typing import Final
 
 from mig_fleet.model.labels import GPU_RESOURCE, RESOURCE_PREFIX
 from mig_fleet.model.profiles import Profile
@@ -10,6 +11,9 @@ from mig_fleet.simulator.driver.state import Driver
 from mig_fleet.simulator.errors import SimulatorError
 from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.node.container import Container
+
+REPLICAS: Final = 2
+"""How often a shared device is offered."""
 
 
 class PluginError(SimulatorError):
@@ -27,6 +31,8 @@ async def run(container: Container) -> int:
     except PluginError as exc:
         container.log(f"error starting plugins: {exc}")
         return 1
+    if Fault.PLUGIN_SHARES in container.node.faults:
+        offered = {name: REPLICAS * count for name, count in offered.items()}
     if container.node.registered and container.node.use_up(Fault.PLUGIN_STALE):
         offered = container.node.registered
     container.log(f"Registered device plugin for Kubelet: {offered}")

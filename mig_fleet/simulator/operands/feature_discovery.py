@@ -19,6 +19,7 @@ from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.informer import version_of
 from mig_fleet.simulator.node.container import Container
 from mig_fleet.simulator.node.node import SimulatedNode
+from mig_fleet.simulator.operands.device_plugin import REPLICAS
 
 PREFIX: Final = "nvidia.com/"
 
@@ -42,6 +43,8 @@ async def run(container: Container) -> int:
         current = node.driver_stamp, version_of(node.object)
         if current != labelled and Fault.GFD_STALE not in node.faults:
             desired = discovered(node.driver, node.spec.machine, strategy)
+            if Fault.PLUGIN_SHARES in node.faults:
+                desired |= shared(desired)
             desired[f"{PREFIX}gfd.timestamp"] = stamp
             try:
                 await _replace_labels(node, desired)
@@ -86,6 +89,15 @@ def discovered(driver: Driver, machine: str, strategy: str) -> dict[str, str]:
     elif strategy == "single" and any(gpu.mode for gpu in driver.gpus):
         found |= _single(driver)
     return {PREFIX + key: value for key, value in found.items()}
+
+
+def shared(found: Mapping[str, str]) -> dict[str, str]:
+    """The labels that differ if every device is shared by time-slicing, under its own name."""
+    counted = (key for key, number in found.items() if key.endswith(".replicas") and number != "0")
+    groups = [key.removesuffix(".replicas") for key in counted]
+    replicas = {f"{group}.replicas": str(REPLICAS) for group in groups}
+    products = {f"{group}.product": f"{found[f'{group}.product']}-SHARED" for group in groups}
+    return replicas | products | {f"{group}.sharing-strategy": "time-slicing" for group in groups}
 
 
 def single_profile(driver: Driver) -> str | None:
@@ -139,7 +151,6 @@ def _single(driver: Driver) -> dict[str, str]:
 def _slice_group(group: str, gpu: Gpu, name: str, count: int) -> dict[str, str]:
     profile = Profile.parse(name)
     facts = gpu.model.profile(str(profile.whole))
-    part = next((each for each in facts.compute_instances if each.slices == profile.compute), None)
     engines = facts.engines
     values: dict[str, object] = {
         "product": f"{product(gpu)}-MIG-{profile.kubernetes}",
@@ -147,7 +158,7 @@ def _slice_group(group: str, gpu: Gpu, name: str, count: int) -> dict[str, str]:
         "replicas": 1,
         "sharing-strategy": "none",
         "memory": facts.memory_mib or 0,
-        "multiprocessors": (part.sm_count if part else facts.sm_count) or 0,
+        "multiprocessors": facts.slice_sm_count(profile.compute) or 0,
         "slices.gi": profile.slices,
         "slices.ci": profile.compute,
         "engines.copy": engines.copy or 0,

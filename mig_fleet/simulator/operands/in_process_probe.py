@@ -160,7 +160,13 @@ def _gpu(gpu: driver.Gpu) -> Gpu:
             _instance(gpu, instance) for instance in sorted(gpu.instances, key=lambda instance: instance.id) if gpu.mode
         ),
         model=gpu.model.name if gpu.model.pci_device_ids else None,
+        profile_names=_profile_names(gpu),
     )
+
+
+def _profile_names(gpu: driver.Gpu) -> tuple[str, ...] | None:
+    """In the order of NVML's numbers, in which the probe asks for them."""
+    return tuple(row.name for row in sorted(gpu.model.profiles.values(), key=lambda row: row.nvml_enum)) or None
 
 
 def _instance(gpu: driver.Gpu, instance: driver.GpuInstance) -> Instance:

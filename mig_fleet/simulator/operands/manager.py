@@ -10,7 +10,7 @@ from mig_fleet.simulator.api import Json
 from mig_fleet.simulator.errors import ApiError, PartedError
 from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.node.container import Container
-from mig_fleet.simulator.operands.reconfiguration import Reconfiguration
+from mig_fleet.simulator.operands.reconfiguration import Process, Reconfiguration
 
 
 class DesiredConfig:
@@ -39,7 +39,7 @@ class DesiredConfig:
 
 async def run(container: Container) -> int:
     """The main loop; it ends only with the pod."""
-    desired = DesiredConfig()
+    desired, process = DesiredConfig(), Process()
 
     def on_change(before: Json, after: Json) -> None:
         old, new = _config_of(before), _config_of(after)
@@ -54,7 +54,7 @@ async def run(container: Container) -> int:
             value = await desired.next()
             container.log(f"Updating to MIG config: {value}")
             try:
-                await Reconfiguration(container, value).run()
+                await Reconfiguration(container, value, process).run()
                 container.log(f"Successfully updated to MIG config: {value}")
             except (PartedError, ApiError, TimeoutError) as exc:
                 container.log(f"Error: {exc}")

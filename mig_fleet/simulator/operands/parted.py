@@ -1,6 +1,9 @@
 """`nvidia-mig-parted`: what it does with a config on a driver, including its silent failures.
 
 Behaviour of mig-parted v0.15.0 (pkg/mig/config/config.go, pkg/types/mig_config.go and the commands apply and assert).
+Entries are walked in order, and each of them for every GPU that it matches: a GPU that two entries match is changed
+twice. If one of them switches MIG on and the other one off, every apply fails.
+
 The silent failures have numbers here: S1 a filter that matches no GPU, S2 a profile that no GPU has, S3 an entry with
 count zero, S4 a GPU that no entry matches, S5 an entry that enables MIG on a GPU without MIG.
 """
@@ -28,22 +31,28 @@ def load(content: bytes) -> PartedFile:
 
 
 def is_applied(driver: Driver, config: Config) -> bool:
-    """`assert`: every GPU of the node must match an entry (S4) and have that entry's mode and devices.
+    """`assert`: the modes of all entries, and then every GPU of the node has what the last entry that matches it says.
 
-    An entry that enables MIG never equals the state of a GPU without MIG (S5). Counts are compared as they are written:
-    a count of zero never equals a missing profile (S3).
+    A GPU that no entry matches never equals (S4). Counts are compared as they are written: a count of zero never equals
+    a missing profile (S3).
     """
-    return all(
-        (entry := _last_match(gpu, config)) is not None
-        and gpu.mode == entry.mig_enabled
-        and dict(gpu.counts()) == dict(entry.mig_devices)
-        for gpu in driver.gpus
-    )
+    return mode_is_applied(driver, config) and _devices_are_applied(driver, config)
 
 
 def mode_is_applied(driver: Driver, config: Config) -> bool:
-    """`assert --mode-only`."""
-    return all((entry := _last_match(gpu, config)) is not None and gpu.mode == entry.mig_enabled for gpu in driver.gpus)
+    """`assert --mode-only`: true where no entry matches a GPU. MIG on never equals on a GPU without MIG (S5)."""
+    return all(
+        entry.mig_enabled == gpu.mode if gpu.mig_capable else not entry.mig_enabled
+        for gpu, entry in _walk(driver, config)
+    )
+
+
+def _devices_are_applied(driver: Driver, config: Config) -> bool:
+    found = {
+        gpu.index: dict(gpu.counts()) == dict(entry.mig_devices) or not (entry.mig_enabled or gpu.mode)
+        for gpu, entry in _walk(driver, config)
+    }
+    return all(found.get(gpu.index, False) for gpu in driver.gpus)
 
 
 def apply_mode(driver: Driver, config: Config) -> None:
@@ -53,10 +62,9 @@ def apply_mode(driver: Driver, config: Config) -> None:
     (cmd/nvidia-mig-parted/apply/mode.go): an error leaves the earlier ones cleared and the later ones as they were.
     GPUs that no entry matches do not change (S1), nor do GPUs without MIG (S5).
     """
-    matched = list(_matched(driver, config))
-    if all(gpu.mode == entry.mig_enabled for gpu, entry in matched):
+    if mode_is_applied(driver, config):
         return
-    for gpu, entry in matched:
+    for gpu, entry in _capable(driver, config):
         if gpu.mode:
             _clear(gpu)
         try:
@@ -67,7 +75,7 @@ def apply_mode(driver: Driver, config: Config) -> None:
 
 def leave_mode_pending(driver: Driver, config: Config) -> None:
     """Set the new mode as pending until the next reset; raises :class:`PartedError` if any mode is to change."""
-    pending = [(gpu, entry.mig_enabled) for gpu, entry in _matched(driver, config) if gpu.mode != entry.mig_enabled]
+    pending = [(gpu, entry.mig_enabled) for gpu, entry in _capable(driver, config) if gpu.mode != entry.mig_enabled]
     for gpu, enabled in pending:
         gpu.pending = enabled
     if pending:
@@ -77,9 +85,12 @@ def leave_mode_pending(driver: Driver, config: Config) -> None:
 def apply(driver: Driver, config: Config) -> None:
     """`apply` after the mode change.
 
-    Raises :class:`PartedError`: the GPU that failed is left without instances, and later GPUs do not change.
+    Raises :class:`PartedError`: the GPU that failed is left without instances, and what is walked after it does not
+    change.
     """
-    for gpu, entry in _matched(driver, config):
+    if _devices_are_applied(driver, config):
+        return
+    for gpu, entry in _capable(driver, config):
         if gpu.mode != entry.mig_enabled:
             raise PartedError(
                 f"GPU {gpu.index}: unable to apply MIG config with MIG mode {'on' if gpu.mode else 'off'}"
@@ -103,17 +114,21 @@ def _clear(gpu: Gpu) -> None:
         raise PartedError(f"error clearing MIG config: {exc}") from None
 
 
-def _matched(driver: Driver, config: Config) -> Iterator[tuple[Gpu, Entry]]:
-    for gpu in driver.gpus:
-        entry = _last_match(gpu, config)
-        if entry is not None and gpu.mig_capable:
+def _walk(driver: Driver, config: Config) -> Iterator[tuple[Gpu, Entry]]:
+    """Every entry in order, with each GPU that it matches."""
+    for entry in config:
+        for gpu in driver.gpus:
+            if entry.matches(pci_device_id=board(gpu.model), index=gpu.index):
+                yield gpu, entry
+
+
+def _capable(driver: Driver, config: Config) -> Iterator[tuple[Gpu, Entry]]:
+    """The same for GPUs with MIG; raises :class:`PartedError` for an entry that enables it by index on another GPU."""
+    for gpu, entry in _walk(driver, config):
+        if gpu.mig_capable:
             yield gpu, entry
-
-
-def _last_match(gpu: Gpu, config: Config) -> Entry | None:
-    """Entries are applied in order, so the last entry that matches a GPU determines its state."""
-    found = [entry for entry in config if entry.matches(pci_device_id=board(gpu.model), index=gpu.index)]
-    return found[-1] if found else None
+        elif entry.mig_enabled and entry.devices is not None:
+            raise PartedError(f"GPU {gpu.index}: cannot set MIG mode on non MIG-capable GPU")
 
 
 def _creation_list(driver: Driver, mig_devices: Mapping[str, int]) -> list[str]:

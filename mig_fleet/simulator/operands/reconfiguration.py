@@ -4,6 +4,7 @@ Behaviour of mig-parted v0.15.0 (pkg/mig/reconfigure/reconfigure.go).
 """
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final
 
 from mig_fleet.documents import DocumentError
@@ -26,11 +27,22 @@ OPERAND_PODS: Final = ("nvidia-device-plugin-daemonset", "gpu-feature-discovery"
 VALIDATOR: Final = "nvidia-operator-validator"
 CONFIG_FILE: Final = "/mig-parted-config/config.yaml"
 REBOOTING: Final = "rebooting"
+RESTORED: Final = "Restarting all GPU clients previously shutdown in Kubernetes"
+"""The line in the log of a process after its first change that succeeds; see :class:`Process`."""
 SLOW_FACTOR: Final = 10
 NOT_CALLED: Final = frozenset(
     {"nvmlDeviceGetMemoryInfo", "nvmlDeviceGetMemoryInfo_v2", "nvmlDeviceGetName", "nvmlDeviceGetUUID"}
 )
 """NVML functions that mig-parted does not call."""
+
+
+@dataclass
+class Process:
+    """What a process of MIG Manager keeps from one reconfiguration to the next."""
+
+    has_succeeded: bool = False
+    """Upstream's `NoRestartK8sDaemonsetsOnExit`: set by the first change that succeeds, and never reset. From then on
+    operands are restored only by a change that succeeds: not by a failure, nor where nothing was to change."""
 
 
 class Reconfiguration:
@@ -39,8 +51,9 @@ class Reconfiguration:
     These are a timeout while it waits for the operands, and a reboot of the node.
     """
 
-    def __init__(self, container: Container, config_name: str) -> None:
+    def __init__(self, container: Container, config_name: str, process: Process) -> None:
         self.container, self.node, self.config_name = container, container.node, config_name
+        self.process = process
         self.deploy_labels: dict[str, str] = {}
         self.state = ""
 
@@ -80,7 +93,9 @@ class Reconfiguration:
             await self._finish("failed")
             raise
         await self._delete_pods(VALIDATOR)
-        await self._finish("success")
+        self.container.log(RESTORED)
+        self.process.has_succeeded = True
+        await self._set_state("success", restored=True)
 
     def _selected(self) -> tuple[Entry, ...]:
         """The config from the file as it is mounted at this moment."""
@@ -160,9 +175,13 @@ class Reconfiguration:
                     raise
 
     async def _finish(self, state: str) -> None:
-        """Restore all paused operands and set the state label. Upstream sends two patches."""
+        """End without a change that succeeded."""
+        await self._set_state(state, restored=not self.process.has_succeeded)
+
+    async def _set_state(self, state: str, *, restored: bool) -> None:
+        """Set the state label and, if they are ``restored``, those of the operands. Upstream sends two patches."""
         self.container.log(f"Changing the '{labels.STATE}' node label to '{state}'")
-        await self.node.patch_labels({labels.STATE: state, **self._operand_labels("true")})
+        await self.node.patch_labels({labels.STATE: state, **(self._operand_labels("true") if restored else {})})
 
     def _operand_labels(self, value: str) -> dict[str, str]:
         """The deploy labels with this value; an operand that a user switched off stays off."""
