@@ -7,7 +7,7 @@ from mig_fleet.model import labels
 from mig_fleet.policies.chart_values import derived_values
 from mig_fleet.simulator.api import Json
 from tests.faults.recording import record_inputs
-from tests.simulator.site import NAMESPACE, OPERANDS, config_map, daemon_set
+from tests.simulator.site import NAMESPACE, OPERANDS, config_map, daemon_set, features_worker
 
 REPORTS = "mig-fleet"
 """The namespace of the probes' reports."""
@@ -20,6 +20,11 @@ def operand(app: str) -> Json:
     body = daemon_set(app, OPERANDS[app])
     body["spec"]["template"]["spec"]["tolerations"] = derived_values("mixed", "")["daemonsets"]["tolerations"]
     return body
+
+
+def worker() -> Json:
+    """Node Feature Discovery's, likewise."""
+    return features_worker(derived_values("mixed", "")["node-feature-discovery"]["worker"]["tolerations"])
 
 
 def layout_file(text: str) -> Json:

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 
 from mig_fleet.model.layouts import Layout
 from mig_fleet.observed.operands import DEVICE_PLUGIN, MIG_MANAGER
-from mig_fleet.rollout.recovery import Remedy
+from mig_fleet.rollout.remedy import Remedy
 from tests.faults.fault_run import FaultRun
 
 POD = "/pods/[^/]+$"
 APPS = {
     Remedy.RESTART_MANAGER: MIG_MANAGER,
-    Remedy.RESTORE_OPERANDS: MIG_MANAGER,
+    Remedy.RESTORE_AND_RESTART: MIG_MANAGER,
     Remedy.RESTART_PLUGIN: DEVICE_PLUGIN,
 }
-"""The operand that each remedy restarts."""
+"""The operand that a remedy restarts."""
 
 
 @dataclass

@@ -19,7 +19,8 @@ from mig_fleet.observed.snapshot import Snapshot, observe
 from mig_fleet.simulator import CHARTS, Fleet
 from mig_fleet.simulator.api import Json
 from mig_fleet.simulator.errors import ApiError
-from tests.faults.installation import DAEMON_SETS, REPORTS, collection, layout_file, operand, probe_objects
+from mig_fleet.simulator.operands.reconfiguration import RESTORED
+from tests.faults.installation import DAEMON_SETS, REPORTS, collection, layout_file, operand, probe_objects, worker
 from tests.simulator.site import NAMESPACE, OPERANDS, Site, deployment
 
 GPU, GPUS = "H100-80GB", 2
@@ -94,6 +95,7 @@ class Scenario:
             "spec": {"migManager": {"config": {"default": labels.ALL_DISABLED}}},
         }
         self.site.eventually(lambda: self._created("/apis/nvidia.com/v1/clusterpolicies", policy), "the CRD is served")
+        create(DAEMON_SETS, worker())
         for app in OPERANDS:
             create(DAEMON_SETS, operand(app))
         create(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments", deployment("gpu-operator"))
@@ -111,7 +113,8 @@ class Scenario:
         seen = self.observe()
         nodes = {node["metadata"]["name"]: node for node in self.cluster.get("/api/v1/nodes")["items"]}
         for name in NODES:
-            self._reset_node(name, nodes[name], self.has_layout(seen, name, OLD))
+            is_ready = self.has_layout(seen, name, OLD) and not self._has_succeeded(name)
+            self._reset_node(name, nodes[name], is_ready)
         self._restore_operands()
         self.eventually(
             lambda seen: all(self.has_layout(seen, name, OLD) for name in NODES), f"all nodes have {OLD.name}"
@@ -216,7 +219,6 @@ class Scenario:
         )
         if not is_partitioned:
             self._partition(name)
-        found = node["metadata"]["labels"]
         operands = {f"{labels.DEPLOY_PREFIX}{deploy}": "true" for deploy in OPERANDS.values()}
         node_labels: dict[str, str | None] = {labels.CONFIG: OLD.config_name, labels.CAPABLE: "true", **operands}
         if not has_layout:
@@ -230,11 +232,18 @@ class Scenario:
             "spec": {"taints": None, "unschedulable": None},
         }
         self.cluster.call("PATCH", f"/api/v1/nodes/{name}", None, body, "application/merge-patch+json")
-        # MIG Manager reacts to a changed value and to its own start; the device plugin reads the GPUs when it starts.
-        if not has_layout and (found.get(labels.CONFIG) == OLD.config_name or found.get(labels.STATE) != "success"):
+        # A process of MIG Manager that has succeeded before ends a failure in another way; the device plugin reads the
+        # GPUs when it starts.
+        if not has_layout:
             self.restart(MIG_MANAGER, name)
         if not is_partitioned or self.site.offered(name) != OLD.allocatable(GPUS, MIXED):
             self.restart(DEVICE_PLUGIN, name)
+
+    def _has_succeeded(self, name: str) -> bool:
+        """Whether a process of the node's MIG Manager has changed the GPUs since it started."""
+        logs = self.fleet.directory / "nodes" / name / "logs"
+        files = (logs / f"{pod}.log" for pod in self.pods(MIG_MANAGER, name))
+        return any(RESTORED in file.read_text() for file in files if file.exists())
 
     def _partition(self, name: str) -> None:
         with self.fleet.driver_file(name).change() as driver:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from mig_fleet.observed.drift import DriftClass
-from mig_fleet.rollout.recovery import Remedy
+from mig_fleet.rollout.remedy import Remedy
 from tests.faults.all_faults import BY_NAME, FAULTS
 from tests.faults.document import DOCUMENT, WRITE, section, without_quotations
 from tests.faults.fault import Fault, Outcome

@@ -6,7 +6,7 @@ from mig_fleet.observed.operands import MIG_MANAGER
 from mig_fleet.simulator import Fault as NodeFault
 from tests.faults.fault import Action, Fault, Outcome
 from tests.faults.fault_run import LABEL, FaultRun
-from tests.faults.scenario import FIRST_WAVE, POOL
+from tests.faults.scenario import FEWER, FIRST_WAVE, OLD, POOL
 from tests.faults.table.texts import GFD_LOG, LAST_OLD, MANAGER_RESTARTED, NOW_NEW, PLUGIN_LOG, differs, still_isolated
 
 FOREIGN_CONFIG = "all-disabled"
@@ -37,6 +37,19 @@ def start_foreign_change(run: FaultRun) -> None:
     run.inject(NodeFault.MANAGER_SLOW, "node-1")
     run.label("node-1", **{"mig.config": FOREIGN_CONFIG, "mig.config.state": None})
     run.eventually(lambda: run.scenario.site.state("node-1") == "pending", "MIG Manager's state is pending")
+
+
+def fail_after_a_success(run: FaultRun) -> None:
+    """A process that has applied a config, and whose next apply fails."""
+    for config in (FEWER.config_name, OLD.config_name):
+        apply(run, config, "success")
+    run.inject(NodeFault.MANAGER_FAILS_ONCE, "node-1")
+
+
+def apply(run: FaultRun, config: str, state: str) -> None:
+    """Another user's change of node-1, to its end."""
+    run.label("node-1", **{"mig.config": config, "mig.config.state": None})
+    run.wait_for_report("node-1", lambda report: (report.config, report.state) == (config, state))
 
 
 def upgrade(run: FaultRun) -> None:
@@ -74,6 +87,19 @@ MANAGER = [
             "node-2: restarted MIG Manager (MIG Manager failed)",
         ),
         apply_fix=lambda run: run.clear_faults(*FIRST_WAVE),
+    ),
+    Fault(
+        "MIG Manager fails after a success, and forgets the operands",
+        "once a change succeeded in its process, a failure leaves the operands paused: the node offers no GPU "
+        "(mig-parted v0.15.0 reconfigure.go, measured)",
+        fail_after_a_success,
+        Outcome.SUCCEEDED,
+        written=POOL,
+        remedies=(
+            "node-1: restarted MIG Manager (MIG Manager failed)",
+            "node-1: restored the paused operands (operands paused)",
+        ),
+        apply_fix=lambda run: run.clear_faults("node-1"),
     ),
     Fault(
         "MIG Manager does not react",

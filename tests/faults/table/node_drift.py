@@ -1,14 +1,23 @@
 """Drift that a plain preview finds on nodes and their software: the stack did not change, the fleet did."""
 
 from mig_fleet.model import labels
-from mig_fleet.observed.operands import FEATURE_DISCOVERY, MIG_MANAGER
+from mig_fleet.observed.operands import DEVICE_PLUGIN, FEATURE_DISCOVERY, MIG_MANAGER
 from mig_fleet.simulator import Fault as NodeFault
 from tests.faults.fault import Fault, Outcome
 from tests.faults.fault_run import NODE_LIST, FaultRun
-from tests.faults.scenario import OLD, RENAMED
+from tests.faults.scenario import NEW, OLD, RENAMED
+from tests.faults.table.manager import apply, fail_after_a_success
 from tests.faults.table.nodes import join_node, make_not_ready, make_ready, remove_node
 from tests.faults.table.texts import CONDITIONS, KEPT, differs, refused
 
+SHARED = (
+    "resource shared: node-1: nvidia.com/mig-1g.10gb: expected 14, the kubelet offers 28 nvidia.com/mig-1g.10gb, as "
+    "the device plugin shares each 2 times"
+)
+PLUGIN_CONFIG = (
+    "Look at the device plugin's config, which must not share it (the default, or the node's "
+    "nvidia.com/device-plugin.config): kubectl get clusterpolicies.nvidia.com -o yaml"
+)
 NOT_READY = "node not Ready: node-1: kubelet is not Ready; its slices may be gone"
 
 
@@ -32,6 +41,12 @@ def fail_at_start(run: FaultRun) -> None:
     run.wait_for_report("node-1", lambda report: report.state == "failed")
 
 
+def leave_operands_paused(run: FaultRun) -> None:
+    fail_after_a_success(run)
+    apply(run, NEW.config_name, "failed")
+    apply(run, OLD.config_name, "success")
+
+
 def make_gfd_label_stale(run: FaultRun) -> None:
     deploy = f"{labels.DEPLOY_PREFIX}{FEATURE_DISCOVERY}".removeprefix("nvidia.com/")
     run.label("node-1", **{deploy: "false"})
@@ -44,6 +59,25 @@ def make_gfd_label_stale(run: FaultRun) -> None:
 
 def lower_allocatable(run: FaultRun) -> None:
     run.patch("node-1", {"status": {"allocatable": {"nvidia.com/mig-1g.10gb": "13"}}}, status=True)
+
+
+def share_slices(run: FaultRun) -> None:
+    run.inject(NodeFault.PLUGIN_SHARES, "node-1")
+    run.scenario.restart(DEVICE_PLUGIN, "node-1")
+    run.eventually(lambda: _offered(run) == ("28", "2"), "the slices are shared")
+
+
+def stop_sharing(run: FaultRun) -> None:
+    run.clear_faults("node-1")
+    run.scenario.restart(DEVICE_PLUGIN, "node-1")
+    run.eventually(lambda: _offered(run) == ("14", "1"), "the slices are not shared")
+
+
+def _offered(run: FaultRun) -> tuple[str, str]:
+    """What the kubelet of node-1 offers, and GFD's number of replicas."""
+    node = run.scenario.cluster.node("node-1")
+    offered = node["status"]["allocatable"].get("nvidia.com/mig-1g.10gb", "")
+    return offered, node["metadata"]["labels"].get("nvidia.com/mig-1g.10gb.replicas", "")
 
 
 NODE_DRIFT = [
@@ -145,6 +179,21 @@ NODE_DRIFT = [
         target=OLD,
     ),
     Fault(
+        "MIG Manager reports success and leaves the operands paused",
+        "another user's change failed, and the old config, written again, was still applied: the node offers no GPU "
+        "(mig-parted v0.15.0 reconfigure.go, measured)",
+        leave_operands_paused,
+        Outcome.SUCCEEDED,
+        written=("node-1",),
+        preview=(
+            "drift: operands paused: node-1: MIG Manager's state is 'success', and dcgm, dcgm-exporter, device-plugin, "
+            "gpu-feature-discovery, nvsm are still paused",
+        ),
+        remedies=("node-1: restored the paused operands (operands paused)",),
+        apply_fix=lambda run: run.clear_faults("node-1"),
+        target=OLD,
+    ),
+    Fault(
         "the kubelet offers too few slices",
         "the device plugin reports one as unhealthy; it reads the GPUs again when it restarts (k8s-device-plugin#214)",
         lower_allocatable,
@@ -152,6 +201,18 @@ NODE_DRIFT = [
         written=(),
         preview=("drift: allocatable stale: node-1: nvidia.com/mig-1g.10gb: expected 14, the kubelet offers 13",),
         remedies=("node-1: restarted the device plugin (allocatable stale)",),
+        target=OLD,
+    ),
+    Fault(
+        "another user lets the device plugin share the slices of a node",
+        "its config has time-slicing: the kubelet offers each slice twice (gpu-operator#1287)",
+        share_slices,
+        Outcome.FAILED,
+        written=(),
+        preview=(f"drift: {SHARED}",),
+        error=differs(SHARED, see=(PLUGIN_CONFIG,), then=KEPT),
+        fix="the node's slices are not shared any more",
+        apply_fix=stop_sharing,
         target=OLD,
     ),
     Fault(
