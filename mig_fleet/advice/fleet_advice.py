@@ -22,9 +22,9 @@ def advise_fleet(
     fleet: Fleet, nodes: Nodes, measured: Iterable[Measurement], window: Window
 ) -> tuple[LayoutAdvice, ...]:
     """In the order of the stack file. A layout without MIG has no slices to size."""
-    found = list(measured)
+    found, basis = list(measured), fleet.settings.monitoring.cost_basis
     return tuple(
-        advise(layout, members, found, window, fleet.prices.get(layout.gpu), fleet.settings.monitoring.cost_basis)
+        advise(layout, members, found, window, fleet.prices.get(layout.gpu), basis, fleet.strategy)
         for name, layout in fleet.layouts.items()
         if not layout.is_disabled and (members := _members(fleet, name, nodes))
     )

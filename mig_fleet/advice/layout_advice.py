@@ -1,14 +1,21 @@
 """Advice about one layout: the sizes of its slices, and the layout that follows."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mig_fleet.advice.group_advice import GroupAdvice, Members, advise_group
 from mig_fleet.advice.measurement import Measurement
+from mig_fleet.advice.outcome import Outcome
 from mig_fleet.advice.sizing import Sizing
 from mig_fleet.advice.window import Window
 from mig_fleet.model.cost import Basis
 from mig_fleet.model.layouts import Layout
+from mig_fleet.model.strategy import DEFAULT, Strategy, allocatable, strategy_conflicts
+
+ONE_PROFILE = (
+    "a smaller profile is large enough, but the strategy allows one profile per node, and other GPUs keep theirs"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,12 @@ class LayoutAdvice:
     groups: tuple[GroupAdvice, ...]
     price: float | None
     """USD per GPU and hour; None if it is not known."""
+    strategy: Strategy = DEFAULT
+    """The cluster's MIG strategy."""
+
+    def resource_of(self, profile: str) -> str:
+        """What a pod requests for a slice of the profile."""
+        return next(iter(allocatable(self.strategy, [{profile: 1}])))
 
     @property
     def after(self) -> Layout | None:
@@ -57,10 +70,26 @@ def advise(
     window: Window,
     price: float | None = None,
     basis: Basis = Basis.MAX,
+    strategy: Strategy = DEFAULT,
 ) -> LayoutAdvice:
     """Sizes the profiles of the layout by the measurements of its members' slices; all others are ignored."""
     by_node: dict[str, list[Measurement]] = {}
     for measurement in measured:
         by_node.setdefault(measurement.slice.node, []).append(measurement)
     groups = tuple(advise_group(layout.model, group, members, by_node, window, basis) for group in layout.groups)
-    return LayoutAdvice(layout, tuple(members), groups, price)
+    found = LayoutAdvice(layout, tuple(members), groups, price, strategy)
+    after = found.after
+    if after and any(strategy_conflicts(strategy, after.per_gpu(each.gpus_per_node)) for each in members):
+        return dataclasses.replace(found, groups=tuple(map(_kept, groups)))
+    return found
+
+
+def _kept(group: GroupAdvice) -> GroupAdvice:
+    """Without replacements, which the strategy does not serve beside the profiles of the other GPUs."""
+    sizings = (
+        dataclasses.replace(each, outcome=Outcome.KEEP, reason=ONE_PROFILE, replacement=None)
+        if each.replacement
+        else each
+        for each in group.sizings
+    )
+    return dataclasses.replace(group, sizings=tuple(sizings))

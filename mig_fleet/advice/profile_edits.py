@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from mig_fleet.advice.group_advice import GroupAdvice
 from mig_fleet.advice.layout_advice import LayoutAdvice
@@ -10,11 +10,10 @@ from mig_fleet.documents import Document
 from mig_fleet.documents.document import Location, Span
 from mig_fleet.model.gpus import GpuModel
 from mig_fleet.model.placement.request import canonical
-from mig_fleet.stack_file.settings import PROJECT
+from mig_fleet.stack_file.reading import section_of
 
 Path = tuple[str | int, ...]
 """The keys and positions of a value: ``("config", "mig-fleet:layouts", "dense", "all")``."""
-LAYOUTS: Final[Path] = ("config", f"{PROJECT}:layouts")
 
 
 class NotEditable(ValueError):
@@ -34,7 +33,8 @@ class ProfileEdit:
 
 def profile_edits(data: Any, advice: LayoutAdvice) -> list[ProfileEdit]:
     """All edits of a layout. Raises :class:`NotEditable` if it spells a profile in two ways."""
-    path = (*LAYOUTS, advice.layout.name)
+    written = next(key for key in data["config"] if section_of(key) == "layouts")
+    path = ("config", written, advice.layout.name)
     return [
         edit
         for where, profiles in _profiles(_at(data, path))

@@ -1,6 +1,5 @@
 """Reads the measurements of slices."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -10,13 +9,13 @@ from mig_fleet.advice.errors import PrometheusError
 from mig_fleet.advice.measurement import COUNTED, Measurement, Quantity, Slice
 from mig_fleet.advice.prometheus import Row
 from mig_fleet.advice.window import Window
+from mig_fleet.model.node_names import is_node_name
 from mig_fleet.monitoring import series
 from mig_fleet.monitoring.documentation import PAGE
 
 NODES_PER_QUERY: Final = 8
 """With 56 slices each and a window of 14 days a query reads seven million samples; Prometheus allows 50 million (its
 flag ``--query.max-samples``)."""
-NODE_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 LONGEST_LABEL: Final = 300
 
 
@@ -36,7 +35,7 @@ def require_rules(source: Source) -> None:
 def nodes_of(source: Source, pool: str) -> tuple[str, ...]:
     """The nodes of a pool that Kubernetes reports, sorted."""
     names = {row.labels.get("node", "") for row in source.query(queries.nodes_of(pool))}
-    return tuple(sorted(filter(NODE_NAME.fullmatch, names)))
+    return tuple(sorted(filter(is_node_name, names)))
 
 
 def measure(source: Source, nodes: Iterable[str], window: Window) -> list[Measurement]:

@@ -11,7 +11,6 @@ from mig_fleet.advice.stack_text import StackText
 from mig_fleet.advice.window import Window
 from mig_fleet.cli.outputs import advise as output
 from mig_fleet.model.layouts import GpuGroup
-from mig_fleet.model.profiles import Profile
 
 
 def to_json(
@@ -35,7 +34,7 @@ def _layout_json(advice: LayoutAdvice, text: StackText) -> output.LayoutAdvice:
         pools=tuple(each.pool for each in advice.members),
         nodes=advice.nodes,
         gpus=advice.gpus,
-        findings=tuple(_finding(group, sizing) for group in advice.groups for sizing in group.sizings),
+        findings=tuple(_finding(advice, group, sizing) for group in advice.groups for sizing in group.sizings),
         after=tuple(map(_group, after.groups)) if after else None,
         in_diff=after is not None and name not in text.not_edited,
         saved_gpus=advice.saved_gpus,
@@ -43,7 +42,7 @@ def _layout_json(advice: LayoutAdvice, text: StackText) -> output.LayoutAdvice:
     )
 
 
-def _finding(group: GroupAdvice, sizing: Sizing) -> output.Finding:
+def _finding(advice: LayoutAdvice, group: GroupAdvice, sizing: Sizing) -> output.Finding:
     use, needs, new = sizing.use, sizing.needs, sizing.replacement
     return output.Finding(
         gpus=group.group.devices,
@@ -59,7 +58,7 @@ def _finding(group: GroupAdvice, sizing: Sizing) -> output.Finding:
         memory_bytes=use.memory,
         preallocated=use.preallocated,
         needs=_needs(needs) if needs else None,
-        replacement=_replacement(new) if new else None,
+        replacement=_replacement(advice, new) if new else None,
     )
 
 
@@ -67,8 +66,8 @@ def _needs(needs: Needs) -> output.Needs:
     return output.Needs(compute=needs.compute, bandwidth=needs.bandwidth, memory_bytes=needs.memory)
 
 
-def _replacement(new: Replacement) -> output.Replacement:
-    return output.Replacement(profile=new.profile, count=new.count, resource=Profile.parse(new.profile).resource)
+def _replacement(advice: LayoutAdvice, new: Replacement) -> output.Replacement:
+    return output.Replacement(profile=new.profile, count=new.count, resource=advice.resource_of(new.profile))
 
 
 def _group(group: GpuGroup) -> output.Group:

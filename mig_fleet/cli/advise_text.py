@@ -11,7 +11,6 @@ from mig_fleet.advice.window import Window
 from mig_fleet.foreign_text import printable
 from mig_fleet.model.formatting import format_profiles, format_ranges
 from mig_fleet.model.imports.stack_file import stack_file
-from mig_fleet.model.profiles import Profile
 
 GIB = 1024 * MIB
 LONGEST_LINE = 10_000
@@ -45,7 +44,7 @@ def _layout(advice: LayoutAdvice) -> Iterator[str]:
     size = f"{_count(advice.nodes, 'node')}, {_count(advice.gpus, 'GPU')}"
     yield f"{advice.layout.name}  {advice.layout.gpu}; {pools}: {size}"
     for group in advice.groups:
-        yield from (line for sizing in group.sizings for line in _sizing(group, sizing))
+        yield from (line for sizing in group.sizings for line in _sizing(advice, group, sizing))
     if advice.after:
         usd = "" if advice.saved_usd is None else f", ${advice.saved_usd:.2f} per hour"
         yield f"  saves {advice.saved_gpus:.2f} of {_count(advice.gpus, 'GPU')} for the same number of slices{usd}"
@@ -53,13 +52,13 @@ def _layout(advice: LayoutAdvice) -> Iterator[str]:
             yield f"  {advice.layout.gpu} has no price in the stack file"
 
 
-def _sizing(group: GroupAdvice, sizing: Sizing) -> Iterator[str]:
+def _sizing(advice: LayoutAdvice, group: GroupAdvice, sizing: Sizing) -> Iterator[str]:
     count = (group.group.profiles or {})[sizing.profile]
     now = format_profiles({sizing.profile: count})
     yield f"  {_gpus(group)}: {now}  {sizing.outcome}, confidence {sizing.confidence}: {sizing.reason}"
     yield f"    {'; '.join(_measured(sizing))}"
     if new := sizing.replacement:
-        after, resource = format_profiles({new.profile: new.count}), Profile.parse(new.profile).resource
+        after, resource = format_profiles({new.profile: new.count}), advice.resource_of(new.profile)
         yield f"    change to {after}, which is proven to fit; pods must then request {resource}"
 
 

@@ -15,7 +15,7 @@ from mig_fleet.model import parted
 from mig_fleet.model.errors import InvalidPartedFile, MigError, UnknownConfig
 from mig_fleet.model.finding import Level
 from mig_fleet.model.formatting import format_profiles
-from mig_fleet.model.gpus import by_pci
+from mig_fleet.model.gpus import by_board
 from mig_fleet.model.parted import Entry, PartedFile
 from mig_fleet.model.parted.lint import LintRule, lint
 from mig_fleet.model.profiles import Profile
@@ -131,7 +131,7 @@ def _expected_counts(entry: Entry) -> dict[str, int] | None:
 
 def _may_exist(profile: str, gpu: Gpu) -> bool:
     """Whether the GPU has the profile according to the catalog; true for a GPU that the catalog does not have."""
-    model = by_pci(gpu.pci_id)
+    model = by_board(gpu.pci_id, gpu.product)
     if model is None:
         return True
     try:

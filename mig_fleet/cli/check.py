@@ -14,9 +14,12 @@ from mig_fleet.cli.outputs import check as output
 from mig_fleet.cli.outputs.base import print_json
 from mig_fleet.cli.profile import is_profile
 from mig_fleet.documents import DocumentError, open_document
-from mig_fleet.model import Verdict, gpus, prove
+from mig_fleet.model import Placement, Verdict, gpus, prove
 from mig_fleet.model.errors import MigError
 from mig_fleet.model.finding import Finding, Level
+from mig_fleet.model.gpus import GpuModel
+from mig_fleet.model.numbers import parse_natural
+from mig_fleet.model.profiles import from_kubernetes
 
 EXIT = {
     Verdict.FEASIBLE: ExitCode.SUCCESS,
@@ -26,13 +29,20 @@ EXIT = {
 
 
 def run(
-    what: tuple[str, ...], gpu: str | None, request: cost.Request | None, gpus_per_node: int | None, as_json: bool
+    what: tuple[str, ...],
+    gpu: str | None,
+    keep: tuple[str, ...],
+    request: cost.Request | None,
+    gpus_per_node: int | None,
+    as_json: bool,
 ) -> NoReturn:
     """Print the verdict and exit; raises ``click.UsageError``."""
     if gpu is not None:
         if gpus_per_node is not None:
             raise click.UsageError("--gpus-per-node is for mig-parted files; --gpu checks a single GPU")
-        sys.exit(_check_layout(gpu, what, request, as_json))
+        sys.exit(_check_layout(gpu, what, keep, request, as_json))
+    if keep:
+        raise click.UsageError("--keep is for the slices of one GPU; name its model with --gpu")
     if word := next((word for word in what if _is_count(word)), None):
         raise click.UsageError(f"{word!r} looks like a profile; name the GPU model: --gpu {_models_with(word)}")
     if request:
@@ -48,13 +58,16 @@ def _is_count(word: str) -> bool:
 
 def _models_with(word: str) -> str:
     """The GPU models that have a profile, so that the user can copy the option."""
-    profile = word.partition("=")[0]
+    profile = from_kubernetes(word.partition("=")[0])
     return " or ".join(model.short for model in gpus.all_models() if model.knows(profile)) or "MODEL"
 
 
-def _check_layout(gpu: str, words: tuple[str, ...], request: cost.Request | None, as_json: bool) -> ExitCode:
+def _check_layout(
+    gpu: str, words: tuple[str, ...], keep: tuple[str, ...], request: cost.Request | None, as_json: bool
+) -> ExitCode:
     try:
-        proof = prove(gpu, _counts(words))
+        model = gpus.find(gpu)
+        proof = prove(model, _counts(words) if words or not keep else {}, [_kept(model, word) for word in keep])
         price = cost.cost_of(proof, request) if request else None
     except MigError as exc:
         raise click.UsageError(str(exc)) from None
@@ -75,10 +88,25 @@ def _counts(words: tuple[str, ...]) -> dict[str, int]:
         profile, equals, number = word.partition("=")
         if equals and not (number.isascii() and number.isdecimal() and len(number) <= 9):
             raise click.UsageError(f"{word!r}: the count must be a whole number, as in 1g.10gb=7")
+        profile = from_kubernetes(profile)
         counts[profile] = counts.get(profile, 0) + (int(number) if equals else 1)
     if not any(counts.values()):
         raise click.UsageError("no instance requested; write for example 1g.10gb=7")
     return counts
+
+
+def _kept(model: GpuModel, word: str) -> Placement:
+    """An instance as ``3g.40gb@4`` or, with its size, ``3g.40gb@4:4``."""
+    profile, _, place = word.partition("@")
+    numbers = [parse_natural(text) for text in place.split(":")]
+    name = from_kubernetes(profile)
+    start, size = numbers[0], numbers[-1] if len(numbers) == 2 else gpus.profile_of(model, name).size
+    if start is None or size is None or len(numbers) > 2:
+        raise click.UsageError(
+            f"--keep {word!r}: must be a profile and its first memory slice, as in 3g.40gb@4; `nvidia-smi mig -lgi` "
+            "prints it"
+        )
+    return Placement(name, start, size)
 
 
 def _check_files(paths: tuple[str, ...], gpus_per_node: int | None, as_json: bool) -> ExitCode:

@@ -1,6 +1,7 @@
 """The cost of the slices of one GPU, for `mig-fleet check --price`."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,9 @@ import click
 
 from mig_fleet.cli.outputs import check as output
 from mig_fleet.model import Proof, cost
+from mig_fleet.model.capacity import stranded_sms
 from mig_fleet.model.cost import Account, Basis
+from mig_fleet.model.profiles import from_kubernetes
 
 _CHARGED_BY = {
     Basis.MAX: "the larger of compute and memory",
@@ -45,7 +48,7 @@ def _parse_busy(word: str) -> tuple[str, float]:
         share = math.nan
     if not 0 <= share <= 1:
         raise click.UsageError(f"--busy {word!r}: must be a profile and a number from 0 to 1, as in 1g.10gb=0.8")
-    return profile, share
+    return from_kubernetes(profile), share
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,11 @@ class Cost:
     request: Request
     shares: Mapping[str, float]
     account: Account
+    stranded_sms: tuple[int, int] | None
+    """The SMs that no slice has, and those of the GPU; None if no source gives them."""
 
     def to_json(self) -> output.Cost:
-        """In the currency and time unit of the price; the last four values add up to the price."""
+        """In the currency and time unit of the price; used, idle, unallocated and stranded add up to the price."""
         account = self.account
         return output.Cost(
             price=self.request.price,
@@ -67,6 +72,7 @@ class Cost:
             idle=account.idle,
             unallocated=account.unallocated,
             stranded=account.stranded,
+            stranded_sms=self.stranded_sms[0] if self.stranded_sms else None,
         )
 
     def lines(self) -> Iterator[str]:
@@ -77,17 +83,25 @@ class Cost:
         parts = ("used", "idle", "unallocated", "stranded")
         if self.request.busy:
             yield f"  {' + '.join(f'${getattr(self.account, part):.3f} {part}' for part in parts)}"
+        elif self.stranded_sms and (sms := self.stranded_sms[0]):
+            by_sms = self.request.price * sms / self.stranded_sms[1]
+            yield (
+                f"  stranded: {sms} of {self.stranded_sms[1]} SMs, which no slice has, ${by_sms:.3f} by SMs; by "
+                f"{_CHARGED_BY[self.request.basis]} ${self.account.stranded:.3f}"
+            )
         else:
             yield f"  stranded: ${self.account.stranded:.3f}, which this layout gives to no slice"
 
 
 def cost_of(proof: Proof, request: Request) -> Cost:
-    """The cost of a GPU with the profiles of a proof. Raises InvalidRequest for an invalid price and for more busy
-    slices than the GPU has.
+    """The cost of a GPU with the requested and the kept slices of a proof. Raises InvalidRequest for an invalid price
+    and for more busy slices than the GPU has.
     """
     busy: dict[str, list[float]] = {}
     for profile, share in request.busy:
         busy.setdefault(profile, []).append(share)
-    profiles = dict(proof.request)
+    profiles = Counter(dict(proof.request))
+    profiles.update(instance.profile for instance in proof.kept)
     account = cost.account(request.price, proof.gpu, profiles, busy, request.basis)
-    return Cost(request, cost.shares(proof.gpu, profiles, request.basis), account)
+    shares = cost.shares(proof.gpu, profiles, request.basis)
+    return Cost(request, shares, account, stranded_sms(proof.gpu, profiles))

@@ -19,6 +19,7 @@ from mig_fleet.model import maximal, pictures
 from mig_fleet.model.errors import MigError
 from mig_fleet.model.gpus import ComputeInstance, GpuModel, GpuProfile
 from mig_fleet.model.placement.placed import format_ranges
+from mig_fleet.model.profiles import from_kubernetes
 
 
 def run(model: str | None, as_json: bool, as_svg: bool) -> None:
@@ -46,6 +47,7 @@ def run(model: str | None, as_json: bool, as_svg: bool) -> None:
 
 def _show_profile(profile: str, as_json: bool) -> None:
     """The slice that a profile is on each of its GPU models. Raises AmbiguousProfile, UnknownProfile."""
+    profile = from_kubernetes(profile)
     name = catalog.find_profile(profile).name
     ((meaning, models),) = catalog.meanings(profile).items()
     shorts = tuple(model.short for model in models)
@@ -101,20 +103,27 @@ def _show(model: GpuModel, console: Console) -> None:
     console.print(Text.assemble((model.name, "bold"), f"  {model.architecture}, {model.memory_gb} GB"), soft_wrap=True)
     echo(f"  products  {', '.join(model.product_names) or 'unknown'}")
     echo(f"  PCI ids   {', '.join(model.pci_device_ids) or 'none'}")
+    for board in model.other_boards:
+        echo(
+            f"  not       {board.name}, another model with the same PCI id: subsystem device "
+            f"{', '.join(board.subsystem_devices)}"
+        )
     echo(
         f"  slices    {model.compute_slices} compute, {model.memory_slices} memory, at most {model.max_gpu_instances} "
         f"instances; driver {model.driver_min or 'unknown'}"
     )
     others = [f"{row.name} is {it.name} {it.where}" for row in model.profiles.values() for it in row.alternate_names]
     if others:
-        echo(f"  names     {', '.join(others)}; a layout with either is unproven")
+        echo(f"  names     {', '.join(others)}; a layout with either is unproven without `confirmed`")
     for number, need in enumerate(_needs(model)):
         echo(f"  {'' if number else 'needs':<8}  {need}")
     tables.show(_profiles(model), console)
     echo("  slices: compute + memory; engines: copy/NVDEC/NVENC/JPEG/OFA; driver: minimum; ?: no source")
-    parts = [(row, part) for row in model.profiles.values() for part in row.compute_instances if part.name != row.name]
+    parts = [(row, part) for row in model.profiles.values() for part in row.compute_instances if _is_other(row, part)]
     if parts:
-        echo("\nCompute instances: parts of a GPU instance that share its memory and engines:")
+        echo(
+            "\nCompute instances: parts of a GPU instance that share its memory, and what MIG Manager does not create:"
+        )
         tables.show(_parts(parts), console)
     if unsourced := [row.name for row in model.profiles.values() if row.parts_unsourced]:
         names = ", ".join(unsourced)
@@ -177,7 +186,7 @@ def _profiles(model: GpuModel) -> Table:
             str(row.max_instances),
             f"{row.compute_slices} + {row.memory_slices}",
             "?" if row.memory_mib is None else f"{row.memory_mib / 1024:.2f}",
-            _known(row.sm_count),
+            _known(row.slice_sm_count()),
             f"{_starts(row)} :{row.size}" if row.starts else "?",
             "/".join(_known(count) for count in row.engines),
             _release(row.driver_min or model.driver_min),
@@ -188,6 +197,11 @@ def _profiles(model: GpuModel) -> Table:
 
 def _starts(row: GpuProfile) -> str:
     return format_ranges(sum(1 << start for start in row.starts)).replace(" ", "")
+
+
+def _is_other(row: GpuProfile, part: ComputeInstance) -> bool:
+    """Whether it is a part, or another compute instance than the one that MIG Manager creates in this instance."""
+    return part.name != row.name or part.sm_count not in (None, row.slice_sm_count())
 
 
 def _parts(parts: Iterable[tuple[GpuProfile, ComputeInstance]]) -> Table:

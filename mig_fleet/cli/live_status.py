@@ -23,7 +23,7 @@ from mig_fleet.model.allocation import Allocation
 from mig_fleet.model.errors import InvalidProfile
 from mig_fleet.model.formatting import format_gpus, parse_gpus
 from mig_fleet.model.report import STALE_AFTER_S
-from mig_fleet.model.strategy import DEFAULT, allocatable
+from mig_fleet.model.strategy import Strategy, allocatable
 from mig_fleet.observed.configs.names import expected_config, with_config
 from mig_fleet.observed.differences import config_changed, node_differences
 from mig_fleet.observed.expected import Expected
@@ -142,17 +142,17 @@ def _node(pool: FleetPool | None, declared: Fleet, node: Node | None, pods: set[
         slices=format_gpus(dict(enumerate(counts))) if counts is not None else None,
         differences=_differences(pool, declared, node) if pool else (),
         offered={key: n for key, n in node.allocatable.items() if labels.is_gpu_resource(key)},
-        nvml=_resources(counts or ()),
+        nvml=_resources(counts or (), declared.strategy),
         allocations=None if known is None else tuple(it for it in known if (it.namespace, it.pod) in pods),
         allocations_error=report.allocations_error if report and known is None else "",
     )
 
 
-def _resources(counts: Iterable[Mapping[str, int] | None]) -> dict[str, int]:
+def _resources(counts: Iterable[Mapping[str, int] | None], strategy: Strategy) -> dict[str, int]:
     """A profile that the catalog does not know counts under its own name."""
     per_gpu = list(counts)
     try:
-        return allocatable(DEFAULT, per_gpu)
+        return allocatable(strategy, per_gpu)
     except InvalidProfile:
         return dict(sum((Counter(profiles or {}) for profiles in per_gpu), Counter()))
 

@@ -1,23 +1,28 @@
 """The meaning of a stack file, as text with pictures and as JSON."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from mig_fleet.cli.outputs.plan import Plan, Pool, PoolCost
+from mig_fleet.cli import plan_autoscaling
+from mig_fleet.cli.outputs.plan import Autoscaler, Plan, Pool, PoolCost
 from mig_fleet.model import pictures
 from mig_fleet.model.formatting import format_indices
 from mig_fleet.stack_file import fleet as fleets
 from mig_fleet.stack_file import summary
+from mig_fleet.stack_file.autoscaling import new_node
 from mig_fleet.stack_file.comparison import format_pool_gpus, format_selector
 
 UNCOUNTED = "only the cluster knows how many nodes its selector matches"
 
 
 def show(declared: fleets.Fleet, console: Console) -> None:
-    """Prints the pools with a picture of each differently partitioned GPU, then the capacity and cost of the fleet."""
+    """Prints the pools with a picture of each differently partitioned GPU, then the capacity and cost of the fleet, and
+    what autoscalers need.
+    """
     console.print(f"The plan: {len(declared.pools)} pools, strategy {declared.strategy}; memory slices of each GPU:\n")
     for pool in declared.pools:
         nodes = ", ".join(pool.nodes) or format_selector(pool)
@@ -25,7 +30,7 @@ def show(declared: fleets.Fleet, console: Console) -> None:
         console.print(Text(f"  {nodes}: {pool.settings.gpus_per_node}x {pool.settings.gpu}", overflow="fold"))
         for picture, indices in _pictures(pool).items():
             console.print(Text(f"  GPU {format_indices(indices):>5}  {picture}", no_wrap=True, overflow="ignore"))
-    for line in ("", *_capacity(declared), *_cost(declared)):
+    for line in ("", *_capacity(declared), *_cost(declared), *plan_autoscaling.lines(declared)):
         console.print(line, soft_wrap=True)
 
 
@@ -105,6 +110,15 @@ def _pool(pool: fleets.FleetPool, declared: fleets.Fleet) -> Pool:
         gpus=format_pool_gpus(pool),
         nodes=pool.nodes,
         selector=dict(settings.selector.match_labels) if settings.selector else None,
+        autoscaler=_autoscaler(pool, declared),
         capacity_per_node=summary.capacity(one),
         cost_per_node=PoolCost(per_hour_usd=price["perHourUsd"], per_slice_usd=price["perSliceUsd"]) if price else None,
     )
+
+
+def _autoscaler(pool: fleets.FleetPool, declared: fleets.Fleet) -> Autoscaler | None:
+    node = new_node(pool, declared)
+    if node is None:
+        return None
+    overlay = json.dumps(node.karpenter())
+    return Autoscaler(aws=node.aws(), azure=node.azure(), cluster_api=node.cluster_api(), karpenter=overlay)

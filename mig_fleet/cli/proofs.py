@@ -1,10 +1,12 @@
 """Prints a proof, as text with a picture or as JSON."""
 
+from collections.abc import Iterable, Mapping
+
 import click
 
 from mig_fleet.cli import cost
 from mig_fleet.cli.outputs import check as output
-from mig_fleet.model import Proof, capacity, pictures
+from mig_fleet.model import Placement, Proof, capacity, maximal, pictures
 from mig_fleet.model.gpus import GpuModel
 from mig_fleet.model.placement import explain, is_proven_alternative, nearest
 
@@ -16,11 +18,13 @@ def to_json(proof: Proof, price: cost.Cost | None) -> output.Proof:
         gpu=proof.gpu.name,
         request=dict(proof.request),
         verdict=str(proof.verdict),
-        placements=tuple(output.Placement(profile=p.profile, start=p.start, size=p.size) for p in proof.placements),
+        placements=tuple(map(_placement, proof.placements)),
         creation_order=tuple(proof.creation_order),
         reason=explain(proof),
         nearest=tuple(dict(layout) for layout in alternatives),
         nearest_proven=tuple(is_proven_alternative(proof, layout) for layout in alternatives),
+        kept=tuple(map(_placement, proof.kept)),
+        beside=tuple(dict(layout) for layout in _beside(proof)),
         confidence=proof.confidence,
         requires=tuple(proof.requires),
         capacity={name: _capacity(capacity.offer(proof.gpu, name, count)) for name, count in _offered(proof)},
@@ -35,14 +39,39 @@ def print_proof(proof: Proof) -> None:
         click.echo(f"\n  {pictures.row(proof.gpu, proof)}\n")
         for name, count in _offered(proof):
             click.echo(f"  offers {_format_slices(proof.gpu, name, count)}")
-        click.echo(f"  create in this order: {', '.join(proof.creation_order)}")
-        click.echo(f"  placements: {pictures.CONFIDENCE[proof.confidence]}")
+        if proof.creation_order:
+            click.echo(f"  create in this order: {', '.join(proof.creation_order)}")
+            click.echo(f"  placements: {pictures.CONFIDENCE[proof.confidence]}")
         for requirement in proof.requires:
             click.echo(f"  needs {requirement}")
-    for number, layout in enumerate(nearest(proof)):
+    _print_alternatives("what fits", proof, nearest(proof))
+    beside = _beside(proof)
+    _print_alternatives("what still fits", proof, beside)
+    if proof.kept and not proof.request and proof.fits and not beside:
+        click.echo("  what still fits: nothing")
+
+
+def _print_alternatives(title: str, proof: Proof, layouts: Iterable[Mapping[str, int]]) -> None:
+    for number, layout in enumerate(layouts):
         profiles = " ".join(f"{name}={count}" for name, count in layout.items())
         doubt = "" if is_proven_alternative(proof, layout) else "  (unproven: boards differ in names)"
-        click.echo(f"{'  what fits: ' if not number else '         or: '}{profiles}{doubt}")
+        click.echo(f"  {title if not number else 'or':>{len(title)}}: {profiles}{doubt}")
+
+
+def _beside(proof: Proof) -> tuple[Mapping[str, int], ...]:
+    """What fits beside the kept instances, if nothing else was requested; profiles without suffixes first."""
+    if proof.request or not proof.kept:
+        return ()
+    rows = proof.gpu.profiles
+    return tuple(
+        sorted(
+            maximal(proof.gpu, proof.kept), key=lambda layout: not all(rows[name].profile.is_plain for name in layout)
+        )
+    )
+
+
+def _placement(placement: Placement) -> output.Placement:
+    return output.Placement(profile=placement.profile, start=placement.start, size=placement.size)
 
 
 def _offered(proof: Proof) -> tuple[tuple[str, int], ...]:

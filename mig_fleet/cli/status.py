@@ -23,7 +23,7 @@ from mig_fleet.cli.stack_state import (
 )
 from mig_fleet.documents import DocumentError
 from mig_fleet.model.formatting import parse_gpus, parse_per_gpu
-from mig_fleet.model.strategy import DEFAULT, allocatable
+from mig_fleet.model.strategy import DEFAULT, Strategy, allocatable
 from mig_fleet.stack_file import fleet as fleets
 from mig_fleet.stack_file.problems import InvalidSettings
 
@@ -57,7 +57,8 @@ def show(workspace: toolchain.Workspace, stack: str, console: Console) -> None:
             table.add_row(*line)
     tables.show(table, console)
     verified = [node for node in nodes.values() if node.slices]
-    real, of = _capacity(verified), f" of the {len(verified)} verified of {len(nodes)} nodes"
+    strategy = Strategy(stack_outputs(found).get("strategy", DEFAULT))
+    real, of = _capacity(verified, strategy), f" of the {len(verified)} verified of {len(nodes)} nodes"
     console.print(f"Capacity{of if len(verified) < len(nodes) else ''}: {_amounts(real)}", soft_wrap=True)
     declared = {name: int(n) for name, n in (stack_outputs(found).get("capacity") or {}).items()}
     if declared and declared != real:
@@ -89,11 +90,11 @@ def _with_declared(nodes: dict[str, DeployedNode], path: Path) -> dict[str, Depl
     return dict(sorted({**nodes, **missing}.items()))
 
 
-def _capacity(nodes: list[DeployedNode]) -> dict[str, int]:
+def _capacity(nodes: list[DeployedNode], strategy: Strategy) -> dict[str, int]:
     """What the slices that NVML counted add up to, as resources; a node without a report adds nothing."""
     total: Counter[str] = Counter()
     for node in nodes:
-        total.update(allocatable(DEFAULT, parse_per_gpu(node.slices)))
+        total.update(allocatable(strategy, parse_per_gpu(node.slices)))
     return dict(sorted(total.items()))
 
 

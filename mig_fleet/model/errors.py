@@ -74,17 +74,28 @@ class UnknownProfile(MigError):
     """A well-formed profile that the GPU model does not have: mig-parted would wipe the GPU and report success.
 
     ``near`` is the profile that was probably meant; if it is empty, the message suggests the closest spelling.
+    ``models`` are the GPU models that have the profile: the mistake may be the model.
     """
 
-    def __init__(self, profile: str, gpu: str, known: Sequence[str], near: str = "") -> None:
-        super().__init__(profile, gpu, known, near)
-        self.profile, self.gpu, self.known, self.near = profile, gpu, tuple(known), near
+    def __init__(
+        self, profile: str, gpu: str, known: Sequence[str], near: str = "", models: Sequence[str] = ()
+    ) -> None:
+        super().__init__(profile, gpu, known, near, models)
+        self.profile, self.gpu, self.known, self.near, self.models = profile, gpu, tuple(known), near, tuple(models)
 
     def __str__(self) -> str:
         all_of_them = f"{self.gpu} offers {', '.join(self.known)}"
         offers = all_of_them if len(self.known) <= _MOST_LISTED else f"on {self.gpu}"
         near = f"; did you mean {self.near!r}?" if self.near else did_you_mean(self.profile, self.known)
-        return f"unknown MIG profile {format_value(self.profile)}{near} ({offers})"
+        return f"unknown MIG profile {format_value(self.profile)}{near}{self._elsewhere()} ({offers})"
+
+    def _elsewhere(self) -> str:
+        """`` 3g.40gb is a profile of A100-80GB and H100-80GB; is `gpu` right?``"""
+        if not self.models:
+            return ""
+        *others, last = self.models
+        names = f"{', '.join(others)} and {last}" if others else last
+        return f" {self.profile} is a profile of {names}; is `gpu` right?"
 
 
 class AmbiguousProfile(MigError):

@@ -28,13 +28,14 @@ class Finding:
 
     ``path`` is a path in a document, such as ``pools.inference.nodes[0]``; ``file.yaml:12``; or the name of a pool.
     It is empty for a document as a whole. ``rule`` names the rule that was broken; it is empty if no named rule
-    applies.
+    applies. ``also`` is the path of the other place, if two places contradict each other.
     """
 
     path: str
     text: str
     rule: str = ""
     level: Level = Level.WRONG
+    also: str = ""
 
     def __str__(self) -> str:
         return f"{self.place}: {self.text}" if self.path else self.text

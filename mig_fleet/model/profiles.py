@@ -101,11 +101,21 @@ class Profile:
         return RESOURCE_PREFIX + self.kubernetes
 
 
+def from_kubernetes(text: str) -> str:
+    """A profile in NVIDIA's spelling from that of resources and labels; other text is returned as it is.
+
+    >>> from_kubernetes("nvidia.com/mig-1g.10gb.me"), from_kubernetes("1g.10gb")
+    ('1g.10gb+me', '1g.10gb')
+    """
+    return text.removeprefix("nvidia.com/").removeprefix("mig-").replace("gb.", "gb+", 1)
+
+
 def _why_not(text: str, fields: str) -> str:
     if fields != fields.strip():
         return "it has leading or trailing spaces"
     if _FIELDS.fullmatch(fields.lower()):
         return f"letters must be lower case, {format_value(text.lower())}"
-    if match := re.fullmatch(r"(.+gb)\.(me(?:\.all)?|gfx)", text):
-        return f"that is the Kubernetes spelling; NVIDIA's tools expect {match[1]}+{match[2]}"
+    spelled = from_kubernetes(text)
+    if spelled != text and re.fullmatch(rf"{_FIELDS.pattern}([+-](me(\.all)?|gfx))?", spelled):
+        return f"that is the Kubernetes spelling; NVIDIA's tools expect {spelled}"
     return "the fields must be <slices>g.<GB>gb"

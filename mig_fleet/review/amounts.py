@@ -12,7 +12,7 @@ from typing import Any
 
 from mig_fleet.model.cost import shares
 from mig_fleet.model.errors import MigError
-from mig_fleet.model.strategy import DEFAULT, allocatable
+from mig_fleet.model.strategy import DEFAULT, Strategy, allocatable
 from mig_fleet.review.preview import Json, Step
 from mig_fleet.review.review import AmountChange
 from mig_fleet.review.waves import WaveSteps
@@ -31,6 +31,8 @@ class Side:
     """The same for one node."""
     profiles: dict[str, list[Mapping[str, int]]] = field(default_factory=dict)
     """GPU model → the profiles of GPUs that have slices."""
+    strategy: Strategy = DEFAULT
+    """Of all of them: a cluster has one."""
     costs: list[float | None] = field(default_factory=list)
     """Of each wave, US dollars per hour, as its property ``costPerHourUsd``."""
 
@@ -76,6 +78,8 @@ def _add(side: Side, pool: str, inputs: Json) -> None:
     for name, count in (expected.get("allocatable") or {}).items():
         side.capacity[str(name)] += int(count) * len(nodes)
     gpus, model = expected.get("gpus") or [], str(expected.get("gpu") or "")
+    if expected.get("strategy") in tuple(Strategy):
+        side.strategy = Strategy(expected["strategy"])
     side.gpus[pool, model] += len(gpus) * len(nodes)
     side.of_node[pool, model] = len(gpus)
     price = inputs.get("costPerHourUsd")
@@ -136,6 +140,6 @@ def _per_slice(side: Side, prices: Mapping[str, float]) -> dict[str, float]:
             except MigError:
                 continue
             for name, share in of_one.items():
-                for resource in allocatable(DEFAULT, [{name: 1}]):
+                for resource in allocatable(side.strategy, [{name: 1}]):
                     found.setdefault(resource, set()).add(round(share * prices[model], 3))
     return {name: price for name, (price, *others) in found.items() if not others}

@@ -51,7 +51,7 @@ def stranded_pods(lines: Iterable[str]) -> tuple[list[Pod], int]:
         if it := _STRANDED.match(line):
             pods.append(Pod(it[1], _owner(it[2]), it[3] or "", line))
         elif it := _MORE.match(line):
-            more = int(it[1])
+            more += int(it[1])
         elif REFUSED in line:
             break
         else:

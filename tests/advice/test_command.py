@@ -24,6 +24,7 @@ from tests.cli.test_pages import CLICKS, PAGE
 
 STACK = """\
 config:
+  mig-fleet:cluster: {context: c}
   mig-fleet:layouts:
     halves: {gpu: H100-80GB, all: {3g.40gb: 2}}  # large
     mixed: {gpu: H100-80GB, all: {3g.40gb: 1, 2g.20gb: 1, 1g.10gb: 2}}
@@ -189,6 +190,7 @@ config:
   mig-fleet:pools:
     inference: {gpu: H100-80GB, gpusPerNode: 8, nodes: [gpu-1, gpu-2], layout: inference}
   mig-fleet:prices: {H100-80GB: 2.50}
+  mig-fleet:cluster: {context: prod-gpu}
 """
 
 

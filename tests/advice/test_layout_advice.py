@@ -9,6 +9,7 @@ from mig_fleet.advice.layout_advice import LayoutAdvice, advise
 from mig_fleet.advice.measurement import SIZED_BY, Measurement
 from mig_fleet.advice.outcome import Confidence, Outcome
 from mig_fleet.model.layouts import GpuGroup, Layout
+from mig_fleet.model.strategy import Strategy
 from mig_fleet.monitoring import series
 from tests.advice.measurements import GIB, WINDOW, a_measurement, members, of_nodes
 
@@ -30,6 +31,27 @@ def test_slices_that_are_all_quiet_become_smaller() -> None:
     assert (found.nodes, found.gpus) == (2, 4)
     assert found.saved_gpus == pytest.approx(4 / 3)
     assert found.saved_usd == pytest.approx(2.5 * 4 / 3)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "resource"), [(Strategy.MIXED, "nvidia.com/mig-2g.20gb"), (Strategy.SINGLE, "nvidia.com/gpu")]
+)
+def test_pods_request_the_resource_of_the_clusters_strategy(strategy: Strategy, resource: str) -> None:
+    found = advise(HALVES, members(), [*of_nodes("3g.40gb", 2, busy=0.4)], WINDOW, strategy=strategy)
+    assert found.resource_of("2g.20gb") == resource
+
+
+@pytest.mark.parametrize(("strategy", "is_changed"), [(Strategy.MIXED, True), (Strategy.SINGLE, False)])
+def test_under_single_no_gpu_of_a_node_gets_another_profile_than_the_others(
+    strategy: Strategy, is_changed: bool
+) -> None:
+    """GPU 0 is quiet, and nothing is known of GPU 1."""
+    two = Layout("two", "H100-80GB", (GpuGroup((0,), {"3g.40gb": 2}), GpuGroup((1,), {"3g.40gb": 1})))
+    measured = [each for each in of_nodes("3g.40gb", 2, busy=0.4) if each.slice.gpu == 0]
+    found = advise(two, members(), measured, WINDOW, strategy=strategy)
+    assert (found.after is not None) is is_changed
+    assert found.sizings[0].outcome is (Outcome.SMALLER if is_changed else Outcome.KEEP)
+    assert found.saved_gpus > 0 or not is_changed
 
 
 def test_without_a_price_the_saving_is_in_gpus() -> None:

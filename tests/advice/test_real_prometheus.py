@@ -27,6 +27,7 @@ AHEAD: Final = 4
 """Samples after now, so that the test may take some minutes."""
 STACK: Final = """\
 config:
+  mig-fleet:cluster: {context: c}
   mig-fleet:layouts:
     quiet: {gpu: H100-80GB, all: {3g.40gb: 2}}  # two halves
     hot: {gpu: H100-80GB, all: {3g.40gb: 2}}

@@ -19,6 +19,7 @@ from tests.advice.measurements import WINDOW, members, of_nodes
 STACK = """\
 # Production: é, 🎉
 config:
+  mig-fleet:cluster: {{context: c}}
   mig-fleet:layouts:
 {layouts}
   mig-fleet:pools:
@@ -122,6 +123,12 @@ def test_an_alias_beside_the_layout_does_not_matter() -> None:
     assert edited(text).diff
 
 
+@pytest.mark.parametrize("prefix", ["", "mig-fleet:config:"])
+def test_a_section_may_have_another_spelling(prefix: str) -> None:
+    text = stack(FORMS["flow"]).replace("mig-fleet:layouts", f"{prefix}layouts")
+    assert "+    dense: {gpu: H100-80GB, all: {2g.20gb: 3}}  # large" in edited(text).diff
+
+
 def test_several_layouts_are_one_diff_and_one_that_is_not_editable_is_left_out() -> None:
     text = stack("    dense: {gpu: H100-80GB, all: {3g.40gb: 2}}\n    odd: {gpu: H100-80GB, all: {3g.40gb: 0x2}}")
     found = edited(text, ["dense", "odd", "other"])
@@ -150,6 +157,7 @@ def test_the_diff_has_only_the_changed_lines() -> None:
 
 LAYOUTS_LAST = """\
 config:
+  mig-fleet:cluster: {context: c}
   mig-fleet:pools:
     other: {gpu: H100-80GB, gpusPerNode: 2, nodes: [n1], layout: other}
   mig-fleet:layouts:
@@ -184,7 +192,7 @@ spaces = st.integers(1, 4).map(lambda count: " " * count)
 quotes = st.sampled_from(["", "'", '"'])
 
 
-@settings(max_examples=50)
+@settings(max_examples=min(50, settings().max_examples))
 @given(comments, spaces, quotes, st.booleans(), st.booleans())
 def test_any_formatting_and_comment_stays(comment: str, space: str, quote: str, block: bool, crlf: bool) -> None:
     profile = f"{quote}3g.40gb{quote}:{space}2"

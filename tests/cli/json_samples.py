@@ -42,6 +42,7 @@ def of_check_files(tmp_path: Path, _patch: pytest.MonkeyPatch) -> list[Any]:
 
 STACK = """
 config:
+  mig-fleet:cluster: {{context: c}}
   mig-fleet:layouts: {{dense: {{gpu: H100-80GB, all: {profiles}}}}}
   mig-fleet:pools:
     named: {{gpu: H100-80GB, gpusPerNode: 2, nodes: [n1], layout: dense}}
@@ -134,14 +135,18 @@ def of_live_status(_folder: Path, _patch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def of_probe(_folder: Path, _patch: pytest.MonkeyPatch) -> list[Any]:
-    report = a_report(a_gpu(0, an_instance(1, "1g.10gb", 0, 1)))
+    report = a_report(*(a_gpu(index, an_instance(1, "1g.10gb", 0, 1)) for index in range(2)))
     allocation = Allocation("team-a", "notebook", "nvidia.com/mig-1g.10gb", 0, 1, 0)
     return [json.loads(replace(report, allocations=(allocation,)).to_json())]
 
 
 SAMPLES: dict[str, Sample] = {
     "advise": of_advise,
-    "check": of("check --gpu H100-80GB 1g.10gb=2 --price 2.5", "check --gpu H100-80GB 3g.40gb=3"),
+    "check": of(
+        "check --gpu H100-80GB 1g.10gb=2 --price 2.5",
+        "check --gpu H100-80GB 3g.40gb=3",
+        "check --gpu H100-80GB --keep 3g.40gb@0",
+    ),
     "check-files": of_check_files,
     "gpus": of("gpus"),
     "gpus-profile": of("gpus 1g.6gb"),

@@ -38,6 +38,32 @@ def run(*words: object) -> Result:
         ([f"{'x' * 5000}=1"], 2, "looks like a profile; name the GPU model: --gpu MODEL"),
         (["--gpu", "GB200-186GB", "1g.24gb=7"], 3, "create in this order: 1g.24gb"),
         (["--gpu", "H100-80GB", "1g.10gb", "--gpus-per-node", "2"], 2, "--gpus-per-node is for mig-parted files"),
+        (
+            ["--gpu", "H100-80GB", "mig-3g.40gb", "nvidia.com/mig-1g.10gb.me=1"],
+            0,
+            "create in this order: 3g.40gb, 1g.10gb+me",
+        ),
+        (["nvidia.com/mig-1g.6gb.me=1"], 2, "name the GPU model: --gpu A30-24GB"),
+        (
+            ["--gpu", "H100-80GB", "--keep", "3g.40gb@0"],
+            0,
+            "what still fits: 3g.40gb=1\n               or: 2g.20gb=1 1g.20gb=1",
+        ),
+        (["--gpu", "H100-80GB", "--keep", "mig-3g.40gb@4:4", "4g.40gb"], 0, "4g.40gb at 0:4, 3g.40gb at 4:4"),
+        (
+            ["--gpu", "H100-80GB", "--keep", "3g.40gb@0", "4g.40gb"],
+            1,
+            "3g.40gb takes memory slices 0–3; 4g.40gb needs 4",
+        ),
+        (["--gpu", "H100-80GB", "--keep", "7g.80gb@0"], 0, "what still fits: nothing"),
+        (["--gpu", "H100-80GB", "--keep", "3g.40gb@1"], 2, "takes 4 memory slices and starts at 0, 4"),
+        (["--gpu", "H100-80GB", "--keep", "3g.40gb@0", "--keep", "2g.20gb@2"], 2, "they overlap each other"),
+        (
+            ["--gpu", "H100-80GB", "--keep", "3g.40gb"],
+            2,
+            "must be a profile and its first memory slice, as in 3g.40gb@4",
+        ),
+        (["--keep", "3g.40gb@0"], 2, "--keep is for the slices of one GPU; name its model with --gpu"),
         (["no-such-file.yaml"], 2, "cannot be read: No such file"),
         ([], 2, "Missing argument"),
     ],
@@ -66,8 +92,8 @@ def test_a_proof_is_printed_with_slices_gib_and_sms() -> None:
     result = run("check", "--gpu", "A100-80GB", "1g.10gb=4", "1c.3g.40gb=3")
     assert "  offers 4x 1g.10gb, each with 9.50 GiB and 14 SMs\n" in result.output
     assert "  offers 3x 1c.3g.40gb, each with 14 SMs; parts of one 3g.40gb share 39.25 GiB\n" in result.output
-    assert "parts of one 3g.48gb share an unknown amount" in run("check", "--gpu", "H20-96GB", "1c.3g.48gb").output
-    assert "each with an unknown amount of memory" in run("check", "--gpu", "H20-96GB", "1g.12gb").output
+    assert "parts of one 4g.48gb share an unknown amount" in run("check", "--gpu", "H20-96GB", "1c.4g.48gb").output
+    assert "each with an unknown amount of memory" in run("check", "--gpu", "H20-96GB", "2g.24gb").output
     answer = json.loads(run("check", "--gpu", "H100-80GB", "1g.10gb=7", "--json").output)
     assert answer["capacity"] == {"1g.10gb": {"slices": 7, "memoryGib": 68.25, "sms": 112, "memorySharedIn": None}}
     (part,) = json.loads(run("check", "--gpu", "A100-80GB", "1c.3g.40gb=3", "--json").output)["capacity"].values()
@@ -164,17 +190,25 @@ def test_the_file_in_each_config_map_of_a_list_is_checked(tmp_path: Path) -> Non
         assert f"{path}, ConfigMap {name}, key config.yaml:12: " in result.output
 
 
+def test_saved_nodes_are_no_layouts_and_import_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "nodes.yaml").write_text("kind: List\nitems:\n- {kind: Node, metadata: {name: a}}\n")
+    result = run("check", tmp_path / "nodes.yaml")
+    assert result.exit_code == 2
+    assert "`mig-fleet import` writes a stack file from its nodes" in result.output
+
+
 def test_every_mistake_in_a_stack_file_has_its_line(tmp_path: Path) -> None:
     path = tmp_path / "Pulumi.broken.yaml"
     path.write_text(
         "config:\n  mig-fleet:layouts:\n"
         "    a: {gpu: H100-80GB, all: {1g.1gb: 7}}\n    b: {gpu: H100-80GB, all: {4g.40gb: 2}}\n"
         "  mig-fleet:pools:\n    p: {gpu: H100-80GB, gpusPerNode: 8, nodes: [n], layout: b}\n"
+        "  mig-fleet:cluster: {context: c}\n"
     )
     result = run("check", path)
     assert result.exit_code == 1
     assert f"{path}:3: layouts.a.all.1g.1gb: unknown MIG profile '1g.1gb'; did you mean '1g.10gb'?" in result.output
-    assert f"{path}:6: pools.p: " in result.output
+    assert f"{path}:4: layouts.b: impossible on H100-80GB: " in result.output
     assert "need 8 compute slices" in result.output
 
 
@@ -185,6 +219,7 @@ config:
     spare: {gpu: GB300-278GB, all: {1g.35gb: 1}}
   mig-fleet:pools:
     p: {gpu: GB300-278GB, gpusPerNode: 4, nodes: [n], layout: new}
+  mig-fleet:cluster: {context: c}
 """
 
 
@@ -193,7 +228,7 @@ def test_an_unproven_stack_file_has_another_exit_status_than_a_wrong_one(tmp_pat
     path.write_text(UNPROVEN)
     result = run("check", path)
     assert result.exit_code == 3, result.output
-    assert [line.partition(": ")[0] for line in result.output.splitlines()] == [f"{path}:4", f"{path}:6"]
+    assert [line.partition(": ")[0] for line in result.output.splitlines()] == [f"{path}:3", f"{path}:4"]
     levels = [finding["level"] for finding in json.loads(run("check", path, "--json").output)[str(path)]]
     assert levels == ["unproven", "unproven"]
     path.write_text(UNPROVEN.replace("layout: new", "layout: newer"))
@@ -219,6 +254,24 @@ def test_names_that_only_some_boards_report_are_unproven_and_not_wrong(tmp_path:
     unproven = [line for line in result.output.splitlines() if line.endswith("(unproven)")]
     assert [line.split(": ")[0] for line in unproven] == [f"{path}:5", f"{path}:6", f"{path}:7"]
     assert all("names differ between boards of GB200-186GB" in line for line in unproven)
+
+
+CONTRADICTING = """\
+version: v1
+mig-configs:
+  all-disabled: [{devices: all, mig-enabled: false}]
+  dense:
+    - {device-filter: "0x233010DE", devices: all, mig-enabled: true, mig-devices: {1g.10gb: 7}}
+    - {device-filter: "0x233010DE", devices: [0], mig-enabled: false}
+"""
+
+
+def test_entries_that_switch_mig_on_and_off_for_one_gpu_are_wrong_at_the_line_of_the_later_one(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONTRADICTING)
+    result = run("check", path)
+    assert result.exit_code == 1, result.output
+    assert f"{path}:6: mig-configs.dense[1]: switches MIG off for GPU 0 of 0x233010DE" in result.output
 
 
 FOR_ONE_OF_THEM = """\
@@ -277,3 +330,22 @@ def test_text_after_the_first_document_is_reported(tmp_path: Path) -> None:
     result = run("check", path)
     assert result.exit_code == 1
     assert "only the first document is read" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        (
+            "values.yaml",
+            "config: {default: none, map: {none: 'version: v1'}}\n",
+            "is neither a stack file (keys mig-fleet:",
+        ),
+        ("values.yaml", "config: {mig-fleet:pools: 7}\n", "pools: must be a mapping"),
+        ("values.yaml", "config: {pools: 7}\n", "pools: must be a mapping"),
+        ("Pulumi.new.yaml", "config: {aws:region: x}\n", "layouts: is missing"),
+        ("Pulumi.new.yaml", "", "has no `config:` section"),
+    ],
+)
+def test_a_stack_file_is_known_by_our_keys_or_by_its_name(name: str, text: str, found: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    assert found in run("check", tmp_path / name).output

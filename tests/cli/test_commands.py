@@ -34,7 +34,8 @@ def test_the_plan_of_a_stack_names_each_pool_its_config_and_its_cost(run: CliRun
 
 def a_stack(*pools: str) -> str:
     """A stack file with a price, and a pool of 2 GPUs for each way to find nodes."""
-    text = "config:\n  mig-fleet:layouts: {dense: {gpu: H100-80GB, all: {1g.10gb: 7}}}\n"
+    text = "config:\n  mig-fleet:cluster: {context: c}\n"
+    text += "  mig-fleet:layouts: {dense: {gpu: H100-80GB, all: {1g.10gb: 7}}}\n"
     text += "  mig-fleet:prices: {H100-80GB: 2.5}\n  mig-fleet:pools:\n"
     for number, nodes in enumerate(pools):
         text += f"    pool-{number}: {{gpu: H100-80GB, gpusPerNode: 2, layout: dense, {nodes}}}\n"
@@ -72,7 +73,7 @@ def test_a_broken_stack_file_exits_1_with_every_mistake(run: CliRunner, tmp_path
     path.write_text("config: {mig-fleet:layouts: {a: {gpu: H100-80GB, all: {1g.1gb: 7}}}, mig-fleet:pool: {}}\n")
     result = run.invoke(main, ["plan", "--file", str(path)])
     assert result.exit_code == 1
-    assert "Pulumi.broken.yaml has 3 problem(s)" in result.output, result.output
+    assert "Pulumi.broken.yaml has 4 problem(s)" in result.output, result.output
     assert "Traceback" not in result.output
 
 

@@ -18,14 +18,34 @@ def test_seven_equal_slices_cost_a_seventh_each() -> None:
     assert result.output.splitlines()[-3:] == [
         "  $2.50 for the GPU, charged by the larger of compute and memory:",
         "    1g.10gb: $0.357 each, 85.7 % less than the GPU",
-        "    stranded: $0.000, which this layout gives to no slice",
+        "    stranded: 20 of 132 SMs, which no slice has, $0.379 by SMs; by the larger of compute and memory $0.000",
     ]
 
 
 def test_resources_that_another_slice_could_use_are_stranded_only_in_this_layout() -> None:
     assert run("3g.40gb=2").exit_code == 0, "a second slice fits"
     line = run("3g.40gb=1", "--price", "2.5").output.splitlines()[-1]
-    assert line == "    stranded: $1.250, which this layout gives to no slice"
+    assert line == (
+        "    stranded: 72 of 132 SMs, which no slice has, $1.364 by SMs; by the larger of compute and memory $1.250"
+    )
+
+
+def test_memory_that_takes_the_compute_of_others_away_leaves_no_zero_without_the_sms() -> None:
+    line = run("1g.20gb=4", "--price", "3").output.splitlines()[-1]
+    assert line.startswith("    stranded: 68 of 132 SMs, which no slice has, $1.545 by SMs; ")
+    assert json.loads(run("1g.20gb=4", "--price", "3", "--json").output)["cost"]["strandedSms"] == 68
+
+
+def test_slices_that_are_kept_cost_what_they_take_and_are_not_stranded() -> None:
+    lines = run("1g.10gb=4", "--keep", "3g.40gb@4", "--price", "2.5").output.splitlines()
+    assert "    3g.40gb: $1.167 each, 53.3 % less than the GPU" in lines
+    assert lines[-1].startswith("    stranded: 8 of 132 SMs, which no slice has")
+
+
+def test_without_a_source_for_the_sms_only_the_price_is_known() -> None:
+    words = ["check", "--gpu", "H20-96GB", "1g.12gb=7", "--price", "2"]
+    line = CliRunner().invoke(main, words, prog_name="mig-fleet").output.splitlines()[-1]
+    assert line == "    stranded: $0.000, which this layout gives to no slice"
 
 
 @pytest.mark.parametrize(

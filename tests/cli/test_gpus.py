@@ -61,6 +61,8 @@ def test_a_profile_is_printed_with_its_models_or_with_its_different_meanings() -
     one = run("gpus", "1g.6gb")
     expected = "1g.6gb: 1 of 4 compute and 1 of 4 memory slices, 14 SMs, at most 4 (A30-24GB)\n"
     assert (one.exit_code, one.output) == (0, expected)
+    for word in ("mig-1g.6gb", "nvidia.com/mig-1g.6gb"):
+        assert run("gpus", word).output == expected, "the spelling of Kubernetes"
     several = run("gpus", "1g.10gb")
     assert several.exit_code == 2
     assert "'1g.10gb' means 3 different slices, so name the GPU model: " in several.output
@@ -150,5 +152,17 @@ def test_names_that_only_some_boards_report_are_listed() -> None:
 
 def test_a_number_without_a_source_is_a_question_mark() -> None:
     rows = [line.split() for line in run("gpus", "H20-96GB").output.splitlines()]
-    (row,) = [row for row in rows if row and row[0] == "1g.12gb"]
-    assert row[3:8] == ["1", "+", "1", "?", "?"]
+    (row,) = [row for row in rows if row and row[0] == "2g.24gb"]
+    assert row[3:8] == ["2", "+", "2", "?", "?"]
+
+
+def test_a_slice_has_the_sms_that_mig_manager_gives_it_and_what_nvidia_smi_gives_is_listed_apart() -> None:
+    profiles, _, others = run("gpus", "H100-80GB").output.partition("what MIG Manager does not create:")
+    (made,) = [line.split() for line in profiles.splitlines() if line.startswith("  1g.20gb ")]
+    (other,) = [line.split() for line in others.splitlines() if line.startswith("  1g.20gb ")]
+    assert (made[7], other[1:4]) == ("16", ["7", "1", "26"])
+
+
+def test_a_board_of_another_model_with_the_same_id_is_shown() -> None:
+    line = "  not       NVIDIA RTX PRO 5000 72GB Blackwell, another model with the same PCI id: subsystem device 227A\n"
+    assert line in run("gpus", "RTX-PRO-5000").output

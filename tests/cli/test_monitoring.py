@@ -16,6 +16,7 @@ from mig_fleet.monitoring.exporter import Generation, metrics_config_map_name, m
 
 STACK = """
 config:
+  mig-fleet:cluster: {context: c}
   mig-fleet:layouts: {dense: {gpu: H100-80GB, all: {1g.10gb: 7}}}
   mig-fleet:pools:
     inference: {gpu: H100-80GB, gpusPerNode: 2, nodes: [n1], layout: dense}

@@ -12,6 +12,7 @@ from mig_fleet.cli.__main__ import main
 
 TEXT = """
 config:
+  mig-fleet:cluster: {{context: c}}
   mig-fleet:layouts: {{dense: {{gpu: H100-80GB, all: {profiles}}}}}
   mig-fleet:pools: {{serving: {{gpu: H100-80GB, gpusPerNode: 2, nodes: [n1, n2], layout: dense}}}}
   mig-fleet:prices: {{H100-80GB: 2.5}}

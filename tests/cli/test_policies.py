@@ -87,6 +87,7 @@ def test_a_stack_file_with_mistakes_is_refused(tmp_path: Path) -> None:
 def test_a_pool_with_a_selector_is_unproven_where_its_nodes_count() -> None:
     """Only the cluster knows them."""
     stack = {
+        "cluster": {"context": "c"},
         "layouts": {"dense": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}}},
         "pools": {
             "a": {"gpu": "H100-80GB", "gpusPerNode": 2, "layout": "dense", "selector": {"matchLabels": {"k": "v"}}}
@@ -102,6 +103,7 @@ def test_a_pool_with_a_selector_is_unproven_where_its_nodes_count() -> None:
 
 def test_a_driver_of_the_chart_is_compared_with_the_gpus_of_the_pools() -> None:
     stack = {
+        "cluster": {"context": "c"},
         "layouts": {"dense": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}}},
         "pools": {"a": {"gpu": "H100-80GB", "gpusPerNode": 2, "layout": "dense", "nodes": ["n1"]}},
         "operator": {"version": "v26.7.0", "values": {"driver": {"version": "510.47.03"}}},

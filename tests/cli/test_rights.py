@@ -24,7 +24,8 @@ def run(*words: object) -> Result:
 
 def a_stack(folder: Path, rollout: dict[str, Any] | None = None, **sections: Any) -> Path:
     pools = {"a": {**NAMED, "rollout": rollout or {}}, **sections.pop("pools", {})}
-    config = {"layouts": LAYOUTS, "pools": pools, **sections}
+    cluster = {"context": "c", **sections.pop("cluster", {})}
+    config = {"cluster": cluster, "layouts": LAYOUTS, "pools": pools, **sections}
     path = folder / "Pulumi.new.yaml"
     path.write_text(yaml.safe_dump({"config": {f"mig-fleet:{key}": value for key, value in config.items()}}))
     return path

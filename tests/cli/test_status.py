@@ -29,6 +29,7 @@ NEW, OLD = DENSE.config_name, "wide-ea45f71e"
 DENSE_SLICES = "GPU 0-1: 7x 1g.10gb"
 STACK_FILE = """
 config:
+  mig-fleet:cluster: {context: c}
   mig-fleet:layouts: {dense: {gpu: H100-80GB, all: {1g.10gb: 7}}}
   mig-fleet:pools: {serving: {gpu: H100-80GB, gpusPerNode: 2, nodes: [n1, n2, n3], layout: dense}}
 """
@@ -213,6 +214,15 @@ def test_every_node_is_shown_with_what_it_has_now(
         "nvidia.com/mig-1g.10gb": {"nvml": 14, "offered": 14, "allocated": 0, "declared": 42},
         "nvidia.com/mig-3g.40gb": {"nvml": 2, "offered": 0, "allocated": 0, "declared": 0},
     }
+
+
+def test_under_strategy_single_slices_are_counted_as_gpus(
+    a_node: Callable[..., Node], live: Callable[..., tuple[str, dict[str, Any]]], project: Path
+) -> None:
+    file = project / "stacks" / "Pulumi.prod.yaml"
+    file.write_text(f"{file.read_text()}\n  mig-fleet:operator: {{strategy: single}}\n")
+    _, data = live(as_declared(a_node, "n1", allocatable={"nvidia.com/gpu": 14}))
+    assert data["resources"] == {"nvidia.com/gpu": {"nvml": 14, "offered": 14, "allocated": 0, "declared": 42}}
 
 
 def test_a_lost_slice_is_named_also_if_the_node_gets_another_config_name(

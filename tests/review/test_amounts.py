@@ -47,6 +47,17 @@ def test_another_layout_costs_the_same_and_its_slices_have_other_prices() -> Non
     }
 
 
+def test_another_strategy_renames_capacity_and_prices() -> None:
+    expected = {"gpu": "H100-80GB", "gpus": [{"1g.10gb": 7}] * 8, "allocatable": {"nvidia.com/gpu": 56}}
+    found = reviewed(*a_wave(expected={**expected, "strategy": "single"}), outputs=OUTPUTS)
+    assert found.capacity == (
+        AmountChange("nvidia.com/gpu", 4, 60),
+        AmountChange("nvidia.com/mig-1g.10gb", 112, 56),
+    )
+    price = round(2.5 / 7, 3)
+    assert found.cost_slices == {"nvidia.com/mig-1g.10gb": (price, None), "nvidia.com/gpu": (None, price)}
+
+
 def test_a_removed_wave_lowers_the_cost() -> None:
     assert reviewed(*a_wave(op="delete"), outputs=OUTPUTS).cost_after == 30.0
 

@@ -55,7 +55,7 @@ class Parsed(HTMLParser):
 
 @given(st.text(min_size=1, max_size=40) | st.text("<>&\"'/=!- a\x00\n\ud800\u202e", min_size=1, max_size=40))
 @example(HOSTILE)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=min(60, settings().max_examples))
 def test_no_name_becomes_an_element_or_an_attribute(name: str) -> None:
     page = to_html([spoiled(a_review(), name)])
     assert Parsed(page).shape == Parsed(to_html([spoiled(a_review(), "x")])).shape

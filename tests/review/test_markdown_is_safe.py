@@ -102,13 +102,13 @@ def test_hostile_text_changes_nothing_of_a_comment(text: str) -> None:
 
 
 @given(st.text(st.sampled_from("@#`|*_~<>[]()!\\-+=.:/&$%\n\t\r 1ab\u2028\u202e{}'\""), min_size=1, max_size=40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=min(150, 2 * settings().max_examples))
 def test_no_text_changes_anything_of_a_comment(text: str) -> None:
     check(a_review(), text)
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=min(300, 3 * settings().max_examples))
 def test_a_name_is_one_piece_of_code_and_a_sentence_one_paragraph(text: str) -> None:
     kinds = [token.type for token in tokens(f"- {code(text)}")]
     assert kinds.count("code_inline") <= 1 and "html_inline" not in kinds and kinds.count("paragraph_open") == 1

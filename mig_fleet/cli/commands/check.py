@@ -6,8 +6,14 @@ from mig_fleet.cli.options import json_option
 
 
 @click.command()
-@click.argument("what", nargs=-1, required=True, metavar="PROFILE=COUNT... | FILE...")
+@click.argument("what", nargs=-1, metavar="PROFILE=COUNT... | FILE...")
 @click.option("--gpu", help="The GPU model, such as H100-80GB; `mig-fleet gpus` lists all models.")
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="PROFILE@START",
+    help="An instance that is on the GPU and stays, with its first memory slice; repeat the option for each.",
+)
 @click.option("--price", type=float, help="The price of the whole GPU in USD per hour; prints the cost of each slice.")
 @click.option(
     "--basis",
@@ -29,6 +35,7 @@ from mig_fleet.cli.options import json_option
 def check(
     what: tuple[str, ...],
     gpu: str | None,
+    keep: tuple[str, ...],
     price: float | None,
     basis: str | None,
     busy: tuple[str, ...],
@@ -42,8 +49,13 @@ def check(
 
     \b
       mig-fleet check --gpu H100-80GB 3g.40gb=2 1g.10gb=1
+      mig-fleet check --gpu H100-80GB --keep 3g.40gb@4
       mig-fleet check --gpu H100-80GB 1g.10gb=7 --price 2.50
       mig-fleet check stacks/Pulumi.prod.yaml mig-parted-config.yaml
+
+    With --keep, the slices must fit beside instances that are on the GPU: `nvidia-smi mig -lgi` prints their starts.
+    Without slices, the command prints what still fits. A profile may have the spelling of Kubernetes, as in
+    nvidia.com/mig-1g.10gb.
 
     With --price, a slice is charged for the larger of its shares of compute and memory, or for the share that --basis
     names. The price of resources that no slice has is stranded. With --busy, the price is split into four parts: used,
@@ -55,4 +67,6 @@ def check(
     from mig_fleet.cli.check import run
     from mig_fleet.cli.cost import parse_request
 
-    run(what, gpu, parse_request(price, basis, busy), gpus_per_node, as_json)
+    if not what and not keep:
+        raise click.UsageError("Missing argument 'PROFILE=COUNT... | FILE...'.")
+    run(what, gpu, keep, parse_request(price, basis, busy), gpus_per_node, as_json)

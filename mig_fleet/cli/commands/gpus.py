@@ -16,8 +16,8 @@ def gpus(model: str | None, as_json: bool, as_svg: bool) -> None:
     all maximal layouts as pictures, notes and sources.
 
     MODEL is a catalog name, a product name as NVML or a node label prints it, or a PCI id such as 0x233010DE. For a
-    PROFILE, such as 1g.6gb, the command prints its slices and the models that have it. If a profile is a different
-    slice on different models, the command fails and lists them.
+    PROFILE, such as 1g.6gb or nvidia.com/mig-1g.6gb, the command prints its slices and the models that have it. If a
+    profile is a different slice on different models, the command fails and lists them.
     """
     from mig_fleet.cli.gpus import run
 

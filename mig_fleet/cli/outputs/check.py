@@ -22,7 +22,7 @@ class Capacity(Output, frozen=True):
 
 
 class Cost(Output, frozen=True):
-    """The last four values add up to the price."""
+    """``used``, ``idle``, ``unallocated`` and ``stranded`` add up to the price."""
 
     price: float
     basis: str
@@ -31,6 +31,8 @@ class Cost(Output, frozen=True):
     idle: float
     unallocated: float
     stranded: float
+    stranded_sms: int | None
+    """The SMs of the GPU that no slice has; null if no source gives them."""
 
 
 class Proof(Output, frozen=True):
@@ -44,6 +46,9 @@ class Proof(Output, frozen=True):
     reason: str
     nearest: tuple[dict[str, int], ...]
     nearest_proven: tuple[bool, ...]
+    kept: tuple[Placement, ...]
+    beside: tuple[dict[str, int], ...]
+    """What still fits beside the kept instances, if nothing was requested."""
     confidence: str
     requires: tuple[str, ...]
     capacity: dict[str, Capacity]

@@ -15,6 +15,19 @@ class PoolCost(Output, frozen=True):
     """By profile; the mean, if GPUs are differently partitioned."""
 
 
+class Autoscaler(Output, frozen=True):
+    """What an autoscaler needs to grow a pool from zero, for each platform."""
+
+    aws: dict[str, str]
+    """Tags of the Auto Scaling group."""
+    azure: dict[str, str]
+    """Tags of the scale set."""
+    cluster_api: dict[str, str]
+    """Annotations of the MachineDeployment."""
+    karpenter: str
+    """A NodeOverlay, as JSON."""
+
+
 class Pool(Output, frozen=True):
     """One pool of the stack file."""
 
@@ -28,6 +41,8 @@ class Pool(Output, frozen=True):
     nodes: tuple[str, ...]
     """Empty for a pool with a selector."""
     selector: dict[str, str] | None
+    autoscaler: Autoscaler | None
+    """``None`` for a pool that lists its nodes."""
     capacity_per_node: dict[str, int]
     cost_per_node: PoolCost | None
     """``None`` without a price."""
