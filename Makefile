@@ -11,8 +11,8 @@ READY := $(VENV)/.ready
 PYTHON ?= python3
 # Commands of this file start hundreds of Python processes. With this variable each of them would compile the package.
 unexport PYTHONDONTWRITEBYTECODE
-# A file of tests runs in one process. Tests with the engine often wait: three processes keep two cores busy.
-PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
+# A file of tests runs in one process. Tests with the engine often wait: four processes keep two cores busy.
+PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
 # Some of the others wait for timeouts: four processes keep two cores busy.
 PARALLEL_FAST := -n 4 --dist worksteal
 # `$(BESIDE) COMMAND` runs a command, and downloads or builds missing tools until it ends.

@@ -34,10 +34,10 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-# Laws are checked on the same examples each time, and without a clock. `pytest --hypothesis-profile=quick` looks at a
-# quarter of them, `--hypothesis-profile=explore` at more and other ones.
+# Laws are checked on the same examples each time, and without a clock. `pytest --hypothesis-profile=quick` looks at an
+# eighth of them, `--hypothesis-profile=explore` at more and other ones.
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", settings.get_profile("steady"), max_examples=25)
+settings.register_profile("quick", settings.get_profile("steady"), max_examples=12)
 settings.register_profile("explore", deadline=None, max_examples=2000, print_blob=True)
 settings.load_profile("steady")
 

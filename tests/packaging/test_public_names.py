@@ -43,6 +43,12 @@ def test_an_unknown_name_is_refused_with_the_nearest_name(name: str, hint: str) 
     assert not hasattr(mig_fleet, name)
 
 
+@pytest.fixture(scope="module")
+def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the first run finds in the packages."""
+    return tmp_path_factory.mktemp("mypy")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra_line", "errors"),
@@ -53,13 +59,15 @@ def test_an_unknown_name_is_refused_with_the_nearest_name(name: str, hint: str) 
     ],
     ids=["correct", "an unknown attribute", "missing arguments"],
 )
-def test_a_type_checker_knows_the_public_names(extra_line: str, errors: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_type_checker_knows_the_public_names(
+    extra_line: str, errors: tuple[str, ...], tmp_path: Path, mypy_cache: Path
+) -> None:
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"{text}{extra_line}\n" if name == "__main__.py" else text)
     command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), "__main__.py"]
     # The packages of the user are found beside the program; mig_fleet is found in this repository.
-    environment = {**os.environ, "MYPYPATH": str(tmp_path)}
+    environment = {**os.environ, "MYPYPATH": str(tmp_path), "MYPY_CACHE_DIR": str(mypy_cache)}
     printed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False).stdout
     assert [error for error in errors if error not in printed] == [], printed
     assert bool(errors) or "Success" in printed, printed
