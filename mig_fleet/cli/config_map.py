@@ -62,8 +62,9 @@ def _of_list(document: Document) -> list[Document]:
 
 
 def _mig_managers(name: str, data: Any, in_text: bool = False) -> Iterator[Any]:
-    """Each ``migManager`` of the chart's values, at any depth of a document or of a text in it, but of no text in a text:
-    a few kilobytes of those would be deeper than Python's stack.
+    """Each ``migManager`` of the chart's values, at any depth of a document or of a text in it.
+
+    Texts in such a text are not read: a few kilobytes of them would be deeper than Python's stack.
     """
     if isinstance(data, list):
         for item in data:

@@ -7,6 +7,7 @@ import pytest
 from mig_fleet.model import labels
 from mig_fleet.simulator import Fault
 from mig_fleet.simulator.driver import Client
+from mig_fleet.simulator.polling import wait_until
 from tests.engine.deployment import Deployment, baseline, deploy
 from tests.engine.two_layouts import change_layout, keep_layouts
 
@@ -123,10 +124,18 @@ def test_a_node_that_joins_is_selected_by_its_labels_untainted_when_verified_and
     for name in (CANARY, SECOND):
         fleet.call("patch", f"/api/v1/nodes/{name}", {"metadata": {"labels": team}})
     fleet.call("create", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", NODE_FEATURE_RULES)
-    fleet.join_node({"name": "gpu-node-5", "gpu": "H100-80GB", "gpus": 8, "labels": team})
+    taint = {"key": labels.STARTUP_TAINT, "value": "true", "effect": "NoSchedule"}
+    template = {**team, labels.CONFIG: "all-3g.40gb"}  # a name of NVIDIA that the layout file does not have
+    fleet.join_node({"name": "gpu-node-5", "gpu": "H100-80GB", "gpus": 8, "labels": template, "taints": [taint]})
     try:
-        taint = {"key": labels.STARTUP_TAINT, "value": "true", "effect": "NoSchedule"}
-        fleet.call("patch", "/api/v1/nodes/gpu-node-5", {"spec": {"taints": [taint]}})
+        wait_until(
+            lambda: two_nodes.nodes()["gpu-node-5"]["metadata"]["labels"].get(labels.CAPABLE) == "true",
+            "Node Feature Discovery and GPU Feature Discovery label a node that starts with the taint",
+        )
+        wait_until(
+            lambda: two_nodes.config_and_state()["gpu-node-5"] == ("all-3g.40gb", "failed"),
+            "MIG Manager cannot apply the config of the node's template",
+        )
         del two_nodes.pools["inference"]["nodes"]
         two_nodes.pools["inference"]["selector"] = {"matchLabels": team}
         outcome = two_nodes.up()

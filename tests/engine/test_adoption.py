@@ -15,6 +15,7 @@ import yaml
 from mig_fleet.model import labels
 from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.faulty_api import FaultyApi
+from mig_fleet.simulator.polling import wait_until
 from tests.cli.test_adopt_page import BLOCKS
 from tests.engine.deployment import ROOT, TIMEOUT_S, Deployment, Outcome, copy_project
 from tests.engine.foreign_operator import NAMESPACE, STOCK, ForeignOperator
@@ -28,6 +29,15 @@ PODS = {
     "gpu-node-4": [{"nvidia.com/mig-3g.40gb": 2}],
 }
 """Node → what each of the users' pods there requests."""
+
+
+SINGLE = {
+    "gpu-node-1": ("56", "56"),
+    "gpu-node-2": ("56", "56"),
+    "gpu-node-3": ("8", "8"),
+    "gpu-node-4": ("8", "8"),
+}
+"""Node → what its kubelet offers, and GPU Feature Discovery counts, under strategy single."""
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +136,16 @@ def objects_of_others(fleet: Fleet) -> dict[str, tuple[str, str]]:
     }
 
 
+def offered_as_gpus(fleet: Fleet) -> dict[str, tuple[str, str]]:
+    """Node → the GPUs that the kubelet offers, and GFD's count under strategy single."""
+    found = [(node["metadata"], node["status"]["allocatable"]) for node in fleet.nodes()]
+    return {
+        it["name"]: (offered.get(labels.GPU_RESOURCE, ""), it["labels"].get(labels.COUNT, ""))
+        for it, offered in found
+        if (it["labels"].get(labels.STRATEGY), it["labels"].get(labels.STATE)) == ("single", "success")
+    }
+
+
 def our_namespace(fleet: Fleet) -> tuple[str, bool]:
     """Its UID, and whether it is being deleted."""
     metadata = fleet.call("get", "/api/v1/namespaces/mig-fleet")["metadata"]
@@ -220,3 +240,33 @@ def test_a_destroyed_stack_leaves_the_fleet_as_it_was_adopted(adopted: Deploymen
         if key.startswith("mig-fleet.dev/")
     ]
     assert ours == []
+
+
+def test_a_fleet_under_strategy_single_is_adopted_with_it(adopted: Deployment, others: ForeignOperator) -> None:
+    """After the stack above has left it, the other program runs it under NVIDIA's default strategy. No node may have
+    slices of two profiles by then: its device plugin would end, and Helm would wait for it.
+    """
+    fleet = others.fleet
+    fleet.user_pods.clear()
+    left = adopted.cluster.config_map(NAMESPACE, labels.LAYOUTS_CONFIG_MAP) or {}
+    configs = yaml.safe_load(left["data"][labels.LAYOUTS_KEY])["mig-configs"]
+    dense = next(name for name in configs if name.startswith("all-1g.10gb"))
+    changed = ("gpu-node-1", "gpu-node-2")
+    for node in changed:
+        fleet.call("patch", f"/api/v1/nodes/{node}", {"metadata": {"labels": {labels.CONFIG: dense}}})
+    wait_until(lambda: {len(gpu) for node in changed for gpu in instances(fleet)[node]} == {7}, "seven slices each")
+    reads_ours = {"config": {"create": False, "name": labels.LAYOUTS_CONFIG_MAP}}
+    others.install({"mig": {"strategy": "single"}, "migManager": reads_ours})
+    wait_until(lambda: offered_as_gpus(fleet) == SINGLE, "each node offers its slices as GPUs, and GFD counts them")
+    for step in ("import", "check"):
+        run_step(adopted, step)
+    stack_file = yaml.safe_load((adopted.folder / "stacks" / "Pulumi.adopted.yaml").read_text())
+    adopted.config = {key.removeprefix("mig-fleet:"): value for key, value in stack_file["config"].items()}
+    assert adopted.config["operator"] == {"managed": False, "namespace": NAMESPACE, "strategy": "single"}
+    run_step(adopted, "up")
+    run_step(adopted, "again")
+    assert (adopted.outputs()["capacity"], offered_as_gpus(fleet)) == ({"nvidia.com/gpu": 128}, SINGLE)
+    adopted.config["operator"]["strategy"] = "mixed"
+    refused = adopted.preview()
+    assert refused.status != 0
+    assert "under strategy single, the stack has mixed, and this stack does not install the operator" in refused.text

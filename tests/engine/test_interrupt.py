@@ -26,7 +26,7 @@ from tests.engine.two_layouts import change_layout, keep_layouts
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 NODE = "gpu-node-1"
-LONG = {"timeout": "200s", "wedgedAfter": "25m"}
+LONG = {"timeout": "200s"}
 WITHIN_S = 60.0
 """Far below the timeout of `LONG`, and more than a busy machine needs."""
 RESTORE = f"kubectl taint nodes {NODE} {labels.TAINT}-"

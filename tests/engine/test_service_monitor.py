@@ -34,7 +34,8 @@ def operator(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def values(**monitor: Any) -> dict[str, Any]:
     """Ours and the user's, without the names of objects that a stack creates."""
     derived = derived_values("mixed", "metrics", ServiceMonitor(30, {"release": "kps"}))
-    both = merged({"dcgmExporter": derived["dcgmExporter"]}, {"dcgmExporter": {"serviceMonitor": monitor}})
+    ours = {key: derived[key] for key in ("dcgmExporter", "mig")}
+    both = merged(ours, {"dcgmExporter": {"serviceMonitor": monitor}})
     both["dcgmExporter"]["config"]["name"] = ""
     return both
 

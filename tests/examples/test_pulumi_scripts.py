@@ -155,7 +155,7 @@ config:
     ("slices", "policies", "passes", "text"),
     [
         ("1g.10gb: 7", None, True, "56 nvidia.com/mig-1g.10gb"),
-        ("1g.10gb: 8", None, False, "must use a layout that fits an H100-80GB"),
+        ("1g.10gb: 8", None, False, "layouts.dense: impossible on H100-80GB: 1g.10gb ×8 need 8 compute slices"),
         ("1g.10gb: 7", {"mig-budget-kept": {"perHourUsd": 1}}, False, "mig-budget-kept"),
         ("1g.10gb: 7", {"mig-change-freeze": {"never": 1}}, False, "mig-change-freeze"),
     ],

@@ -52,6 +52,10 @@ def test_resources_are_spelled_as_the_device_plugin_spells_them(text: str, resou
     ("text", "remedy"),
     [
         ("1g.10gb.me", "1g.10gb+me"),
+        ("mig-1g.10gb", "that is the Kubernetes spelling; NVIDIA's tools expect 1g.10gb;"),
+        ("nvidia.com/mig-1g.24gb.me.all", "NVIDIA's tools expect 1g.24gb+me.all;"),
+        ("nvidia.com/mig-1g.24gb-me", "NVIDIA's tools expect 1g.24gb-me;"),
+        ("mig-1g", "the fields must be"),
         ("1G.10GB", "'1g.10gb'"),
         ("MIG 1g.10gb", "<slices>g.<GB>gb"),
         ("1g.10gb+me-me", "mixes + and -"),
