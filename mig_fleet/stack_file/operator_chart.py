@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from mig_fleet.model.finding import Finding
 from mig_fleet.model.short_repr import format_found
-from mig_fleet.policies import operator_serves_layouts
+from mig_fleet.policies import driver_serves_gpu, operator_serves_layouts
 from mig_fleet.policies.chart_facts import ChartFacts
 from mig_fleet.policies.chart_values import PREFIX
 from mig_fleet.policies.plugin_sharing import shared_by_values
@@ -36,12 +36,15 @@ def chart_facts(chart: Operator, *, secret: bool) -> tuple[ChartFacts, ...]:
 
 
 def chart_problems(chart: Operator, pools: Iterable[PoolFacts], *, secret: bool) -> list[Finding]:
-    """Why the chart cannot serve these pools, whatever nodes they have."""
+    """Why the chart, or the driver that it installs, cannot serve these pools, whatever nodes they have."""
     waves = tuple(
         WaveFacts(pool.name, pool.name, pool.gpu, (), pool.layout.per_gpu(pool.gpus_per_node)) for pool in pools
     )
     program = ProgramFacts(waves=waves, charts=chart_facts(chart, secret=secret))
-    return [replace(finding, path="operator.version") for finding in operator_serves_layouts.check(program)]
+    return [
+        *(replace(finding, path="operator.version") for finding in operator_serves_layouts.check(program)),
+        *(replace(finding, path=f"{PREFIX}.driver.version") for finding in driver_serves_gpu.check(program)),
+    ]
 
 
 def sharing_problems(chart: Operator, pools: Sequence[PoolFacts], *, secret: bool) -> list[Finding]:

@@ -77,3 +77,25 @@ def test_a_secret_version_is_not_repeated() -> None:
 def test_an_operand_that_is_switched_off_is_a_mistake_in_the_stack_file(values: dict[str, Any], path: str) -> None:
     (found,) = problems(a_stack({"version": "v26.7.0", "values": values}))
     assert found.startswith(f"operator.values.{path}: must be true; remove the value: ")
+
+
+@pytest.mark.parametrize(
+    ("driver", "is_served"),
+    [
+        ({"version": "510.47.03"}, False),
+        ({"version": "525.85.12"}, True),
+        ({"version": "510.47.03", "enabled": False}, True),
+        ({}, True),
+    ],
+    ids=["too old", "new enough", "on the host", "that of the chart"],
+)
+def test_a_driver_that_the_chart_installs_supports_mig_on_the_pools_gpus(
+    driver: dict[str, Any], is_served: bool
+) -> None:
+    raw = a_stack({"values": {"driver": driver}}, "H100-80GB", {"1g.10gb": 7})
+    if is_served:
+        assert fleet.parse(raw, "x").pools
+        return
+    (found,) = problems(raw)
+    assert found.startswith("operator.values.driver.version: Release 'gpu-operator' must install a driver that serves")
+    assert "driver 510.47.03 does not support MIG on H100-80GB of pool 'desks', which needs R525" in found
