@@ -8,6 +8,7 @@ from mig_fleet.model.finding import Finding, Level
 from mig_fleet.model.gfd import gpu_product
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.monitoring.alerts.durations import duration
+from mig_fleet.stack_file.scalars import SHORTEST_WEDGED_AFTER_S
 from mig_fleet.stack_file.settings import Cluster, Pool, Probe, Rollout, Settings
 
 NO_CLUSTER = (
@@ -119,10 +120,13 @@ def _canary(pool: Pool, path: str) -> Iterator[Finding]:
 
 
 def doubtful_settings(settings: Settings) -> Iterator[Finding]:
-    """Settings that work, but not as a user may expect."""
+    """Settings that work, but not as a user may expect.
+
+    A timeout below each allowed `wedgedAfter` is a user's decision against waiting for a stuck MIG Manager.
+    """
     for name, pool in settings.pools.items():
         rollout = pool.rollout
-        if rollout.recovery and rollout.timeout <= rollout.wedged_after:
+        if rollout.recovery and SHORTEST_WEDGED_AFTER_S <= rollout.timeout <= rollout.wedged_after:
             text = (
                 f"is not longer than wedgedAfter, {duration(rollout.wedged_after)}, so that the update ends before a "
                 "stuck MIG Manager is restarted"

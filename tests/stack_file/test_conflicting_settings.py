@@ -93,12 +93,13 @@ def test_a_timeout_is_longer_than_what_it_limits(rollout: dict[str, Any], proble
     assert found == ([f"pools.serving.rollout.{problem}"] if problem else [])
 
 
-def test_a_timeout_that_no_stuck_mig_manager_outlives_is_advice() -> None:
-    assert checked(STACK.replace("layout: halves}", "layout: halves, rollout: {timeout: 20m}}", 1)) == [
+def test_a_timeout_that_no_stuck_mig_manager_outlives_is_advice_unless_it_is_far_too_short() -> None:
+    assert checked(STACK.replace("layout: halves}", "layout: halves, rollout: {timeout: 25m}}", 1)) == [
         "Pulumi.lab.yaml:7: pools.serving.rollout.timeout: is not longer than wedgedAfter, 30m, so that the update "
         "ends before a stuck MIG Manager is restarted"
     ]
-    assert checked(STACK.replace("halves}", "halves, rollout: {timeout: 20m, recovery: false}}")) == []
+    assert checked(STACK.replace("halves}", "halves, rollout: {timeout: 25m, recovery: false}}")) == []
+    assert checked(STACK.replace("halves}", "halves, rollout: {timeout: 20m}}")) == []
 
 
 @pytest.mark.parametrize(

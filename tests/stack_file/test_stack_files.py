@@ -7,6 +7,7 @@ import pytest
 
 from mig_fleet.documents import DocumentError
 from mig_fleet.stack_file import fleet, summary
+from mig_fleet.stack_file.conflicting_settings import doubtful_settings
 from mig_fleet.stack_file.problems import InvalidSettings
 
 STACKS = Path("stacks")
@@ -29,8 +30,10 @@ def problems(raw: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("path", sorted(STACKS.glob("Pulumi.*.yaml")), ids=lambda p: p.name)
-def test_every_stack_file_of_the_project_is_valid(path: Path) -> None:
-    assert fleet.from_file(path).pools
+def test_every_stack_file_of_the_project_is_valid_and_leaves_nothing_to_advise(path: Path) -> None:
+    found = fleet.from_file(path)
+    assert found.pools
+    assert list(doubtful_settings(found.settings)) == []
 
 
 def test_the_local_stack_has_four_nodes_with_these_layouts() -> None:
