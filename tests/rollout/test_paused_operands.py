@@ -118,20 +118,12 @@ def test_operands_of_a_node_that_was_only_adopted_stay_and_the_error_has_the_com
     assert deploy_labels(fleet, "n3") == {labels.PAUSED}
 
 
-def test_nothing_is_restored_once_mig_manager_is_at_work_again(fleet: Fleet) -> None:
+@pytest.mark.parametrize("overtaken", ["GET", "PATCH"], ids=["before it is read", "between reading and writing"])
+def test_nothing_is_restored_once_mig_manager_is_at_work_again(fleet: Fleet, overtaken: str) -> None:
     roll_out(a_wave("n1"))
     fleet.pause_operands("n1")
     seen = observe({}, PROBES, fresh=True).nodes["n1"]
-    fleet.before_request("GET", "nodes/n1$", lambda: fleet.label("n1", labels.STATE, "pending"))
-    assert not restore_operands(MemoryCluster(fleet), seen)
-    assert deploy_labels(fleet, "n1") == {labels.PAUSED}
-
-
-def test_a_restore_that_mig_manager_overtakes_between_reading_and_writing_is_not_written(fleet: Fleet) -> None:
-    roll_out(a_wave("n1"))
-    fleet.pause_operands("n1")
-    seen = observe({}, PROBES, fresh=True).nodes["n1"]
-    fleet.before_request("PATCH", "nodes/n1$", lambda: fleet.label("n1", labels.STATE, "pending"))
+    fleet.before_request(overtaken, "nodes/n1$", lambda: fleet.label("n1", labels.STATE, "pending"))
     assert not restore_operands(MemoryCluster(fleet), seen)
     assert deploy_labels(fleet, "n1") == {labels.PAUSED}
 
