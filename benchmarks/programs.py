@@ -60,17 +60,14 @@ import pulumi
 from pathlib import Path
 from mig_fleet.components.layouts import MigLayouts
 from mig_fleet.components.pool import Pool
-from mig_fleet.model import parted
-from mig_fleet.model.layouts import Layout
-from mig_fleet.model.strategy import Strategy
 
-dense = Layout.uniform("dense", "H100-80GB", {{"1g.10gb": 7}})
+dense = {{"name": "dense", "gpu": "H100-80GB", "all": {{"1g.10gb": 7}}}}
 cluster = {{"kubeconfig": "{kubeconfig}"}}
 layouts = MigLayouts("layouts", {{
     "cluster": cluster,
     "namespace": "{operator}",
     "reports_namespace": "{reports}",
-    "file": parted.dump([dense]),
+    "layouts": [dense],
 }})
 for name, nodes in json.loads(Path("pools.json").read_text()).items():
     pool = Pool(name, {{
@@ -81,7 +78,6 @@ for name, nodes in json.loads(Path("pools.json").read_text()).items():
         "gpus_per_node": {gpus},
         "nodes": nodes,
         "layout": dense,
-        "strategy": Strategy.MIXED,
         "rollout": {{"max_unavailable": "25%"}},
     }}, pulumi.ResourceOptions(depends_on=[layouts]))
     pulumi.export(name, pool.slices)

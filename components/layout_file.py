@@ -11,12 +11,14 @@ rename either. The provider keeps no attributes, because they would be stored to
 from typing import NotRequired, TypedDict
 
 import pulumi
-from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, UpdateResult
+from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, UpdateResult
 
 from mig_fleet.cluster.client import Cluster, ClusterArgs, ClusterError, Json
 from mig_fleet.cluster.errors import NotFound
-from mig_fleet.components.preview import has_new_owner, unobserved, with_known_owner
+from mig_fleet.components.connection_identity import connection_identity, with_newest_credentials
+from mig_fleet.components.preview import has_new_owner, unknown_cluster, unobserved, with_known_owner
 from mig_fleet.components.provider import Provider
+from mig_fleet.components.resource import Resource
 from mig_fleet.failures import CleanError, one_clean_error
 from mig_fleet.model import labels
 from mig_fleet.observed.configs.carried import CarriedConfigs, carried_configs
@@ -62,7 +64,7 @@ class LayoutFileArgs(TypedDict):
     """The cluster; the output of the same resource (default: any cluster)."""
     take_over: NotRequired[str | None]
     """The stack whose cluster is taken over on purpose."""
-    declared_nodes: NotRequired[str]
+    declared_nodes: NotRequired[pulumi.Input[str]]
     """The nodes of all pools of the stack, separated by blanks; only `check` reads it, and it is not stored."""
 
 
@@ -78,6 +80,8 @@ class LayoutFileProvider(Provider):
         news = {key: value for key, value in stored(news).items() if key != "declaredNodes"}
         if "carried" in olds:  # until the cluster is read
             news["carried"] = olds["carried"]
+        if unread := unknown_cluster(news):
+            return unread
         if pulumi.runtime.rpc.contains_unknowns(with_known_owner(news, olds)):
             return CheckResult(news, [])
         try:
@@ -115,7 +119,8 @@ class LayoutFileProvider(Provider):
         """
         moved = olds["namespace"] != news["namespace"]
         return DiffResult(
-            changes=any(olds.get(key) != news.get(key) for key in ("cluster", "namespace", "file", "carried"))
+            changes=any(olds.get(key) != news.get(key) for key in ("namespace", "file", "carried"))
+            or connection_identity(olds.get("cluster")) != connection_identity(news.get("cluster"))
             or has_new_owner(olds, news)
             or bool(news.get("drift") or news.get("prunedConfigs")),
             replaces=["namespace"] if moved else [],
@@ -136,6 +141,7 @@ class LayoutFileProvider(Provider):
             from mig_fleet.rollout.manager_file import reads_ours
             from mig_fleet.rollout.owner import release_left_nodes, require_cluster, require_cluster_owner
 
+            props = with_newest_credentials(props)
             cluster, namespace = Cluster(props["cluster"]), props["namespace"]
             require_cluster(cluster, props.get("uid") or "", props.get("owner") or "")
             require_cluster_owner(cluster, namespace, props.get("owner") or "")

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 import pulumi
-from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, Resource, UpdateResult
+from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, UpdateResult
 
 from mig_fleet.cluster.client import Cluster, ClusterArgs, ClusterError
 from mig_fleet.cluster.errors import Forbidden
-from mig_fleet.components.preview import unobserved
+from mig_fleet.components.connection_identity import connection_identity
+from mig_fleet.components.preview import unknown_cluster, unobserved
 from mig_fleet.components.provider import Provider
+from mig_fleet.components.resource import Resource
 from mig_fleet.failures import CleanError, one_clean_error
 from mig_fleet.model import labels
 from mig_fleet.observed.installed.served_kinds import missing_kinds
@@ -77,6 +79,8 @@ class ClusterOwnerProvider(Provider):
         ours = Owner(before.id, news["stack"]) if before else fresh
         known = {key: olds.get(key) or "" for key in IDENTITY}
         news = {**stored(news), **known, "owner": str(ours)}
+        if unread := unknown_cluster(news):
+            return unread
         try:
             _require_rights(news)
             reached = _reached(news)
@@ -99,7 +103,8 @@ class ClusterOwnerProvider(Provider):
 
         ``takeOver`` alone changes nothing: it may stay in the stack file after a take-over, and then has no effect.
         """
-        changed = any(olds.get(key) != news.get(key) for key in ("owner", "cluster", "namespace", "uid"))
+        changed = any(olds.get(key) != news.get(key) for key in ("owner", "namespace", "uid"))
+        changed = changed or connection_identity(olds.get("cluster")) != connection_identity(news.get("cluster"))
         return DiffResult(changes=changed or bool(news.get("drift")))
 
     def create(self, props: Props) -> CreateResult:

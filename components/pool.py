@@ -7,9 +7,13 @@ from typing import NotRequired, TypedDict
 import pulumi
 from pulumi.resource import DependencyResource
 
-from mig_fleet.cluster.client import ClusterArgs
 from mig_fleet.components.assignment import Assignment
+from mig_fleet.components.cluster_input import ClusterInputArgs, cluster_properties
+from mig_fleet.components.layout_args import NamedLayoutArgs, parse_layout
+from mig_fleet.components.namespaces import OPERATOR_NAMESPACE, REPORTS_NAMESPACE
+from mig_fleet.components.refused import FleetRefused
 from mig_fleet.components.verification import Verification
+from mig_fleet.model.finding import Finding
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.strategy import DEFAULT, Strategy
 from mig_fleet.observed.expected import Expected
@@ -24,35 +28,51 @@ class PoolRefused(ValueError):
 
 
 class RolloutArgs(TypedDict, total=False):
-    """How the nodes of a pool are changed. :class:`~mig_fleet.rollout.wave.Wave` documents each key and its default."""
+    """How the nodes of a pool are changed."""
 
     max_unavailable: int | str
     """Nodes that may be unavailable at once: a number, or a share of the pool such as ``25%`` (the default)."""
     canary: int
     """Number of nodes that change first, in a wave of their own (default: none)."""
     soak_seconds: float
+    """How long a changed wave must stay as expected before the next one starts (default: 0)."""
     on_user_pods: OnUserPods
+    """``refuse`` (default) to change a node with slices in use, ``wait`` for its pods, or ``evict`` them."""
     on_stranded_pods: OnStrandedPods
+    """``refuse`` (default) a change after which a pod finds no slice on any node where it may run, or ``warn``."""
     on_failure: OnFailure
+    """``halt`` (default): the wave stays isolated; ``rollback``: it returns to the layout that was verified last."""
     recovery: bool
+    """Whether MIG Manager or the device plugin of a failed node may be restarted, once (default: yes)."""
     stuck_after_seconds: float
+    """How long `pending` may last before it counts as stuck (default: 1800)."""
     isolation: Isolation
+    """``taint`` (default) the nodes during a change, or ``cordon`` them if an operator that is not ours ignores our
+    taint."""
     on_delete: OnDelete
+    """``retain`` (default) the config of a node that leaves, ``disable`` MIG, or ``restore`` the config from before our
+    first write."""
     timeout_seconds: float
+    """The time for each step: assigning the config, verifying it, rolling it back (default: 3600)."""
 
 
 class PoolArgs(TypedDict):
     """Nodes with one GPU model and one layout."""
 
-    cluster: ClusterArgs
-    namespace: str
-    """Where MIG Manager runs."""
-    reports_namespace: str
-    """Where the probes write their reports."""
-    gpu: str
+    cluster: ClusterInputArgs
+    """Which cluster."""
+    namespace: NotRequired[str]
+    """Where MIG Manager runs (default: ``gpu-operator``)."""
+    reports_namespace: NotRequired[str]
+    """Where the probes write their reports (default: ``mig-fleet``)."""
+    gpu: NotRequired[str]
+    """The GPU model of the nodes (default: that of the layout)."""
     gpus_per_node: int
+    """The number of GPUs of each node."""
     nodes: list[str]
-    layout: Layout
+    """Names of nodes, as `kubectl get nodes` prints them."""
+    layout: NamedLayoutArgs
+    """One of those that :class:`~mig_fleet.components.layouts.MigLayouts` writes."""
     config_name: NotRequired[ConfigName]
     """Whether a node whose slices are as declared may ``keep`` its config name (default: ``generated``)."""
     operator_managed: NotRequired[bool]
@@ -61,11 +81,12 @@ class PoolArgs(TypedDict):
     """The stack that owns the cluster: the output of :class:`~mig_fleet.components.owner.ClusterOwner`."""
     uid: NotRequired[pulumi.Input[str]]
     """The cluster; the output of the same resource (default: any cluster)."""
-    strategy: NotRequired[Strategy]
+    strategy: NotRequired[str]
     """The device plugin's strategy (default: mixed; docs/adr/0008 gives the reasons)."""
     price: NotRequired[float | None]
     """USD per GPU and hour (default: not known); the waves have ``costPerHourUsd`` then, for policies."""
     rollout: NotRequired[RolloutArgs]
+    """How the nodes are changed."""
     declared_nodes: NotRequired[Collection[str]]
     """The nodes of all pools of the stack (default: those of this one)."""
     verified_nodes: NotRequired[Collection[str]]
@@ -84,7 +105,9 @@ class Pool(pulumi.ComponentResource):
     it is, also with `--continue-on-error`."""
 
     def __init__(self, name: str, args: PoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        refuse_impossible(name, args)
+        layout, strategy = parse_layout(args["layout"], f"Pool '{name}'"), _strategy(name, args)
+        refuse_impossible(name, args, layout, strategy)
+        cluster = cluster_properties(args["cluster"])
         super().__init__("mig-fleet:index:Pool", name, {}, opts)
         rollout = dict(args.get("rollout", {}))
         pace = Pace(**{key: rollout.pop(key) for key in ("max_unavailable", "canary") if key in rollout})  # type: ignore[arg-type]  # of a TypedDict
@@ -95,15 +118,15 @@ class Pool(pulumi.ComponentResource):
             pulumi.log.info(f"{name}: {waiting}", self)
         earlier: list[str] = []
         declared = " ".join(sorted(args.get("declared_nodes", args["nodes"])))
-        expected = Expected.of_layout(args["layout"], args["gpus_per_node"], args.get("strategy", DEFAULT))
+        expected = Expected.of_layout(layout, args["gpus_per_node"], strategy)
         verified: list[Verification] = []
         resources: list[Assignment | Verification] = []
         blocked = pulumi.Output.from_input(False)
         for wave, nodes in members.items():
             props = Wave(
-                cluster=args["cluster"],
-                namespace=args["namespace"],
-                reports_namespace=args["reports_namespace"],
+                cluster=cluster,  # type: ignore[arg-type]  # a program has outputs where the provider gets text
+                namespace=args.get("namespace", OPERATOR_NAMESPACE),
+                reports_namespace=args.get("reports_namespace", REPORTS_NAMESPACE),
                 wave=f"{name}-{wave}",
                 nodes=nodes,
                 expected=expected,
@@ -193,9 +216,18 @@ def _joined(texts: Iterable[str]) -> dict[str, str]:
     return {node: text for part in parts for node, text in sorted(part.items())}
 
 
-def refuse_impossible(name: str, args: PoolArgs) -> None:
+def _strategy(name: str, args: PoolArgs) -> Strategy:
+    chosen = args.get("strategy", DEFAULT)
+    try:
+        return Strategy(chosen)
+    except ValueError:
+        text = f"must be {', '.join(Strategy)}; found {chosen!r}"
+        raise FleetRefused(f"Pool '{name}'", [Finding("strategy", text)]) from None
+
+
+def refuse_impossible(name: str, args: PoolArgs, layout: Layout, strategy: Strategy) -> None:
     """The rules that the policies enforce too, before anything is registered; raises :class:`PoolRefused`."""
-    facts = PoolFacts(name, args["gpu"], args["gpus_per_node"], args["layout"], args.get("strategy", DEFAULT))
+    facts = PoolFacts(name, args.get("gpu") or layout.gpu, args["gpus_per_node"], layout, strategy)
     found = rule_conflicts([facts])
     if found:
         raise PoolRefused(explain(found))

@@ -11,7 +11,8 @@ import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult
 
 from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable, ExposedPassword
-from mig_fleet.confidential import is_contents
+from mig_fleet.components.cluster_input import NOT_KNOWN_YET
+from mig_fleet.components.connection_identity import connection_identity
 from mig_fleet.rollout.wave import Props, Wave, stored
 
 OF_OWNER = ("owner", "uid")
@@ -25,12 +26,20 @@ def unobserved(news: Props, name: str, reason: ClusterError) -> CheckResult:
     Then ``notObserved`` has the reason, for policies.
     """
     cluster = news.get("cluster") or {}
-    shows_credentials = is_contents(cluster.get("kubeconfig") or "") or isinstance(reason, ExposedPassword)
-    if cluster.get("onUnreachable") != "warn" or shows_credentials:
+    if cluster.get("onUnreachable") != "warn" or isinstance(reason, ExposedPassword):
         way_out = WAY_OUT if type(reason) is ClusterUnreachable else ""
         return CheckResult(news, [CheckFailure("", f"{reason}{way_out}")])
     warn_once(f"{name}: drift was not checked: {reason}")
     return CheckResult({**news, "notObserved": str(reason)}, [])
+
+
+def unknown_cluster(news: Props) -> CheckResult | None:
+    """The answer of a preview if the cluster is an output of the program that no update has made yet; else None.
+    ``notObserved`` says that nothing was compared.
+    """
+    if not pulumi.runtime.rpc.contains_unknowns(news.get("cluster")):
+        return None
+    return CheckResult({**news, "notObserved": NOT_KNOWN_YET}, [])
 
 
 @cache
@@ -59,6 +68,8 @@ def check_wave(
         return CheckResult(_blocked(olds, news["nodes"]) if olds else {**news, "held": True}, [])
     if news.get("held") and olds and not olds.get("held"):
         news = {**_held(olds, news["nodes"]), **{key: news.get(key, "") for key in OF_OWNER}}
+    if unread := unknown_cluster(news):
+        return unread
     known = with_known_owner(news, olds)
     if pulumi.runtime.rpc.contains_unknowns(known) or news.get("held"):
         return CheckResult(news, [])
@@ -88,7 +99,14 @@ def has_new_owner(olds: Props, news: Props) -> bool:
 
 def connection_of(wave: Wave) -> tuple[object, ...]:
     """The values that both resources of a wave compare, in addition to their own."""
-    return wave.cluster, wave.namespace, wave.reports_namespace, wave.wave, wave.timeout_seconds, wave.held
+    return (
+        connection_identity(wave.cluster),
+        wave.namespace,
+        wave.reports_namespace,
+        wave.wave,
+        wave.timeout_seconds,
+        wave.held,
+    )
 
 
 def _declared(wave: Wave) -> tuple[object, ...]:

@@ -7,18 +7,32 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mig_fleet.components.fleet import Fleet
     from mig_fleet.components.gpu_operator import GpuOperator
     from mig_fleet.components.layouts import MigLayouts
     from mig_fleet.components.monitoring import Monitoring
     from mig_fleet.components.owner import ClusterOwner
     from mig_fleet.components.pool import Pool
     from mig_fleet.components.probe import MigProbe
+    from mig_fleet.components.refused import FleetRefused
     from mig_fleet.model.layouts import Layout
 
-__all__ = ["ClusterOwner", "GpuOperator", "Layout", "MigLayouts", "MigProbe", "Monitoring", "Pool"]
+__all__ = [
+    "ClusterOwner",
+    "Fleet",
+    "FleetRefused",
+    "GpuOperator",
+    "Layout",
+    "MigLayouts",
+    "MigProbe",
+    "Monitoring",
+    "Pool",
+]
 
 _MODULES = {
     "ClusterOwner": "mig_fleet.components.owner",
+    "Fleet": "mig_fleet.components.fleet",
+    "FleetRefused": "mig_fleet.components.refused",
     "GpuOperator": "mig_fleet.components.gpu_operator",
     "Layout": "mig_fleet.model.layouts",
     "MigLayouts": "mig_fleet.components.layouts",

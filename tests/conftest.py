@@ -51,11 +51,14 @@ LONG = (
     "tests/engine/test_adoption.py",
     "tests/engine/test_monitoring.py",
     "tests/engine/test_examples.py",
+    "tests/engine/test_plugin.py",
     "tests/engine/test_rights.py",
     "tests/engine/test_stranding.py",
     "tests/engine/test_a_stack_on_a_fleet.py",
     "tests/engine/test_affected_gpus.py",
+    "tests/packaging/test_pulumi_install.py",
     "tests/engine/test_two_stacks.py",
+    "tests/engine/test_cluster_of_the_program.py",
 )
 """Files that take about a minute of processor time or more, the longest first. A file runs in one process, so the last
 ones must be short.

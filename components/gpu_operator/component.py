@@ -6,7 +6,12 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
+from mig_fleet.components.namespaces import OPERATOR_NAMESPACE
 from mig_fleet.policies.chart_values import ServiceMonitor, Values, derived_values, merged
+from mig_fleet.stack_file.settings import Operator
+
+CHART = Operator()
+"""Of a program that names no chart."""
 
 SECRET_OUTPUTS = ("chart", "version", "repository_opts", "values", "status", "manifest")
 """Outputs of a release that repeat its chart, version, repository or values."""
@@ -15,19 +20,33 @@ MONITOR_FIELDS = ("enabled", "honorLabels")
 """Fields of the ServiceMonitor's declaration without which slices have wrong metrics, or none."""
 
 
+class ServiceMonitorArgs(TypedDict):
+    """How Prometheus scrapes dcgm-exporter."""
+
+    interval_seconds: int
+    """From 10 to 120."""
+    labels: Mapping[str, str]
+    """Labels by which Prometheus selects it, such as ``release: kube-prometheus-stack``."""
+
+
 class GpuOperatorArgs(TypedDict):
     """The chart, and the values that depend on the stack."""
 
-    namespace: pulumi.Input[str]
-    chart: str
-    """A chart's name in ``repository``, or the path of a vendored chart. A path keeps previews off the network."""
+    namespace: NotRequired[pulumi.Input[str]]
+    """Where the operator runs; it must exist (default: ``gpu-operator``)."""
+    chart: NotRequired[str]
+    """A chart's name in ``repository``, or the path of a vendored chart (default: NVIDIA's). A path keeps previews off
+    the network."""
     version: NotRequired[str | None]
+    """The chart's version, such as ``v26.7.0`` (default: the newest)."""
     repository: NotRequired[str | None]
-    strategy: str
-    """``none``, ``single`` or ``mixed``."""
+    """The address of the chart's repository (default: NVIDIA's, if ``chart`` is not given, either)."""
+    strategy: NotRequired[str]
+    """``single`` or ``mixed`` (default)."""
     metrics: pulumi.Input[str]
-    """The name of the ConfigMap with dcgm-exporter's metrics list."""
-    monitor: NotRequired[ServiceMonitor | None]
+    """The name of the ConfigMap with dcgm-exporter's metrics list: the output ``metrics`` of
+    :class:`~mig_fleet.components.monitoring.Monitoring`."""
+    monitor: NotRequired[ServiceMonitorArgs | None]
     """The ServiceMonitor that the operator creates for dcgm-exporter (default: as your own values and the chart's)."""
     values: NotRequired[Mapping[str, Any]]
     """The user's own chart values, merged with ours and never silently overridden. Raises
@@ -36,6 +55,7 @@ class GpuOperatorArgs(TypedDict):
     """Whether one of chart, version, repository and values is secret; then the state encrypts all of them. The
     namespace is part of many objects and of the stack's outputs, so it cannot be a secret."""
     timeout_seconds: NotRequired[int]
+    """How long the release may take to become ready (default: 600)."""
 
 
 class GpuOperator(pulumi.ComponentResource):
@@ -47,14 +67,15 @@ class GpuOperator(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GpuOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mig-fleet:index:GpuOperator", name, {}, opts)
-        repository, version = args.get("repository"), args.get("version")
+        namespace, version = args.get("namespace", OPERATOR_NAMESPACE), args.get("version")
+        repository = args.get("repository") if "chart" in args else args.get("repository", CHART.repository)
         protect: Callable[[Any], Any] = pulumi.Output.secret if args.get("secret") else lambda value: value
-        derived = derived_values(args["strategy"], args["metrics"], args.get("monitor"))
+        derived = derived_values(args.get("strategy", str(CHART.strategy)), args["metrics"], _monitor(args))
         self.release = k8s.helm.v3.Release(
             f"{name}-release",
             name="gpu-operator",
-            namespace=args["namespace"],
-            chart=protect(args["chart"]),
+            namespace=namespace,
+            chart=protect(args.get("chart", CHART.chart)),
             version=protect(version) if version else None,
             repository_opts=k8s.helm.v3.RepositoryOptsArgs(repo=protect(repository)) if repository else None,
             values=protect(merged(derived, args.get("values", {}))),
@@ -63,9 +84,14 @@ class GpuOperator(pulumi.ComponentResource):
                 parent=self, additional_secret_outputs=list(SECRET_OUTPUTS) if args.get("secret") else None
             ),
         )
-        objects = (_cluster_policy(derived), _deployment(args["namespace"]))
+        objects = (_cluster_policy(derived), _deployment(namespace))
         self.chart_objects = [pulumi.Output.json_dumps(each) for each in objects]
         self.register_outputs({"release": self.release.name})
+
+
+def _monitor(args: GpuOperatorArgs) -> ServiceMonitor | None:
+    given = args.get("monitor")
+    return ServiceMonitor(given["interval_seconds"], given["labels"]) if given else None
 
 
 def _cluster_policy(derived: Values) -> dict[str, Any]:

@@ -2,48 +2,23 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from mig_fleet.cluster.client import FIELD_MANAGER
 from mig_fleet.components.monitoring.content import dashboards, rules
+from mig_fleet.components.monitoring.declared import Monitored, MonitoringArgs, declared
+from mig_fleet.components.namespaces import OPERATOR_NAMESPACE
 from mig_fleet.model import labels
 from mig_fleet.monitoring.alerts.thresholds import Thresholds
 from mig_fleet.monitoring.documentation import PAGE
-from mig_fleet.monitoring.exporter import FILE, Generation, metrics_config_map_name, metrics_csv
+from mig_fleet.monitoring.exporter import FILE, metrics_config_map_name, metrics_csv
 from mig_fleet.monitoring.fleet import MonitoredFleet
 
 MANAGED = {"app.kubernetes.io/managed-by": FIELD_MANAGER}
 """By this label another stack of mig-fleet knows our objects (:mod:`mig_fleet.observed.installed.existing_objects`)."""
-
-
-class MonitoringArgs(TypedDict):
-    """What to generate, and where."""
-
-    namespace: pulumi.Input[str]
-    """Where the GPU Operator runs."""
-    fleet: pulumi.Input[MonitoredFleet]
-    """The pools, and the slices of every config that a node may have."""
-    generation: NotRequired[Generation]
-    """The names of fields that dcgm-exporter knows (default: those that every version knows)."""
-    dashboards: NotRequired[str]
-    """``sidecar`` (default), ``grafanaOperator`` (needs its CustomResourceDefinition) or ``none``."""
-    dashboard_labels: NotRequired[Mapping[str, str]]
-    """Labels by which Grafana's sidecar finds a dashboard (default: ``grafana_dashboard: "1"``)."""
-    folder: NotRequired[str | None]
-    """Grafana's folder (default: Grafana's own)."""
-    grafana_instances: NotRequired[Mapping[str, str] | None]
-    """Labels of the Grafana resources that get the dashboards; needed with ``grafanaOperator``."""
-    rules: NotRequired[str]
-    """``configMap`` (default), ``prometheusRule`` (needs its CustomResourceDefinition) or ``none``."""
-    monitor_labels: NotRequired[Mapping[str, str]]
-    """Labels by which Prometheus selects the rules, such as ``release: kube-prometheus-stack``."""
-    thresholds: NotRequired[Thresholds]
-    """When each alert fires."""
-    runbooks: NotRequired[str]
-    """The address of the page that alerts link to."""
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -53,30 +28,47 @@ class Monitoring(pulumi.ComponentResource):
     """
 
     metrics_config_map: k8s.core.v1.ConfigMap
+    metrics: pulumi.Output[str]
+    """The name of the ConfigMap with dcgm-exporter's metrics list, for
+    :class:`~mig_fleet.components.gpu_operator.GpuOperator`."""
 
-    def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        args: MonitoringArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        monitored: Monitored | None = None,
+    ) -> None:
+        """``monitored`` replaces what ``args`` say of pools, strategy, prices, chart and alerts, if the caller has
+        checked them already. Raises :class:`~mig_fleet.components.refused.FleetRefused`.
+        """
+        monitored = monitored or declared(name, args)
         if args.get("dashboards") == "grafanaOperator" and not args.get("grafana_instances"):
             raise ValueError("grafana_instances must name a label: without one, every Grafana gets the dashboards")
         super().__init__("mig-fleet:index:Monitoring", name, {}, opts)
-        generation = args.get("generation", Generation.LEGACY)
+        generation, namespace = monitored.generation, args.get("namespace", OPERATOR_NAMESPACE)
         self.metrics_config_map = k8s.core.v1.ConfigMap(
             f"{name}-metrics",
-            metadata={"name": metrics_config_map_name(generation), "namespace": args["namespace"], "labels": MANAGED},
+            metadata={"name": metrics_config_map_name(generation), "namespace": namespace, "labels": MANAGED},
             data={FILE: metrics_csv(generation)},
             immutable=True,
             opts=pulumi.ResourceOptions(parent=self, aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)]),
         )
-        fleet = pulumi.Output.from_input(args["fleet"])
+        self.metrics = self.metrics_config_map.metadata["name"]
+        fleet = pulumi.Output.from_input(monitored.fleet)
         if args.get("rules") != "none":
-            self._rules(f"{name}-rules", args, fleet)
+            self._rules(f"{name}-rules", args, fleet, monitored.thresholds)
         if args.get("dashboards") != "none":
             texts = fleet.apply(dashboards)
             for board in labels.DASHBOARDS:
                 self._dashboard(f"{name}-dashboard-{board}", board, args, texts[f"mig-fleet-{board}.json"])
-        self.register_outputs({"metrics_config_map": self.metrics_config_map.metadata["name"]})
+        self.register_outputs({"metrics_config_map": self.metrics})
 
-    def _rules(self, name: str, args: MonitoringArgs, fleet: pulumi.Output[MonitoredFleet]) -> None:
-        kind, thresholds = args.get("rules", "configMap"), args.get("thresholds", Thresholds())
+    def _rules(
+        self, name: str, args: MonitoringArgs, fleet: pulumi.Output[MonitoredFleet], thresholds: Thresholds
+    ) -> None:
+        kind = args.get("rules", "configMap")
         found = fleet.apply(lambda it: rules(it, thresholds, args.get("runbooks", PAGE), kind))
         file, text = found[0], found[1]
         metadata = _metadata(labels.ALERT_RULES, args, args.get("monitor_labels", {}), text)
@@ -128,7 +120,7 @@ def _metadata(
     """With a hash of the content: if all that differs is hidden, the engine prints the old object as a whole."""
     return {
         "name": name,
-        "namespace": args["namespace"],
+        "namespace": args.get("namespace", OPERATOR_NAMESPACE),
         "labels": {**MANAGED, **selected_by},
         "annotations": {labels.CONTENT: text.apply(lambda it: hashlib.sha256(it.encode()).hexdigest()[:10])},
     }

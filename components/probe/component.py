@@ -11,25 +11,30 @@ from mig_fleet.components.probe import zipapp
 from mig_fleet.components.probe.rights import MANAGED, rights
 from mig_fleet.model import labels
 from mig_fleet.model.allocation import POD_RESOURCES
+from mig_fleet.stack_file.settings import Probe
 
 PROGRAM = labels.PROBE_PROGRAM
 MOUNT_PATH = "/opt/mig-fleet"
+DEFAULTS = Probe()
+"""Of a program that leaves these arguments out."""
 _PINNED = re.compile(r".+@sha256:[0-9a-f]{64}")
 
 
 class MigProbeArgs(TypedDict):
     """Where and how the probe runs."""
 
-    namespace: str
-    """A namespace of the probe's own: it may write ConfigMaps there, so none of them may configure another program."""
-    image: str
-    """A stock Python image, 3.11 or newer, preferably by digest."""
+    namespace: NotRequired[str]
+    """A namespace of the probe's own: it may write ConfigMaps there, so none of them may configure another program
+    (default: ``mig-fleet``). It is created."""
+    image: NotRequired[str]
+    """A stock Python image, 3.11 or newer, preferably by digest, as the default is."""
     runtime_class: NotRequired[str | None]
-    """The runtime class that mounts NVML into a container; the GPU Operator's name for it is ``nvidia``."""
-    interval_seconds: float
-    """Seconds between two readings."""
+    """The runtime class that mounts NVML into a container (default: ``nvidia``, the GPU Operator's name for it); None
+    if every container has NVML."""
+    interval_seconds: NotRequired[float]
+    """Seconds between two readings (default: 15)."""
     timeout_seconds: NotRequired[int]
-    """Seconds in which the pods must start on every node."""
+    """Seconds in which the pods must start on every node (default: 600)."""
     pod_resources: NotRequired[bool]
     """Whether the probe asks the kubelet which pod has which slice. By default it does."""
 
@@ -44,13 +49,14 @@ class MigProbe(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: MigProbeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mig-fleet:index:MigProbe", name, {}, opts)
-        if not is_pinned(args["image"]):
-            pulumi.log.warn(tag_warning(args["image"]), self)
+        image, namespace = args.get("image", DEFAULTS.image), args.get("namespace", DEFAULTS.namespace)
+        if not is_pinned(image):
+            pulumi.log.warn(tag_warning(image), self)
         child = pulumi.ResourceOptions(parent=self)
         # The container adds a capability, which Kubernetes' other pod security levels forbid.
         security = {"pod-security.kubernetes.io/enforce": "privileged"}
         self.namespace = k8s.core.v1.Namespace(
-            f"{name}-namespace", metadata={"name": args["namespace"], "labels": {**MANAGED, **security}}, opts=child
+            f"{name}-namespace", metadata={"name": namespace, "labels": {**MANAGED, **security}}, opts=child
         )
         inside = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace])
         program = zipapp.build()
@@ -58,7 +64,7 @@ class MigProbe(pulumi.ComponentResource):
             f"{name}-program",
             metadata={
                 "name": f"{labels.PROBE}-{zipapp.digest(program)}",
-                "namespace": args["namespace"],
+                "namespace": namespace,
                 "labels": MANAGED,
             },
             binary_data=secret_data(program),
@@ -67,14 +73,14 @@ class MigProbe(pulumi.ComponentResource):
         )
         self.daemon_set = k8s.apps.v1.DaemonSet(
             f"{name}-daemons",
-            metadata={"name": labels.PROBE, "namespace": args["namespace"], "labels": MANAGED},
+            metadata={"name": labels.PROBE, "namespace": namespace, "labels": MANAGED},
             spec={
                 "selector": {"matchLabels": {"app.kubernetes.io/name": labels.PROBE}},
                 "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%"}},
                 "template": {"metadata": {"labels": MANAGED}, "spec": _pod(args, config_map.metadata["name"])},
             },
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=rights(name, args["namespace"], inside), custom_timeouts=_timeouts(args)
+                parent=self, depends_on=rights(name, namespace, inside), custom_timeouts=_timeouts(args)
             ),
         )
         self.register_outputs({"namespace": self.namespace.metadata["name"], "daemon_set": labels.PROBE})
@@ -117,7 +123,7 @@ def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
     }
     return {
         "serviceAccountName": labels.PROBE,
-        "runtimeClassName": args.get("runtime_class"),
+        "runtimeClassName": args.get("runtime_class", DEFAULTS.runtime_class),
         "priorityClassName": "system-node-critical",
         "nodeSelector": {labels.CAPABLE: "true"},
         # The report of a node is needed most while taints keep other pods off the node.
@@ -127,14 +133,14 @@ def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
         "containers": [
             {
                 "name": "probe",
-                "image": args["image"],
+                "image": args.get("image", DEFAULTS.image),
                 "command": [
                     "python",
                     "-I",
                     f"{MOUNT_PATH}/{PROGRAM}",
                     "watch",
                     "--interval",
-                    f"{args['interval_seconds']:g}",
+                    f"{args.get('interval_seconds', DEFAULTS.interval):g}",
                     *(["--pod-resources", POD_RESOURCES] if "pod-resources" in mounts else []),
                 ],
                 "env": [
@@ -147,7 +153,7 @@ def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
                 "securityContext": {
                     "readOnlyRootFilesystem": True,
                     "capabilities": {"drop": ["ALL"], "add": ["SYS_ADMIN"]},
-                    # nvidia-smi, another program on NVML, runs under Docker's default profile: docs/probe.md.
+                    # nvidia-smi, another program on NVML, runs under Docker's default profile: docs/reference/probe.md.
                     "seccompProfile": {"type": "RuntimeDefault"},
                 },
                 "resources": {

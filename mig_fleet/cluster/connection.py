@@ -56,10 +56,13 @@ FIRST_PAUSE_S = 0.5
 
 
 class ClusterArgs(TypedDict, total=False):
-    """Which cluster: a path and a context name, never credentials, because inputs are printed and stored."""
+    """Which cluster. Inputs are stored, so contents of a kubeconfig are there as a secret, and are never printed."""
 
     kubeconfig: str
+    """A path, or contents."""
     context: str
+    inCluster: bool
+    """The service account of the pod in which this process runs."""
     onUnreachable: str
     """``fail`` (default) or ``warn``: whether a preview continues when the API server does not answer."""
 
@@ -82,8 +85,8 @@ class Request:
 class Connection:
     """Reads the kubeconfig unless a session for it is open; makes no call when it is created."""
 
-    def __init__(self, args: ClusterArgs | Mapping[str, str] | None = None) -> None:
-        self._session = session(dict(args or {}))  # type: ignore[arg-type]  # a TypedDict of str is one
+    def __init__(self, args: ClusterArgs | Mapping[str, Any] | None = None) -> None:
+        self._session = session(dict(args or {}))
         self.settings = self._session.settings
         self.server = masked_address(self.settings.host)
         """The API server's address, for messages: without a password."""

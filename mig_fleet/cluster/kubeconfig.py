@@ -5,9 +5,9 @@ Imported only where a session is opened: it imports the client library.
 
 import errno
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from kubernetes.config.kube_config import FileOrData, KubeConfigLoader, KubeConfigMerger
 
@@ -15,6 +15,8 @@ from mig_fleet.cluster.errors import ExposedPassword, NoCredentials, PluginHangs
 from mig_fleet.cluster.exec_plugin import expiry, run_plugin
 from mig_fleet.confidential import user_and_password
 
+TOKEN_FILE_AGE = timedelta(minutes=6)
+"""After one minute a token is read again from its file, as client-go does (transport/token_source.go)."""
 METHODS = ("token", "tokenFile", "exec", "auth-provider", "username")
 """Keys of a user that the library reads a token from; without one it would send requests without credentials."""
 CERTIFICATES = ("client-certificate", "client-certificate-data")
@@ -36,8 +38,9 @@ class Kubeconfig(KubeConfigLoader):  # type: ignore[misc]  # the library has no 
 
     token: str
 
-    def __init__(self, path: str, context: str | None) -> None:
-        content = KubeConfigMerger(path).config
+    def __init__(self, source: str | TextIO, context: str | None) -> None:
+        """``source`` is a path, or the open contents."""
+        content = KubeConfigMerger(source).config
         if content is None:
             raise FileNotFoundError(errno.ENOENT, "there is no such file")
         super().__init__(content, context, config_base_path=None)
@@ -76,6 +79,9 @@ class Kubeconfig(KubeConfigLoader):  # type: ignore[misc]  # the library has no 
 
     def _load_authentication(self) -> None:
         super()._load_authentication()
+        if self._user and "tokenFile" in self._user and "token" not in self._user:
+            # The kubelet replaces the token of a service account; the library renews one that expires in 5 minutes.
+            self.expiry = now() + TOKEN_FILE_AGE
         if "token" in self.__dict__:
             self.token = _header(self.token)
         elif unusable := self._given_method():

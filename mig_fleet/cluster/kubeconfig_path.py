@@ -4,6 +4,8 @@ kubectl merges the files of a list ``a:b`` in ``$KUBECONFIG``. The provider read
 path of a file for the contents (pulumi-kubernetes v4.25.0, provider/pkg/provider/config.go).
 """
 
+import base64
+import binascii
 import os
 from pathlib import Path
 
@@ -27,3 +29,13 @@ def kubeconfig_path(declared: str | None) -> str | None:
         return existing[0]
     merge = "write one with `kubectl config view --flatten --raw > FILE` and set cluster.kubeconfig to FILE"
     raise ValueError(f"{subject} is a list of {len(paths)} files and must be one; {merge}")
+
+
+def contents_of(kubeconfig: str) -> str | None:
+    """The contents of a kubeconfig as YAML or JSON, also from base64, as Azure's API returns them; None for a path."""
+    if not is_contents(kubeconfig):
+        return None
+    try:
+        return base64.b64decode(kubeconfig, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return kubeconfig

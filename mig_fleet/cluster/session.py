@@ -3,19 +3,18 @@
 The client library is imported when a session is opened, never with this module, which the Pulumi program imports too.
 """
 
-import contextlib
 import gc
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
+from io import StringIO
 from typing import Any, TypeVar
 
 from mig_fleet.cluster.errors import ClusterUnreachable, NoCredentials
-from mig_fleet.cluster.kubeconfig_path import kubeconfig_path
 from mig_fleet.cluster.reasons import kubeconfig_reason
+from mig_fleet.cluster.source import Source, source_of
 from mig_fleet.cluster.timeouts import call_within
 from mig_fleet.foreign_text import printable
 
@@ -72,46 +71,41 @@ _contexts: dict[object, str] = {}
 """The context that was current when a kubeconfig was first opened: a later change does not affect a running update."""
 
 
-def session(where: Mapping[str, str]) -> Session:
+def session(where: Mapping[str, Any]) -> Session:
     """The session for a kubeconfig, kept for :data:`SESSION_S`; raises
     :class:`~mig_fleet.cluster.errors.ClusterUnreachable`.
 
     A rollout polls each second and must not parse the kubeconfig, run its credentials plugin and repeat the TLS
     handshake each time. One caller opens a session while others that need the same one wait.
     """
-    try:
-        path = kubeconfig_path(where.get("kubeconfig")) or str(Path.home() / ".kube" / "config")
-    except ValueError as exc:
-        raise ClusterUnreachable(f"no usable kubeconfig: {exc}") from None
-    changed = 0
-    with contextlib.suppress(OSError, ValueError):
-        changed = Path(path).stat().st_mtime_ns
-    key = (path, changed, where.get("context"))
+    source = source_of(where)
+    key = (source.key, where.get("context"))
     with _lock:
         turn = _turns.setdefault(key, threading.Lock())
     with turn:
         at, found = _sessions.get(key, (0.0, None))
         if found is None or time.monotonic() - at > SESSION_S:
-            context = where.get("context") or _contexts.get(path)
-            found = _open(path, context)
+            name = source.path or source.key
+            context = where.get("context") or _contexts.get(name)
+            found = _open(source, context)
             if "context" not in where:
-                _contexts[path] = found.context
+                _contexts[name] = found.context
             _sessions[key] = (time.monotonic(), found)
     return found
 
 
-def _open(path: str, wanted: str | None) -> Session:
+def _open(source: Source, wanted: str | None) -> Session:
     """``wanted`` is the context; ``None`` is the current one."""
     client = _library().client
     from mig_fleet.cluster.kubeconfig import Kubeconfig
 
-    place = printable(f"{path} for context {wanted}" if wanted else path, LONGEST_PLACE)
+    place = printable(f"{source.place} for context {wanted}" if wanted else source.place, LONGEST_PLACE)
     settings = client.Configuration()
     settings.retries = False
     settings.connection_pool_maxsize = MOST_AT_ONCE
 
     def load() -> Session:
-        config = Kubeconfig(path, wanted)
+        config = Kubeconfig(StringIO(source.contents) if source.contents else source.path, wanted)
         try:
             config.load_and_set(settings)
             api = client.ApiClient(settings)

@@ -12,8 +12,8 @@ from mig_fleet.stack_file.scalars import SHORTEST_WEDGED_AFTER_S
 from mig_fleet.stack_file.settings import Cluster, Pool, Probe, Rollout, Settings
 
 NO_CLUSTER = (
-    "must name the cluster with context, kubeconfig or uid: otherwise kubectl's current context decides which cluster "
-    "is changed; if it must, write useCurrentContext: true"
+    "must name the cluster with context, kubeconfig, inCluster or uid: otherwise kubectl's current context decides "
+    "which cluster is changed; if it must, write useCurrentContext: true"
 )
 NOT_OURS = "no node has this label: mig-fleet writes the catalog's name of the GPU model"
 
@@ -36,6 +36,12 @@ def conflicting_settings(settings: Settings) -> Iterator[Finding]:
 
 def _cluster(cluster: Cluster) -> Iterator[Finding]:
     named = bool(cluster.context)  # kubectl takes the current context for an empty one
+    if cluster.in_cluster:
+        others = {"kubeconfig": cluster.kubeconfig, "context": cluster.context}
+        others["useCurrentContext"] = "true" if cluster.use_current_context else None
+        for key in (key for key, value in others.items() if value):
+            yield Finding("cluster.inCluster", f"needs no {key}; remove one of them", also=f"cluster.{key}")
+        return
     if cluster.use_current_context and named:
         text = "cannot be true if context names one; remove one of them"
         yield Finding("cluster.useCurrentContext", text, also="cluster.context")

@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mig_fleet.cluster.kubeconfig_path import kubeconfig_path
 from mig_fleet.confidential import has_password
 from mig_fleet.documents import Document, DocumentError, open_document
 from mig_fleet.model import gpus
@@ -22,6 +21,7 @@ from mig_fleet.policies.pool_facts import PoolFacts
 from mig_fleet.policies.rule import Rule
 from mig_fleet.policies.rules import rule_conflicts
 from mig_fleet.stack_file.conflicting_settings import conflicting_settings
+from mig_fleet.stack_file.connection import require_connection
 from mig_fleet.stack_file.exporter import service_monitor
 from mig_fleet.stack_file.monitoring_settings import monitoring_problems
 from mig_fleet.stack_file.operator_chart import chart_problems, sharing_problems
@@ -70,10 +70,7 @@ def from_pulumi() -> Fleet:
 
     source = f"stack '{pulumi.get_stack()}'"
     fleet = _from_raw(read_pulumi(), source)
-    try:
-        kubeconfig_path(fleet.settings.cluster.kubeconfig)
-    except ValueError as exc:  # the Kubernetes provider would print the text as a missing file
-        raise InvalidSettings(source, [Finding("cluster.kubeconfig", str(exc))]) from None
+    require_connection(fleet.settings.cluster, source)
     return fleet
 
 

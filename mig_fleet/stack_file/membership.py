@@ -1,7 +1,8 @@
 """What only the cluster knows about the pools: the nodes that a selector matches, and the progress of a rollout."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any, cast
 
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.cluster.connection import ClusterArgs
@@ -20,7 +21,7 @@ NO_NODE = (
 )
 NO_DISCOVERY = (
     f"no node has the label {labels.MODEL}: Node Feature Discovery writes it, but is not installed in this cluster "
-    "yet; until then select by labels that the nodes already have (docs/rollout.md, Nodes that join)"
+    "yet; until then select by labels that the nodes already have (docs/reference/rollout.md, Nodes that join)"
 )
 
 
@@ -32,21 +33,28 @@ def cluster_args(fleet: Fleet) -> ClusterArgs:
         args["kubeconfig"] = settings.kubeconfig
     if settings.context is not None:
         args["context"] = settings.context
+    if settings.in_cluster:
+        args["inCluster"] = True
     if settings.on_unreachable != "fail":
         args["onUnreachable"] = settings.on_unreachable
     return args
 
 
-def resolve_nodes(fleet: Fleet, source: str) -> Fleet:
+def needs_cluster(fleet: Fleet) -> bool:
+    """Whether a pool has a selector or a bounded rollout, of which only the cluster knows the nodes or the progress."""
+    return any(pool.settings.selector or pool.settings.rollout.max_waves_per_update for pool in fleet.pools)
+
+
+def resolve_nodes(fleet: Fleet, source: str, cluster: Mapping[str, Any] | None = None) -> Fleet:
     """The fleet with the nodes of every selector and the progress of every bounded rollout.
 
-    Reads the cluster only if the fleet has one of them. Raises :class:`InvalidSettings` if the cluster does not answer,
-    a selector matches no node, or a node is in two pools.
+    Reads ``cluster`` (default: that of the settings) only if the fleet has one of them. Raises
+    :class:`InvalidSettings` if the cluster does not answer, a selector matches no node, or a node is in two pools.
     """
-    if not any(pool.settings.selector or pool.settings.rollout.max_waves_per_update for pool in fleet.pools):
+    if not needs_cluster(fleet):
         return fleet
     has_selector = any(pool.settings.selector for pool in fleet.pools)
-    args = cluster_args(fleet)
+    args = cluster_args(fleet) if cluster is None else cast(ClusterArgs, cluster)
     try:
         nodes = observe(args, fleet.settings.probe.namespace).nodes.values()
         rules = has_selector and Cluster(args).serves(labels.NODE_FEATURE_API, labels.NODE_FEATURE_RULE)

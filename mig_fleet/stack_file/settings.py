@@ -36,8 +36,11 @@ class Cluster(Closed):
 
     kubeconfig: Path | None = None
     context: str | None = None
+    in_cluster: bool = Field(default=False, strict=True)
+    """The service account of the pod in which Pulumi runs, and no kubeconfig."""
     use_current_context: bool = Field(default=False, strict=True)
-    """Says that kubectl's current context decides. Without it, a context, a kubeconfig or a UID is required."""
+    """Says that kubectl's current context decides. Without it, a context, a kubeconfig, ``inCluster`` or a UID is
+    required."""
     on_unreachable: Literal["fail", "warn"] = "fail"
     """Whether a preview fails if the cluster does not answer, or continues without a drift check. With a selector or
     ``maxWavesPerUpdate`` the preview always fails, because the members of a pool or the finished nodes are unknown."""
@@ -45,6 +48,11 @@ class Cluster(Closed):
     """The owner whose cluster this stack takes over, ``<id> <organization>/<project>/<stack>``; the id decides."""
     uid: str | None = None
     """The UID of the namespace ``kube-system``: any other cluster is refused."""
+
+
+def _is_path(chart: object) -> bool:
+    """Whether it is a vendored chart: the name of a chart in a repository has no ``/``."""
+    return isinstance(chart, str) and "://" not in chart and ("/" in chart or chart.endswith(".tgz"))
 
 
 class Operator(Closed):
@@ -62,6 +70,14 @@ class Operator(Closed):
     `nvidia.com/gpu`. With ``managed: false`` it is the one that the other operator has."""
     values: dict[str, Any] = Field(default_factory=dict)
     timeout: PositiveDuration = 600
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_repository_for_a_path(cls, given: object) -> object:
+        """A chart that is a path has no repository. Not every language can pass a null."""
+        if isinstance(given, dict) and "repository" not in given and _is_path(given.get("chart")):
+            return {**given, "repository": None}
+        return given
 
 
 STOCK_PYTHON = (

@@ -15,6 +15,7 @@ import yaml
 from mig_fleet.cluster import connection, exec_plugin, session
 from mig_fleet.cluster.connection import Connection
 from mig_fleet.cluster.errors import ClusterUnreachable
+from mig_fleet.cluster.source import Source
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -149,11 +150,11 @@ def test_a_plugin_that_hangs_when_credentials_are_renewed_is_run_only_once(
 def test_a_kubeconfig_that_hangs_does_not_delay_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
     started, release = threading.Event(), threading.Event()
 
-    def open_slowly(path: str, _context: str | None) -> Any:
-        if path == "slow":
+    def open_slowly(source: Source, _context: str | None) -> Any:
+        if source.path == "slow":
             started.set()
             assert release.wait(WITHIN_S)
-        return session.Session(path, "c", None, None)
+        return session.Session(source.path, "c", None, None)
 
     monkeypatch.setattr(session, "_open", open_slowly)
     monkeypatch.setattr(session, "_sessions", {})

@@ -118,10 +118,11 @@ def test_the_client_librarys_objects_are_not_part_of_an_error(text: str) -> None
     assert request_reason(error) == "Read timed out. (read timeout=10)"
 
 
-def test_the_contents_of_a_kubeconfig_are_refused_and_never_printed() -> None:
+def test_contents_that_are_no_kubeconfig_are_refused_and_never_printed() -> None:
     with pytest.raises(ClusterUnreachable) as raised:
         Connection({"kubeconfig": "apiVersion: v1\nusers: [{user: {token: s3cret}}]\n"})
-    assert str(raised.value) == "no usable kubeconfig: it must be a path to a kubeconfig, not its contents"
+    place = "no usable kubeconfig at the contents of cluster.kubeconfig"
+    assert str(raised.value) == f"{place}: it has no key 'current-context' where one is needed"
 
 
 def test_the_garbage_collector_skips_what_the_client_library_loaded() -> None:

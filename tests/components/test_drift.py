@@ -322,18 +322,6 @@ def test_with_on_unreachable_warn_an_unreachable_cluster_is_a_warning_and_no_dri
 
 
 @EACH_PROVIDER
-def test_a_kubeconfigs_contents_are_refused_before_they_are_stored_even_with_on_unreachable_warn(
-    fleet: Fleet, wave: Props, provider: ResourceProvider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pulumi.log, "warn", lambda _: None)
-    invalidate()
-    lenient = {**wave, "cluster": {"onUnreachable": "warn", "kubeconfig": '{"users": ["s3cr3t"]}'}}
-    fleet.fail_requests("GET", "/nodes$", ClusterUnreachable("it must be a path, not the contents"))
-    (failure,) = provider.check(lenient, lenient).failures
-    assert "it must be a path" in failure.reason
-
-
-@EACH_PROVIDER
 def test_a_password_that_the_kubernetes_provider_would_print_fails_a_preview_even_with_on_unreachable_warn(
     fleet: Fleet, wave: Props, provider: ResourceProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:

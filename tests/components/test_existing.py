@@ -14,7 +14,7 @@ from mig_fleet.cluster.connection import ClusterArgs
 from mig_fleet.cluster.errors import ClusterUnreachable
 from mig_fleet.components import existing
 from mig_fleet.failures import Refused
-from mig_fleet.observed.installed.existing_objects import CONFIG_MAP, NAMESPACE, RELEASE, PlannedObject
+from mig_fleet.observed.installed.existing_objects import CONFIG_MAP, NAMESPACE, RELEASE
 from tests.memory import installed
 from tests.memory.installed import InstalledCluster
 
@@ -38,12 +38,13 @@ def hooks(monkeypatch: pytest.MonkeyPatch) -> list[Hook]:
 def bind(
     kind: str,
     cluster: ClusterArgs | None = None,
-    registered: list[PlannedObject] | None = None,
+    among: existing.ExistingObjects | None = None,
     resource: str = "operator-namespace",
     **props: Any,
 ) -> pulumi.ResourceTransformationResult | None:
     args = pulumi.ResourceTransformationArgs(Any, kind, resource, props, pulumi.ResourceOptions())  # type: ignore[arg-type]  # the resource is not used
-    return existing._with_hook(cluster or {}, "gpu-operator", [] if registered is None else registered, args)
+    among = among or existing.ExistingObjects(cluster or {}, "gpu-operator")
+    return among.transform(args)
 
 
 def create(hook: Hook, **inputs: Any) -> None:
@@ -90,9 +91,9 @@ def test_a_namespace_that_exists_is_refused(hooks: list[Hook], cluster: Installe
 def test_the_release_that_the_program_registers_later_is_taken_over_with_its_namespace(
     hooks: list[Hook], cluster: InstalledCluster
 ) -> None:
-    registered: list[PlannedObject] = []
-    bind(NAMESPACE, registered=registered)
-    bind(RELEASE, registered=registered, resource="gpu-operator-release", name="gpu-operator")
+    among = existing.ExistingObjects({}, "gpu-operator")
+    bind(NAMESPACE, among=among)
+    bind(RELEASE, among=among, resource="gpu-operator-release", name="gpu-operator")
     with pytest.raises(Refused, match=r'"name":"operator-namespace".*"name":"gpu-operator-release"'):
         create(hooks[0], metadata={"name": installed.NAMESPACE})
 
@@ -138,3 +139,26 @@ def test_the_hook_of_a_new_provider_checks_every_object_before_the_first_is_crea
     cluster.config_map("mig-fleet-rules", {}, managedFields=[{"manager": "helm"}])
     with pytest.raises(Refused, match=r"ConfigMap mig-fleet-rules in namespace gpu-operator exists already"):
         create(hooks[0])
+
+
+def test_the_command_for_an_object_of_a_fleet_names_its_component_and_no_credential(
+    hooks: list[Hook], cluster: InstalledCluster
+) -> None:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    made: Any = {"kubeconfig": pulumi.Output.secret("a-token-that-nothing-may-print"), "context": "prod"}
+    among = existing.ExistingObjects(made, "gpu-operator", ("mig-fleet:index:Fleet", "gpus"))
+    bind(NAMESPACE, among=among, resource="gpus-operator-namespace")
+    call = pulumi.ResourceHookArgs("urn", "", "name", "type", new_inputs={"metadata": {"name": installed.NAMESPACE}})
+    with pytest.raises(Refused) as refused:
+        loop.run_until_complete(hooks[0].callback(call))
+    asyncio.set_event_loop(None)
+    loop.close()
+    text = str(refused.value)
+    assert '{"type":"mig-fleet:index:Fleet","name":"gpus","component":true}' in text
+    assert '"name":"gpus-cluster"' in text and '"name":"gpus-operator-namespace"' in text
+    assert '"parent":"gpus"' in text and '"context":"prod"' in text
+    assert "mig-fleet:operator: {managed: false, namespace: gpu-operator}" in text, (
+        "the way out without the fleet's name"
+    )
+    assert "a-token-that-nothing-may-print" not in text and "kubeconfig" not in text

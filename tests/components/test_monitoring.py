@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import Any
 
 import pulumi
 import pytest
 from pulumi.runtime.mocks import MockMonitor
 
-from mig_fleet.components.monitoring import Monitoring, MonitoringArgs, content
+from mig_fleet.components.monitoring import Monitored, Monitoring, MonitoringArgs, content
 from mig_fleet.documents import parse
 from mig_fleet.model import labels
 from mig_fleet.monitoring.alerts.thresholds import Thresholds
@@ -26,7 +27,8 @@ def a_fleet(**configs: int) -> MonitoredFleet:
     return MonitoredFleet((MonitoredPool("p", "H100-80GB", 1, slices),))
 
 
-ARGS: MonitoringArgs = {"namespace": "gpu-operator", "fleet": a_fleet(dense=7)}
+ARGS: MonitoringArgs = {"namespace": "gpu-operator", "pools": {}}
+MONITORED: dict[str, Any] = {"fleet": a_fleet(dense=7)}
 
 
 class Recording(MockMonitor):
@@ -62,8 +64,10 @@ def register() -> Iterator[Register]:
     def run(**changes: Any) -> dict[str, Any]:
         monitor = Recording()
         pulumi.runtime.set_mocks(monitor.mocks, preview=False, monitor=monitor)
-        args: Any = {**ARGS, **changes}
-        pulumi.runtime.test(lambda: Monitoring("m", args) and None)()  # type: ignore[no-untyped-call]  # not annotated in the SDK
+        given = {**MONITORED, **changes}
+        found = Monitored(**{field.name: given.pop(field.name) for field in fields(Monitored) if field.name in given})
+        args: Any = {**ARGS, **given}
+        pulumi.runtime.test(lambda: Monitoring("m", args, monitored=found) and None)()  # type: ignore[no-untyped-call]  # not annotated in the SDK
         return monitor.requests
 
     yield run

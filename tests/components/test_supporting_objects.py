@@ -132,7 +132,7 @@ def test_an_object_that_may_not_be_read_is_a_warning_with_the_reason(
     assert drift(properties()) == ["object missing: DaemonSet mig-fleet/mig-probe"]
     assert warnings == [
         "supporting objects: the cluster refuses GET x: no right; "
-        "it was not compared (docs/rollout.md lists the rights)"
+        "it was not compared (docs/reference/rollout.md lists the rights)"
     ]
 
 

@@ -32,7 +32,7 @@ from mig_fleet.rollout import engine_run
 from mig_fleet.rollout.wave import PREVIEW_ONLY
 from tests.faults.installation import REPORTS, probe_objects
 from tests.faults.recording import Inputs, record_inputs
-from tests.faults.scenario import FILE, GPU, GPUS, OWNER, POOL, POOL_NAME
+from tests.faults.scenario import GPU, GPUS, LAYOUTS, OWNER, POOL, POOL_NAME
 from tests.simulator.site import NAMESPACE
 
 CLUSTER_OWNER = "pulumi-python:dynamic/mig:ClusterOwner"
@@ -103,7 +103,7 @@ class Stack:
         def program() -> None:
             owner: Any = {**here, "stack": OWNER.partition(" ")[2], "take_over": take_over}
             after_owner = pulumi.ResourceOptions(depends_on=[ClusterOwner("owner", owner)])
-            file: Any = {**here, "file": FILE, "owner": OWNER, "take_over": take_over}
+            file: Any = {**here, "layouts": list(LAYOUTS), "owner": OWNER, "take_over": take_over}
             before_pool: list[pulumi.Resource] = [MigLayouts("layouts", file, after_owner)]
             if watched:
                 objects: Any = {"cluster": cluster, "namespace": NAMESPACE, "objects": watched}

@@ -11,7 +11,17 @@ import mig_fleet
 from tests.packaging.conftest import ROOT
 from tests.packaging.user_program import FILES
 
-NAMES = ["ClusterOwner", "GpuOperator", "Layout", "MigLayouts", "MigProbe", "Monitoring", "Pool"]
+NAMES = [
+    "ClusterOwner",
+    "Fleet",
+    "FleetRefused",
+    "GpuOperator",
+    "Layout",
+    "MigLayouts",
+    "MigProbe",
+    "Monitoring",
+    "Pool",
+]
 """A name that was released stays."""
 
 
@@ -54,7 +64,7 @@ def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("extra_line", "errors"),
     [
         ("", ()),
-        ("dense.no_such_attribute", ('"Layout" has no attribute "no_such_attribute"',)),
+        ("pool.no_such_attribute", ('"Pool" has no attribute "no_such_attribute"',)),
         ('Pool("other", {"gpu": 100})', ("Missing keys",)),
     ],
     ids=["correct", "an unknown attribute", "missing arguments"],

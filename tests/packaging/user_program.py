@@ -9,9 +9,7 @@ import mig_fleet
 import pulumi
 import pulumi_kubernetes as k8s
 from components.pool import OURS
-from mig_fleet import GpuOperator, Layout, MigLayouts, MigProbe, Pool
-from mig_fleet.model import parted
-from mig_fleet.model.strategy import Strategy
+from mig_fleet import GpuOperator, MigLayouts, MigProbe, Monitoring, Pool
 from probe import sensor
 
 config = pulumi.Config()
@@ -21,46 +19,49 @@ here = pulumi.ResourceOptions(providers=[provider])
 namespace = k8s.core.v1.Namespace(
     "operator", metadata={"name": "gpu-operator"}, opts=pulumi.ResourceOptions(provider=provider)
 )
-dense = Layout.uniform("dense", "H100-80GB", {"1g.10gb": 7})
+
+
+def after(*resources: pulumi.Resource) -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions(providers=[provider], depends_on=resources)
+
+
 layouts = MigLayouts(
     "layouts",
     {
         "cluster": {"kubeconfig": kubeconfig},
-        "namespace": namespace.metadata["name"],
-        "reports_namespace": "mig-fleet",
-        "file": parted.dump([dense]),
+        "layouts": [{"name": "dense", "gpu": "H100-80GB", "all": {"1g.10gb": 7}}],
     },
-    here,
+    after(namespace),
+)
+monitoring = Monitoring(
+    "monitoring",
+    {
+        "pools": {
+            "inference": {
+                "layout": {"name": "dense", "gpu": "H100-80GB", "all": {"1g.10gb": 7}},
+                "gpus_per_node": 2,
+            }
+        },
+        "carried": layouts.carried,
+    },
+    after(layouts),
 )
 operator = GpuOperator(
     "operator",
-    {
-        "namespace": namespace.metadata["name"],
-        "chart": config.require("chart"),
-        "strategy": "mixed",
-        "metrics": "dcgm-metrics",
-    },
-    pulumi.ResourceOptions(providers=[provider], depends_on=[layouts]),
+    {"chart": config.require("chart"), "metrics": monitoring.metrics},
+    after(layouts, monitoring),
 )
-probe = MigProbe(
-    "probe",
-    {"namespace": "mig-fleet", "image": "python:3.13", "runtime_class": "nvidia", "interval_seconds": 2},
-    pulumi.ResourceOptions(providers=[provider], depends_on=[operator]),
-)
+probe = MigProbe("probe", {"image": "python:3.13", "interval_seconds": 2}, after(operator))
 pool = Pool(
     "inference",
     {
         "cluster": {"kubeconfig": kubeconfig},
-        "namespace": "gpu-operator",
-        "reports_namespace": "mig-fleet",
-        "gpu": "H100-80GB",
         "gpus_per_node": 2,
         "nodes": config.require_object("nodes"),
-        "layout": dense,
-        "strategy": Strategy.MIXED,
+        "layout": {"name": "dense", "gpu": "H100-80GB", "all": {"1g.10gb": 7}},
         "rollout": {"timeout_seconds": 90},
     },
-    pulumi.ResourceOptions(providers=[provider], depends_on=[layouts, probe]),
+    after(layouts, probe),
 )
 pulumi.export("slices", pool.slices)
 pulumi.export("ours", [OURS, sensor.OURS])

@@ -138,13 +138,11 @@ PROGRAM = """
 import pulumi
 from mig_fleet.components.layouts import MigLayouts
 from mig_fleet.components.pool import Pool
-from mig_fleet.model import parted
-from mig_fleet.model.layouts import Layout
 
 config = pulumi.Config()
-layout = Layout.uniform("dense", "H100-80GB", config.require_object("profiles"))
+layout = {{"name": "dense", "gpu": "H100-80GB", "all": config.require_object("profiles")}}
 here = {{"cluster": {{"kubeconfig": "{kubeconfig}"}}, "namespace": "{operator}", "reports_namespace": "{reports}"}}
-layouts = MigLayouts("layouts", {{**here, "file": parted.dump([layout])}})
+layouts = MigLayouts("layouts", {{**here, "layouts": [layout]}})
 pool = Pool("inference", {{
     **here,
     "gpu": "H100-80GB",

@@ -51,8 +51,8 @@ def test_a_stack_names_its_cluster(cluster: dict[str, Any]) -> None:
 @pytest.mark.parametrize("cluster", [{}, {"onUnreachable": "warn"}, {"useCurrentContext": False}, {"context": ""}])
 def test_kubectls_current_context_decides_only_on_purpose(cluster: dict[str, Any]) -> None:
     assert problems(a_stack(cluster=cluster)) == [
-        "cluster: must name the cluster with context, kubeconfig or uid: otherwise kubectl's current context decides "
-        "which cluster is changed; if it must, write useCurrentContext: true"
+        "cluster: must name the cluster with context, kubeconfig, inCluster or uid: otherwise kubectl's current "
+        "context decides which cluster is changed; if it must, write useCurrentContext: true"
     ]
 
 

@@ -118,8 +118,8 @@ def test_a_selector_of_the_label_that_our_own_rule_writes_may_match_no_node(clus
     cluster.has_rules = False
     assert problems(all=by({labels.MODEL: "H100-80GB"})) == [
         "pools.all.selector: no node has the label mig-fleet.dev/gpu: Node Feature Discovery writes it, but is not "
-        "installed in this cluster yet; until then select by labels that the nodes already have (docs/rollout.md, "
-        "Nodes that join)"
+        "installed in this cluster yet; until then select by labels that the nodes already have "
+        "(docs/reference/rollout.md, Nodes that join)"
     ]
 
 

@@ -64,6 +64,13 @@ class PlannedObject:
     version: str = ""
     """The version of the provider's plugin."""
     immutable: bool = False
+    fleet: tuple[str, str] | None = None
+    """Type and name of the Fleet component above all of them; its name begins the names of its resources."""
+
+    @property
+    def prefix(self) -> str:
+        """What the name of each resource begins with."""
+        return f"{self.fleet[1]}-" if self.fleet else ""
 
     @property
     def id(self) -> str:
@@ -205,20 +212,29 @@ def _leave(planned: PlannedObject) -> str:
             for name in DASHBOARDS
         },
         ("monitoring-rules", CONFIG_MAP): "mig-fleet:monitoring: {rules: none}",
-    }.get((planned.resource, planned.kind), "")
+    }.get((planned.resource.removeprefix(planned.prefix), planned.kind), "")
 
 
 def _take(*objects: PlannedObject) -> str:
     """The command that adds the objects to the stack's state, with their components and their provider."""
     first = objects[0]
-    resources: list[dict[str, Any]] = [{"type": "pulumi:providers:kubernetes", "name": PROVIDER}]
+    provider = f"{first.prefix}{PROVIDER}"
+    resources: list[dict[str, Any]] = [{"type": "pulumi:providers:kubernetes", "name": provider}]
     resources[0] |= {"inputs": dict(first.provider)} | ({"version": first.version} if first.version else {})
+    inside: dict[str, Any] = {}
+    if first.fleet:
+        kind, name = first.fleet
+        inside = {"parent": name}
+        resources[0] |= inside
+        resources.append({"type": kind, "name": name, "component": True})
     for each in objects:
-        one = {"type": each.kind, "name": each.resource, "id": each.id, "provider": PROVIDER}
-        if each.parent:
+        one = {"type": each.kind, "name": each.resource, "id": each.id, "provider": provider}
+        if each.parent and each.parent != each.fleet:
             kind, name = each.parent
-            resources.append({"type": kind, "name": name, "component": True})
+            resources.append({"type": kind, "name": name, "component": True} | inside)
             one["parent"] = name
+        else:
+            one |= inside
         resources.append(one)
     text = json.dumps({"resources": resources}, separators=(",", ":"))
     return f"pulumi import --generate-code=false --protect=false --file <(echo {shlex.quote(text)})"

@@ -1,0 +1,79 @@
+"""The nodes of a fleet's pools: known from the start, or read from a cluster that the same program creates."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pulumi
+
+from mig_fleet.components.cluster_input import is_known
+from mig_fleet.components.refused import FleetRefused
+from mig_fleet.stack_file.fleet import Fleet
+from mig_fleet.stack_file.membership import needs_cluster, resolve_nodes
+from mig_fleet.stack_file.problems import InvalidSettings
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@dataclass(frozen=True)
+class Members:
+    """A fleet, and the same one with the nodes of every selector and the progress of every bounded rollout."""
+
+    declared: Fleet
+    known: Fleet | pulumi.Output[Fleet]
+
+    def then(self, act: Callable[[Fleet], T]) -> Any:
+        """What ``act`` returns for the fleet with its nodes: at once, or as an output. In a preview that does not know
+        the cluster, ``act`` is not called.
+        """
+        return then(self.known, act)
+
+
+def then(value: "U | pulumi.Output[U]", act: Callable[[U], T]) -> Any:
+    """``act(value)``, or an output of it."""
+    return value.apply(act) if isinstance(value, pulumi.Output) else act(value)
+
+
+def read_members(declared: Fleet, cluster: Mapping[str, Any], source: str) -> Members:
+    """Read the cluster, if the fleet has a selector or a bounded rollout. Raises
+    :class:`~mig_fleet.components.refused.FleetRefused`.
+
+    The number of waves follows from the nodes. So while the cluster is an output, pools are registered when it is
+    known: in a preview that does not know it, there is none, and a line says so.
+    """
+    if not needs_cluster(declared):
+        return Members(declared, declared)
+    if is_known(cluster):
+        return Members(declared, _resolved(declared, cluster, source))
+
+    given = pulumi.Output.from_input(dict(cluster))
+    given.apply(lambda known: _warn_if_unknown(known, declared, source), run_with_unknowns=True)
+
+    async def resolve(known: dict[str, Any]) -> Fleet:
+        return await asyncio.to_thread(_resolved, declared, known, source)
+
+    # The result has names of nodes, and nothing of the credentials by which they were read.
+    return Members(declared, pulumi.Output.unsecret(given.apply(resolve)))
+
+
+def _warn_if_unknown(cluster: object, declared: Fleet, source: str) -> None:
+    if pulumi.runtime.rpc.contains_unknowns(cluster):
+        pulumi.log.warn(f"{source}: {_not_planned(declared)}")
+
+
+def _resolved(declared: Fleet, cluster: Mapping[str, Any], source: str) -> Fleet:
+    try:
+        return resolve_nodes(declared, source, cluster)
+    except InvalidSettings as exc:
+        raise FleetRefused(exc.source, exc.problems) from None
+
+
+def _not_planned(fleet: Fleet) -> str:
+    names = ", ".join(pool.name for pool in fleet.pools)
+    return (
+        "the cluster is not known yet, and a selector or maxWavesPerUpdate needs its nodes: this preview plans "
+        f"nothing for the pools {names}; if they exist already, it shows them as deleted, and the update does not "
+        "delete them"
+    )
