@@ -15,14 +15,15 @@ from pulumi.dynamic import (
     CheckResult,
     CreateResult,
     DiffResult,
-    Resource,
     UpdateResult,
 )
 
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.components.cancellation import listen_for_cancel
+from mig_fleet.components.connection_identity import with_newest_credentials
 from mig_fleet.components.preview import check_wave, connection_of, has_new_owner, with_known_owner
 from mig_fleet.components.provider import Provider
+from mig_fleet.components.resource import Resource
 from mig_fleet.model import labels
 from mig_fleet.observed.configs.names import expected_config
 from mig_fleet.observed.differences import assignment_drift, removed_nodes, taken_over
@@ -85,7 +86,7 @@ class AssignmentProvider(Provider):
         listen_for_cancel()
         from mig_fleet.rollout.assign import release
 
-        release(Wave.from_properties(props))
+        release(Wave.from_properties(with_newest_credentials(props)))
 
 
 class Assignment(Resource, module="mig", name="Assignment"):

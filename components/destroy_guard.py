@@ -12,11 +12,13 @@ rename either. The provider keeps no attributes, because they would be stored to
 from typing import NotRequired, TypedDict
 
 import pulumi
-from pulumi.dynamic import CheckResult, CreateResult, DiffResult, Resource, UpdateResult
+from pulumi.dynamic import CheckResult, CreateResult, DiffResult, UpdateResult
 
 from mig_fleet.cluster.client import Cluster, ClusterArgs
+from mig_fleet.components.connection_identity import connection_identity, with_newest_credentials
 from mig_fleet.components.preview import has_new_owner
 from mig_fleet.components.provider import Provider
+from mig_fleet.components.resource import Resource
 from mig_fleet.failures import CleanError, one_clean_error
 from mig_fleet.rollout.wave import Props
 
@@ -45,8 +47,8 @@ class DestroyGuardProvider(Provider):
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update if what `delete` reads from the state changed."""
-        changed = any(olds.get(key) != news.get(key) for key in ("cluster", "namespace"))
-        return DiffResult(changes=changed or has_new_owner(olds, news))
+        moved = connection_identity(olds.get("cluster")) != connection_identity(news.get("cluster"))
+        return DiffResult(changes=moved or olds.get("namespace") != news.get("namespace") or has_new_owner(olds, news))
 
     def create(self, props: Props) -> CreateResult:
         return CreateResult(props["namespace"], props)
@@ -59,6 +61,7 @@ class DestroyGuardProvider(Provider):
         from mig_fleet.rollout.owner import require_cluster, require_cluster_owner, require_node_owner
 
         with one_clean_error(DestroyRefused):
+            props = with_newest_credentials(props)
             cluster = Cluster(props["cluster"])
             require_cluster(cluster, props.get("uid") or "", props["owner"])
             require_cluster_owner(cluster, props["namespace"], props["owner"])

@@ -83,8 +83,14 @@ class _DiffThreads(ThreadPoolExecutor):
 
 
 def _answer(diff: Callable[..., DiffResponse], request: DiffRequest, context: object) -> DiffResponse:
-    """A refresh passes the same inputs twice, and compares outputs: its answer stays as it is."""
-    response = diff(request, context)
+    return with_paths(diff(request, context), request)
+
+
+def with_paths(response: DiffResponse, request: DiffRequest) -> DiffResponse:
+    """An answer to `Diff` with the paths that differ, and their kinds.
+
+    A refresh passes the same inputs twice, and compares outputs: its answer stays as it is.
+    """
     if response.changes != DiffResponse.DIFF_SOME or request.old_inputs == request.news:
         return response
     if not request.HasField("old_inputs"):

@@ -17,14 +17,15 @@ from pulumi.dynamic import (
     CheckResult,
     CreateResult,
     DiffResult,
-    Resource,
     UpdateResult,
 )
 
 from mig_fleet.cluster.client import FIELD_MANAGER, Cluster, ClusterArgs, ClusterError
 from mig_fleet.components.cancellation import listen_for_cancel
-from mig_fleet.components.preview import has_new_owner, unobserved, warn_once, with_known_owner
+from mig_fleet.components.connection_identity import connection_identity, with_newest_credentials
+from mig_fleet.components.preview import has_new_owner, unknown_cluster, unobserved, warn_once, with_known_owner
 from mig_fleet.components.provider import Provider
+from mig_fleet.components.resource import Resource
 from mig_fleet.failures import one_clean_error
 from mig_fleet.model import labels
 from mig_fleet.observed.drift import DriftClass
@@ -91,6 +92,8 @@ class SupportingObjectsProvider(Provider):
         ``plannedChanges`` for those that the program changes.
         """
         news = stored(news)
+        if unread := unknown_cluster(news):
+            return unread
         if pulumi.runtime.rpc.contains_unknowns(with_known_owner(news, olds)) or not olds:
             return CheckResult(news, [])
         manifests = parse_manifests([*news["objects"], *news["chartObjects"]])
@@ -99,7 +102,7 @@ class SupportingObjectsProvider(Provider):
         except ClusterError as exc:
             return unobserved(news, NAME, exc)
         for error in refused:
-            warn_once(f"{NAME}: {error}; it was not compared (docs/rollout.md lists the rights)")
+            warn_once(f"{NAME}: {error}; it was not compared (docs/reference/rollout.md lists the rights)")
         before = parse_manifests([*(olds.get("objects") or ()), *(olds.get("chartObjects") or ())])
         found = {
             "drift": [line for each in differing for line in _drift(each, before)],
@@ -109,8 +112,9 @@ class SupportingObjectsProvider(Provider):
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
         """An update if other objects are declared or `check` found drift; never a replacement."""
-        declared = ("cluster", "namespace", "objects", "chartObjects")
+        declared = ("namespace", "objects", "chartObjects")
         changed = any(olds.get(key) != news.get(key) for key in declared) or has_new_owner(olds, news)
+        changed = changed or connection_identity(olds.get("cluster")) != connection_identity(news.get("cluster"))
         return DiffResult(changes=changed or bool(news.get("drift")))
 
     def create(self, props: Props) -> CreateResult:
@@ -128,7 +132,7 @@ class SupportingObjectsProvider(Provider):
         from mig_fleet.rollout.supporting_objects import SupportingObjectsFailed
 
         with one_clean_error(SupportingObjectsFailed):
-            _require_cluster(props)
+            _require_cluster(with_newest_credentials(props))
 
 
 class SupportingObjects(Resource, module="mig", name="SupportingObjects"):

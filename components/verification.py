@@ -15,14 +15,15 @@ from pulumi.dynamic import (
     CreateResult,
     DiffResult,
     ReadResult,
-    Resource,
     UpdateResult,
 )
 
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.components.cancellation import listen_for_cancel
+from mig_fleet.components.connection_identity import with_newest_credentials
 from mig_fleet.components.preview import check_wave, connection_of, with_known_owner
 from mig_fleet.components.provider import Provider
+from mig_fleet.components.resource import Resource
 from mig_fleet.observed.differences import verification_drift
 from mig_fleet.observed.drift import Difference
 from mig_fleet.observed.probe_health import silent_nodes, with_problems
@@ -55,6 +56,7 @@ class VerificationProvider(Provider):
         """Called by `pulumi refresh`: the slices that the nodes have now become the state's."""
         from mig_fleet.rollout.verify import read_slices
 
+        props = with_newest_credentials(props)
         return ReadResult(id_, {**props, **read_slices(Wave.from_properties(props))})
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mig_fleet.model.labels import ALERT_RULES, RESOURCE_PREFIX
+from mig_fleet.model.resource_types import RESOURCES
 from mig_fleet.policies.chart_facts import ChartFacts
 from mig_fleet.policies.config_map_facts import ConfigMapText
 from mig_fleet.policies.credential_facts import PlainTexts
@@ -19,7 +20,6 @@ OPERATOR = "gpu-operator"
 CONFIG_MAPS = ("kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:ConfigMapPatch")
 PROMETHEUS_RULE = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
 PROVIDER = "pulumi:providers:kubernetes"
-OURS = "pulumi-python:dynamic/mig:"
 
 _WORKLOAD = re.compile(
     r"kubernetes:(?:core|apps|batch)/v1:(Pod|Deployment|StatefulSet|DaemonSet|ReplicaSet|Job|CronJob)(?:Patch)?"
@@ -67,7 +67,7 @@ def read_credentials(kind: str, name: str, props: Mapping[str, Any]) -> Iterator
     label = f"{kind.rpartition(':')[2]} '{name}'"
     if kind == PROVIDER:
         yield PlainTexts(f"Provider '{name}'", (), _plain(texts(get(props, "kubeconfig"), "kubeconfig")))
-    elif kind.startswith(OURS):
+    elif kind in RESOURCES:
         path = "cluster.kubeconfig"
         yield PlainTexts(label, (), _plain(texts(get(props, "cluster", "kubeconfig"), path)))
     elif any(read_chart(kind, name, props)):

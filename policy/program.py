@@ -6,12 +6,13 @@ from typing import Any, Protocol
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UnknownValueError
 
+from mig_fleet.model.resource_types import ASSIGNMENTS, VERIFICATIONS, WAVES
 from mig_fleet.policies.pool_facts import PoolFacts
 from mig_fleet.policies.program_facts import ProgramFacts
 from mig_fleet.policies.wave_facts import WaveFacts
 from mig_fleet.policy import objects
 from mig_fleet.policy.known import UNKNOWN, get
-from mig_fleet.policy.waves import ASSIGNMENT, VERIFICATION, read_pool, read_wave
+from mig_fleet.policy.waves import read_pool, read_wave
 
 STACK_REFERENCE = "pulumi:pulumi:StackReference"
 
@@ -27,7 +28,7 @@ class Registered(Protocol):
 
 def waves(resource: Registered) -> Iterator[WaveFacts]:
     """The wave that an assignment changes; nothing if it is not known yet, or not ours, or for any other resource."""
-    if resource.resource_type == ASSIGNMENT:
+    if resource.resource_type in ASSIGNMENTS:
         try:
             yield read_wave(resource.urn, resource.props)
         except (UnknownValueError, KeyError):
@@ -36,7 +37,7 @@ def waves(resource: Registered) -> Iterator[WaveFacts]:
 
 def pools(resource: Registered) -> Iterator[PoolFacts]:
     """The layout of a wave, by either of its resources."""
-    if resource.resource_type in (ASSIGNMENT, VERIFICATION):
+    if resource.resource_type in WAVES:
         try:
             yield read_pool(resource.props)
         except (UnknownValueError, KeyError):
@@ -46,7 +47,7 @@ def pools(resource: Registered) -> Iterator[PoolFacts]:
 def program(resources: Iterable[PolicyResource]) -> ProgramFacts:
     """The facts about all resources of a stack. An unknown value hides nothing but itself."""
     found = list(resources)
-    assignments = [each for each in found if each.resource_type == ASSIGNMENT]
+    assignments = [each for each in found if each.resource_type in ASSIGNMENTS]
     read = {each.urn: list(waves(each)) for each in assignments}
     references = [objects.offered_by_reference(each.props) for each in found if each.resource_type == STACK_REFERENCE]
     known = [offered for offered in references if offered is not None]
@@ -77,7 +78,7 @@ def _is_verified(assignment: PolicyResource, resources: Iterable[PolicyResource]
     return any(
         wave and _wave_of(each) == wave and any(before.urn == assignment.urn for before in _before(each))
         for each in resources
-        if each.resource_type == VERIFICATION
+        if each.resource_type in VERIFICATIONS
     )
 
 

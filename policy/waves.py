@@ -11,9 +11,6 @@ from mig_fleet.policies.pool_facts import PoolFacts
 from mig_fleet.policies.wave_facts import Impact, WaveFacts
 from mig_fleet.policy.known import UNKNOWN, each, get
 
-ASSIGNMENT, VERIFICATION = "pulumi-python:dynamic/mig:Assignment", "pulumi-python:dynamic/mig:Verification"
-"""Type tokens of the two resources of a wave, with the desired state of its nodes. All of it is known at preview."""
-
 _POOL = re.compile(r"(.+)-(?:canary|wave-[01]+)")
 _CONNECTION = (("cluster", "kubeconfig"), ("cluster", "context"), ("namespace",), ("reportsNamespace",))
 """Paths without which a preview observes nothing."""

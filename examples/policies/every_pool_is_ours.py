@@ -2,15 +2,15 @@
 
 from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
 
+from mig_fleet.model.resource_types import ASSIGNMENTS
 from mig_fleet.policy.known import get
-from mig_fleet.policy.waves import ASSIGNMENT
 
 TEAMS = ("chat-", "training-", "notebooks-")
 
 
 def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
     wave = get(args.props, "wave")
-    if args.resource_type == ASSIGNMENT and isinstance(wave, str) and not wave.startswith(TEAMS):
+    if args.resource_type in ASSIGNMENTS and isinstance(wave, str) and not wave.startswith(TEAMS):
         report(f"Wave '{wave}' must belong to a pool whose name begins with one of {', '.join(TEAMS)}.", args.urn)
 
 

@@ -2,12 +2,12 @@
 
 from pulumi_policy import EnforcementLevel, ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
 
+from mig_fleet.model.resource_types import ASSIGNMENTS
 from mig_fleet.policy.known import get
-from mig_fleet.policy.waves import ASSIGNMENT
 
 
 def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-    if args.resource_type != ASSIGNMENT:
+    if args.resource_type not in ASSIGNMENTS:
         return
     stranded = get(args.props, "impact", "podsUnschedulable")
     if isinstance(stranded, float) and stranded > 0:

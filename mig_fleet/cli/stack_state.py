@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 from mig_fleet import toolchain
+from mig_fleet.model.resource_types import ASSIGNMENTS, VERIFICATIONS, WAVES
 
-ASSIGNMENT, VERIFICATION = "pulumi-python:dynamic/mig:Assignment", "pulumi-python:dynamic/mig:Verification"
 STACK = "pulumi:pulumi:Stack"
 NOT_VERIFIED = "not verified: the last update did not get that far"
 NOT_DEPLOYED = "not reconfigured yet"
@@ -53,7 +53,7 @@ def resources(workspace: toolchain.Workspace, stack: str, remedy: str) -> list[d
     """The stack's resources; raises ``click.ClickException`` if the backend has no such stack, or nothing in it."""
     exported = read_stack(workspace, stack, remedy, "export")
     found: list[dict[str, Any]] = (exported.get("deployment") or {}).get("resources") or []
-    if not any(each["type"] in (ASSIGNMENT, VERIFICATION) for each in found):
+    if not any(each["type"] in WAVES for each in found):
         raise click.ClickException(f"stack '{stack}' has not been deployed in {workspace.state}\n{remedy}")
     return found
 
@@ -67,11 +67,11 @@ def deployed_nodes(found: Iterable[Mapping[str, Any]]) -> dict[str, DeployedNode
     """By node. An assignment that is newer than its verification has not been verified."""
     found = list(found)
     nodes: dict[str, DeployedNode] = {}
-    for each in (it for it in found if it["type"] == VERIFICATION):
+    for each in (it for it in found if it["type"] in VERIFICATIONS):
         outputs = each.get("outputs") or {}
         for name, text in (outputs.get("slices") or {}).items():
             nodes[name] = DeployedNode(_pool(each), outputs["expected"]["config"], text)
-    for each in (it for it in found if it["type"] == ASSIGNMENT):
+    for each in (it for it in found if it["type"] in ASSIGNMENTS):
         outputs = each.get("outputs") or {}
         config, waits = outputs["expected"]["config"], outputs.get("held")
         for name in outputs["nodes"]:

@@ -1,6 +1,7 @@
 """A policy: a rule with everything that a user reads about it.
 
-The policy pack, the JSON schema of its configuration, docs/policies.md and `mig-fleet policies` are made of these.
+The policy pack, the JSON schema of its configuration, docs/reference/policies.md and `mig-fleet policies` are made of
+these.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from mig_fleet.model.finding import Finding
 from mig_fleet.policies.parameters import NoParameters, Parameters
 from mig_fleet.policies.rule import Rule
 
-PAGE = "https://github.com/mig-fleet/mig-fleet/blob/main/docs/policies.md"
+PAGE = "https://github.com/mig-fleet/mig-fleet/blob/main/docs/reference/policies.md"
 
 F = TypeVar("F")
 P = TypeVar("P", bound=Parameters)

@@ -4,14 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from mig_fleet.model.resource_types import COMPONENT, DYNAMIC, WAVES, is_component
 from mig_fleet.review.amounts import STACK
 from mig_fleet.review.preview import Step
 from mig_fleet.review.review import Others
-from mig_fleet.review.waves import ASSIGNMENT, VERIFICATION
 
 _FIELDS = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced"}
-_OURS = "mig-fleet:index:"
-_DYNAMIC = "pulumi-python:dynamic/mig:"
 
 
 def others_of(steps: Iterable[Step]) -> tuple[Others, ...]:
@@ -19,7 +17,7 @@ def others_of(steps: Iterable[Step]) -> tuple[Others, ...]:
     counts: dict[str, Counter[str]] = {}
     for step in steps:
         field = _FIELDS.get(step.op)
-        if field and step.type not in (STACK, ASSIGNMENT, VERIFICATION) and not step.type.startswith(_OURS):
+        if field and step.type not in {STACK, *WAVES} and not is_component(step.type):
             counts.setdefault(_part(step), Counter())[field] += 1
     return tuple(Others(part, **numbers) for part, numbers in sorted(counts.items()))
 
@@ -27,7 +25,7 @@ def others_of(steps: Iterable[Step]) -> tuple[Others, ...]:
 def _part(step: Step) -> str:
     """``monitoring``, ``gpu-operator``, ``supporting-objects``; ``other resources`` if it is not ours."""
     for kind in reversed(step.types):
-        for prefix in (_OURS, _DYNAMIC):
+        for prefix in (COMPONENT, DYNAMIC):
             if kind.startswith(prefix):
                 return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.removeprefix(prefix)).lower()
     return "other resources"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from mig_fleet.model.resource_types import WAVES
 from mig_fleet.review.amounts import amounts_of
 from mig_fleet.review.other_resources import others_of
 from mig_fleet.review.preview import EventLog, PolicyEvent, Preview
@@ -11,7 +12,7 @@ from mig_fleet.review.refusals import refusals_of
 from mig_fleet.review.review import Outcome, PolicyResult, Review
 from mig_fleet.review.steps import estimate_of, steps_of, undo_of
 from mig_fleet.review.verdict import outcome_of, verdict_of
-from mig_fleet.review.waves import ASSIGNMENT, VERIFICATION, review_wave, wave_steps
+from mig_fleet.review.waves import review_wave, wave_steps
 
 _PREFIX = re.compile(r"(?:error: |warning: )?(?:\S+ resource '\S+' has a problem: )?")
 _WAITING = re.compile(r"(\d+) of \d+ waves wait for a later update")
@@ -83,7 +84,7 @@ def _secrets(preview: Preview) -> set[str]:
 def _lines(preview: Preview, key: str) -> Iterator[str]:
     """Those of resources that are no waves."""
     for step in preview.steps:
-        lines = step.inputs.get(key) if step.type not in (ASSIGNMENT, VERIFICATION) else None
+        lines = step.inputs.get(key) if step.type not in WAVES else None
         yield from map(str, lines) if isinstance(lines, list) else ()
 
 

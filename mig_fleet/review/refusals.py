@@ -66,7 +66,7 @@ def _in_use(wave: Wave) -> str:
 
 
 def _cannot_move(pod: Pod, on_user_pods: str) -> bool:
-    """The pods that docs/rollout.md lists, as far as a preview names them: its tolerations are not in it."""
+    """The pods that docs/reference/rollout.md lists, as far as a preview names them: its tolerations are not in it."""
     kind = pod.owner.partition(" ")[0]
     return kind in ("DaemonSet", "Node") or (not pod.owner and on_user_pods == "evict")
 

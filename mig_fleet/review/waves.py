@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from mig_fleet.model.resource_types import ASSIGNMENTS, WAVES
 from mig_fleet.review.lines import amounts, node_changes, pods_losing_slices, stranded_pods
 from mig_fleet.review.preview import Json, Step
 from mig_fleet.review.review import Slices, Wave
-
-ASSIGNMENT, VERIFICATION = "pulumi-python:dynamic/mig:Assignment", "pulumi-python:dynamic/mig:Verification"
 
 NOT_READ = "drift was not checked"
 """What a warning about a wave begins with if the cluster does not answer, and ``onUnreachable`` is ``warn``."""
@@ -55,13 +54,13 @@ def wave_steps(steps: Iterable[Step]) -> list[WaveSteps]:
     """Every wave, by pool and in the order of the update; pools, which change side by side, by name."""
     found: dict[str, WaveSteps] = {}
     for step in steps:
-        if step.type not in (ASSIGNMENT, VERIFICATION):
+        if step.type not in WAVES:
             continue
         inputs = step.inputs or step.old_inputs
         name = str(inputs.get("wave") or step.name.rpartition("-")[0])
         wave = found.setdefault(name, WaveSteps(_pool(step, name), name))
         wave.steps.append(step)
-        if step.type == ASSIGNMENT:
+        if step.type in ASSIGNMENTS:
             wave.assignment = step
         else:
             wave.verification = step

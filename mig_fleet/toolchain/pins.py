@@ -83,7 +83,7 @@ class Family:
     at_least: tuple[int, int, int]
     below: tuple[int, int, int]
     version_command: tuple[str, ...] | str
-    """The arguments that print the version, or ``plugin``: see :func:`versions.reported`."""
+    """The arguments that print the version, or ``plugin`` or ``language``: see :func:`versions.reported`."""
     recipe: Recipe
     artifacts: tuple[Artifact, ...]
     """Empty if the publisher has no binaries for this machine."""

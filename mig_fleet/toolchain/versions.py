@@ -34,9 +34,10 @@ def dotted(version: tuple[int, int, int]) -> str:
 def reported(path: Path, command: tuple[str, ...] | str) -> tuple[int, int, int] | None:
     """The version that a binary reports, or None.
 
-    ``command`` is the arguments to run it with, or ``"plugin"`` for a Pulumi provider, which reports it over gRPC only.
+    ``command`` is the arguments to run it with; or ``"plugin"`` for a Pulumi provider and ``"language"`` for a language
+    host, which report it over gRPC only.
     """
-    return _by_plugin(path) if command == "plugin" else _by_command(path, tuple(command))
+    return _by_plugin(path, command) if isinstance(command, str) else _by_command(path, command)
 
 
 def _by_command(path: Path, arguments: tuple[str, ...]) -> tuple[int, int, int] | None:
@@ -59,11 +60,12 @@ def _by_command(path: Path, arguments: tuple[str, ...]) -> tuple[int, int, int] 
     return numbers(answer.stdout or answer.stderr) if answer.returncode == 0 else None
 
 
-def _by_plugin(path: Path) -> tuple[int, int, int] | None:
+def _by_plugin(path: Path, kind: str) -> tuple[int, int, int] | None:
     import grpc
     from google.protobuf import empty_pb2
-    from pulumi.runtime.proto import provider_pb2_grpc
+    from pulumi.runtime.proto import language_pb2_grpc, provider_pb2_grpc
 
+    stub = provider_pb2_grpc.ResourceProviderStub if kind == "plugin" else language_pb2_grpc.LanguageRuntimeStub
     try:
         plugin = subprocess.Popen(
             [path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -72,13 +74,11 @@ def _by_plugin(path: Path) -> tuple[int, int, int] | None:
         return None
     try:
         assert plugin.stdout is not None
-        port = plugin.stdout.readline().strip()  # the first line of a provider is the port it listens on
+        port = plugin.stdout.readline().strip()  # the first line of a plugin is the port it listens on
         if not port.isdigit():
             return None
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            info = provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(
-                empty_pb2.Empty(), timeout=_TIMEOUT_SECONDS
-            )
+            info = stub(channel).GetPluginInfo(empty_pb2.Empty(), timeout=_TIMEOUT_SECONDS)
         return numbers(info.version)
     except grpc.RpcError:
         return None

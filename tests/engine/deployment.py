@@ -116,10 +116,7 @@ class Deployment:
     def _start(self, *arguments: str) -> subprocess.Popen[str]:
         if arguments[0] not in READS:
             self._updated_to = None
-        stack_file = self.folder / "stacks" / f"Pulumi.{self.stack}.yaml"
-        before = yaml.safe_load(stack_file.read_text()) if stack_file.exists() else {}
-        document = {**before, "config": {f"mig-fleet:{key}": value for key, value in self.config.items()}}
-        stack_file.write_text(yaml.safe_dump(document))
+        self.write_program()
         flags = ("--non-interactive", "--color", "never")
         return subprocess.Popen(
             [self.pulumi, *arguments, "--stack", self.stack, *flags],
@@ -130,6 +127,13 @@ class Deployment:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def write_program(self) -> None:
+        """Write `config` where the program reads it: to the stack file."""
+        stack_file = self.folder / "stacks" / f"Pulumi.{self.stack}.yaml"
+        before = yaml.safe_load(stack_file.read_text()) if stack_file.exists() else {}
+        document = {**before, "config": {f"mig-fleet:{key}": value for key, value in self.config.items()}}
+        stack_file.write_text(yaml.safe_dump(document))
 
     def up(self, *flags: str) -> Outcome:
         return self.run("up", "--yes", "--skip-preview", *flags)

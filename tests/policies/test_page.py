@@ -1,4 +1,4 @@
-"""docs/policies.md is written from the policies, and its configurations are accepted."""
+"""docs/reference/policies.md is written from the policies, and its configurations are accepted."""
 
 import json
 import re

@@ -6,8 +6,12 @@ from typing import Any
 from pulumi_policy import deserialize
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
 
+from mig_fleet.model.resource_types import dynamic_type, served_type
 from mig_fleet.policy.pulumi_policies import every_pulumi_policy
-from mig_fleet.policy.waves import ASSIGNMENT, VERIFICATION
+
+ASSIGNMENT, VERIFICATION = map(dynamic_type, ("Assignment", "Verification"))
+SERVED_ASSIGNMENT, SERVED_VERIFICATION = map(served_type, ("Assignment", "Verification"))
+"""The types of a wave in a program of another language, which takes it from the plugin."""
 
 UNKNOWN = UNKNOWN_STRING_VALUE
 """Stands for a value that is not known in a preview."""

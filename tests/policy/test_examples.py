@@ -11,8 +11,7 @@ import pulumi_policy
 import pytest
 import yaml
 
-from mig_fleet.policy.waves import ASSIGNMENT
-from tests.policy.resources import POLICIES, UNKNOWN, a_resource, a_wave
+from tests.policy.resources import ASSIGNMENT, POLICIES, UNKNOWN, a_resource, a_wave
 
 FOLDER = Path(__file__).parents[2] / "examples" / "policies"
 OWN = ("every_pool_is_ours", "no_stranded_pods")

@@ -11,8 +11,16 @@ from mig_fleet import policy
 from mig_fleet.policies.all_policies import POLICIES as RULES
 from mig_fleet.policy.objects import CLUSTER_POLICY
 from mig_fleet.policy.secret_text import mark_secrets
-from mig_fleet.policy.waves import ASSIGNMENT, VERIFICATION
-from tests.policy.resources import POLICIES, a_resource, a_wave, both_of_a_wave, secret, violations
+from tests.policy.resources import (
+    ASSIGNMENT,
+    POLICIES,
+    VERIFICATION,
+    a_resource,
+    a_wave,
+    both_of_a_wave,
+    secret,
+    violations,
+)
 
 MANDATORY, ADVISORY = EnforcementLevel.MANDATORY, EnforcementLevel.ADVISORY
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -54,7 +62,7 @@ def test_every_policy_is_pinned_by_name_and_level() -> None:
 def test_pulumi_gets_everything_that_describes_a_policy(name: str) -> None:
     found, (rule,) = POLICIES[name], [rule for rule in RULES if rule.name == name]
     assert (found.description, found.display_name, found.remediation_steps) == (rule.sentence, rule.title, rule.remedy)
-    assert found.url == f"https://github.com/mig-fleet/mig-fleet/blob/main/docs/policies.md#{name}"
+    assert found.url == f"https://github.com/mig-fleet/mig-fleet/blob/main/docs/reference/policies.md#{name}"
     assert found.severity is Severity(rule.severity)
     assert found.tags == ["mig", *rule.tags]
     schema = found.config_schema

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from mig_fleet.policy.program import program
-from mig_fleet.policy.waves import ASSIGNMENT, VERIFICATION
-from tests.policy.resources import UNKNOWN, a_resource, a_wave, both_of_a_wave, violations
+from tests.policy.resources import ASSIGNMENT, UNKNOWN, VERIFICATION, a_resource, a_wave, both_of_a_wave, violations
 
 SLICE = "nvidia.com/mig-2g.20gb"
 

@@ -6,9 +6,8 @@ import pytest
 
 from mig_fleet.policies.all_policies import POLICIES as RULES
 from mig_fleet.policy import waves
-from mig_fleet.policy.waves import ASSIGNMENT, VERIFICATION
 from tests.policies.facts import NOW
-from tests.policy.resources import UNKNOWN, a_resource, a_wave, both_of_a_wave, violations
+from tests.policy.resources import ASSIGNMENT, UNKNOWN, VERIFICATION, a_resource, a_wave, both_of_a_wave, violations
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 BY_NAME = {str(rule.name): rule for rule in RULES}

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from mig_fleet.model.resource_types import WAVES
 from mig_fleet.review.amounts import STACK
 from mig_fleet.review.preview import read_events, read_previews
 from mig_fleet.review.reader import review_all
 from mig_fleet.review.review import Review
-from mig_fleet.review.waves import ASSIGNMENT, CHOICES, VERIFICATION
+from mig_fleet.review.waves import CHOICES
 from mig_fleet.rollout.wave import PREVIEW_ONLY
 
 FOLDER: Final = Path(__file__).with_name("previews")
@@ -101,7 +102,7 @@ def _state(state: Mapping[str, Any] | None, kind: str, lines: tuple[str, ...]) -
     if kind == STACK:
         outputs = state.get("outputs") or {}
         return {"outputs": {key: outputs[key] for key in OUTPUTS if key in outputs}} if outputs else {}
-    keys = {*lines, *(WAVE if kind in (ASSIGNMENT, VERIFICATION) else ())}
+    keys = {*lines, *(WAVE if kind in WAVES else ())}
     inputs = {key: value for key, value in sorted((state.get("inputs") or {}).items()) if key in keys}
     if expected := inputs.get("expected"):
         inputs["expected"] = {key: expected[key] for key in EXPECTED}

@@ -11,7 +11,11 @@ import pytest
 from tools.pictures import FOLDER, ROOT, pictures
 
 Pictures = dict[Path, str]
-FILES = [FOLDER / name for name in ("monitoring-dark.svg", "monitoring-light.svg", "review.svg")]
+CONCEPTS = ("mig-manager", "placement", "slice", "waves")
+FILES = [
+    *(FOLDER / f"{name}.svg" for name in CONCEPTS),
+    *(FOLDER / name for name in ("monitoring-dark.svg", "monitoring-light.svg", "review.svg")),
+]
 README = (ROOT / "README.md").read_text("utf-8")
 REVIEW = FOLDER / "review.svg"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -42,7 +46,8 @@ def test_a_picture_has_words_and_needs_nothing_from_elsewhere(path: Path, drawn:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_picture_is_made_for_a_light_and_a_dark_page(path: Path, drawn: Pictures) -> None:
     of_both = "prefers-color-scheme: dark" in drawn[path]
-    assert of_both or {"light", "dark"} == {other.stem.removeprefix("monitoring-") for other in FILES} - {"review"}
+    pair = {FOLDER / f"{path.stem.rpartition('-')[0]}-{theme}.svg" for theme in ("light", "dark")}
+    assert of_both or pair <= set(FILES)
 
 
 def test_the_readme_shows_the_review_with_its_words(drawn: Pictures) -> None:
@@ -54,10 +59,15 @@ def test_the_readme_shows_the_review_with_its_words(drawn: Pictures) -> None:
     assert all(line in shown[1] for line in changes), changes
 
 
-def test_the_readme_shows_the_dashboard_with_its_words_to_both_kinds_of_page(drawn: Pictures) -> None:
-    dark = r'<source media="\(prefers-color-scheme: dark\)" srcset="docs/pictures/monitoring-dark.svg">'
-    shown = re.search(dark + r'\s*<img src="docs/pictures/monitoring-light.svg" alt="([^"]+)"', README)
-    assert shown
-    for theme in ("light", "dark"):
-        (words,) = ElementTree.fromstring(drawn[FOLDER / f"monitoring-{theme}.svg"]).iter(f"{SVG}desc")
-        assert words.text == shown[1]
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_about_monitoring_shows_the_dashboard_with_its_words(drawn: Pictures, theme: str) -> None:
+    page = (ROOT / "docs" / "reference" / "monitoring.md").read_text("utf-8")
+    shown = re.search(rf"!\[(.+)\]\(\.\./pictures/monitoring-{theme}\.svg#gh-{theme}-mode-only\)", page)
+    (words,) = ElementTree.fromstring(drawn[FOLDER / f"monitoring-{theme}.svg"]).iter(f"{SVG}desc")
+    assert shown and shown[1] == words.text
+
+
+@pytest.mark.parametrize("name", CONCEPTS)
+def test_a_page_about_a_concept_shows_its_picture_with_words(name: str) -> None:
+    pages = [path.read_text("utf-8") for path in (ROOT / "docs" / "concepts").glob("*.md")]
+    assert any(re.search(rf"!\[.{{40,}}\]\(\.\./pictures/{name}\.svg\)", page) for page in pages)

@@ -31,8 +31,10 @@ VERSION_OUTPUT = {
     "prometheus": "prometheus, version 3.14.0 (branch: , revision: unknown)",
     "promtool": "promtool, version 3.14.0 (branch: , revision: unknown)",
     "kubectl": "Client Version: v1.37.2",
+    "pulumi-language-yaml": "nothing on its command line",
+    "sdk-generator": "generators of pulumi v3.259.0",
 }
-FOR_TESTS = ("nvidia-mig-parted", "mig-parted-spec")
+FOR_TESTS = ("pulumi-language-yaml", "sdk-generator", "nvidia-mig-parted", "mig-parted-spec")
 """The tools that the product itself does not need."""
 ON_DEMAND = (*FOR_TESTS, "prometheus", "promtool", "kubectl")
 """The tools that are not installed before something needs them."""

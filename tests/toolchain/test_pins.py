@@ -43,6 +43,7 @@ def test_the_provider_and_its_sdk_have_one_version() -> None:
         ("etcd", "go.etcd.io/etcd/server/v3"),
         ("kubectl", "k8s.io/kubernetes"),
         ("mig-parted", "github.com/NVIDIA/mig-parted"),
+        ("yaml", "github.com/pulumi/pulumi-yaml"),
     ],
 )
 def test_the_committed_modules_build_the_pinned_versions(family: str, path: str) -> None:
@@ -77,6 +78,14 @@ def test_families_share_the_versions_of_their_modules_so_that_a_package_is_compi
         "github.com/pulumi/pulumi/pkg/v3",  # the provider does not compile against a newer one
         "github.com/pulumi/pulumi/sdk/v3",
     }, "give a shared module one version in every go.mod: docs/adr/0013-what-is-compiled.md says how"
+
+
+def test_sdks_are_generated_by_the_engines_own_generators_which_are_compiled_already() -> None:
+    assert toolchain.family("sdk-generator").version == toolchain.family("engine").version
+    engine = versions_of_modules("engine")
+    ours = {path: found for path, found in versions_of_modules("sdk-generator").items() if not found.startswith(".")}
+    assert {path for path, found in ours.items() if engine.get(path, found) != found} == set()
+    assert "github.com/pulumi/pulumi/pkg/v3 v3.259.0" in module("sdk-generator")
 
 
 def test_each_stub_replaces_the_module_whose_path_it_has() -> None:
@@ -122,7 +131,7 @@ def test_a_sum_is_found_by_platform_and_file() -> None:
 
 
 def test_the_pinned_versions_are_supported() -> None:
-    for name in ("engine", "kube", "etcd", "provider", "mig-parted", "prometheus", "kubectl"):
+    for name in ("engine", "kube", "etcd", "provider", "mig-parted", "prometheus", "kubectl", "yaml", "sdk-generator"):
         pin = toolchain.family(name)
         version = versions.numbers(pin.version)
         assert version is not None and pin.fits(version)
