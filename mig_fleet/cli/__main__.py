@@ -9,6 +9,7 @@ COMMANDS: Final = {
     "check": "mig_fleet.cli.commands.check",
     "plan": "mig_fleet.cli.commands.plan",
     "import": "mig_fleet.cli.commands.import_",
+    "schema": "mig_fleet.cli.commands.schema",
     "gpus": "mig_fleet.cli.commands.gpus",
     "status": "mig_fleet.cli.commands.status",
     "review": "mig_fleet.cli.commands.review",

@@ -27,6 +27,7 @@ from mig_fleet.model.layouts import Layout
 from mig_fleet.model.short_repr import format_value
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.stack_file import fleet
+from mig_fleet.stack_file.json_schema import modeline
 from mig_fleet.stack_file.problems import InvalidSettings
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def run(
     if not known.layouts:
         click.echo("there is nothing to import", err=True)
         sys.exit(ExitCode.FAILURE)
-    click.echo(stack_file(known.layouts, pools, notes, where, found.strategy), nl=False)
+    click.echo(modeline() + stack_file(known.layouts, pools, notes, where, found.strategy), nl=False)
 
 
 def _with_what_is_to_complete(

@@ -3,8 +3,10 @@
 import re
 
 _WORD = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_NAME = re.compile(rf"{_WORD}(\.{_WORD})*")
-_LONGEST = 253
+NODE_NAME = rf"{_WORD}(\.{_WORD})*"
+"""A regular expression for the whole name."""
+LONGEST_NODE_NAME = 253
+_NAME = re.compile(NODE_NAME)
 
 
 def is_node_name(text: str) -> bool:
@@ -13,4 +15,4 @@ def is_node_name(text: str) -> bool:
     >>> is_node_name("gpu-1.example.com"), is_node_name("gpu-1..gpu-9")
     (True, False)
     """
-    return len(text) <= _LONGEST and _NAME.fullmatch(text) is not None
+    return len(text) <= LONGEST_NODE_NAME and _NAME.fullmatch(text) is not None

@@ -1,13 +1,16 @@
-"""The types of the values in a stack file: what each accepts, and what it is converted to."""
+"""The types of the values in a stack file: what each accepts, what it is converted to, and its JSON Schema.
+
+A schema accepts everything that its type accepts; where a regular expression cannot say more, it accepts more.
+"""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from mig_fleet.confidential import has_password, is_contents
-from mig_fleet.model.node_names import is_node_name
+from mig_fleet.model.node_names import LONGEST_NODE_NAME, NODE_NAME, is_node_name
 from mig_fleet.model.short_repr import format_value
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.stack_file.problems import HIDDEN
@@ -23,6 +26,7 @@ SCRAPE_INTERVALS_S = (10, 120)
 """At least the chart's ``scrapeTimeout`` (gpu-operator v26.7.0, values.yaml), which Prometheus refuses to be longer;
 one lost scrape must not make a series stale, which it is after five minutes (Prometheus, ``query.lookback-delta``)."""
 
+_NAMESPACE_WORD = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _LABEL_WORD = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 
 
@@ -60,7 +64,7 @@ def _chart_version(value: str) -> str:
 
 
 def _namespace(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", value):
+    if not re.fullmatch(_NAMESPACE_WORD, value):
         raise ValueError("must be a namespace name: at most 63 of a-z, 0-9 and -, with no - at the start or end")
     return value
 
@@ -144,32 +148,72 @@ def _share(value: object) -> object:
     return value
 
 
-Duration = Annotated[int, BeforeValidator(_seconds)]
+def _json(kind: str, pattern: str = "", **further: Any) -> WithJsonSchema:
+    """A JSON Schema: ``kind`` is ``string``, ``integer`` or ``object``; the pattern is for the whole text."""
+    return WithJsonSchema({"type": kind, **({"pattern": f"^({pattern})$"} if pattern else {}), **further})
+
+
+def _labels_json(**further: Any) -> WithJsonSchema:
+    names = {"pattern": f"^([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_LABEL_WORD}$"}
+    values = {"type": "string", "pattern": f"^({_LABEL_WORD})?$"}
+    return _json("object", propertyNames=names, additionalProperties=values, **further)
+
+
+Duration = Annotated[int, BeforeValidator(_seconds), _json("string", r"[0-9]+[smh]", examples=["90s", "45m", "2h"])]
 """``0s``, ``90s``, ``45m`` or ``2h`` in the stack file, converted to seconds."""
-PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+PositiveDuration = Annotated[
+    Duration, AfterValidator(_positive), _json("string", "0*[1-9][0-9]*[smh]", examples=["90s", "45m", "2h"])
+]
 """A :data:`Duration` greater than 0s."""
-Interval = Annotated[PositiveDuration, AfterValidator(_interval)]
+Interval = Annotated[
+    PositiveDuration, AfterValidator(_interval), _json("string", "0*([1-9]|[1-5][0-9]|60)s|0*1m", examples=["15s"])
+]
 """At most :data:`LONGEST_INTERVAL_S`."""
-WedgedAfter = Annotated[PositiveDuration, AfterValidator(_wedged_after)]
+WedgedAfter = Annotated[
+    PositiveDuration,
+    AfterValidator(_wedged_after),
+    _json("string", "0*[1-9][0-9]{3,}s|0*(2[5-9]|[3-9][0-9]|[1-9][0-9]{2,})m|0*[1-9][0-9]*h", examples=["30m"]),
+]
 """At least :data:`SHORTEST_WEDGED_AFTER_S`."""
-ScrapeInterval = Annotated[PositiveDuration, AfterValidator(_scrape_interval)]
+ScrapeInterval = Annotated[
+    PositiveDuration,
+    AfterValidator(_scrape_interval),
+    _json("string", "0*([1-9][0-9]|1[01][0-9]|120)s|0*[12]m", examples=["30s"]),
+]
 """Within :data:`SCRAPE_INTERVALS_S`."""
-NodeName = Annotated[str, AfterValidator(_node_name)]
-NodeNames = Annotated[tuple[NodeName, ...], AfterValidator(_some_nodes)]
-ChartVersion = Annotated[str, AfterValidator(_chart_version)]
+_NODE_NAME_JSON = {"type": "string", "pattern": f"^{NODE_NAME}$", "maxLength": LONGEST_NODE_NAME}
+NodeName = Annotated[str, AfterValidator(_node_name), WithJsonSchema(_NODE_NAME_JSON)]
+NodeNames = Annotated[
+    tuple[NodeName, ...],
+    AfterValidator(_some_nodes),
+    WithJsonSchema({"type": "array", "items": _NODE_NAME_JSON, "minItems": 1, "examples": [["gpu-node-1"]]}),
+]
+ChartVersion = Annotated[str, AfterValidator(_chart_version), _json("string", examples=["v26.7.0", "~26.7"])]
 """One version, or a range that Helm understands."""
-Namespace = Annotated[str, AfterValidator(_namespace)]
-Labels = Annotated[dict[str, str], AfterValidator(_labels)]
-LabelSelector = Annotated[Labels, AfterValidator(_some_labels)]
+Namespace = Annotated[str, AfterValidator(_namespace), _json("string", _NAMESPACE_WORD)]
+Labels = Annotated[dict[str, str], AfterValidator(_labels), _labels_json()]
+LabelSelector = Annotated[Labels, AfterValidator(_some_labels), _labels_json(minProperties=1)]
 """At least one label."""
 Path = Annotated[str, AfterValidator(_path)]
 Regex = Annotated[str, AfterValidator(verified_regex)]
 """A regular expression of Prometheus."""
-Url = Annotated[str, AfterValidator(_url)]
+Url = Annotated[str, AfterValidator(_url), _json("string", r"https?://[^\s#]+")]
 """The address of a page, without a fragment."""
-MigStrategy = Annotated[Strategy, BeforeValidator(_strategy)]
+MigStrategy = Annotated[Strategy, BeforeValidator(_strategy), WithJsonSchema({"enum": ["mixed", "single"]})]
 """``mixed`` or ``single``."""
-NodeCount = Annotated[int, BeforeValidator(_node_count)]
+NodeCount = Annotated[int, BeforeValidator(_node_count), _json("integer", minimum=0)]
 """A number of nodes from 0."""
-Share = Annotated[int | str, BeforeValidator(_share)]
+Share = Annotated[
+    int | str,
+    BeforeValidator(_share),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "pattern": "^(0?0?[1-9]|0?[1-9][0-9]|100)%$"},
+            ],
+            "examples": ["25%", 2],
+        }
+    ),
+]
 """A number of nodes, or a share of the pool such as ``25%``."""

@@ -321,7 +321,8 @@ def test_each_note_is_printed_once_and_what_was_left_out_is_apart(tmp_path: Path
         ASKED + CLUSTER,
     ]
     assert "1g.34gb" in lines[1], "the profiles that it has"
-    comments = [line for line in result.stdout.splitlines() if line.startswith("#")]
+    modeline, *comments = (line for line in result.stdout.splitlines() if line.startswith("#"))
+    assert modeline.startswith("# yaml-language-server: $schema=")
     assert [line for line in comments if line.endswith(":")] == [
         "# Not carried over:",
         "# Carried over, with a change or a doubt:",

@@ -1,4 +1,6 @@
-"""docs/stack-file.md has every key of a stack file with its default, no other key, and messages that are printed."""
+"""docs/reference/stack-file.md has every key of a stack file with its default, no other key, and messages that are
+printed.
+"""
 
 import copy
 import json
@@ -21,7 +23,7 @@ from mig_fleet.stack_file.problems import InvalidSettings
 from mig_fleet.stack_file.reading import read_document
 from mig_fleet.stack_file.settings import PROJECT, Pool, Selector, Settings
 
-FILE = Path("docs/stack-file.md")
+FILE = Path("docs/reference/stack-file.md")
 PAGE = FILE.read_text("utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 PLACEHOLDER = "NAME"

@@ -19,7 +19,8 @@ from mig_fleet.model.stock_configs import stock
 
 UNCONFIRMED = (
     "imported by the config label alone: resources are shared or renamed, or the device plugin and GPU Feature "
-    "Discovery do not run; the first update compares NVML, and fails for allocatable that differs (docs/adopt.md)"
+    "Discovery do not run; the first update compares NVML, and fails for allocatable that differs "
+    "(docs/how-to/adopt.md)"
 )
 """About nodes of a cluster on which no source counts slices."""
 

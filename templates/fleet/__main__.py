@@ -1,0 +1,3 @@
+from mig_fleet import Fleet
+
+Fleet.from_config()
