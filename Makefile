@@ -1,8 +1,9 @@
 # Each target does its own set-up and can be repeated.
 SHELL := bash
 .DELETE_ON_ERROR:
-.PHONY: help setup up preview down test test-fast test-engine coverage benchmark benchmark-preview fault-table pictures json-schemas check format
-.PHONY: policies-page monitoring-series benchmark-monitoring benchmark-rollout
+.PHONY: help setup up preview down test test-fast test-engine coverage benchmark benchmark-preview fault-table pictures plugin-schema json-schemas check format
+.PHONY: conformance conformance-page policies-page schema monitoring-series benchmark-monitoring benchmark-rollout
+.PHONY: docs docs-links reference-pages
 .PHONY: lock upgrade toolchain changelog release-check clean
 
 VENV := .venv
@@ -19,7 +20,8 @@ PARALLEL_FAST := -n 4 --dist worksteal
 up preview toolchain: BESIDE = $(BIN)/python -m mig_fleet.toolchain --
 test test-engine: BESIDE = $(BIN)/python -m mig_fleet.toolchain $(TEST_TOOLS) --
 FAST ?= test-fast
-TEST_TOOLS := engine kube etcd provider mig-parted prometheus kubectl
+GENUINE := kube etcd mig-parted mig-manager
+TEST_TOOLS := engine kube etcd provider mig-parted prometheus kubectl yaml sdk-generator
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -43,17 +45,17 @@ preview: $(READY) ## what `make up` would change
 down: $(READY) ## destroy stack local and stop the simulated fleet
 	@$(BIN)/mig-fleet local down
 
-test: $(FAST) test-engine ## every test, including those with the real engine (FAST=coverage also measures lines)
+test: $(FAST) test-engine conformance ## every test, including those with the real engine (FAST=coverage also measures lines)
 
 test-fast: $(READY) ## the tests that need no engine and no build (1 minute)
-	@$(BESIDE) $(BIN)/python -m pytest -m "not engine and not slow" $(PARALLEL_FAST) --hypothesis-profile=quick
+	@$(BESIDE) $(BIN)/python -m pytest -m "not engine and not slow and not conformance" $(PARALLEL_FAST) --hypothesis-profile=quick
 
 test-engine: $(READY) ## the tests that `make test-fast` does not run (minutes)
 	@$(BIN)/mig-fleet toolchain $(TEST_TOOLS)
 	@$(BIN)/python -m pytest -m "engine or slow" $(PARALLEL)
 
 coverage: $(READY) ## `make test-fast` with line coverage; fails below the floor in pyproject.toml
-	@$(BESIDE) $(BIN)/python -m pytest -m "not engine and not slow" $(PARALLEL_FAST) --cov --cov-report=term:skip-covered
+	@$(BESIDE) $(BIN)/python -m pytest -m "not engine and not slow and not conformance" $(PARALLEL_FAST) --cov --cov-report=term:skip-covered
 
 benchmark: $(READY) ## time placement proofs, readings of the probe and help; fails above a bound (half a minute)
 	@$(BIN)/python -m benchmarks.proofs
@@ -73,14 +75,32 @@ benchmark-rollout: $(READY) ## what mig-fleet adds to MIG Manager's time, and wh
 	@$(BIN)/python -m benchmarks.rollout --nodes 50 --waves 1
 	@$(BIN)/python -m benchmarks.probe_requests --nodes 200 --waves 1
 
-fault-table: $(READY) ## write docs/faults.md from faults injected into simulated nodes (minutes)
+fault-table: $(READY) ## write docs/reference/faults.md from faults injected into simulated nodes (minutes)
 	@MIG_FLEET_WRITE_FAULTS=yes $(BIN)/python -m pytest -q tests/faults/test_faults.py
 	@$(BIN)/python -m pytest -q tests/faults/test_document.py
 
-policies-page: $(READY) ## write the list of docs/policies.md from the policies
+conformance: $(READY) ## compare the simulator with NVIDIA's own programs; CASES=5000 generates more and other cases (2 minutes)
+	@$(BIN)/mig-fleet toolchain $(GENUINE)
+	@$(BIN)/python -m tools.conformance $(if $(CASES),--cases $(CASES))
+
+conformance-page: $(READY) ## write the figures of docs/explanation/truth.md (2 minutes)
+	@$(BIN)/mig-fleet toolchain $(GENUINE)
+	@$(BIN)/python -m tools.conformance --write $(if $(CASES),--cases $(CASES))
+
+policies-page: $(READY) ## write the list of docs/reference/policies.md from the policies
 	@$(BIN)/python -m tools.policies_page
 
-pictures: $(READY) ## write docs/pictures/ from recorded previews and series
+reference-pages: $(READY) ## write the generated parts of docs/reference from the code
+	@$(BIN)/python -m tools.reference_pages
+
+docs: $(READY) ## build the site of the documentation in build/docs; warnings and broken internal links fail
+	@$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "build/docs/index.html"
+
+docs-links: $(READY) ## follow the links of the documentation to other sites (needs the Internet)
+	@$(BIN)/python -m sphinx --builder linkcheck --keep-going --quiet docs build/docs-links
+
+pictures: $(READY) ## write docs/pictures/ from recorded previews and series, the catalog and the rule of waves
 	@$(BIN)/python -m tools.pictures
 
 review-fixtures: $(READY) ## write the previews in tests/review/previews and their comments (minutes)
@@ -90,8 +110,14 @@ review-fixtures: $(READY) ## write the previews in tests/review/previews and the
 monitoring-series: $(READY) ## record the series of the picture of the pool dashboard with a real Prometheus (a minute)
 	@$(BIN)/python -m tools.monitoring_series
 
+plugin-schema: $(READY) ## write plugin/schema.json, the schema of what the plugin serves to other languages
+	@$(BIN)/python -m tools.plugin_schema
+
 json-schemas: $(READY) ## write docs/json, the schemas of what `--json` prints
 	@$(BIN)/python -m tools.json_schemas
+
+schema: $(READY) ## write mig_fleet/stack_file/schema.json, the JSON Schema of a stack file
+	@$(BIN)/python -m tools.stack_file_schema
 
 check: $(READY) ## lint, types, import layers
 	@$(BIN)/ruff check .

@@ -1,4 +1,6 @@
-"""The pictures of the documentation, drawn from recorded previews and series: ``make pictures`` writes them."""
+"""The pictures of the documentation, drawn from recorded previews and series, the catalog and the rule of waves: ``make
+pictures`` writes them.
+"""
 
 from pathlib import Path
 from textwrap import wrap
@@ -12,6 +14,7 @@ from mig_fleet.review.html.pool import alike
 from mig_fleet.review.preview import read_previews
 from mig_fleet.review.reader import review_all
 from mig_fleet.review.review import NodeChange, Review
+from tools.concept_pictures import concept_pictures
 
 ROOT = Path(__file__).parent.parent
 PREVIEW = ROOT / "tests" / "review" / "previews" / "one-gpu.json"
@@ -26,7 +29,8 @@ def pictures() -> dict[Path, str]:
 
     (review,) = review_all(read_previews(PREVIEW.name, PREVIEW.read_text("utf-8")))
     monitoring = {FOLDER / f"monitoring-{theme}.svg": text for theme, text in monitoring_pictures().items()}
-    return {FOLDER / "review.svg": review_picture(review), **monitoring}
+    concepts = {FOLDER / f"{name}.svg": text for name, text in concept_pictures().items()}
+    return {FOLDER / "review.svg": review_picture(review), **monitoring, **concepts}
 
 
 def review_picture(review: Review) -> str:

@@ -1,4 +1,4 @@
-"""Writes the generated part of docs/policies.md: `python -m tools.policies_page`."""
+"""Writes the generated part of docs/reference/policies.md: `python -m tools.policies_page`."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from mig_fleet.policies.all_policies import POLICIES
 from mig_fleet.policies.policy import Policy
 from mig_fleet.policies.program_facts import ProgramFacts
 
-PAGE = Path(__file__).parents[1] / "docs" / "policies.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "policies.md"
 MARK = "<!-- Below: written by `make policies-page`. -->\n"
 
 

@@ -23,7 +23,7 @@ CONNECT_S: Final = 10.0
 SILENT_S: Final = 130.0
 """Seconds without a byte. Prometheus gives up a query after two minutes (its flag ``--query.timeout``)."""
 READ_WITHIN_S: Final = 600.0
-"""Seconds for all queries; the help and docs/command-line.md state it."""
+"""Seconds for all queries; the help and docs/reference/command-line.md state it."""
 LARGEST_ANSWER: Final = 32 << 20
 """Bytes of one answer."""
 MOST_ROWS: Final = 50_000

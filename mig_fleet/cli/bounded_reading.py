@@ -9,8 +9,8 @@ from mig_fleet.cluster.timeouts import call_within
 T = TypeVar("T")
 
 READ_WITHIN_S: Final[float] = 120
-"""Seconds for all requests of a command; the help and docs/command-line.md state it. One request has at most two tries
-of 60 seconds, and a server that sends nothing is given up after 10 seconds in each."""
+"""Seconds for all requests of a command; the help and docs/reference/command-line.md state it. One request has at most
+two tries of 60 seconds, and a server that sends nothing is given up after 10 seconds in each."""
 
 
 def read_within(read: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""The exit codes of every command; docs/command-line.md has the same table."""
+"""The exit codes of every command; docs/reference/command-line.md has the same table."""
 
 from enum import IntEnum
 

@@ -72,7 +72,7 @@ def imported_cluster(live: LiveCluster, context: str | None, kubeconfig: str | N
         given = f"version: {format_value(operator.version)}" if operator.version else "its version"
         notes.append(
             f"A take-over begins with {given} and the values of `helm get values {shlex.quote(release.name)} "
-            f"-n {shlex.quote(release.namespace)} -o yaml`: docs/adopt.md, step 1."
+            f"-n {shlex.quote(release.namespace)} -o yaml`: docs/how-to/adopt.md, step 1."
         )
     if stack:
         notes.append(
@@ -84,7 +84,7 @@ def imported_cluster(live: LiveCluster, context: str | None, kubeconfig: str | N
     else:
         notes.append(
             f"Before the first change of a layout, let MIG Manager read {labels.LAYOUTS_CONFIG_MAP} instead of "
-            f"{format_value(operator.layouts)}: docs/adopt.md, step 4."
+            f"{format_value(operator.layouts)}: docs/how-to/adopt.md, step 4."
         )
     return ImportedCluster(context, kubeconfig, operator.namespace, tuple(notes))
 

@@ -20,7 +20,7 @@ def lines(declared: Fleet) -> Iterator[str]:
     nodes = [node for pool in declared.pools if (node := new_node(pool, declared))]
     if not nodes:
         return
-    yield from ("", "To grow a pool from zero, an autoscaler needs (docs/rollout.md, Autoscalers):")
+    yield from ("", "To grow a pool from zero, an autoscaler needs (docs/reference/rollout.md, Autoscalers):")
     for node in nodes:
         yield f"  {node.pool}"
         yield f"    the taint of new nodes: {STARTUP_TAINT}={TAINT_VALUE}:{TAINT_EFFECT}"

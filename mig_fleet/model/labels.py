@@ -40,8 +40,10 @@ OPERATOR_OWNED_CONFIG_MAP: Final = "default-mig-parted-config"
 """The operator overwrites a ConfigMap of this name on each reconcile (gpu-operator #384, #249, #281)."""
 
 PROBE: Final = "mig-probe"
-PROBE_PROGRAM: Final = "mig-probe.pyz"
 """The probe's DaemonSet, service account and field manager."""
+
+PROBE_PROGRAM: Final = "mig-probe.pyz"
+"""The key of the probe's program in its ConfigMap, ``mig-probe-<hash>``."""
 
 OWN_REPORT_POLICY: Final = "mig-probe-writes-its-own-report"
 """The admission policy, and its binding, that limits a probe to the report of its own node."""

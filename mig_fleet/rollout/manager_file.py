@@ -91,7 +91,7 @@ def note(cluster: Cluster, namespace: str, pods: Iterable[Json]) -> str:
         )
     return (
         f"MIG Manager reads {which}, not {OURS}; nodes that keep their config name need nothing, and before the first "
-        f"change of a layout set the operator's chart value migManager.config.name to {OURS} (docs/adopt.md)"
+        f"change of a layout set the operator's chart value migManager.config.name to {OURS} (docs/how-to/adopt.md)"
     )
 
 

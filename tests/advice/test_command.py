@@ -37,7 +37,7 @@ config:
   mig-fleet:prices: {H100-80GB: 2.50}
 """
 URL = "https://prometheus.example.com"
-MONITORING = Path("docs/monitoring.md").read_text("utf-8")
+MONITORING = Path("docs/reference/monitoring.md").read_text("utf-8")
 Advise = Callable[..., Result]
 
 

@@ -67,7 +67,7 @@ def test_one_query_reads_fewer_samples_than_prometheus_allows() -> None:
 
 def test_without_the_rules_the_remedy_is_printed() -> None:
     require_rules(Recorded())
-    with pytest.raises(PrometheusError, match=r"the rules of mig-fleet are not loaded .*docs/monitoring\.md"):
+    with pytest.raises(PrometheusError, match=r"the rules of mig-fleet are not loaded .*docs/reference/monitoring\.md"):
         require_rules(Recorded(rules=False))
 
 

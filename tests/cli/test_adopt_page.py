@@ -1,4 +1,4 @@
-"""docs/adopt.md: its commands exist, its lines are those that a refused update prints, its list of objects is complete.
+"""docs/how-to/adopt.md: its commands exist, its lines are those of a refused update, its list of objects is complete.
 
 tests/engine/test_adoption.py runs the story on a fleet.
 """
@@ -22,7 +22,7 @@ from tests.memory.api import MemoryCluster
 from tests.memory.fleet import Fleet as MemoryFleet
 from tests.memory.installed import HELM
 
-PAGE = Path("docs/adopt.md").read_text()
+PAGE = Path("docs/how-to/adopt.md").read_text()
 BLOCKS = dict(re.findall(r"<!-- run: (\w+) -->\n```sh\n(.*?)```", PAGE, re.DOTALL))
 """Name → the commands that a test runs."""
 

@@ -1,4 +1,4 @@
-"""The table of exit codes in docs/command-line.md is that of the code."""
+"""The table of exit codes in docs/reference/command-line.md is that of the code."""
 
 import ast
 import re

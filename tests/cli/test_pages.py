@@ -1,21 +1,19 @@
-"""docs/command-line.md has every command, option and JSON key of `mig-fleet` and `mig-probe`, and no other."""
+"""The page about the command line has every command, option and JSON key of our two programs, and no other."""
 
 import argparse
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import click
 import pytest
 
-from mig_fleet.cli import mig_probe
 from mig_fleet.cli.__main__ import main
 from tests.cli.json_samples import SAMPLES
+from tests.docs.commands import PROBES, accept
 
-FILE = Path("docs/command-line.md")
+FILE = Path("docs/reference/command-line.md")
 PAGE = FILE.read_text("utf-8")
 HEADINGS = re.findall(r"^##+ `(.*)`$", PAGE, re.MULTILINE)
 OF_OTHERS = {"--diff"}
@@ -41,22 +39,7 @@ def clicks(command: click.Command = main, name: str = "mig-fleet") -> Iterator[t
                 yield from clicks(found, f"{name} {child}")
 
 
-def probe_parsers() -> dict[str, argparse.ArgumentParser]:
-    """The parsers of `mig-probe`, which its main function makes."""
-    made: list[argparse.ArgumentParser] = []
-
-    def stop(self: argparse.ArgumentParser) -> None:
-        made.append(self)
-        raise SystemExit
-
-    with mock.patch.object(argparse.ArgumentParser, "parse_args", stop), pytest.raises(SystemExit):
-        mig_probe.main()
-    (children,) = (action for action in made[0]._actions if isinstance(action, argparse._SubParsersAction))
-    return {"mig-probe": made[0], **{f"mig-probe {name}": child for name, child in children.choices.items()}}
-
-
 CLICKS = dict(clicks())
-PROBES = probe_parsers()
 OPTIONS = {
     name: {
         option: f"| `{option}` | {parameter.help} |"
@@ -101,18 +84,7 @@ EXAMPLES = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) fo
 
 @pytest.mark.parametrize("line", [line for line in EXAMPLES if line.startswith("mig-")])
 def test_an_example_is_accepted_by_its_command(line: str) -> None:
-    program, *words = shlex.split(line.partition(" > ")[0])
-    if program == "mig-probe":
-        PROBES[program].parse_args(words)
-        return
-    command: click.Command = main
-    while isinstance(command, click.Group):
-        context = click.Context(command)
-        _, words, _ = command.make_parser(context).parse_args(words)
-        child = command.get_command(context, words.pop(0))
-        assert child is not None
-        command = child
-    command.make_context(line, words)
+    accept(line)
 
 
 GROUPS = {"mig-probe", *(name for name, command in CLICKS.items() if isinstance(command, click.Group))}

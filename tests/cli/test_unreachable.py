@@ -134,7 +134,7 @@ def test_what_is_read_in_time_is_returned_and_an_error_is_kept() -> None:
 def test_one_request_of_a_reading_fits_into_the_bound() -> None:
     tries = TRIES["GET"]
     assert tries * WHOLE_CALL_S <= READ_WITHIN_S
-    assert tries * CALL_TIMEOUT_S + FIRST_PAUSE_S < 25, "docs/command-line.md: after about 20 seconds"
+    assert tries * CALL_TIMEOUT_S + FIRST_PAUSE_S < 25, "docs/reference/command-line.md: after about 20 seconds"
 
 
 def test_the_help_and_the_page_state_the_bound() -> None:

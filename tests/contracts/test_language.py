@@ -31,8 +31,10 @@ FOLDERS = (
     "docs",
     "examples",
     "mig_fleet",
+    "plugin",
     "policy",
     "stacks",
+    "templates",
     "tests",
     "tools",
 )

@@ -1,4 +1,4 @@
-"""docs/rollout.md, docs/probe.md and SECURITY.md name the rights that the code asks for, and no other."""
+"""The pages about rollouts and the probe, and SECURITY.md, name the rights that the code asks for, and no other."""
 
 import re
 from collections.abc import Iterator
@@ -90,7 +90,7 @@ def writing() -> str:
     ids=["needed", "optional"],
 )
 def test_the_page_about_rollouts_has_the_table_of_rights(table: str) -> None:
-    assert table in page("docs/rollout.md"), f"replace the table in docs/rollout.md by:\n{table}"
+    assert table in page("docs/reference/rollout.md"), f"replace the table in docs/reference/rollout.md by:\n{table}"
 
 
 def test_the_page_about_security_says_what_a_user_may_write() -> None:
@@ -100,7 +100,7 @@ def test_the_page_about_security_says_what_a_user_may_write() -> None:
 def test_the_pages_say_what_a_probe_may_do() -> None:
     """The rights that a preview checks are those that the component grants: tests/stacks/test_program.py."""
     assert OF_PROBE == (("get", "nodes", False), ("create", "configmaps", True), ("patch", "configmaps", True))
-    for name in ("docs/probe.md", "SECURITY.md"):
+    for name in ("docs/reference/probe.md", "SECURITY.md"):
         text = re.sub(r"\s+", " ", page(name))
         own = "(of its own|in the probe's) namespace"
         assert re.search(rf"`get` and `watch` nodes[,;] (and )?create and patch ConfigMaps {own}", text)

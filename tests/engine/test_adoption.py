@@ -1,5 +1,5 @@
-"""A running fleet is adopted by the steps of docs/adopt.md: no GPU changes, no node is tainted, no pod restarts, and no
-object changes its owner.
+"""A running fleet is adopted by the steps of docs/how-to/adopt.md: no GPU changes, no node is tainted, no pod
+restarts, and no object changes its owner.
 
 The fleet was set up by another program: the operator as its Helm release, NVIDIA's stock configs, users' pods on every
 kind of slice.
@@ -79,7 +79,7 @@ def adopted(others: ForeignOperator, api: FaultyApi, tmp_path_factory: pytest.Te
 
 
 def run_step(adopted: Deployment, step: str) -> Outcome:
-    """Run the commands of one step of docs/adopt.md in the project's folder."""
+    """Run the commands of one step of docs/how-to/adopt.md in the project's folder."""
     done = subprocess.run(
         ["bash", "-ec", BLOCKS[step]],
         cwd=adopted.folder,

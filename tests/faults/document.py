@@ -1,4 +1,4 @@
-"""docs/faults.md, generated from the table and the results."""
+"""docs/reference/faults.md, generated from the table and the results."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ and after single writes, and the next update completes them.
 """
 
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 WRITE = "MIG_FLEET_WRITE_FAULTS"
 """With this environment variable a run of all faults writes the page."""
 

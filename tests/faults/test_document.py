@@ -1,4 +1,4 @@
-"""docs/faults.md has every fault of the table, with each line that its test checks.
+"""docs/reference/faults.md has every fault of the table, with each line that its test checks.
 
 `test_faults.py` compares the rest of a fault's section with its result.
 """

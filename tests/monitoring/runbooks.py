@@ -1,4 +1,4 @@
-"""The runbooks of docs/monitoring.md: their sections, commands and thresholds."""
+"""The runbooks of docs/reference/monitoring.md: their sections, commands and thresholds."""
 
 import re
 import shlex
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-FILE: Final = Path("docs/monitoring.md")
+FILE: Final = Path("docs/reference/monitoring.md")
 PLACEHOLDERS: Final = ("STACK", "NODE", "NAMESPACE", "POD", "PROMETHEUS")
 """Words that a reader replaces; the page names them."""
 READ_ONLY: Final = {

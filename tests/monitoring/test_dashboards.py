@@ -186,7 +186,7 @@ def test_a_link_names_only_variables_of_the_dashboard_it_opens() -> None:
 @each_board
 def test_a_dashboard_links_to_the_documentation(uid: str) -> None:
     links = {link["title"]: link for link in BOARDS[uid]["links"]}
-    assert links["Documentation"]["url"].endswith("docs/monitoring.md")
+    assert links["Documentation"]["url"].endswith("docs/reference/monitoring.md")
     assert all("placement" not in link for link in links.values()), "above the panels, not in a menu"
 
 

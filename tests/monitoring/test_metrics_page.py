@@ -1,4 +1,4 @@
-"""docs/monitoring.md has every field of the list with its level and units, and every recorded series."""
+"""docs/reference/monitoring.md has every field of the list with its level and units, and every recorded series."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from mig_fleet.monitoring.fleet import MonitoredFleet, MonitoredPool
 from mig_fleet.monitoring.recording import recording_groups
 from mig_fleet.monitoring.rules import Record
 
-PAGE = Path("docs/monitoring.md").read_text("utf-8")
+PAGE = Path("docs/reference/monitoring.md").read_text("utf-8")
 
 
 def chapter(heading: str) -> str:
@@ -27,7 +27,7 @@ def row(field: Field) -> str:
 
 def test_the_page_has_each_field_of_the_list_with_its_units_and_its_level() -> None:
     missing = [row(field) for field in LISTED if row(field) not in chapter("Metrics")]
-    assert not missing, "add to docs/monitoring.md, Metrics:\n" + "\n".join(missing)
+    assert not missing, "add to docs/reference/monitoring.md, Metrics:\n" + "\n".join(missing)
 
 
 def test_the_page_names_no_other_field_than_those_that_are_never_used() -> None:

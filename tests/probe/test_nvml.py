@@ -127,7 +127,8 @@ def test_an_instance_profile_that_the_bindings_do_not_know_is_counted(
 ) -> None:
     known = driver_text._facts
     new = {"enum": pynvml.NVML_GPU_INSTANCE_PROFILE_COUNT + 1}
-    monkeypatch.setattr(driver_text, "_facts", lambda it: {**known(it), **(new if it.name == "1g.10gb" else {})})
+    added = lambda model, it: {**known(model, it), **(new if it.name == "1g.10gb" else {})}  # noqa: E731
+    monkeypatch.setattr(driver_text, "_facts", added)
     report = Report.from_json(run_mig_probe(a_driver("3g.40gb", "1g.10gb"), "read").stdout)
     assert (report.errors, report.counts()) == ((), ({"1g.10gb": 1, "3g.40gb": 1},))
 

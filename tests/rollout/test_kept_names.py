@@ -557,7 +557,7 @@ def test_a_preview_notes_what_mig_manager_reads_and_warns_of_a_name_without_a_de
     assert notes == [
         "MIG Manager reads ConfigMap default-mig-parted-config, not mig-fleet-layouts; nodes that keep their config "
         "name need nothing, and before the first change of a layout set the operator's chart value "
-        "migManager.config.name to mig-fleet-layouts (docs/adopt.md)"
+        "migManager.config.name to mig-fleet-layouts (docs/how-to/adopt.md)"
     ]
     assert [warning.split(":")[0] for warning in warnings] == ["config 'typo' of n2 is defined nowhere"]
 

@@ -36,10 +36,10 @@ def advise(
 ) -> None:
     """Advise smaller slices where pods use less than they have, by what Prometheus recorded.
 
-    Reads the recorded series of docs/monitoring.md, for 600 seconds at most, and prints a finding for each profile of
-    each layout, with its coverage and confidence; then the change of the layouts that follows, as a diff of the stack
-    file, with what it saves. It changes nothing: the diff is for you to apply and to review. Without STACK_FILE it
-    reads the file of --stack.
+    Reads the recorded series of docs/reference/monitoring.md, for 600 seconds at most, and prints a finding for each
+    profile of each layout, with its coverage and confidence; then the change of the layouts that follows, as a diff of
+    the stack file, with what it saves. It changes nothing: the diff is for you to apply and to review. Without
+    STACK_FILE it reads the file of --stack.
 
     \b
       mig-fleet advise --stack prod --prometheus https://prometheus.example.com --token-file token

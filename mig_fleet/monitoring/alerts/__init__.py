@@ -9,7 +9,7 @@ from mig_fleet.monitoring.rules import Group
 
 
 def alert_groups(fleet: MonitoredFleet, thresholds: Thresholds, runbooks_url: str) -> list[Group]:
-    """The alerts that are on, by kind. ``runbooks_url`` is the address of docs/monitoring.md."""
+    """The alerts that are on, by kind. ``runbooks_url`` is the address of docs/reference/monitoring.md."""
     kinds = {
         "slices": slices.definitions(thresholds),
         "nodes": nodes.definitions(thresholds),
