@@ -1,10 +1,10 @@
 """The work of `mig-fleet simulate`: starts and stops a simulated fleet in the background, injects faults into it."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 from rich.console import Console
@@ -21,6 +21,10 @@ from mig_fleet.simulator import Fault, Fleet
 from mig_fleet.simulator.errors import SimulatorError
 from mig_fleet.toolchain.private_folder import make_private, refuse_unsafe
 from mig_fleet.toolchain.workspace import FOLDER
+
+CONTROL_PLANE: Final = ("kube", "etcd")
+GENUINE: Final = ("mig-parted", "mig-manager")
+"""Families of NVIDIA's own programs, which are built from their published sources."""
 
 
 @contextmanager
@@ -48,8 +52,8 @@ def _own_folders(directory: Path) -> tuple[Path, ...]:
     return (*reversed(workspaces), directory, directory / "bin")
 
 
-def up(directory: Path, fleet_file: Path | None) -> None:
-    """Start the fleet, unless it runs."""
+def up(directory: Path, fleet_file: Path | None, *, genuine: bool = False) -> None:
+    """Start the fleet, unless it runs; ``genuine`` with NVIDIA's own MIG Manager on each node."""
     for folder in _own_folders(directory):
         make_private(folder)
     fleet = Fleet(directory)
@@ -57,7 +61,8 @@ def up(directory: Path, fleet_file: Path | None) -> None:
         fleet.up(directory, fleet_file)
         click.echo("The fleet is already running.")
     else:
-        started = fleet.up(_binaries(directory), fleet_file, progress=lambda step: click.echo(f"starting {step} ..."))
+        programs = _binaries(directory, (*CONTROL_PLANE, *GENUINE) if genuine else CONTROL_PLANE)
+        started = fleet.up(programs, fleet_file, lambda step: click.echo(f"starting {step} ..."), genuine=genuine)
         click.echo(f"The fleet is ready after {started.seconds:g} s.")
     click.echo(f"\n  export KUBECONFIG={fleet.kubeconfig}")
 
@@ -123,10 +128,9 @@ def destroy_slice(directory: Path, node: str, gpu: int, start: int) -> None:
     click.echo(f"{node}: destroyed {profile} at memory slice {start} of GPU {gpu}")
 
 
-def _binaries(directory: Path) -> Path:
-    """A folder with links to the programs of the control plane, which the toolchain may keep in several places."""
-    families = [toolchain.family(name) for name in ("kube", "etcd")]
-    found = toolchain.ensure(families, progress=progress_on(Console(stderr=True)))
+def _binaries(directory: Path, families: Sequence[str]) -> Path:
+    """A folder with links to the programs of these families, which the toolchain may keep in several places."""
+    found = toolchain.ensure(map(toolchain.family, families), progress=progress_on(Console(stderr=True)))
     folder = directory / "bin"
     for tool in found:
         if tool.path is not None:

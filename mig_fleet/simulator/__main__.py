@@ -13,10 +13,16 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="run a fleet until SIGTERM")
     serve.add_argument("--directory", type=Path, required=True, help="folder with all files of this fleet")
-    serve.add_argument("--binaries", type=Path, required=True, help="folder with etcd and the kube-* programs")
+    serve.add_argument(
+        "--binaries",
+        type=Path,
+        required=True,
+        help="folder with etcd, the kube-* programs and, if genuine, nvidia-mig-*",
+    )
     serve.add_argument("--fleet", type=Path, help="fleet file (default: the last start's, else the default fleet)")
+    serve.add_argument("--genuine", action="store_true", help="NVIDIA's own MIG Manager on each node")
     options = parser.parse_args()
-    return Daemon(options.directory, options.binaries, options.fleet).run()
+    return Daemon(options.directory, options.binaries, options.fleet, genuine=options.genuine).run()
 
 
 if __name__ == "__main__":

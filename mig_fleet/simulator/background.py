@@ -30,7 +30,13 @@ _children: Final[dict[Path, subprocess.Popen[bytes]]] = {}
 
 
 def start(
-    directory: Path, binaries: Path, fleet_file: Path | None, progress: Callable[[str], None], attached: bool
+    directory: Path,
+    binaries: Path,
+    fleet_file: Path | None,
+    progress: Callable[[str], None],
+    *,
+    attached: bool,
+    genuine: bool,
 ) -> Status:
     """Start the fleet of a folder, or wait for the one that starts already; returns when it is ready.
 
@@ -47,7 +53,9 @@ def start(
     daemon = None
     if not running:
         _reap(directory)
-        daemon = _children[directory.resolve()] = _spawn(directory, binaries, fleet_file, attached)
+        daemon = _children[directory.resolve()] = _spawn(
+            directory, binaries, fleet_file, attached=attached, genuine=genuine
+        )
     deadline, step = time.monotonic() + START_TIMEOUT_S, ""
     while time.monotonic() < deadline:
         ended = None if daemon is None else daemon.poll()
@@ -79,11 +87,15 @@ def stop(directory: Path) -> bool:
     return pid is not None
 
 
-def _spawn(directory: Path, binaries: Path, fleet_file: Path | None, attached: bool) -> subprocess.Popen[bytes]:
+def _spawn(
+    directory: Path, binaries: Path, fleet_file: Path | None, *, attached: bool, genuine: bool
+) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "mig_fleet.simulator", "serve"]
     command += ["--directory", str(directory.resolve()), "--binaries", str(binaries.resolve())]
     if fleet_file is not None:
         command += ["--fleet", str(fleet_file.resolve())]
+    if genuine:
+        command += ["--genuine"]
     with (directory / "daemon.log").open("ab") as log:
         return subprocess.Popen(
             command,

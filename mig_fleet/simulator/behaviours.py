@@ -15,8 +15,10 @@ from mig_fleet.simulator.operands import (
     operator,
 )
 
+MIG_MANAGER: Final = "nvidia-mig-manager"
+
 BY_APP: Final[Mapping[str, Behaviour]] = {
-    "nvidia-mig-manager": manager.run,
+    MIG_MANAGER: manager.run,
     "nvidia-device-plugin-daemonset": device_plugin.run,
     "gpu-feature-discovery": feature_discovery.run,
     "nvidia-dcgm-exporter": dcgm_exporter.run,
@@ -31,8 +33,9 @@ PROBE: Final = "mig-probe"
 """Label ``app.kubernetes.io/name`` of the probe's pods."""
 
 
-def behaviours(probe: Behaviour) -> BehaviourOf:
-    """The selection for a whole fleet; ``probe`` is what the probe's pods do."""
+def behaviours(probe: Behaviour, mig_manager: Behaviour = manager.run) -> BehaviourOf:
+    """The selection for a whole fleet; ``probe`` and ``mig_manager`` are what the pods of these two do."""
+    by_app = {**BY_APP, MIG_MANAGER: mig_manager}
 
     def behaviour_of(pod: Pod) -> Behaviour:
         if pod.labels.get("app.kubernetes.io/name") == PROBE:
@@ -41,7 +44,7 @@ def behaviours(probe: Behaviour) -> BehaviourOf:
             return node_features.run
         if pod.of_job or RUNS_FOR in pod.annotations or EXIT_CODE in pod.annotations:
             return _finish
-        return BY_APP.get(pod.labels.get("app", ""), _idle)
+        return by_app.get(pod.labels.get("app", ""), _idle)
 
     return behaviour_of
 

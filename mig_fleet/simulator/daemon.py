@@ -16,10 +16,12 @@ from mig_fleet.simulator.behaviours import behaviours
 from mig_fleet.simulator.cluster import Cluster
 from mig_fleet.simulator.control_plane import ControlPlane
 from mig_fleet.simulator.driver.library import library as driver_library
-from mig_fleet.simulator.errors import NotStarted, SimulatorError
+from mig_fleet.simulator.errors import MissingBinary, NotStarted, SimulatorError
 from mig_fleet.simulator.fleet_file import DEFAULT, GIVEN, FleetFile
+from mig_fleet.simulator.genuine import why_unavailable
 from mig_fleet.simulator.node.container import BehaviourOf
-from mig_fleet.simulator.operands import in_process_probe
+from mig_fleet.simulator.operands import in_process_probe, manager
+from mig_fleet.simulator.operands.genuine_manager import MANAGER, PARTED, GenuineManager
 from mig_fleet.simulator.operands.probe_process import ProbeProcess
 from mig_fleet.simulator.prometheus.server import PrometheusServer
 from mig_fleet.simulator.running import ALREADY_RUNNING, Lock, Status
@@ -29,12 +31,14 @@ CHECK_INTERVAL_S: Final = 1.0
 
 
 class Daemon:
-    """Runs the fleet of one folder in the foreground."""
+    """Runs the fleet of one folder in the foreground; ``genuine`` with NVIDIA's own MIG Manager on each node."""
 
-    def __init__(self, directory: Path, binaries: Path, fleet_file: Path | None = None) -> None:
+    def __init__(
+        self, directory: Path, binaries: Path, fleet_file: Path | None = None, *, genuine: bool = False
+    ) -> None:
         self.directory = directory.resolve()
         self.plane = ControlPlane(self.directory, binaries.resolve())
-        self.fleet_file = fleet_file
+        self.fleet_file, self.binaries, self.genuine = fleet_file, binaries.resolve(), genuine
         self._began = time.monotonic()
         self._step = ""
         self._tasks = Tasks()
@@ -101,10 +105,21 @@ class Daemon:
 
     def _behaviours(self, file: FleetFile, nvml: Path, wrong_clock: Path) -> BehaviourOf:
         """``nvml``: folder with ``libnvidia-ml.so.1``; ``wrong_clock``: library to preload into the probes."""
+        mig_manager = self._genuine_manager(nvml).run if self.genuine else manager.run
         if file.probe == "inProcess":
-            return behaviours(in_process_probe.run)
+            return behaviours(in_process_probe.run, mig_manager)
         authority = (self.directory / "pki/ca.crt").read_bytes()
-        return behaviours(ProbeProcess(nvml, wrong_clock, authority).run)
+        return behaviours(ProbeProcess(nvml, wrong_clock, authority).run, mig_manager)
+
+    def _genuine_manager(self, nvml: Path) -> GenuineManager:
+        """Raises :class:`NotStarted` or :class:`MissingBinary` if it cannot run on this machine."""
+        reason = why_unavailable()
+        if reason is not None:
+            raise NotStarted(f"NVIDIA's MIG Manager cannot run here: {reason}")
+        for name in (MANAGER, PARTED):
+            if not os.access(self.binaries / name, os.X_OK):
+                raise MissingBinary(f"{name} is not in {self.binaries} (or not executable)")
+        return GenuineManager(nvml, self.binaries, self.plane.kubeconfig)
 
     async def _check_control_plane(self) -> None:
         """Raise :class:`NotStarted` as soon as one of the control plane's programs has ended."""

@@ -44,13 +44,15 @@ class Fleet:
         fleet_file: Path | None = None,
         progress: Callable[[str], None] = lambda _: None,
         attached: bool = False,
+        genuine: bool = False,
     ) -> Status:
         """Start the fleet in the background, or wait for the one that starts already; returns when it is ready.
 
         ``progress`` is called with the name of each step. With ``attached`` the fleet ends with this process. After a
-        crash the fleet resumes with its cluster's contents. Raises :class:`NotStarted`.
+        crash the fleet resumes with its cluster's contents. ``genuine``: NVIDIA's own MIG Manager runs on each node,
+        from ``binaries``. Raises :class:`NotStarted`.
         """
-        return background.start(self.directory, binaries, fleet_file, progress, attached)
+        return background.start(self.directory, binaries, fleet_file, progress, attached=attached, genuine=genuine)
 
     def down(self) -> bool:
         """Stop the fleet and all its processes, and delete its cluster; returns whether a fleet was running."""

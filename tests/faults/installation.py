@@ -2,7 +2,7 @@
 
 import json
 
-from mig_fleet.components.probe import MigProbe
+from mig_fleet.components.probe import MigProbe, MigProbeArgs
 from mig_fleet.model import labels
 from mig_fleet.policies.chart_values import derived_values
 from mig_fleet.simulator.api import Json
@@ -33,11 +33,15 @@ def layout_file(text: str) -> Json:
 
 def probe_objects() -> list[Json]:
     """Every object that `MigProbe` installs, in its order."""
-    inputs = record_inputs(
-        lambda: MigProbe(
-            "probe", {"namespace": REPORTS, "image": "python@sha256:" + 64 * "0", "interval_seconds": PROBE_INTERVAL_S}
-        )
-    )
+    image = "python@sha256:" + 64 * "0"
+    # The simulated containers have NVML, and the cluster has no runtime class.
+    args: MigProbeArgs = {
+        "namespace": REPORTS,
+        "image": image,
+        "runtime_class": None,
+        "interval_seconds": PROBE_INTERVAL_S,
+    }
+    inputs = record_inputs(lambda: MigProbe("probe", args))
     return [_with_whole_numbers(body) for _, body in inputs.values() if "apiVersion" in body]
 
 

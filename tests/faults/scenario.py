@@ -92,7 +92,7 @@ class Scenario:
             "apiVersion": "nvidia.com/v1",
             "kind": "ClusterPolicy",
             "metadata": {"name": "cluster-policy"},
-            "spec": {"migManager": {"config": {"default": labels.ALL_DISABLED}}},
+            "spec": required_parts(crd) | {"migManager": {"config": {"default": labels.ALL_DISABLED}}},
         }
         self.site.eventually(lambda: self._created("/apis/nvidia.com/v1/clusterpolicies", policy), "the CRD is served")
         create(DAEMON_SETS, worker())
@@ -261,6 +261,12 @@ class Scenario:
             assert exc.status in RETRIED_STATUSES, exc
             return False
         return True
+
+
+def required_parts(crd: Json) -> Json:
+    """The parts without which the API server refuses a ClusterPolicy, each with its defaults."""
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return {part: {} for part in schema["properties"]["spec"]["required"]}
 
 
 def verified_annotations(name: str) -> dict[str, str]:

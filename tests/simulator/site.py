@@ -55,7 +55,10 @@ class Site:
             "apiVersion": "nvidia.com/v1",
             "kind": "ClusterPolicy",
             "metadata": {"name": "cluster-policy"},
-            "spec": {"migManager": {"config": {"default": "all-disabled"}}},
+            "spec": {
+                **{part: {} for part in required_parts(crd)},
+                "migManager": {"config": {"default": "all-disabled"}},
+            },
         }
         self.eventually(lambda: self._created("/apis/nvidia.com/v1/clusterpolicies", policy), "the CRD is served")
         self.create(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments", deployment("gpu-operator"))
@@ -139,6 +142,13 @@ class Site:
             assert exc.status == 404, exc
             return False
         return True
+
+
+def required_parts(crd: Json) -> list[str]:
+    """The parts that the spec of a ClusterPolicy must have."""
+    (version,) = crd["spec"]["versions"]
+    parts: list[str] = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["required"]
+    return parts
 
 
 def config_map(layouts: dict[str, Any], name: str = labels.LAYOUTS_CONFIG_MAP) -> Json:

@@ -1,5 +1,6 @@
 """The simulator's chart has the part of the interface of NVIDIA's chart that the product uses."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -37,6 +38,34 @@ def test_the_defaults_are_those_of_nvidias_chart() -> None:
     assert values["daemonsets"]["tolerations"] == [
         {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
     ]
+
+
+def test_an_installation_has_no_hook_and_an_uninstallation_always_has_one() -> None:
+    """gpu-operator v26.7.0, deployments/gpu-operator/templates: upgrade_crd, cleanup_gpucluster, cleanup_crd."""
+    template = (CHART / "templates" / "hooks.yaml").read_text()
+    hooks = re.findall(r'"name" "([a-z-]+)" "hook" "([a-z,-]+)" "weight" (\d)', template)
+    assert hooks == [
+        ("gpu-operator-upgrade-crd", "pre-upgrade", "1"),
+        ("gpu-operator-cleanup-gpucluster", "pre-delete", "0"),
+        ("gpu-operator-cleanup-crd", "pre-delete", "1"),
+    ]
+    conditions = re.findall(r"{{- if \.Values\.(\S+) }}|\"name\" \"(\S+)\"", template)
+    assert [first or second for first, second in conditions] == [
+        "operator.upgradeCRD",
+        "gpu-operator-upgrade-crd",
+        "gpu-operator-cleanup-gpucluster",
+        "operator.cleanupCRD",
+        "gpu-operator-cleanup-crd",
+    ]
+
+
+def test_the_cluster_policy_has_every_part_that_nvidias_schema_requires() -> None:
+    """gpu-operator v26.7.0, api/nvidia/v1/clusterpolicy_types.go: the fields that may not be omitted."""
+    (version,) = yaml.safe_load((CHART / "crds" / "clusterpolicies.yaml").read_text())["spec"]["versions"]
+    required = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["required"]
+    assert {"daemonsets", "dcgm", "nodeStatusExporter"} <= set(required)
+    policy = (CHART / "templates" / "operator.yaml").read_text().partition("kind: ClusterPolicy")[2]
+    assert set(required) <= set(re.findall(r"^  (\w+):", policy, re.MULTILINE))
 
 
 def test_the_worker_of_node_feature_discovery_tolerates_what_nvidias_chart_lets_it_and_what_we_add() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mig_fleet.model.placement import Verdict, prove
 from mig_fleet.simulator.driver import Client, Driver, DriverFile
+from mig_fleet.simulator.driver.control import INVALID_ARGUMENT, perform
 from mig_fleet.simulator.driver.gpu import Gpu, new_gpu
 from mig_fleet.simulator.errors import DriverError, InsufficientResources, InUse, NotFound, NotSupported
 from tests.conftest import ADriver
@@ -171,3 +172,28 @@ def test_creating_and_destroying_a_slice_leaves_the_gpu_as_it_was(profiles: list
         if data.draw(st.booleans()):
             gpu.destroy(created.id)
             assert gpu.instances == before
+
+
+def test_a_part_that_the_profile_does_not_offer_creates_nothing(a_driver: ADriver) -> None:
+    gpu = a_driver().gpus[0]
+    with pytest.raises(NotSupported, match="5 of the compute slices"):
+        gpu.create("3g.40gb", 5)
+    assert not gpu.instances
+
+
+def test_a_compute_instance_takes_the_place_and_the_id_of_one_that_was_destroyed(a_driver: ADriver) -> None:
+    gpu = a_driver().gpus[0]
+    instance = gpu.create("3g.40gb", 1)
+    for _ in range(2):
+        gpu.split(instance.id, 1)
+    gpu.destroy_compute_instance(instance.id, 1)
+    with pytest.raises(InsufficientResources):
+        gpu.split(instance.id, 2)
+    assert [(each.id, each.start) for each in gpu.split(instance.id, 1).compute] == [(0, 0), (2, 2), (1, 1)]
+
+
+@pytest.mark.parametrize("request_line", ["", "reset 0 0 0 0", "set-mode 0 1", "set-mode 9 1 0 0", "set-mode 0 x 0 0"])
+def test_a_request_that_the_driver_cannot_read_is_an_invalid_argument(a_driver: ADriver, request_line: str) -> None:
+    driver = a_driver(mig=False)
+    assert perform(driver, request_line) == (INVALID_ARGUMENT, 0)
+    assert not driver.gpus[0].mode

@@ -98,6 +98,31 @@ def test_slices_that_single_cannot_serve_are_labelled_invalid_and_end_the_plugin
         device_plugin.resources(driver, "single")
 
 
+@pytest.mark.parametrize("strategy", ["mixed", "none"])
+@pytest.mark.parametrize("off", [0, 1])
+def test_the_replicas_of_whole_gpus_are_0_only_where_every_gpu_is_in_mig_mode(
+    a_driver: ADriver, strategy: str, off: int
+) -> None:
+    """GFD v0.20.0, on 1,022 generated nodes: whichever GPU has MIG off, and under any strategy."""
+    driver = a_driver(*DENSE, gpus=2)
+    assert discovered(driver, strategy)["gpu.replicas"] == "0"
+    driver.gpus[off].set_mode(False)
+    assert discovered(driver, strategy)["gpu.replicas"] == "1"
+
+
+def test_a_product_label_has_no_sign_that_a_label_may_not_have(a_driver: ADriver) -> None:
+    """GFD v0.20.0 (internal/lm, `sanitise`)."""
+    driver = a_driver(mig=False)
+    driver.gpus[0].product = "NVIDIA H100 (engineering sample)"
+    assert discovered(driver, "none")["gpu.product"] == "NVIDIA-H100-engineering-sample"
+
+
+def test_a_slice_whose_memory_no_source_gives_has_the_part_that_its_name_says(a_driver: ADriver) -> None:
+    """NVIDIA's tools derive the name from it; 0 would be `1g.0gb` (go-nvlib, getMigMemorySizeGB)."""
+    found = discovered(a_driver("1g.34gb", gpu="B300-269GB"), "mixed")
+    assert found["mig-1g.34gb.memory"] == "34432"
+
+
 def test_a_strategy_of_none_is_not_labelled_and_offers_whole_gpus(a_driver: ADriver) -> None:
     driver = a_driver(*DENSE, gpus=2)
     assert "mig.strategy" not in discovered(driver, "none")

@@ -73,6 +73,55 @@ def test_on_and_off_for_one_gpu_always_fails_and_never_counts_as_applied(a_drive
         assert not parted.mode_is_applied(driver, config(*entries))
 
 
+def test_a_mode_that_stays_pending_is_reported_after_all_gpus_are_walked(a_driver: ADriver) -> None:
+    """mig-parted v0.13.1, cmd/nvidia-mig-parted/apply/mode.go: the reset of all GPUs comes last, and fails."""
+    driver = a_driver(gpu="A100-80GB", gpus=2, mig=False)
+    driver.gpus[0].clients.append(Client("default/notebook", None))
+    with pytest.raises(PartedError, match=r"error resetting all GPUs: .*In use by another client"):
+        applied(driver, config(enabled(p1g_10gb=7)))
+    assert [(gpu.mode, gpu.pending) for gpu in driver.gpus] == [(False, True), (True, True)]
+
+
+def test_a_later_entry_that_returns_to_the_current_mode_leaves_nothing_pending(a_driver: ADriver) -> None:
+    """mig-parted v0.13.1 then goes on to the devices, and fails at the entry that disagrees."""
+    driver = a_driver(gpu="A100-80GB")
+    driver.gpus[0].clients.append(Client("default/notebook", None))
+    entries = enabled(p1g_10gb=1), {"devices": "all", "mig-enabled": False}, enabled(p1g_10gb=1)
+    with pytest.raises(PartedError, match="unable to apply MIG config with MIG mode on"):
+        applied(driver, config(*entries))
+    assert dict(driver.gpus[0].counts()) == {"1g.10gb": 1}
+
+
+def test_an_entry_that_enables_mig_is_not_applied_where_it_is_off_even_if_a_later_one_agrees(a_driver: ADriver) -> None:
+    """mig-parted v0.13.1, cmd/nvidia-mig-parted/assert/config.go: the first such entry ends the assertion."""
+    driver = a_driver(mig=False)
+    with pytest.raises(PartedError, match="unable to apply MIG config with MIG mode off"):
+        applied(driver, config(enabled(p1g_10gb=1), {"devices": [0], "mig-enabled": False}))
+
+
+def test_a_part_is_created_in_the_instance_that_was_created_last_or_in_a_new_one(a_driver: ADriver) -> None:
+    """mig-parted v0.13.1, pkg/mig/config/config.go: it does not return to an earlier instance with room, and so the
+    first order that works is another one.
+    """
+    driver = a_driver(mig=False)
+    assert applied(driver, config(enabled(**{"2c.3g.40gb": 2, "1c.3g.40gb": 2}))) == [
+        {"2c.3g.40gb": 2, "1c.3g.40gb": 2}
+    ]
+    parts = [[each.slices for each in instance.compute] for instance in driver.gpus[0].instances]
+    assert parts == [[2, 1], [2, 1]]
+
+
+def test_a_part_that_go_nvlib_does_not_list_destroys_all_slices_and_reports_success(a_driver: ADriver) -> None:
+    """go-nvlib v0.8.1, pkg/nvlib/device/device.go: 3c of a 4g is left out, so it is S2."""
+    driver = a_driver("2g.20gb")
+    assert applied(driver, config(enabled(**{"3c.4g.40gb": 1}))) == [{}]
+
+
+def test_orders_are_tried_as_mig_parted_swaps_them() -> None:
+    """pkg/mig/config/config.go, `iteratePermutationsUntilSuccess`: not in lexicographic order."""
+    assert list(parted._orders("abc")) == [tuple(each) for each in ("abc", "acb", "bac", "bca", "cba", "cab")]
+
+
 def test_where_no_entry_matches_a_gpu_the_modes_count_as_applied(a_driver: ADriver) -> None:
     driver, nothing = a_driver("1g.10gb"), config({"device-filter": "0x2330", **enabled(p7g_80gb=1)})
     assert parted.mode_is_applied(driver, nothing)

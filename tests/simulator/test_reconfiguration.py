@@ -17,7 +17,15 @@ from mig_fleet.simulator.errors import PartedError
 from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.fleet_file import Timing
 from mig_fleet.simulator.node.container import Container
-from mig_fleet.simulator.operands.reconfiguration import CONFIG_FILE, OPERANDS, Process, Reconfiguration
+from mig_fleet.simulator.node.pod import Pod
+from mig_fleet.simulator.operands.reconfiguration import (
+    CLIENT,
+    CONFIG_FILE,
+    OPERANDS,
+    Process,
+    Reconfiguration,
+    is_client,
+)
 from tests.conftest import ADriver
 from tests.simulator.site import LAYOUTS, config_map
 
@@ -70,6 +78,34 @@ class FakeNode:
 @pytest.fixture
 def node(a_driver: ADriver) -> FakeNode:
     return FakeNode(a_driver(gpus=2, mig=False))
+
+
+def test_the_daemon_sets_of_others_are_paused_by_their_label_on_nodes_that_have_it(node: FakeNode) -> None:
+    """mig-parted v0.15.0 (pkg/mig/reconfigure/reconfigure.go); gpu-operator v26.7.0 sets the label."""
+    client = labels.DEPLOY_PREFIX + CLIENT
+    node.apply("dense", Process())
+    assert client not in node.labels
+    node.labels[client] = "true"
+    node.operands_end = False
+    assert node.apply("halves", Process())[0] == "pending"
+    assert node.labels[client] == labels.PAUSED
+    node.operands_end = True
+    assert node.apply("halves", Process())[0] == "success"
+    assert node.labels[client] == "true"
+
+
+@pytest.mark.parametrize(
+    ("owner", "selector", "awaited"),
+    [("DaemonSet", CLIENT, True), ("DaemonSet", "dcgm", False), ("ReplicaSet", CLIENT, False)],
+)
+def test_pods_of_daemon_sets_that_select_by_that_label_are_awaited(owner: str, selector: str, awaited: bool) -> None:
+    pod = Pod(
+        {
+            "metadata": {"ownerReferences": [{"kind": owner, "controller": True}]},
+            "spec": {"nodeSelector": {labels.DEPLOY_PREFIX + selector: "true"}},
+        }
+    )
+    assert is_client(pod) is awaited
 
 
 def test_a_process_that_has_not_succeeded_yet_restores_the_operands_after_a_failure(node: FakeNode) -> None:

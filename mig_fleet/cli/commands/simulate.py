@@ -59,8 +59,9 @@ def simulate(ctx: click.Context, directory: Path) -> None:
 
 @simulate.command()
 @click.option("--fleet", "fleet_file", type=click.Path(path_type=Path, dir_okay=False), help="A YAML file of nodes.")
+@click.option("--genuine", is_flag=True, help="Run NVIDIA's own MIG Manager on each node, built on first use.")
 @click.pass_obj
-def up(directory: Path, fleet_file: Path | None) -> None:
+def up(directory: Path, fleet_file: Path | None, genuine: bool) -> None:
     """Start the fleet and wait until it is ready.
 
     The fleet runs in the background. If it is already running, the command changes nothing.
@@ -70,7 +71,7 @@ def up(directory: Path, fleet_file: Path | None) -> None:
     """
     from mig_fleet.cli import simulate as work
 
-    work.up(directory, fleet_file)
+    work.up(directory, fleet_file, genuine=genuine)
 
 
 @simulate.command()

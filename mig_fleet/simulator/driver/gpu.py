@@ -7,47 +7,13 @@ from typing import Final
 
 from mig_fleet.model import gpus
 from mig_fleet.model.errors import MigError
-from mig_fleet.model.gpus import ComputeInstance as ComputeProfile
 from mig_fleet.model.gpus import GpuModel, GpuProfile
 from mig_fleet.model.placement import Placement, driver_choice
-from mig_fleet.simulator.errors import InsufficientResources, InUse, NotFound, NotSupported
+from mig_fleet.simulator.driver.instances import Client, ComputeInstance, GpuInstance, compute_profiles
+from mig_fleet.simulator.errors import DriverError, InsufficientResources, InUse, NotFound, NotSupported
 
 RESETS_ON_MODE_CHANGE: Final = frozenset({"Ampere"})
 """Architectures whose GPUs need a reset to change MIG mode (MIG user guide, Deployment Considerations)."""
-
-WHOLE: Final = {1: 0, 2: 1, 3: 2, 4: 3, 7: 4, 8: 5, 6: 6}
-"""Compute slices → NVML's enum and id of the compute instance profile with that many slices (nvml.h)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ComputeInstance:
-    """Part of a GPU instance; ``start`` and ``slices`` count the compute slices of that GPU instance."""
-
-    id: int
-    profile_id: int
-    start: int
-    slices: int
-
-
-@dataclass(frozen=True, slots=True)
-class GpuInstance:
-    """A slice of the GPU; ``start`` and ``size`` count memory slices."""
-
-    id: int
-    profile: str
-    start: int
-    size: int
-    compute: tuple[ComputeInstance, ...] = ()
-    serial: int = field(default=0, compare=False)
-    """Which of the instances that were ever created on the GPU it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """A process that has the GPU open; ``instance`` is a GPU instance id, or ``None`` for the whole GPU."""
-
-    name: str
-    instance: int | None
 
 
 @dataclass(slots=True)
@@ -109,6 +75,15 @@ class Gpu:
 
         The compute instance has ``compute_slices`` compute slices; by default, all of the GPU instance's.
         """
+        instance = self.create_gpu_instance(profile)
+        try:
+            return self.split(instance.id, compute_slices or self.model.profile(profile).compute_slices)
+        except DriverError:
+            self.instances.remove(instance)
+            raise
+
+    def create_gpu_instance(self, profile: str, start: int | None = None) -> GpuInstance:
+        """Create a GPU instance without a compute instance; by default, at the driver's choice of placement."""
         if not self.mode:
             raise NotSupported(f"GPU {self.index}: GPU instance {profile} with MIG mode off")
         try:
@@ -119,36 +94,60 @@ class Gpu:
             raise InsufficientResources(f"GPU {self.index}: another {profile}")
         taken = [Placement(each.profile, each.start, each.size) for each in self.instances]
         placement = driver_choice(self.model, taken, profile)
+        if placement is not None and start is not None:
+            placement = self._placed(facts, start)
         if placement is None:
             raise InsufficientResources(f"GPU {self.index}: GPU instance {profile}")
         self.created += 1
         place = placement.start, placement.size
         instance = GpuInstance(self._free_id(placement.size), facts.name, *place, serial=self.created)
         self.instances.append(instance)
-        return self.split(instance.id, compute_slices or facts.compute_slices)
+        return instance
 
     def split(self, instance_id: int, slices: int) -> GpuInstance:
         """Create one more compute instance of ``slices`` compute slices in a GPU instance that has them free."""
         instance = self.instance(instance_id)
-        facts = self.model.profile(instance.profile)
-        offered = [each for each in compute_profiles(facts) if each.slices == slices]
-        used = sum(each.slices for each in instance.compute)
+        offered = [each for each in compute_profiles(self.model.profile(instance.profile)) if each.slices == slices]
         if not offered:
             raise NotSupported(f"GPU {self.index}: {slices} of the compute slices of {instance.profile}")
-        if used + slices > facts.compute_slices:
+        self.create_compute_instance(instance_id, offered[0].ci_profile_id)
+        return self.instance(instance_id)
+
+    def create_compute_instance(self, instance_id: int, profile_id: int) -> ComputeInstance:
+        """Create a compute instance of a profile, by its id, in a GPU instance that has its compute slices free."""
+        instance = self.instance(instance_id)
+        facts = self.model.profile(instance.profile)
+        offered = {each.ci_profile_id: each.slices for each in compute_profiles(facts)}
+        if profile_id not in offered:
+            raise NotSupported(f"GPU {self.index}: compute instance profile {profile_id} of {instance.profile}")
+        slices = offered[profile_id]
+        start = instance.free_start(slices, facts.compute_slices)
+        if start is None:
             raise InsufficientResources(f"GPU {self.index}: compute instance of {slices} in {instance.profile}")
-        created = ComputeInstance(len(instance.compute), offered[0].ci_profile_id, used, slices)
-        changed = replace(instance, compute=(*instance.compute, created))
-        self.instances[self.instances.index(instance)] = changed
-        return changed
+        created = ComputeInstance(instance.free_id(), profile_id, start, slices)
+        self._replace(instance, (*instance.compute, created))
+        return created
 
     def destroy(self, instance_id: int) -> None:
         """Destroy a GPU instance with its compute instances; raises :class:`InUse` while a client uses it."""
         instance = self.instance(instance_id)
-        for client in self.clients:
-            if client.instance in (None, instance_id):
-                raise InUse(f"GPU {self.index}: GPU instance {instance_id} {instance.profile} (client {client.name})")
+        self._require_unused(instance)
         self.instances.remove(instance)
+
+    def destroy_compute_instance(self, instance_id: int, compute_id: int) -> None:
+        """Destroy a compute instance; raises :class:`InUse` while a client uses its GPU instance."""
+        instance = self.instance(instance_id)
+        rest = tuple(each for each in instance.compute if each.id != compute_id)
+        if rest == instance.compute:
+            raise NotFound(f"GPU {self.index}: compute instance {compute_id} of {instance.profile}")
+        self._require_unused(instance)
+        self._replace(instance, rest)
+
+    def destroy_gpu_instance(self, instance_id: int) -> None:
+        """Destroy a GPU instance; raises :class:`InUse` while it has a compute instance or a client."""
+        if self.instance(instance_id).compute:
+            raise InUse(f"GPU {self.index}: GPU instance {instance_id} has compute instances")
+        self.destroy(instance_id)
 
     def clear(self) -> None:
         """Destroy every instance; raises :class:`InUse` at the first one in use, with earlier ones destroyed."""
@@ -187,6 +186,19 @@ class Gpu:
         """
         return f"MIG-{uuid.uuid5(uuid.NAMESPACE_OID, f'{self.uuid}/{instance.serial}/{instance.id}/{compute.id}')}"
 
+    def _replace(self, instance: GpuInstance, compute: tuple[ComputeInstance, ...]) -> None:
+        self.instances[self.instances.index(instance)] = replace(instance, compute=compute)
+
+    def _require_unused(self, instance: GpuInstance) -> None:
+        for client in self.clients:
+            if client.instance in (None, instance.id):
+                raise InUse(f"GPU {self.index}: GPU instance {instance.id} {instance.profile} (client {client.name})")
+
+    def _placed(self, facts: GpuProfile, start: int) -> Placement | None:
+        """The placement at a start; None if it is not one of the profile's starts, or not free."""
+        free = all(start + facts.size <= each.start or each.start + each.size <= start for each in self.instances)
+        return Placement(facts.name, start, facts.size) if free and start in facts.starts else None
+
     def _is_exhausted(self, facts: GpuProfile) -> bool:
         same = sum(each.profile == facts.name for each in self.instances)
         return same >= facts.max_instances or len(self.instances) >= self.model.max_gpu_instances
@@ -200,12 +212,6 @@ class Gpu:
         first = (1 << (fractions - 1).bit_length()) - 1
         taken = {each.id for each in self.instances}
         return next(candidate for candidate in range(first, 64) if candidate not in taken)
-
-
-def compute_profiles(profile: GpuProfile) -> tuple[ComputeProfile, ...]:
-    """The compute instance profiles of a GPU instance profile: the catalog's, else one with all compute slices."""
-    slices = profile.compute_slices
-    return profile.compute_instances or (ComputeProfile(profile.name, WHOLE[slices], slices, 1, profile.sm_count),)
 
 
 def bus_id(index: int) -> str:

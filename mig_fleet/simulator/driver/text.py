@@ -10,7 +10,15 @@ from typing import Any, Final
 
 from mig_fleet.model import gpus
 from mig_fleet.model.gpus import GpuModel, GpuProfile
-from mig_fleet.simulator.driver.gpu import Client, ComputeInstance, Gpu, GpuInstance, compute_profiles
+from mig_fleet.simulator.driver.gpu import Gpu
+from mig_fleet.simulator.driver.instances import (
+    Client,
+    ComputeInstance,
+    GpuInstance,
+    compute_profiles,
+    nvml_profile_id,
+    profile_memory_mib,
+)
 
 CATALOG_KINDS: Final = frozenset({"profile", "compute-profile"})
 NO_BOARD: Final = "0x000010DE"
@@ -35,12 +43,12 @@ def records(text: str) -> Iterator[tuple[str, Record]]:
 def catalog(model: GpuModel) -> Iterator[str]:
     """The profiles of a GPU model."""
     for profile in model.profiles.values():
-        yield line("profile", board=board(model), **_facts(profile))
+        yield line("profile", board=board(model), **_facts(model, profile))
         for compute in compute_profiles(profile):
             yield line(
                 "compute-profile",
                 board=board(model),
-                gi=profile.nvml_id,
+                gi=nvml_profile_id(profile),
                 id=compute.ci_profile_id,
                 name=compute.name,
                 slices=compute.slices,
@@ -74,7 +82,9 @@ def gpu(found: Gpu) -> Iterator[str]:
     for instance in found.instances:
         profile = model.profile(instance.profile)
         place = {"start": instance.start, "size": instance.size, "serial": instance.serial}
-        yield line("gi", gpu=found.index, id=instance.id, profile=profile.nvml_id, name=instance.profile, **place)
+        yield line(
+            "gi", gpu=found.index, id=instance.id, profile=nvml_profile_id(profile), name=instance.profile, **place
+        )
         for compute in instance.compute:
             yield line(
                 "ci",
@@ -131,16 +141,16 @@ def memory_mib(model: GpuModel) -> int:
     return model.total_memory_mib or model.memory_gb * 1024
 
 
-def _facts(profile: GpuProfile) -> dict[str, Any]:
+def _facts(model: GpuModel, profile: GpuProfile) -> dict[str, Any]:
     engines = profile.engines
     return {
         "enum": profile.nvml_enum,
-        "id": profile.nvml_id,
+        "id": nvml_profile_id(profile),
         "name": profile.name,
         "slices": profile.compute_slices,
         "max": profile.max_instances,
         "sm": profile.sm_count,
-        "memory": profile.memory_mib,
+        "memory": profile_memory_mib(model, profile, memory_mib(model)),
         "size": profile.size,
         "starts": ",".join(map(str, profile.starts)),
         "copy": engines.copy,

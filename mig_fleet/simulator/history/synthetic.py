@@ -7,7 +7,8 @@ from mig_fleet.model import labels
 from mig_fleet.model.labels import GPU_RESOURCE
 from mig_fleet.model.profiles import Profile
 from mig_fleet.simulator.api import Json
-from mig_fleet.simulator.driver.gpu import Client, Gpu, new_gpu
+from mig_fleet.simulator.driver import Client, Gpu
+from mig_fleet.simulator.driver.gpu import new_gpu
 from mig_fleet.simulator.driver.state import Driver
 from mig_fleet.simulator.history.snapshot import Snapshot
 from mig_fleet.simulator.node.allocation import AllocationFailed, free_devices

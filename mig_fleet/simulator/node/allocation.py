@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from mig_fleet.model.labels import GPU_RESOURCE
 from mig_fleet.model.profiles import Profile
-from mig_fleet.simulator.driver.gpu import Client, Gpu, GpuInstance
+from mig_fleet.simulator.driver import Client, Gpu, GpuInstance
 from mig_fleet.simulator.driver.state import Driver, DriverFile
 from mig_fleet.simulator.node.pod import Pod
 

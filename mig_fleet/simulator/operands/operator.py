@@ -21,6 +21,7 @@ NFD_LABELS: Final = tuple(
     f"feature.node.kubernetes.io/pci-{device}.present" for device in ("10de", "0302_10de", "0300_10de")
 )
 DEPLOYED: Final = (
+    "client",
     "driver",
     "gpu-feature-discovery",
     "container-toolkit",

@@ -8,16 +8,14 @@ The silent failures have numbers here: S1 a filter that matches no GPU, S2 a pro
 count zero, S4 a GPU that no entry matches, S5 an entry that enables MIG on a GPU without MIG.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 from mig_fleet.documents import parse
-from mig_fleet.model.errors import MigError
 from mig_fleet.model.parted import Entry, PartedFile, read
 from mig_fleet.model.profiles import Profile
-from mig_fleet.simulator.driver.gpu import Gpu
-from mig_fleet.simulator.driver.state import Driver
+from mig_fleet.simulator.driver import Driver, Gpu, GpuInstance
 from mig_fleet.simulator.driver.text import board
 from mig_fleet.simulator.errors import DriverError, PartedError
 
@@ -48,10 +46,14 @@ def mode_is_applied(driver: Driver, config: Config) -> bool:
 
 
 def _devices_are_applied(driver: Driver, config: Config) -> bool:
-    found = {
-        gpu.index: dict(gpu.counts()) == dict(entry.mig_devices) or not (entry.mig_enabled or gpu.mode)
-        for gpu, entry in _walk(driver, config)
-    }
+    """The second half of `assert`: an entry that enables MIG on a GPU with MIG off ends it at once, even if a later
+    entry agrees with the GPU (cmd/nvidia-mig-parted/assert/config.go).
+    """
+    found: dict[int, bool] = {}
+    for gpu, entry in _walk(driver, config):
+        if entry.mig_enabled and not gpu.mode:
+            return False
+        found[gpu.index] = not gpu.mode or dict(gpu.counts()) == dict(entry.mig_devices)
     return all(found.get(gpu.index, False) for gpu in driver.gpus)
 
 
@@ -60,17 +62,24 @@ def apply_mode(driver: Driver, config: Config) -> None:
 
     If the mode of one GPU must change, every matched GPU that has MIG on is cleared first, one after the other
     (cmd/nvidia-mig-parted/apply/mode.go): an error leaves the earlier ones cleared and the later ones as they were.
-    GPUs that no entry matches do not change (S1), nor do GPUs without MIG (S5).
+    A mode that stays pending is no error until all GPUs are walked; then mig-parted resets the GPUs by `nvidia-smi -r`,
+    which a client prevents. GPUs that no entry matches do not change (S1), nor do GPUs without MIG (S5).
     """
     if mode_is_applied(driver, config):
         return
+    pending: dict[int, DriverError] = {}
     for gpu, entry in _capable(driver, config):
+        pending.pop(gpu.index, None)
         if gpu.mode:
             _clear(gpu)
         try:
             gpu.set_mode(entry.mig_enabled)
         except DriverError as exc:
-            raise PartedError(f"error setting MIG mode: {exc}") from None
+            if gpu.pending == gpu.mode:
+                raise PartedError(f"error setting MIG mode: {exc}") from None
+            pending[gpu.index] = exc
+    for reason in pending.values():
+        raise PartedError(f"error resetting all GPUs: {reason}")
 
 
 def leave_mode_pending(driver: Driver, config: Config) -> None:
@@ -96,7 +105,7 @@ def apply(driver: Driver, config: Config) -> None:
                 f"GPU {gpu.index}: unable to apply MIG config with MIG mode {'on' if gpu.mode else 'off'}"
             )
         if gpu.mode and dict(gpu.counts()) != dict(entry.mig_devices):
-            _partition(gpu, _creation_list(driver, entry.mig_devices))
+            _partition(driver, gpu, _creation_list(driver, entry.mig_devices))
 
 
 def clear(driver: Driver) -> None:
@@ -106,10 +115,14 @@ def clear(driver: Driver) -> None:
 
 
 def _clear(gpu: Gpu) -> None:
-    """Destroy the instances in the order of NVML's profiles, small ones first; stops at the first one in use."""
+    """Destroy the instances in the order of NVML's enum of profiles, the compute instances of each first (config.go,
+    `ClearMigConfig`); stops at the first one in use, with the earlier ones destroyed.
+    """
     try:
-        for instance in sorted(gpu.instances, key=lambda it: (_size(it.profile), it.id)):
-            gpu.destroy(instance.id)
+        for instance in sorted(gpu.instances, key=lambda it: gpu.model.profile(it.profile).nvml_enum):
+            for compute in sorted(instance.compute, key=lambda it: it.profile_id):
+                gpu.destroy_compute_instance(instance.id, compute.id)
+            gpu.destroy_gpu_instance(instance.id)
     except DriverError as exc:
         raise PartedError(f"error clearing MIG config: {exc}") from None
 
@@ -134,65 +147,84 @@ def _capable(driver: Driver, config: Config) -> Iterator[tuple[Gpu, Entry]]:
 def _creation_list(driver: Driver, mig_devices: Mapping[str, int]) -> list[str]:
     """The devices to create, largest first; empty when no GPU of the node has one of the profiles (S2).
 
-    Upstream's `Flatten` returns nil on the first unknown name; creating no device then succeeds.
+    Upstream's `Flatten` returns nil on the first unknown name; creating no device then succeeds. It sorts by compute
+    slices and attributes only: names that differ in nothing else keep the order of a Go map, which is random. Here
+    they keep the order of the file.
     """
-    known = {name for gpu in driver.gpus for name in gpu.model.profiles}
     devices: list[str] = []
     for name, count in mig_devices.items():
-        if str(Profile.parse(name).whole) not in known:
+        if not _is_listed(driver, Profile.parse(name)):
             return []
         devices += [name] * count
-    return sorted(devices, key=lambda name: (_size(name), name), reverse=True)
+    return sorted(devices, key=_sort_key, reverse=True)
 
 
-def _size(name: str) -> tuple[int, int, int]:
+def _is_listed(driver: Driver, profile: Profile) -> bool:
+    """Whether go-nvlib lists a name: the profile on any GPU of the node, and a part that is no odd one, whether or not
+    the GPU offers it: 3c of a 4g is not listed (pkg/nvlib/device/device.go, `VisitMigProfiles`).
+    """
+    part, slices = profile.compute, profile.slices
+    if part > slices or part < slices < 2 * part - 1:
+        return False
+    return any(str(profile.whole) in gpu.model.profiles for gpu in driver.gpus)
+
+
+def _sort_key(name: str) -> tuple[int, int, str]:
     profile = Profile.parse(name)
-    return profile.slices, profile.compute, profile.memory_gb
+    return profile.slices, profile.compute, name.partition("+")[2]
 
 
-def _partition(gpu: Gpu, devices: list[str]) -> None:
-    """Try every distinct order, and clear the GPU before each; the driver chooses the placements."""
+def _partition(driver: Driver, gpu: Gpu, devices: Sequence[str]) -> None:
+    """Try every distinct order (config.go, `SetMigConfig`); the driver chooses the placements.
+
+    Before each the GPU is cleared, if it has MIG devices whose names go-nvlib lists: instances without a compute
+    instance stay. After the last one it is cleared too.
+    """
     failure: Exception | None = None
     for order in _orders(devices):
-        _clear(gpu)
         try:
-            for name in order:
-                _create(gpu, name)
+            if _creation_list(driver, gpu.counts()):
+                _clear(gpu)
+            _create_all(gpu, order)
             return
-        except (DriverError, MigError) as exc:
+        except (DriverError, PartedError) as exc:
             failure = exc
-    _clear(gpu)
+    with suppress(PartedError):
+        _clear(gpu)
     raise PartedError(f"all orderings failed: {failure}")
 
 
-def _create(gpu: Gpu, name: str) -> None:
-    """Create a GPU instance, or a compute instance in the first GPU instance with room, else in a new GPU instance."""
-    profile = Profile.parse(name)
-    if not profile.is_split:
-        gpu.create(name)
-        return
-    whole = str(profile.whole)
-    for instance in gpu.instances:
-        used = sum(each.slices for each in instance.compute)
-        split_already = all(each.slices < profile.slices for each in instance.compute)
-        if instance.profile == whole and split_already and used + profile.compute <= profile.slices:
-            gpu.split(instance.id, profile.compute)
+def _create_all(gpu: Gpu, names: Sequence[str]) -> None:
+    """Create the devices in this order: each in the GPU instance that was created last, if that has the same profile
+    and room for it; else in a new one.
+    """
+    last: GpuInstance | None = None
+    for name in names:
+        profile = Profile.parse(name)
+        whole = str(profile.whole)
+        if last is not None and last.profile == whole:
+            try:
+                gpu.split(last.id, profile.compute)
+                continue
+            except DriverError:
+                pass
+        last = gpu.create_gpu_instance(whole)
+        gpu.split(last.id, profile.compute)
+
+
+def _orders(devices: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The distinct permutations of a list, in the order in which upstream swaps (`iteratePermutationsUntilSuccess`)."""
+    items = list(devices)
+
+    def swapped(start: int) -> Iterator[tuple[str, ...]]:
+        if start >= len(items):
+            yield tuple(items)
             return
-    gpu.create(whole, profile.compute)
+        for other in range(start, len(items)):
+            if items[other] in items[start:other]:
+                continue
+            items[start], items[other] = items[other], items[start]
+            yield from swapped(start + 1)
+            items[start], items[other] = items[other], items[start]
 
-
-def _orders(devices: list[str]) -> Iterator[tuple[str, ...]]:
-    """The distinct permutations of a list; the first one is the list itself."""
-    remaining = Counter(devices)
-
-    def extend(done: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-        if len(done) == len(devices):
-            yield done
-            return
-        for name in list(remaining):
-            if remaining[name]:
-                remaining[name] -= 1
-                yield from extend((*done, name))
-                remaining[name] += 1
-
-    yield from extend(())
+    yield from swapped(0)

@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 
 from mig_fleet.model.allocation import POD_RESOURCES
 from mig_fleet.simulator import clock
-from mig_fleet.simulator.control_plane.process import die_with
 from mig_fleet.simulator.driver.library import STATE_VARIABLE
 from mig_fleet.simulator.errors import ApiError
 from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.files import write_private
 from mig_fleet.simulator.node.container import Container
 from mig_fleet.simulator.node.pod_resources_server import served
+from mig_fleet.simulator.operands.process import execute, local_path
 
 CREDENTIALS_VARIABLE: Final = "MIG_PROBE_CREDENTIALS"
 """Environment variable with the folder of the service account's token, CA and namespace; the process has no
@@ -76,7 +76,7 @@ class ProbeProcess:
                     if host_folder == POD_RESOURCES:
                         mounts[path] = kubelet
                 environment = self._environment(container, mounts, credentials)
-                return await _execute(container, self._command(container, mounts), environment, folder)
+                return await execute(container, self._command(container, mounts), environment, folder)
         finally:
             refresh.cancel()
             shutil.rmtree(folder, ignore_errors=True)
@@ -84,7 +84,7 @@ class ProbeProcess:
     def _command(self, container: Container, mounts: dict[str, Path]) -> list[str]:
         spec = container.pod.first_container
         words = [*(spec.get("command") or []), *(spec.get("args") or [])]
-        command = [_local_path(word, mounts) for word in words]
+        command = [local_path(word, mounts) for word in words]
         if command and command[0] in INTERPRETERS:
             command[0] = self.python
         return command
@@ -92,7 +92,7 @@ class ProbeProcess:
     def _environment(self, container: Container, mounts: dict[str, Path], credentials: Path) -> dict[str, str]:
         node = container.node
         server = urlsplit(node.api.server)
-        own = {name: _local_path(value, mounts) for name, value in container.environment.items()}
+        own = {name: local_path(value, mounts) for name, value in container.environment.items()}
         return {
             "PATH": os.defpath,
             "PYTHONUNBUFFERED": "1",
@@ -129,33 +129,3 @@ class ProbeProcess:
             await asyncio.sleep(TOKEN_LIFETIME_S / 2)
             with contextlib.suppress(ApiError):
                 await self._write_credentials(container, folder)
-
-
-async def _execute(container: Container, command: list[str], environment: dict[str, str], folder: Path) -> int:
-    with container.node.log_file(container.pod.name).open("ab") as log:
-        child = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=environment,
-            cwd=folder,
-            start_new_session=True,
-            preexec_fn=die_with(os.getpid()),
-        )
-    try:
-        return await child.wait()
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            # The whole process group: the probe reads NVML in a process of its own.
-            os.killpg(child.pid, 9)
-        with contextlib.suppress(asyncio.CancelledError):
-            await child.wait()
-
-
-def _local_path(text: str, mounts: dict[str, Path]) -> str:
-    """Translate a path of the container's mounts to a path of this machine; the longest mount first, as mounts nest."""
-    for mount in sorted(mounts, key=len, reverse=True):
-        if text == mount or text.startswith(mount + "/"):
-            return str(mounts[mount]) + text[len(mount) :]
-    return text

@@ -15,11 +15,15 @@ from mig_fleet.simulator.driver.state import Driver
 from mig_fleet.simulator.errors import ApiError, PartedError
 from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.node.container import Container
-from mig_fleet.simulator.node.node_pods import has_app
+from mig_fleet.simulator.node.node_pods import Selection, has_app
+from mig_fleet.simulator.node.pod import Pod
 from mig_fleet.simulator.operands import parted
 
 OPERANDS: Final = ("device-plugin", "gpu-feature-discovery", "dcgm-exporter", "dcgm", "nvsm")
 """Operands that are paused by their deploy labels during a change; also ``nvsm``, on nodes that never had it."""
+
+CLIENT: Final = "client"
+"""The same for the DaemonSets of others that need the GPUs; only on nodes that have its label."""
 
 OPERAND_PODS: Final = ("nvidia-device-plugin-daemonset", "gpu-feature-discovery", "nvidia-dcgm-exporter", "nvidia-dcgm")
 """Label ``app`` of the pods whose deletion is waited for, one after the other."""
@@ -63,6 +67,8 @@ class Reconfiguration:
         fresh = await node.api.get(f"/api/v1/nodes/{node.name}")
         current = fresh["metadata"].get("labels") or {}
         self.deploy_labels = {name: current.get(labels.DEPLOY_PREFIX + name, "") for name in OPERANDS}
+        if current.get(labels.DEPLOY_PREFIX + CLIENT):
+            self.deploy_labels[CLIENT] = current[labels.DEPLOY_PREFIX + CLIENT]
         self.state = current.get(labels.STATE, "")
         try:
             config = self._selected()
@@ -77,8 +83,8 @@ class Reconfiguration:
         if mode_differs and self.state == REBOOTING:
             await self._finish("failed")
             raise PartedError("MIG mode change did not take effect after rebooting")
-        # Upstream sends two patches, one right after the other.
-        await node.patch_labels({labels.STATE: "pending", **self._operand_labels(labels.PAUSED)})
+        await node.patch_labels({labels.STATE: "pending"})
+        await node.patch_labels(self._operand_labels(labels.PAUSED))
         await self._wait_for_operands()
         factor = SLOW_FACTOR if Fault.MANAGER_SLOW in node.faults else 1
         try:
@@ -144,15 +150,20 @@ class Reconfiguration:
     async def _wait_for_operands(self) -> None:
         """Raises ``TimeoutError``, with the state left at pending and the operands paused."""
         for app in OPERAND_PODS:
-            if Fault.MANAGER_STUCK_PENDING in self.node.faults or self._is_stuck():
-                raise TimeoutError(f"failed to wait for pods to be deleted: {app} pod did not shutdown")
-            try:
-                deleted = self.container.pods.wait_deleted(has_app(app))
-                # `wait_for` of Python 3.11 may lose a cancellation that comes as its wait ends (cpython#86296).
-                async with asyncio.timeout(self.node.timing.operand_timeout):
-                    await deleted
-            except TimeoutError:
-                raise TimeoutError(f"failed to wait for pods to be deleted: {app} pod did not shutdown") from None
+            stuck = Fault.MANAGER_STUCK_PENDING in self.node.faults or self._is_stuck()
+            await self._wait_for(has_app(app), f"{app} pod did not shutdown", stuck=stuck)
+        await self._wait_for(is_client, "third-party gpu client pods did not shutdown")
+
+    async def _wait_for(self, pods: Selection, message: str, *, stuck: bool = False) -> None:
+        try:
+            if stuck:
+                raise TimeoutError
+            deleted = self.container.pods.wait_deleted(pods)
+            # `wait_for` of Python 3.11 may lose a cancellation that comes as its wait ends (cpython#86296).
+            async with asyncio.timeout(self.node.timing.operand_timeout):
+                await deleted
+        except TimeoutError:
+            raise TimeoutError(f"failed to wait for pods to be deleted: {message}") from None
 
     def _is_stuck(self) -> bool:
         """Whether :attr:`Fault.MANAGER_WEDGED` applies; it ends when a new MIG Manager pod finds no paused operand."""
@@ -179,9 +190,11 @@ class Reconfiguration:
         await self._set_state(state, restored=not self.process.has_succeeded)
 
     async def _set_state(self, state: str, *, restored: bool) -> None:
-        """Set the state label and, if they are ``restored``, those of the operands. Upstream sends two patches."""
+        """Set the labels of the operands, if they are ``restored``, and then the state label."""
+        if restored:
+            await self.node.patch_labels(self._operand_labels("true"))
         self.container.log(f"Changing the '{labels.STATE}' node label to '{state}'")
-        await self.node.patch_labels({labels.STATE: state, **(self._operand_labels("true") if restored else {})})
+        await self.node.patch_labels({labels.STATE: state})
 
     def _operand_labels(self, value: str) -> dict[str, str]:
         """The deploy labels with this value; an operand that a user switched off stays off."""
@@ -189,6 +202,13 @@ class Reconfiguration:
             labels.DEPLOY_PREFIX + name: "false" if before == "false" else value
             for name, before in self.deploy_labels.items()
         }
+
+
+def is_client(pod: Pod) -> bool:
+    """Whether a pod is a DaemonSet's that runs on nodes with the label :data:`CLIENT`."""
+    owners = pod.json["metadata"].get("ownerReferences") or []
+    of_daemon_set = any(owner.get("controller") and owner["kind"] == "DaemonSet" for owner in owners)
+    return of_daemon_set and labels.DEPLOY_PREFIX + CLIENT in (pod.spec.get("nodeSelector") or {})
 
 
 def _destroy_one_slice(driver: Driver) -> None:

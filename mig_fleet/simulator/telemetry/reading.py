@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from mig_fleet.simulator.driver.gpu import Gpu, GpuInstance
+from mig_fleet.simulator.driver import Gpu, GpuInstance
 from mig_fleet.simulator.driver.state import Driver
 from mig_fleet.simulator.driver.text import memory_mib
 from mig_fleet.simulator.node.allocation import device_id

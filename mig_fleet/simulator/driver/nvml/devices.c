@@ -19,7 +19,7 @@ const char *nvmlErrorString(int code) {
     case UNINITIALIZED: return "Uninitialized";
     case INVALID_ARGUMENT: return "Invalid Argument";
     case NOT_SUPPORTED: return "Not Supported";
-    case 4: return "Insufficient Permissions";
+    case NO_PERMISSION: return "Insufficient Permissions";
     case NOT_FOUND: return "Not Found";
     case INSUFFICIENT_SIZE: return "Insufficient Size";
     case DRIVER_NOT_LOADED: return "Driver Not Loaded";
@@ -67,9 +67,22 @@ int nvmlDeviceGetHandleByIndex_v2(u32 index, void **out) {
 int nvmlDeviceGetHandleByUUID(const char *uuid, void **out) {
     BEGIN; NEED(uuid && out);
     for (u32 i = 0; i < state.gpu_count; i++) if (!strcmp(state.gpus[i].uuid, uuid)) { *out = &state.gpus[i]; return OK; }
-    for (u32 i = 0; i < state.ci_count; i++) if (!strcmp(state.cis[i].uuid, uuid)) { *out = &state.cis[i].mig; return OK; }
+    for (u32 i = 0; i < state.ci_count; i++) if (!strcmp(state.cis[i].uuid, uuid)) { *out = mig_handle(&state.cis[i]); return OK; }
     return NOT_FOUND;
 }
+/* Any form of the address: 0000:1b:00.0, 00000000:1B:00.0. */
+int nvmlDeviceGetHandleByPciBusId_v2(const char *address, void **out) {
+    BEGIN; NEED(address && out);
+    u32 wanted[3], found[3];
+    NEED(sscanf(address, "%x:%x:%x", &wanted[0], &wanted[1], &wanted[2]) == 3);
+    for (u32 i = 0; i < state.gpu_count; i++) {
+        Gpu *gpu = &state.gpus[i];
+        sscanf(gpu->bus, "%x:%x:%x", &found[0], &found[1], &found[2]);
+        if (!memcmp(wanted, found, sizeof found)) { if (gpu->lost) return GPU_IS_LOST; *out = gpu; return OK; }
+    }
+    return NOT_FOUND;
+}
+int nvmlDeviceGetHandleByPciBusId(const char *address, void **out) { return nvmlDeviceGetHandleByPciBusId_v2(address, out); }
 int nvmlDeviceGetIndex(void *h, u32 *out) {
     BEGIN_WITH(h); NEED(out && owner(h)); *out = as_mig(h) ? as_mig(h)->device : as_gpu(h)->index; return OK;
 }
@@ -108,6 +121,17 @@ int nvmlDeviceGetCudaComputeCapability(void *h, int *major, int *minor) {
     BEGIN_WITH(h); NEED(major && minor && owner(h)); *major = owner(h)->major; *minor = owner(h)->minor_cc; return OK;
 }
 
+/* NVML's numbers: Ampere 7, Ada 8, Hopper 9, Blackwell 10. */
+int nvmlDeviceGetArchitecture(void *h, u32 *out) {
+    BEGIN_WITH(h); NEED(out && owner(h));
+    Gpu *gpu = owner(h);
+    *out = gpu->major == 8 ? (gpu->minor_cc < 9 ? 7 : 8) : gpu->major == 9 ? 9 : 10;
+    return OK;
+}
+/* NVIDIA, and no virtual machine. */
+int nvmlDeviceGetBrand(void *h, u32 *out) { BEGIN_WITH(h); NEED(out && owner(h)); *out = 14; return OK; }
+int nvmlDeviceGetVirtualizationMode(void *h, u32 *out) { BEGIN_WITH(h); NEED(out && as_gpu(h)); *out = 0; return OK; }
+
 /* ---- MIG devices ---- */
 
 
@@ -123,7 +147,7 @@ int nvmlDeviceGetMigDeviceHandleByIndex(void *h, u32 index, void **out) {
     if (!as_gpu(h)->capable) return NOT_SUPPORTED;
     if (index >= as_gpu(h)->devices) return INVALID_ARGUMENT;
     for (u32 i = 0; i < state.ci_count; i++)
-        if (state.cis[i].gi->gpu == h && state.cis[i].device == index) { *out = &state.cis[i].mig; return OK; }
+        if (state.cis[i].gi->gpu == h && state.cis[i].device == index) { *out = mig_handle(&state.cis[i]); return OK; }
     return NOT_FOUND;
 }
 int nvmlDeviceIsMigDeviceHandle(void *h, u32 *out) { BEGIN_WITH(h); NEED(out && owner(h)); *out = as_mig(h) != NULL; return OK; }

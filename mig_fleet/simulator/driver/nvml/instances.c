@@ -64,18 +64,20 @@ int nvmlDeviceGetGpuInstances(void *h, u32 id, void **out, u32 *count) {
     if (!p || !as_gpu(h)->mode) return NOT_SUPPORTED;
     *count = 0;
     for (u32 i = 0; i < state.gi_count; i++)
-        if (state.gis[i].gpu == h && state.gis[i].profile == p) out[(*count)++] = &state.gis[i];
+        if (state.gis[i].gpu == h && state.gis[i].profile == p) out[(*count)++] = gi_handle(&state.gis[i]);
     return OK;
 }
 int nvmlDeviceGetGpuInstanceById(void *h, u32 id, void **out) {
     BEGIN_WITH(h); NEED(out && as_gpu(h));
     if (!as_gpu(h)->mode) return NOT_SUPPORTED;
-    *out = gi_of(h, id);
-    return *out ? OK : NOT_FOUND;
+    Gi *gi = gi_of(h, id);
+    if (!gi) return NOT_FOUND;
+    *out = gi_handle(gi);
+    return OK;
 }
 int nvmlGpuInstanceGetInfo(void *h, GiInfo *out) {
     BEGIN_WITH(h); NEED(out && as_gi(h));
-    Gi *gi = h;
+    Gi *gi = as_gi(h);
     *out = (GiInfo){gi->gpu, gi->id, gi->profile->id, {gi->start, gi->size}};
     return OK;
 }
@@ -90,7 +92,7 @@ typedef struct { void *device, *gi; u32 id, profile; Placement placement; } CiIn
 int nvmlGpuInstanceGetComputeInstanceProfileInfo(void *h, u32 key, u32 engine, ComputeInfo *out) {
     BEGIN_WITH(h); NEED(out && as_gi(h) && key < COMPUTE_PROFILE_COUNT && engine == 0);
     Profile *p = as_gi(h)->profile;
-    ComputeProfile *c = compute_profile(h, key);
+    ComputeProfile *c = compute_profile(as_gi(h), key);
     if (!c) return NOT_SUPPORTED;
     *out = (ComputeInfo){c->id, c->slices, c->max, c->sm, p->copy, p->dec, p->enc, p->jpeg, p->ofa};
     return OK;
@@ -99,7 +101,7 @@ int nvmlGpuInstanceGetComputeInstanceProfileInfoV(void *h, u32 key, u32 engine, 
     BEGIN_WITH(h); NEED(out && as_gi(h) && key < COMPUTE_PROFILE_COUNT && engine == 0);
     if (out->version != (sizeof *out | 2u << 24)) return VERSION_MISMATCH;
     Profile *p = as_gi(h)->profile;
-    ComputeProfile *c = compute_profile(h, key);
+    ComputeProfile *c = compute_profile(as_gi(h), key);
     if (!c) return NOT_SUPPORTED;
     *out = (ComputeInfoV2){out->version, c->id, c->slices, c->max, c->sm, p->copy, p->dec, p->enc, p->jpeg, p->ofa, {0}};
     snprintf(out->name, sizeof out->name, "MIG %.90s", c->name);
@@ -107,21 +109,21 @@ int nvmlGpuInstanceGetComputeInstanceProfileInfoV(void *h, u32 key, u32 engine, 
 }
 int nvmlGpuInstanceGetComputeInstances(void *h, u32 id, void **out, u32 *count) {
     BEGIN_WITH(h); NEED(out && count && as_gi(h));
-    if (!compute_profile(h, id)) return NOT_SUPPORTED;
+    if (!compute_profile(as_gi(h), id)) return NOT_SUPPORTED;
     *count = 0;
     for (u32 i = 0; i < state.ci_count; i++)
-        if (state.cis[i].gi == h && state.cis[i].profile == id) out[(*count)++] = &state.cis[i];
+        if (state.cis[i].gi == as_gi(h) && state.cis[i].profile == id) out[(*count)++] = ci_handle(&state.cis[i]);
     return OK;
 }
 int nvmlGpuInstanceGetComputeInstanceById(void *h, u32 id, void **out) {
     BEGIN_WITH(h); NEED(out && as_gi(h));
     for (u32 i = 0; i < state.ci_count; i++)
-        if (state.cis[i].gi == h && state.cis[i].id == id) { *out = &state.cis[i]; return OK; }
+        if (state.cis[i].gi == as_gi(h) && state.cis[i].id == id) { *out = ci_handle(&state.cis[i]); return OK; }
     return NOT_FOUND;
 }
 int nvmlComputeInstanceGetInfo_v2(void *h, CiInfo *out) {
     BEGIN_WITH(h); NEED(out && as_ci(h));
-    Ci *ci = h;
-    *out = (CiInfo){ci->gi->gpu, ci->gi, ci->id, ci->profile, {ci->start, ci->size}};
+    Ci *ci = as_ci(h);
+    *out = (CiInfo){ci->gi->gpu, gi_handle(ci->gi), ci->id, ci->profile, {ci->start, ci->size}};
     return OK;
 }

@@ -100,7 +100,7 @@ static void read_gi(const char *line) {
     Gi *gi = &state.gis[state.gi_count];
     Gpu *gpu = gpu_at(number(line, "gpu"));
     if (!gpu || state.gi_count == MAX_INSTANCES) return;
-    gi->tag = TAG_GI; gi->gpu = gpu; gi->id = number(line, "id");
+    gi->gpu = gpu; gi->id = number(line, "id");
     gi->profile = profile_by_id(gpu->board, number(line, "profile"));
     gi->start = number(line, "start"); gi->size = number(line, "size");
     if (gi->profile) state.gi_count++;
@@ -111,10 +111,9 @@ static void read_ci(const char *line) {
     Gpu *gpu = gpu_at(number(line, "gpu"));
     Gi *gi = gpu ? gi_of(gpu, number(line, "gi")) : NULL;
     if (!gi || state.ci_count == MAX_INSTANCES) return;
-    ci->tag = TAG_CI; ci->gi = gi; ci->id = number(line, "id"); ci->profile = number(line, "profile");
+    ci->gi = gi; ci->id = number(line, "id"); ci->profile = number(line, "profile");
     ci->start = number(line, "start"); ci->size = number(line, "size"); ci->device = number(line, "device");
     field(line, "uuid", ci->uuid);
-    ci->mig.tag = TAG_MIG; ci->mig.ci = ci;
     state.ci_count++;
 }
 
@@ -123,7 +122,9 @@ int read_state(void) {
     FILE *file = path ? fopen(path, "r") : NULL;
     char line[1024];
     if (!file) return DRIVER_NOT_LOADED;
+    int opened = state.opened;
     memset(&state, 0, sizeof state);
+    state.opened = opened;
     while (fgets(line, sizeof line, file)) {
         char text[TEXT];
         if (!strncmp(line, "system\t", 7)) {
@@ -154,18 +155,6 @@ ComputeProfile *compute_profile(Gi *gi, u32 id) {
 int injected(const char *call) {
     for (u32 i = 0; i < state.error_count; i++) if (!strcmp(state.errors[i].call, call)) return state.errors[i].code;
     return OK;
-}
-
-
-Gpu *as_gpu(void *h) { return h && *(u32 *)h == TAG_GPU ? h : NULL; }
-Gi *as_gi(void *h) { return h && *(u32 *)h == TAG_GI ? h : NULL; }
-Ci *as_ci(void *h) { return h && *(u32 *)h == TAG_CI ? h : NULL; }
-Ci *as_mig(void *h) { return h && *(u32 *)h == TAG_MIG ? ((MigDevice *)h)->ci : NULL; }
-Gpu *owner(void *h) { Ci *ci = as_mig(h); return ci ? ci->gi->gpu : as_gpu(h); }
-
-int is_lost(void *h) {
-    Gpu *gpu = as_gi(h) ? as_gi(h)->gpu : as_ci(h) ? as_ci(h)->gi->gpu : owner(h);
-    return gpu && gpu->lost;
 }
 
 int copy_text(char *out, u32 size, const char *text) {

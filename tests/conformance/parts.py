@@ -1,0 +1,34 @@
+"""The parts of the conformance suite: which program each compares with what of ours."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tests.conformance.records import MIG_MANAGER, MIG_PARTED, NAMES
+
+
+@dataclass(frozen=True)
+class Part:
+    """``family`` is the program's in the toolchain; its pinned version is compared."""
+
+    name: str
+    family: str
+    program: str
+    compared: str
+
+
+PARTS: Final = (
+    Part(
+        MIG_PARTED,
+        "mig-parted",
+        "nvidia-mig-parted",
+        "`assert`, `assert --mode-only`, `apply`, `assert`: exit statuses, then mode, pending mode, places, IDs and "
+        "compute instances of every GPU",
+    ),
+    Part(
+        MIG_MANAGER,
+        "mig-manager",
+        "nvidia-mig-manager",
+        "one story on one fleet: the labels of state and operands in their order, and the GPUs after each change",
+    ),
+    Part(NAMES, "mig-parted", "nvidia-mig-parted", "`export`: the name of a slice of every profile in the catalog"),
+)
