@@ -186,8 +186,8 @@ NODE_DRIFT = [
         Outcome.SUCCEEDED,
         written=("node-1",),
         preview=(
-            "drift: operands paused: node-1: MIG Manager's state is 'success', and dcgm, dcgm-exporter, device-plugin, "
-            "gpu-feature-discovery, nvsm are still paused",
+            "drift: operands paused: node-1: MIG Manager's state is 'success', and client, dcgm, dcgm-exporter, "
+            "device-plugin, gpu-feature-discovery, nvsm are still paused",
         ),
         remedies=("node-1: restored the paused operands (operands paused)",),
         apply_fix=lambda run: run.clear_faults("node-1"),
