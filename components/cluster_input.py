@@ -13,6 +13,7 @@ from mig_fleet.cluster.kubeconfig_path import contents_of, kubeconfig_path
 from mig_fleet.components.refused import FleetRefused
 from mig_fleet.model.finding import Finding
 
+NO_CONTEXT: Final = "must be the name of a context, not the contents of a kubeconfig, which go into kubeconfig"
 NOT_KNOWN_YET: Final = "the cluster is not known yet: nothing can be compared"
 """What a preview says of a cluster that the same program has still to create."""
 
@@ -34,18 +35,29 @@ class ClusterInputArgs(TypedDict, total=False):
 
 
 _WORDS: Final = {"in_cluster": "inCluster", "on_unreachable": "onUnreachable"}
+_KINDS: Final = {dict: "a mapping, so pass the JSON text of it", str: "empty", type(None): "null"}
+"""Of a value that cannot be shown."""
 _KEYS: Final = ("kubeconfig", "context", "inCluster", "onUnreachable")
 
 
 def cluster_properties(args: ClusterInputArgs | Mapping[str, Any]) -> dict[str, Any]:
     """The cluster as the inputs of our dynamic resources have it. Keys in camelCase are accepted, too.
 
-    Raises ``ValueError`` for another key.
+    Raises :class:`~mig_fleet.components.refused.FleetRefused` for another key, and an output fails with it that has no
+    usable value.
     """
+    if not isinstance(args, Mapping):
+        text = f"must be a mapping; its keys: {', '.join(_KEYS)}"
+        raise FleetRefused("the cluster", [Finding("cluster", text)])
     given = {_WORDS.get(key, key): value for key, value in args.items() if value is not None}
     if unknown := given.keys() - {*_KEYS}:
-        raise ValueError(f"cluster has no key {', '.join(sorted(unknown))}; its keys: {', '.join(_KEYS)}")
-    kubeconfig = given.get("kubeconfig")
+        text = f"unknown key; the keys are {', '.join(_KEYS)}"
+        raise FleetRefused("the cluster", [Finding(f"cluster.{key}", text) for key in sorted(unknown)])
+    kubeconfig, context = given.get("kubeconfig"), given.get("context")
+    if isinstance(context, pulumi.Output):
+        given["context"] = context.apply(_context_of_output)
+    elif isinstance(context, str) and contents_of(context):
+        raise FleetRefused("the cluster", [Finding("cluster.context", NO_CONTEXT)])
     if isinstance(kubeconfig, pulumi.Output):
         given["kubeconfig"] = pulumi.Output.secret(kubeconfig.apply(_of_output))
     elif isinstance(kubeconfig, str) and (contents := contents_of(kubeconfig)):
@@ -73,14 +85,31 @@ def provider_connection(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"kubeconfig": kubeconfig_path(kubeconfig), "context": context}
 
 
-def _of_output(text: str) -> str:
+def _of_output(text: object) -> str:
     """Contents, or a path that cannot be mistaken for a credential: the path is part of messages."""
-    if contents := contents_of(text):
+    if isinstance(text, str) and (contents := contents_of(text)):
         return contents
-    if text.startswith(("/", "~", ".")):
+    if isinstance(text, str) and text.startswith(("/", "~", ".")):
+        try:
+            kubeconfig_path(text)
+        except ValueError as exc:
+            raise FleetRefused("the cluster", [Finding("cluster.kubeconfig", str(exc))]) from None
         return text
-    must_be = "is an output, and must be the contents of a kubeconfig (YAML, JSON or base64), or a path such as ./name"
-    raise FleetRefused("the cluster", [Finding("cluster.kubeconfig", must_be)])
+    raise _refused("kubeconfig", "the contents of a kubeconfig (YAML, JSON or base64), or a path such as ./name", text)
+
+
+def _context_of_output(context: object) -> str:
+    """An empty one would be the current context, which may be that of another cluster."""
+    if isinstance(context, str) and contents_of(context):
+        raise FleetRefused("the cluster", [Finding("cluster.context", NO_CONTEXT)])
+    if isinstance(context, str) and context:
+        return context
+    raise _refused("context", "the name of a context", context)
+
+
+def _refused(key: str, must_be: str, value: object) -> FleetRefused:
+    found = "" if isinstance(value, str) and value else f"; it is {_KINDS.get(type(value), 'another value')}"
+    return FleetRefused("the cluster", [Finding(f"cluster.{key}", f"is an output, and must be {must_be}{found}")])
 
 
 def _path_or_contents(kubeconfig: str) -> str | None:

@@ -15,10 +15,12 @@ from typing import Any, cast
 
 import pulumi
 from pulumi.runtime.mocks import MockMonitor
-from pulumi.runtime.settings import get_monitor
+from pulumi.runtime.settings import _get_callbacks, get_monitor
+from pulumi.runtime.sync_await import _sync_await
 
 from mig_fleet.cluster.connection import ClusterArgs
 from mig_fleet.components.cluster_input import is_known
+from mig_fleet.components.resource import is_plugin
 from mig_fleet.failures import Refused
 from mig_fleet.observed.installed.existing_objects import COLLECTIONS, RELEASE, PlannedObject
 
@@ -104,10 +106,22 @@ def has_hooks() -> bool:
     return not isinstance(get_monitor(), MockMonitor)
 
 
+def start_callback_server() -> None:
+    """Starts the server by which the engine calls hooks, before anything of the program can fail.
+
+    The SDK starts it with the first hook, and stops it when the program fails. gRPC ends the process, without any
+    message of the program, if a server is stopped while it starts (grpcio 1.85.1, SDK 3.259.0 to 3.272.0). The plugin
+    stops none.
+    """
+    if not is_plugin():
+        _sync_await(_get_callbacks())
+
+
 def refuse_existing_objects(cluster: ClusterArgs, namespace: str = "") -> pulumi.ResourceHookBinding | None:
     """For all resources that the program registers from now on; returns the hooks of its Kubernetes provider."""
     if not has_hooks():
         return None
+    start_callback_server()
     existing = ExistingObjects(cluster, namespace)
     pulumi.runtime.register_stack_transformation(existing.transform)
     return existing.for_provider()

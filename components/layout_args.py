@@ -89,7 +89,4 @@ def _parse(given: NamedLayoutArgs) -> Layout:
     data: Mapping[str, Any] = given
     if isinstance(given, Layout):  # the fleet's own are proven already
         return given
-    if not isinstance(given, Mapping) or not isinstance(data.get("name"), str):
-        text = 'must look like {"name": "dense", "gpu": "H100-80GB", "all": {"1g.10gb": 7}}'
-        raise InvalidLayout("", [Finding("name", "is missing" if isinstance(given, Mapping) else text)])
     return Layout.parse(data["name"], {key: value for key, value in data.items() if key != "name"})

@@ -5,6 +5,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
+from mig_fleet.components.checked_args import check_args
 from mig_fleet.components.cluster_input import ClusterInputArgs, cluster_properties
 from mig_fleet.components.layout_args import NamedLayoutArgs, parse_layouts
 from mig_fleet.components.layout_file import LayoutFile, LayoutFileArgs
@@ -50,6 +51,7 @@ class MigLayouts(pulumi.ComponentResource):
     """The configs that nodes still carry and the program does not declare; :class:`Monitoring` reads it."""
 
     def __init__(self, name: str, args: MigLayoutsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        check_args(f"MigLayouts '{name}'", args, MigLayoutsArgs)
         file = _file_args(f"MigLayouts '{name}'", args)
         super().__init__("mig-fleet:index:MigLayouts", name, {}, opts)
         self.file = LayoutFile(f"{name}-file", file, pulumi.ResourceOptions(parent=self))

@@ -8,6 +8,7 @@ import pulumi
 from pulumi.resource import DependencyResource
 
 from mig_fleet.components.assignment import Assignment
+from mig_fleet.components.checked_args import check_args
 from mig_fleet.components.cluster_input import ClusterInputArgs, cluster_properties
 from mig_fleet.components.layout_args import NamedLayoutArgs, parse_layout
 from mig_fleet.components.namespaces import OPERATOR_NAMESPACE, REPORTS_NAMESPACE
@@ -23,8 +24,9 @@ from mig_fleet.rollout.batching import Pace, held_back, waves
 from mig_fleet.rollout.wave import ConfigName, Isolation, OnDelete, OnFailure, OnStrandedPods, OnUserPods, Wave
 
 
-class PoolRefused(ValueError):
-    """The hardware cannot do what the pool declares; the message gives the reason, in slices."""
+class PoolRefused(pulumi.RunError):
+    """The hardware cannot do what the pool declares; the message gives the reason, in slices. Pulumi prints it without
+    a traceback."""
 
 
 class RolloutArgs(TypedDict, total=False):
@@ -105,6 +107,7 @@ class Pool(pulumi.ComponentResource):
     it is, also with `--continue-on-error`."""
 
     def __init__(self, name: str, args: PoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        check_args(f"Pool '{name}'", args, PoolArgs)
         layout, strategy = parse_layout(args["layout"], f"Pool '{name}'"), _strategy(name, args)
         refuse_impossible(name, args, layout, strategy)
         cluster = cluster_properties(args["cluster"])

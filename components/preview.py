@@ -12,7 +12,7 @@ from pulumi.dynamic import CheckFailure, CheckResult
 
 from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable, ExposedPassword
 from mig_fleet.components.cluster_input import NOT_KNOWN_YET
-from mig_fleet.components.connection_identity import connection_identity
+from mig_fleet.components.connection_identity import connection_identity, newest
 from mig_fleet.rollout.wave import Props, Wave, stored
 
 OF_OWNER = ("owner", "uid")
@@ -65,9 +65,11 @@ def check_wave(
     blocked = news.get("blocked") is True
     news, olds = stored(news), stored(olds)
     if blocked:
-        return CheckResult(_blocked(olds, news["nodes"]) if olds else {**news, "held": True}, [])
+        return CheckResult(_blocked(newest(olds, news), news["nodes"]) if olds else {**news, "held": True}, [])
     if news.get("held") and olds and not olds.get("held"):
-        news = {**_held(olds, news["nodes"]), **{key: news.get(key, "") for key in OF_OWNER}}
+        # The owner and the connection are not what waits: old credentials may have expired.
+        present = {"cluster": news["cluster"], **{key: news.get(key, "") for key in OF_OWNER}}
+        news = {**_held(olds, news["nodes"]), **present}
     if unread := unknown_cluster(news):
         return unread
     known = with_known_owner(news, olds)

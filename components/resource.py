@@ -28,6 +28,11 @@ def serve_as(urn: str, provider_id: str) -> None:
     _Plugin.reference = f"{urn}::{provider_id}"
 
 
+def is_plugin() -> bool:
+    """Whether this process is the plugin, and not a program."""
+    return bool(_Plugin.reference)
+
+
 class Resource(dynamic.Resource, module="mig", name="Resource"):
     """A resource of one of our dynamic providers. Its type is state: a subclass passes ``module`` and ``name``."""
 
@@ -38,7 +43,7 @@ class Resource(dynamic.Resource, module="mig", name="Resource"):
         props: "pulumi.Inputs",
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        if not _Plugin.reference:
+        if not is_plugin():
             super().__init__(provider, name, props, opts)
             return
         own = pulumi.ResourceOptions(provider=DependencyProviderResource(_Plugin.reference))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pulumi
 
-from mig_fleet.components.existing import ExistingObjects, has_hooks
+from mig_fleet.components.existing import ExistingObjects, has_hooks, start_callback_server
 from mig_fleet.components.fleet.args import FleetArgs
 from mig_fleet.components.fleet.declared import ConfiguredSections, declare
 from mig_fleet.components.fleet.members import read_members
@@ -40,7 +40,10 @@ class Fleet(pulumi.ComponentResource):
         declared = declare(source, args)
         members = read_members(declared.fleet, declared.cluster, source)
         namespace = declared.fleet.settings.operator.namespace
-        existing = ExistingObjects(declared.cluster, namespace, (TYPE, name)) if has_hooks() else None
+        existing = None
+        if has_hooks():
+            start_callback_server()
+            existing = ExistingObjects(declared.cluster, namespace, (TYPE, name))
         checked = pulumi.ResourceOptions(transformations=[existing.transform] if existing else [])
         super().__init__("mig-fleet:index:Fleet", name, {}, pulumi.ResourceOptions.merge(opts, checked))
         hooks = existing.for_provider() if existing else None

@@ -1,11 +1,13 @@
 """From a program's arguments to a fleet that is proven, and the cluster beside it."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import pulumi
 
+from mig_fleet.components.checked_args import MUST_BE_KNOWN
 from mig_fleet.components.cluster_input import cluster_properties
 from mig_fleet.components.fleet.args import FleetArgs
 from mig_fleet.components.refused import FleetRefused
@@ -18,6 +20,7 @@ from mig_fleet.stack_file.problems import InvalidSettings
 from mig_fleet.stack_file.reading import RawSettings, read_pulumi
 
 MAY_BE_OUTPUT: Final = ("cluster.kubeconfig", "cluster.context", "operator.values.")
+SECTIONS: Final = tuple(FleetArgs.__annotations__)
 OF_PROGRAM: Final = "a value of the program"
 """In the settings, in place of a kubeconfig's contents and of an output: the resources get these from elsewhere."""
 
@@ -46,6 +49,9 @@ class Declared:
 
 def declare(source: str, args: FleetArgs) -> Declared:
     """Raises :class:`~mig_fleet.components.refused.FleetRefused` with every mistake in the arguments."""
+    if not isinstance(args, Mapping):
+        found = "are an output, but must be" if isinstance(args, pulumi.Output) else "must be"
+        raise FleetRefused(source, [Finding("args", f"{found} a mapping with the sections {', '.join(SECTIONS)}")])
     given: dict[str, Any] = {key: _plain(value) for key, value in args.items() if value is not None}
     problems = [*_outputs(given)]
     secrets = set(args.secrets if isinstance(args, ConfiguredSections) else ())
@@ -57,7 +63,12 @@ def declare(source: str, args: FleetArgs) -> Declared:
     cluster = given.get("cluster") or {}
     from_program: dict[str, Any] = {}
     if isinstance(cluster, Mapping):
-        from_program = {key: value for key, value in cluster.items() if _is_of_program(key, value)}
+        may_be_contents = () if isinstance(args, ConfiguredSections) else ("kubeconfig",)
+        from_program = {
+            key: value
+            for key, value in cluster.items()
+            if isinstance(value, pulumi.Output) or (key in may_be_contents and _is_contents(value))
+        }
         given["cluster"] = {**cluster, **dict.fromkeys(from_program, OF_PROGRAM)}
     try:
         fleet = parse(given, source, frozenset(secrets), problems)
@@ -68,8 +79,9 @@ def declare(source: str, args: FleetArgs) -> Declared:
     return Declared(fleet, cluster_properties({**cluster_args(fleet), **from_program}))
 
 
-def _is_of_program(key: str, value: object) -> bool:
-    return isinstance(value, pulumi.Output) or (key == "kubeconfig" and isinstance(value, str) and is_contents(value))
+def _is_contents(value: object) -> bool:
+    """Those of a kubeconfig; in a stack file they would be there for every reader, so it has a path only."""
+    return isinstance(value, str) and is_contents(value)
 
 
 def _plain(value: Any) -> Any:
@@ -85,13 +97,22 @@ def _outputs(value: Any, path: str = "") -> Iterator[Finding]:
     """The places that have an output and must not."""
     if isinstance(value, pulumi.Output):
         if not path.startswith(MAY_BE_OUTPUT):
-            yield Finding(path, "is an output, but must be known when the program runs")
+            yield Finding(path, f"{MUST_BE_KNOWN}{_instead(path)}")
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _outputs(inner, f"{path}.{key}".lstrip("."))
     elif isinstance(value, list):
         for position, inner in enumerate(value):
             yield from _outputs(inner, f"{path}[{position}]")
+
+
+def _instead(path: str) -> str:
+    """What would work in place of an output."""
+    if path == "cluster":
+        return "; its kubeconfig and its context may be outputs"
+    if re.match(r"pools\.[^.]+\.nodes", path):
+        return "; for nodes that the program creates, write a selector of their labels"
+    return ""
 
 
 def _has_output(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import pulumi
@@ -25,10 +25,23 @@ class Members:
     known: Fleet | pulumi.Output[Fleet]
 
     def then(self, act: Callable[[Fleet], T]) -> Any:
-        """What ``act`` returns for the fleet with its nodes: at once, or as an output. In a preview that does not know
-        the cluster, ``act`` is not called.
+        """What ``act`` returns for the fleet with its nodes: at once, or as an output. While the cluster is unknown,
+        ``act`` is not called.
         """
         return then(self.known, act)
+
+    def register(self, act: Callable[[Fleet], T]) -> Any:
+        """As :meth:`then`, for what registers resources: while the cluster is unknown, it gets the pools whose nodes
+        have names. A resource that a preview leaves out would be shown as deleted, if it exists.
+        """
+        if not isinstance(self.known, pulumi.Output):
+            return act(self.known)
+        named = tuple(pool for pool in self.declared.pools if pool.settings.selector is None)
+        known = self.known.apply(
+            lambda found: found if isinstance(found, Fleet) else replace(self.declared, pools=named),
+            run_with_unknowns=True,
+        )
+        return known.apply(act)
 
 
 def then(value: "U | pulumi.Output[U]", act: Callable[[U], T]) -> Any:
@@ -40,8 +53,8 @@ def read_members(declared: Fleet, cluster: Mapping[str, Any], source: str) -> Me
     """Read the cluster, if the fleet has a selector or a bounded rollout. Raises
     :class:`~mig_fleet.components.refused.FleetRefused`.
 
-    The number of waves follows from the nodes. So while the cluster is an output, pools are registered when it is
-    known: in a preview that does not know it, there is none, and a line says so.
+    The waves of a pool follow from its nodes. So a pool with a selector is registered when the cluster is known: a
+    preview that does not know it has none of its waves, and a line says so.
     """
     if not needs_cluster(declared):
         return Members(declared, declared)
@@ -71,9 +84,15 @@ def _resolved(declared: Fleet, cluster: Mapping[str, Any], source: str) -> Fleet
 
 
 def _not_planned(fleet: Fleet) -> str:
-    names = ", ".join(pool.name for pool in fleet.pools)
-    return (
-        "the cluster is not known yet, and a selector or maxWavesPerUpdate needs its nodes: this preview plans "
-        f"nothing for the pools {names}; if they exist already, it shows them as deleted, and the update does not "
-        "delete them"
-    )
+    """What a preview lacks while the nodes cannot be read."""
+    selected = ", ".join(pool.name for pool in fleet.pools if pool.settings.selector)
+    bounded = ", ".join(pool.name for pool in fleet.pools if pool.settings.rollout.max_waves_per_update)
+    text = "the cluster is not known yet"
+    if selected:
+        text += (
+            f"; its nodes decide about the pools with a selector, so nothing is planned for them ({selected}): what "
+            "exists of them is shown as deleted, and the update does not delete it"
+        )
+    if bounded:
+        text += f"; no wave counts as verified in the pools with maxWavesPerUpdate ({bounded})"
+    return text

@@ -5,6 +5,7 @@ from typing import Any
 
 import pulumi
 
+from mig_fleet.components.fleet.place import Place
 from mig_fleet.components.gpu_operator import GpuOperator
 from mig_fleet.components.layouts import MigLayouts
 from mig_fleet.components.monitoring import Monitoring
@@ -16,12 +17,12 @@ from mig_fleet.stack_file.fleet import Fleet, FleetPool
 
 
 def monitoring_of(
-    fleet: Fleet, name: str, namespace: pulumi.Input[str], layouts: MigLayouts, opts: pulumi.ResourceOptions
+    fleet: Fleet, place: Place, namespace: pulumi.Input[str], layouts: MigLayouts, opts: pulumi.ResourceOptions
 ) -> Monitoring:
-    """Rules and dashboards; they know the configs that only nodes still have."""
+    """Rules and dashboards; they know the configs that only nodes still have, and what the waves are called."""
     settings = fleet.settings.monitoring
     return Monitoring(
-        name,
+        place.name("monitoring"),
         {
             "namespace": namespace,
             "pools": {},
@@ -34,7 +35,7 @@ def monitoring_of(
             "runbooks": settings.runbooks,
         },
         opts,
-        monitored=Monitored.of_fleet(fleet, layouts.carried),
+        monitored=Monitored.of_fleet(fleet, layouts.carried, place.prefix),
     )
 
 

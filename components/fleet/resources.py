@@ -80,7 +80,7 @@ def register(
         },
         on_cluster.after(owner),
     )
-    monitoring = monitoring_of(fleet, place.name("monitoring"), name, layouts, recording.after(owner))
+    monitoring = monitoring_of(fleet, place, name, layouts, recording.after(owner))
     prerequisites: list[pulumi.Resource] = [layouts, monitoring]
     chart_objects: list[pulumi.Input[str]] = []
     if settings.operator.managed:
@@ -100,7 +100,7 @@ def register(
         recording.after(*prerequisites),
     )
     installed: list[pulumi.Resource] = [*prerequisites, probe]
-    labelled = members.then(lambda known: _node_labels(known, place.name("node-labels"), recording.after(owner)))
+    labelled = members.register(lambda known: _node_labels(known, place.name("node-labels"), recording.after(owner)))
     watched = then(labelled, lambda found: [*installed, *found])
     # The waves come after it: an object that is missing is restored before a wave waits for a probe without rights.
     supporting = SupportingObjects(
@@ -119,7 +119,7 @@ def register(
         after = on_cluster.after(layouts, *installed, *labelled, supporting)
         return {it.name: pool_of(it, known, place.name(it.name), cluster, owner, after) for it in known.pools}
 
-    pools = members.then(lambda known: then(labelled, lambda found: pools_of(known, found)))
+    pools = members.register(lambda known: then(labelled, lambda found: pools_of(known, found)))
     DestroyGuard(
         place.name("destroy-guard"),
         {"cluster": cluster, "namespace": operator_namespace, "owner": owner.owner, "uid": owner.uid},  # type: ignore[typeddict-item]  # as above
@@ -130,7 +130,7 @@ def register(
         "configs": {pool.name: pool.layout.config_name for pool in fleet.pools},
         "capacity": members.then(summary.capacity),
         "cost": members.then(summary.cost),
-        "slices": then(pools, lambda found: {pool_name: pool.slices for pool_name, pool in found.items()}),
+        "slices": members.then(lambda _: then(pools, _slices)),
     }
 
 
@@ -153,6 +153,10 @@ def _node_labels(fleet: Fleet, name: str, opts: pulumi.ResourceOptions) -> list[
 
 def _after(pools: "Mapping[str, Pool] | pulumi.Output[Mapping[str, Pool]]", *others: pulumi.Resource) -> Any:
     return then(pools, lambda found: after_pools(found.values(), *others))
+
+
+def _slices(pools: Mapping[str, Pool]) -> dict[str, pulumi.Output[dict[str, str]]]:
+    return {name: pool.slices for name, pool in pools.items()}
 
 
 def _nodes(fleet: Fleet) -> list[str]:

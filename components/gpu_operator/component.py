@@ -6,6 +6,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
+from mig_fleet.components.checked_args import check_args
 from mig_fleet.components.namespaces import OPERATOR_NAMESPACE
 from mig_fleet.policies.chart_values import ServiceMonitor, Values, derived_values, merged
 from mig_fleet.stack_file.settings import Operator
@@ -66,6 +67,7 @@ class GpuOperator(pulumi.ComponentResource):
     """Manifests of objects of the chart, as JSON, with only the fields that our values determine."""
 
     def __init__(self, name: str, args: GpuOperatorArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        check_args(f"GpuOperator '{name}'", args, GpuOperatorArgs)
         super().__init__("mig-fleet:index:GpuOperator", name, {}, opts)
         namespace, version = args.get("namespace", OPERATOR_NAMESPACE), args.get("version")
         repository = args.get("repository") if "chart" in args else args.get("repository", CHART.repository)

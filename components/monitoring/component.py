@@ -8,10 +8,13 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from mig_fleet.cluster.client import FIELD_MANAGER
+from mig_fleet.components.checked_args import check_args
 from mig_fleet.components.monitoring.content import dashboards, rules
 from mig_fleet.components.monitoring.declared import Monitored, MonitoringArgs, declared
 from mig_fleet.components.namespaces import OPERATOR_NAMESPACE
+from mig_fleet.components.refused import FleetRefused
 from mig_fleet.model import labels
+from mig_fleet.model.finding import Finding
 from mig_fleet.monitoring.alerts.thresholds import Thresholds
 from mig_fleet.monitoring.documentation import PAGE
 from mig_fleet.monitoring.exporter import FILE, metrics_config_map_name, metrics_csv
@@ -43,9 +46,11 @@ class Monitoring(pulumi.ComponentResource):
         """``monitored`` replaces what ``args`` say of pools, strategy, prices, chart and alerts, if the caller has
         checked them already. Raises :class:`~mig_fleet.components.refused.FleetRefused`.
         """
+        check_args(f"Monitoring '{name}'", args, MonitoringArgs)
         monitored = monitored or declared(name, args)
         if args.get("dashboards") == "grafanaOperator" and not args.get("grafana_instances"):
-            raise ValueError("grafana_instances must name a label: without one, every Grafana gets the dashboards")
+            text = "must name a label: without one, every Grafana gets the dashboards"
+            raise FleetRefused(f"Monitoring '{name}'", [Finding("grafana_instances", text)])
         super().__init__("mig-fleet:index:Monitoring", name, {}, opts)
         generation, namespace = monitored.generation, args.get("namespace", OPERATOR_NAMESPACE)
         self.metrics_config_map = k8s.core.v1.ConfigMap(

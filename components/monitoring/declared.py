@@ -91,9 +91,9 @@ class Monitored:
     """When each alert fires."""
 
     @classmethod
-    def of_fleet(cls, fleet: Fleet, carried: pulumi.Input[str | None]) -> "Monitored":
-        """Of a valid fleet."""
-        with_carried = pulumi.Output.from_input(carried).apply(lambda known: monitored_fleet(fleet, known))
+    def of_fleet(cls, fleet: Fleet, carried: pulumi.Input[str | None], wave_prefix: str = "") -> "Monitored":
+        """Of a valid fleet; ``wave_prefix`` is what the names of waves have before the pool's."""
+        with_carried = pulumi.Output.from_input(carried).apply(lambda known: monitored_fleet(fleet, known, wave_prefix))
         return cls(with_carried, generation(fleet.settings), thresholds(fleet.settings))
 
 

@@ -7,6 +7,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
+from mig_fleet.components.checked_args import check_args
 from mig_fleet.components.probe import zipapp
 from mig_fleet.components.probe.rights import MANAGED, rights
 from mig_fleet.model import labels
@@ -48,6 +49,7 @@ class MigProbe(pulumi.ComponentResource):
     daemon_set: k8s.apps.v1.DaemonSet
 
     def __init__(self, name: str, args: MigProbeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        check_args(f"MigProbe '{name}'", args, MigProbeArgs)
         super().__init__("mig-fleet:index:MigProbe", name, {}, opts)
         image, namespace = args.get("image", DEFAULTS.image), args.get("namespace", DEFAULTS.namespace)
         if not is_pinned(image):

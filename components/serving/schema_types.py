@@ -60,11 +60,13 @@ def described(text: str | None) -> str | None:
 
     >>> described("As :class:`~a.b.C` has it, or ``on_delete``: None.")
     'As `C` has it, or `onDelete`: null.'
+    >>> described("Nonetheless ``None``")
+    'Nonetheless `null`'
     """
     if not text:
         return None
     for word, other in _WORDS.items():
-        text = re.sub(rf"(?<!\\w){re.escape(word)}(?!\\w)", other, text)
+        text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", other, text)
     text = _ROLE.sub(r"`\1`", inspect.cleandoc(text)).replace("``", "`")
     text = _LINE_END.sub(" ", text)
     return _SNAKE.sub(lambda match: f"`{camel_case(match[1])}`", text)

@@ -24,6 +24,7 @@ from pulumi.provider.server import ComponentInitError, ProviderServicer
 from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2
 
 from mig_fleet.components import resource
+from mig_fleet.components.connection_identity import newest
 from mig_fleet.components.detailed_diff import with_paths
 from mig_fleet.components.provider import OBJECTS_BETWEEN_COLLECTIONS, Provider
 from mig_fleet.components.serving import engine_log
@@ -147,15 +148,14 @@ class Servicer(ProviderServicer):
 
 
 def _with_newest_cluster(outputs: Struct, inputs: Struct) -> Properties:
-    """The outputs, which are those of the last update, with the cluster of the inputs, which are those of the last run:
-    a token in it may have been renewed since then, and renewing it is no update.
+    """The outputs, which are those of the last update, with the credentials of the inputs, which are those of the last
+    run; see :func:`~mig_fleet.components.connection_identity.newest`.
     """
-    state, newest = Properties.read(outputs), Properties.read(inputs)
-    if not state.values or "cluster" not in newest.values:
+    state, run = Properties.read(outputs), Properties.read(inputs)
+    if not state.values:
         return state
-    of_cluster = {path for path in newest.secrets if path[0] == "cluster"}
-    values = {**state.values, "cluster": newest.values["cluster"]}
-    return Properties(values, state.secrets | of_cluster)
+    of_cluster = {path for path in run.secrets if path[0] == "cluster"}
+    return Properties(newest(state.values, run.values), state.secrets | of_cluster)
 
 
 def is_of_user(failure: BaseException) -> bool:

@@ -7,8 +7,9 @@ from mig_fleet.cluster.connection import Json
 from mig_fleet.cluster.errors import Conflict, Invalid, NodeMissing, NodeReplaced, NotFound
 from mig_fleet.cluster.objects import Objects
 
-REWRITES = 5
-"""Attempts to read, change and write a node; another client may write in between."""
+REWRITES = 10
+"""Attempts to read, change and write a node. While it joins or restarts, its kubelet, MIG Manager and controllers write
+to it several times a second."""
 
 UID = re.compile(r"\bUID\b", re.IGNORECASE)
 """In the API server's answer to a patch that would change it: ``metadata.uid: … field is immutable`` (apimachinery

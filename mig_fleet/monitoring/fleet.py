@@ -36,6 +36,8 @@ class MonitoredFleet:
     """What a slice is charged for."""
     exporter_job: str = EXPORTER_JOB
     """Regular expression of the exporter's label ``job`` in Prometheus."""
+    wave_prefix: str = ""
+    """What the name of each wave has before the name of its pool; a Fleet component has its own name there."""
 
     @property
     def has_prices(self) -> bool:

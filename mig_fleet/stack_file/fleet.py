@@ -150,12 +150,17 @@ def _without(raw: dict[str, Any], error: ValidationError) -> dict[str, Any]:
     """The same data without the entries that have an error: a pool, a layout or a section."""
     kept = {key: dict(value) if isinstance(value, Mapping) else value for key, value in raw.items()}
     for details in error.errors():
-        section, *inner = (str(part) for part in details["loc"])
+        section, *inner = details["loc"]
         if section in ("layouts", "pools") and inner and isinstance(kept.get(section), dict):
-            kept[section].pop(inner[0], None)
+            kept[section] = _unlike(kept[section], inner[0])
         else:
-            kept.pop(section, None)
+            kept = _unlike(kept, section)
     return {"layouts": {}, "pools": {}, **kept}
+
+
+def _unlike(entries: dict[Any, Any], name: int | str) -> dict[Any, Any]:
+    """The entries without that one. Keys of a program may be numbers, which pydantic names as text."""
+    return {key: value for key, value in entries.items() if str(key) != str(name)}
 
 
 def _layouts(settings: Settings, problems: list[Finding]) -> dict[str, Layout]:

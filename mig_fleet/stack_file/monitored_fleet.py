@@ -13,12 +13,13 @@ from mig_fleet.observed.configs.layout_file import parse_configs
 from mig_fleet.stack_file.fleet import Fleet
 
 
-def monitored_fleet(fleet: Fleet, carried: str | None = None) -> MonitoredFleet:
+def monitored_fleet(fleet: Fleet, carried: str | None = None, wave_prefix: str = "") -> MonitoredFleet:
     """``carried`` are the configs of nodes that the stack does not declare: the output of
     :class:`~mig_fleet.components.layout_file.LayoutFile`, as
     :func:`~mig_fleet.observed.configs.layout_file.dump_configs` writes it.
 
-    Each pool has every config that means something for its GPUs, because nodes also move from one pool to another.
+    ``wave_prefix`` is what the names of waves have before the pool's. Each pool has every config that means something
+    for its GPUs, because nodes also move from one pool to another.
     """
     declared = parted.read(parse(labels.LAYOUTS_CONFIG_MAP, parted.dump(fleet.layouts.values()).encode()).data)
     file = parted.PartedFile({**parse_configs(carried or ""), **declared.configs})
@@ -39,6 +40,7 @@ def monitored_fleet(fleet: Fleet, carried: str | None = None) -> MonitoredFleet:
         strategy=fleet.strategy,
         basis=monitoring.cost_basis,
         exporter_job=monitoring.exporter_job,
+        wave_prefix=wave_prefix,
     )
 
 

@@ -4,8 +4,10 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
+from mig_fleet.confidential import is_contents
 from mig_fleet.documents import EXPECTED
 from mig_fleet.foreign_text import printable
 from mig_fleet.model.finding import Finding
@@ -56,7 +58,12 @@ def _finding(details: ErrorDetails, model: type[BaseModel], secrets: Container[s
         if replaced := REPLACED.get(path_of(path)):
             return Finding(path_of(path), replaced)
         known = _keys_at(model, path[:-1])
+        if to_camel(str(path[-1])) in known:
+            return Finding(path_of(path), f"is given twice, the other time as '{to_camel(str(path[-1]))}'; remove one")
         return Finding(path_of(path), f"unknown key; {suggestion_or_known(str(path[-1]), known)}")
+    if path[-1] == "[key]" or details["type"] == "invalid_key":
+        path = path[:-1] if path[-1] == "[key]" else path
+        return Finding(path_of(path), f"the key must be text, such as '{path[-1]}'")
     if details["type"] == "missing":
         return Finding(path_of(path), "is missing")
     text = EXPECTED.get(details["type"]) or _sentence(details["msg"])
@@ -64,9 +71,16 @@ def _finding(details: ErrorDetails, model: type[BaseModel], secrets: Container[s
         text = f"must be text, not a {'list' if isinstance(details['input'], list) else 'mapping'}"
     if details["type"] == "model_type" and (known := _keys_at(model, path)):
         text += f"; its keys: {', '.join(known)}"
-    hidden = details["type"] == HIDDEN or str(path[0]) in secrets
+    hidden = details["type"] == HIDDEN or str(path[0]) in secrets or _may_be_kubeconfig(path[0], details["input"])
     found = "" if hidden else format_found(details["input"])
     return Finding(path_of(path), f"{text}{found}")
+
+
+def _may_be_kubeconfig(section: str | int, value: object) -> bool:
+    """Whether a value of the section ``cluster`` may be the contents of a kubeconfig, also parsed or in a list."""
+    return section == "cluster" and (
+        isinstance(value, Mapping | list) or (isinstance(value, str) and is_contents(value))
+    )
 
 
 def _sentence(message: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 from pulumi.runtime.mocks import MockMonitor
 
 from mig_fleet.components.monitoring import Monitored, Monitoring, MonitoringArgs, content
+from mig_fleet.components.refused import FleetRefused
 from mig_fleet.documents import parse
 from mig_fleet.model import labels
 from mig_fleet.monitoring.alerts.thresholds import Thresholds
@@ -161,7 +162,7 @@ def test_the_grafana_operator_gets_the_same_dashboard_for_the_selected_instances
 
 @pytest.mark.parametrize("instances", [None, {}], ids=str)
 def test_dashboards_without_the_label_of_a_grafana_are_refused(register: Register, instances: Any) -> None:
-    with pytest.raises(ValueError, match="grafana_instances must name a label"):
+    with pytest.raises(FleetRefused, match="grafana_instances: must name a label"):
         register(dashboards="grafanaOperator", grafana_instances=instances)
 
 

@@ -129,5 +129,7 @@ def test_the_arguments_of_monitoring_are_checked_as_a_stack_file_is() -> None:
 
 def test_a_key_of_the_cluster_that_does_not_exist_is_refused_with_those_that_do() -> None:
     args: Any = {"cluster": {"kubeconfi": "x"}, "layout": DENSE, "gpus_per_node": 8, "nodes": ["n1"]}
-    with pytest.raises(ValueError, match="cluster has no key kubeconfi; its keys: kubeconfig, context, inCluster"):
+    with pytest.raises(
+        mig_fleet.FleetRefused, match=r"cluster\.kubeconfi: unknown key; the keys are kubeconfig, context, inCluster"
+    ):
         run(lambda: mig_fleet.Pool("p", args))

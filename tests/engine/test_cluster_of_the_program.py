@@ -121,7 +121,8 @@ def test_a_cluster_of_the_same_program_is_previewed_used_renewed_and_left(
     first = stack.preview("--diff")
     assert first.status == 0, first.text
     assert NOT_KNOWN_YET in first
-    assert "this preview plans nothing for the pools named, selected" in first
+    assert "nothing is planned for them (selected)" in first
+    assert "gpus-named-wave-0-assigned" in first
     assert "gpus-selected-wave-0-assigned" not in first, "its nodes are not known"
 
     update = stack.up()
@@ -146,7 +147,8 @@ def test_a_cluster_of_the_same_program_is_previewed_used_renewed_and_left(
     stack.config["cluster"] = {"kubeconfig": str(kubeconfig(own_fleet, tmp_path, SECOND))}
     unknown_again = stack.preview()
     assert unknown_again.status == 0, unknown_again.text
-    assert "if they exist already, it shows them as deleted, and the update does not delete them" in unknown_again
+    assert "what exists of them is shown as deleted, and the update does not delete it" in unknown_again
+    assert not re.search("gpus-named.* deleted", unknown_again.text)
     renewed = stack.up()
     assert renewed.status == 0, renewed.text
     assert not UPDATED.search(renewed.text), "other credentials are no change of a wave"

@@ -75,7 +75,8 @@ def test_a_conflict_names_the_owner_and_how_to_take_over() -> None:
         "the cluster is owned by stack acme/gpus/prod (bbbbbbbbbbbb), as recorded on ConfigMap mig-fleet-layouts; "
         "nothing was changed.",
         "To take the cluster over on purpose: "
-        "`pulumi config set --path mig-fleet:cluster.takeOver 'bbbbbbbbbbbb acme/gpus/prod'`.",
+        "`pulumi config set --path mig-fleet:cluster.takeOver 'bbbbbbbbbbbb acme/gpus/prod'`; "
+        "in a program with arguments, the same as `takeOver` of its cluster.",
         "Previews, updates and destroys of acme/gpus/prod (bbbbbbbbbbbb) are refused from then on; there `pulumi stack "
         "rm --force --preserve-config acme/gpus/prod` forgets it without changing the cluster.",
     ]

@@ -80,6 +80,23 @@ def test_a_failure_is_our_text_alone_and_has_no_secret(plugin: Plugin) -> None:
     assert "Traceback" not in text and TOKEN not in text
 
 
+@pytest.mark.parametrize(
+    ("server", "shown"), [(NOWHERE, "the exec plugin 'renewed' could not be started"), ("https://127.0.0.1:2", NOWHERE)]
+)
+def test_a_deletion_uses_renewed_credentials_of_the_same_cluster_only(plugin: Plugin, server: str, shown: str) -> None:
+    """The objects are where the last update put them."""
+    document = yaml.safe_load(kubeconfig())
+    document["clusters"][0]["cluster"]["server"] = server
+    document["users"][0]["user"] = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "renewed"}}
+    inputs = guard(cluster={"kubeconfig": secret(yaml.safe_dump(document)), "context": "it"})
+    delete = provider_pb2.DeleteRequest(
+        urn=urn("DestroyGuard"), id="gpu-operator", properties=struct(guard()), old_inputs=struct(inputs)
+    )
+    with pytest.raises(grpc.RpcError) as failed:
+        plugin.stub.Delete(delete, timeout=TIMEOUT_S)
+    assert shown in details(failed)[1]
+
+
 def test_a_bug_of_ours_is_reported_with_its_traceback_also_after_a_failure_without_one(plugin: Plugin) -> None:
     test_a_failure_is_our_text_alone_and_has_no_secret(plugin)
     with pytest.raises(grpc.RpcError) as failed:

@@ -3,12 +3,15 @@
 They take ownership of their nodes, so that no other wave changes them, and reconfigure nothing.
 """
 
+import pulumi
 import pytest
 
+from mig_fleet.components.cluster_input import NOT_KNOWN_YET
 from mig_fleet.model import labels
 from mig_fleet.observed.snapshot import invalidate
 from mig_fleet.rollout.batching import held_back
 from mig_fleet.rollout.wave import stored
+from tests.components.fleets import CONTENTS, TOKEN
 from tests.memory.fleet import DENSE, WIDE, Fleet
 from tests.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, outputs, roll_out
 
@@ -274,3 +277,30 @@ def test_a_blocked_wave_does_not_take_back_a_node_that_the_stack_declares_elsewh
     roll_out(a_wave("n1", wave="pool-canary"))
     invalidate()
     assert ASSIGNMENT.check(old, {**a_wave("n2"), "blocked": True}).inputs == old
+
+
+# What does not wait
+
+
+@pytest.mark.parametrize("waits", ["blocked", "held"])
+def test_a_waiting_wave_is_reached_with_renewed_credentials(fleet: Fleet, waits: str) -> None:
+    """Those of its last change have expired: the next preview reads the cluster with these, and so does a deletion."""
+    renewed = {"kubeconfig": CONTENTS.replace(TOKEN, "renewed")}
+    old = stored(a_wave("n1", cluster={"kubeconfig": CONTENTS}))
+    roll_out(old)
+    for provider in (ASSIGNMENT, VERIFICATION):
+        kept = provider.check(old, {**a_wave("n1", layout=WIDE, cluster=renewed), waits: True}).inputs
+        assert {key: kept[key] for key in old} == {**old, "cluster": renewed}
+        assert provider.diff("id", old, kept).changes is False
+
+
+def test_a_preview_that_does_not_know_the_cluster_does_not_read_it_for_a_wave_that_is_held_back(fleet: Fleet) -> None:
+    old = stored(a_wave("n1", cluster={"kubeconfig": CONTENTS}))
+    roll_out(old)
+    fleet.clear_requests()
+    invalidate()
+    unknown = a_wave("n1", layout=WIDE, cluster={"kubeconfig": pulumi.UNKNOWN})
+    kept = ASSIGNMENT.check(old, {**unknown, "held": True}).inputs
+    assert kept["notObserved"] == NOT_KNOWN_YET
+    assert kept["expected"] == old["expected"]
+    assert fleet.requests == []

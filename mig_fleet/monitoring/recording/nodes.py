@@ -1,5 +1,7 @@
 """What kube-state-metrics exports of nodes: their pool, config, state and isolation."""
 
+import re
+
 from mig_fleet.model import labels
 from mig_fleet.monitoring.fleet import MonitoredFleet
 from mig_fleet.monitoring.kube_state_metrics import spelled
@@ -27,7 +29,9 @@ def node_records(fleet: MonitoredFleet) -> tuple[Record, ...]:
 
 def _nodes(fleet: MonitoredFleet) -> str:
     wave, verified = _annotation(labels.WAVE), _annotation(labels.VERIFIED_CONFIG)
-    pools = f"({one_of(sorted(pool.name for pool in fleet.pools))}){WAVE}"
+    # The name of a component may have any character; `.` matches it.
+    prefix = re.sub(r"[^\w-]", ".", fleet.wave_prefix)
+    pools = f"{prefix}({one_of(sorted(pool.name for pool in fleet.pools))}){WAVE}"
     rows = _renamed(f"kube_node_annotations{{{wave}=~{text(pools)}}}", "pool", wave, pools)
     return _one_per_node(("node", "pool", "config"), _renamed(rows, "config", verified))
 

@@ -132,7 +132,8 @@ def _conflict(ours: Owner, take_over: str, owner: Owner, where: str, was_owner: 
         )
     lines += [
         "To take the cluster over on purpose: "
-        f"`pulumi config set --path mig-fleet:cluster.takeOver {shlex.quote(str(owner))}`.",
+        f"`pulumi config set --path mig-fleet:cluster.takeOver {shlex.quote(str(owner))}`; "
+        "in a program with arguments, the same as `takeOver` of its cluster.",
         f"Previews, updates and destroys of {owner.stack} ({owner.id}) are refused from then on; there "
         f"`{forget_command(owner.stack)}` forgets it without changing the cluster.",
     ]

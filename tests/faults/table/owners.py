@@ -31,7 +31,7 @@ def owned(stack: str, *hints: str) -> tuple[str, ...]:
         "node-1, node-2, node-3; nothing was changed.",
         *hints,
         "To take the cluster over on purpose: `pulumi config set --path mig-fleet:cluster.takeOver "
-        f"'{THEIR_ID} {stack}'`.",
+        f"'{THEIR_ID} {stack}'`; in a program with arguments, the same as `takeOver` of its cluster.",
         f"Previews, updates and destroys of {stack} ({THEIR_ID}) are refused from then on; there `pulumi stack rm "
         f"--force --preserve-config {stack}` forgets it without changing the cluster.",
     )
