@@ -20,7 +20,7 @@ PARALLEL_FAST := -n 4 --dist worksteal
 up preview toolchain: BESIDE = $(BIN)/python -m mig_fleet.toolchain --
 test test-engine: BESIDE = $(BIN)/python -m mig_fleet.toolchain $(TEST_TOOLS) --
 FAST ?= test-fast
-GENUINE := kube etcd mig-parted mig-manager
+GENUINE := kube etcd mig-parted mig-manager dra-plugin
 TEST_TOOLS := engine kube etcd provider mig-parted prometheus kubectl yaml sdk-generator
 
 help: ## show this list

@@ -19,12 +19,15 @@ from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
 from mig_fleet.simulator import Fault, Fleet
 from mig_fleet.simulator.errors import SimulatorError
+from mig_fleet.simulator.fleet_file import FleetFile
 from mig_fleet.toolchain.private_folder import make_private, refuse_unsafe
 from mig_fleet.toolchain.workspace import FOLDER
 
 CONTROL_PLANE: Final = ("kube", "etcd")
 GENUINE: Final = ("mig-parted", "mig-manager")
 """Families of NVIDIA's own programs, which are built from their published sources."""
+GENUINE_DRA: Final = "dra-plugin"
+"""The family that a fleet with DRA needs besides."""
 
 
 @contextmanager
@@ -53,7 +56,7 @@ def _own_folders(directory: Path) -> tuple[Path, ...]:
 
 
 def up(directory: Path, fleet_file: Path | None, *, genuine: bool = False) -> None:
-    """Start the fleet, unless it runs; ``genuine`` with NVIDIA's own MIG Manager on each node."""
+    """Start the fleet, unless it runs; ``genuine`` with NVIDIA's own MIG Manager, and DRA driver, on each node."""
     for folder in _own_folders(directory):
         make_private(folder)
     fleet = Fleet(directory)
@@ -61,7 +64,9 @@ def up(directory: Path, fleet_file: Path | None, *, genuine: bool = False) -> No
         fleet.up(directory, fleet_file)
         click.echo("The fleet is already running.")
     else:
-        programs = _binaries(directory, (*CONTROL_PLANE, *GENUINE) if genuine else CONTROL_PLANE)
+        uses_dra = fleet_file is not None and FleetFile.load(fleet_file).allocation == "dra"
+        families = (*GENUINE, *((GENUINE_DRA,) if uses_dra else ())) if genuine else ()
+        programs = _binaries(directory, (*CONTROL_PLANE, *families))
         started = fleet.up(programs, fleet_file, lambda step: click.echo(f"starting {step} ..."), genuine=genuine)
         click.echo(f"The fleet is ready after {started.seconds:g} s.")
     click.echo(f"\n  export KUBECONFIG={fleet.kubeconfig}")

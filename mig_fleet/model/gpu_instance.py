@@ -8,12 +8,14 @@ from mig_fleet.model.reading import Reader
 @dataclass(frozen=True, slots=True)
 class ComputeInstance:
     """``profile`` is NVIDIA's name of the MIG device: that of the GPU instance if it spans all of it, else
-    ``1c.3g.40gb``.
+    ``1c.3g.40gb``. ``mig_uuid`` is the UUID of the MIG device, another one each time it is created; None if the probe
+    was not asked for it.
     """
 
     compute_instance_id: int
     profile: str
     slices: int
+    mig_uuid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ def read_instance(data: Reader) -> Instance:
                         compute_instance_id=item.take("compute_instance_id", int),
                         profile=item.take("profile", str),
                         slices=item.take("slices", int),
+                        mig_uuid=item.take_optional_nullable("mig_uuid", str),
                     )
                 )
                 for item in data.each("compute_instances")

@@ -38,6 +38,10 @@ class Reader:
         """The value of an optional key."""
         return self.take(key, kind) if key in self._data else None
 
+    def take_optional_nullable(self, key: str, kind: type[T]) -> T | None:
+        """The value of an optional key that may be null."""
+        return self.take_nullable(key, kind) if key in self._data else None
+
     def take_nullable(self, key: str, kind: type[T]) -> T | None:
         """The value of a required key that may be null."""
         if key in self._data and self._data[key] is None:

@@ -138,8 +138,8 @@ class Report:
     def from_json(cls, text: str | bytes) -> "Report":
         """Strict: a missing, unknown or mistyped key is refused with its path. Raises InvalidReport.
 
-        Only the allocations and the names of profiles may be missing: version 1 of the report did not have them at
-        first.
+        Only the allocations, the names of profiles and the UUIDs of MIG devices may be missing: version 1 of the report
+        did not have them at first, and the last ones are written only on demand.
         """
         return _read(text, cls._of)
 
@@ -198,7 +198,17 @@ def _without_repeats(gpus: Iterable[Gpu]) -> Iterator[dict[str, Any]]:
     first: dict[Gpu, int] = {}
     for gpu in gpus:
         like = first.setdefault(replace(gpu, index=0, uuid=""), gpu.index)
-        yield asdict(gpu) if like == gpu.index else {"index": gpu.index, "uuid": gpu.uuid, "like": like}
+        yield _as_data(gpu) if like == gpu.index else {"index": gpu.index, "uuid": gpu.uuid, "like": like}
+
+
+def _as_data(gpu: Gpu) -> dict[str, Any]:
+    """Without the key of UUIDs of MIG devices that the probe was not asked for."""
+    data = asdict(gpu)
+    for instance in data["instances"]:
+        for compute in instance["compute_instances"]:
+            if compute["mig_uuid"] is None:
+                del compute["mig_uuid"]
+    return data
 
 
 def _gpus(data: Reader) -> tuple[Gpu, ...]:

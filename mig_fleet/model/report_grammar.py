@@ -30,6 +30,7 @@ class Grammar(NamedTuple):
 GRAMMARS: Final = {
     "node": Grammar(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", "a node's name"),
     "uuid": Grammar(r"GPU-[0-9A-Za-z-]{1,91}", "a GPU's UUID, such as GPU-5c89852c-d268-c3f3-1b07-005d5ae1dc3f"),
+    "mig_uuid": Grammar(r"MIG-[0-9A-Za-z/-]{1,120}", "the UUID of a MIG device, which begins with MIG-"),
     "pci_id": Grammar(r"0x[0-9A-F]{8}", "a PCI device ID, such as 0x233010DE"),
     "profile": Grammar(
         r"(?:[0-9]{1,2}c\.)?[0-9]{1,2}g\.[0-9]{1,4}gb(?:[+-][A-Za-z0-9.,]{1,40})?|unknown\([0-9]{1,10}\)",

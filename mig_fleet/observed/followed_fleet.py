@@ -12,19 +12,23 @@ from mig_fleet.cluster.changes import Since
 from mig_fleet.cluster.client import Cluster, ClusterArgs
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.cluster.lists import BROKEN, decode_changes
+from mig_fleet.observed.dra.objects import RESOURCE_SLICES, ResourceSliceObject
+from mig_fleet.observed.dra.resource_slices import QUERY as SLICES_QUERY
 from mig_fleet.observed.objects import ConfigMapObject, NodeObject
 from mig_fleet.observed.reports import REPORTS_QUERY, ReceivedReport, node_of, receive, reports_path
-from mig_fleet.observed.snapshot import NODES, Node, Snapshot, observe, seen_node
+from mig_fleet.observed.snapshot import NODES, Node, Snapshot, observe, seen_node, with_published
 
 FULL_EVERY_S: Final = 15.0
 """Seconds. The age of a report is that of the last full reading, so it is that much older at most."""
 
 
 class FollowedFleet:
-    """One cluster and the namespace of its reports. It is read in full at first, and once more if there is a wait."""
+    """One cluster and the namespace of its reports. It is read in full at first, and once more if there is a wait. With
+    ``dra`` it also has what NVIDIA's DRA driver has published.
+    """
 
-    def __init__(self, cluster: ClusterArgs, reports_namespace: str) -> None:
-        self._args, self._namespace = cluster, reports_namespace
+    def __init__(self, cluster: ClusterArgs, reports_namespace: str, dra: bool = False) -> None:
+        self._args, self._namespace, self._dra = cluster, reports_namespace, dra
         self._seen: Snapshot | None = None
         self._read_at = 0.0
         self._is_waiting = False
@@ -40,7 +44,9 @@ class FollowedFleet:
                 # Before it is read: what changes meanwhile is then known twice, and nothing is missed.
                 cluster, reports = Cluster(self._args), reports_path(self._namespace)
                 self._since = [cluster.since_now(NODES, {}), cluster.since_now(reports, REPORTS_QUERY)]
-            self._seen, self._read_at = observe(self._args, self._namespace, fresh=True), time.monotonic()
+                self._since += [cluster.since_now(RESOURCE_SLICES, SLICES_QUERY)] if self._dra else []
+            self._seen = observe(self._args, self._namespace, fresh=True, dra=self._dra)
+            self._read_at = time.monotonic()
         return self._seen
 
     def forget(self) -> None:
@@ -57,9 +63,15 @@ class FollowedFleet:
             return
         try:
             cluster = Cluster(self._args)
-            of_nodes, of_reports = cluster.changes(self._since, within_s)
+            of_nodes, of_reports, *of_slices = cluster.changes(self._since, within_s)
             nodes, nodes_at = decode_changes(of_nodes, NodeObject)
             reports, reports_at = decode_changes(of_reports, ConfigMapObject)
+            versions = [nodes_at, reports_at]
+            published = self._seen.resource_slices
+            for answer in of_slices:
+                slices, slices_at = decode_changes(answer, ResourceSliceObject)
+                versions.append(slices_at)
+                published = published.after(slices) if published and slices else published
             now, changed = cluster.server_time, dict[str, ReceivedReport | None]()
             for kind, report in reports:
                 changed[node_of(report)] = None if kind == "DELETED" else receive(report, self._namespace, now)
@@ -76,8 +88,7 @@ class FollowedFleet:
         except (ClusterError, *BROKEN):
             self._seen = None
             return
-        self._seen = replace(self._seen, nodes=found)
-        versions = nodes_at, reports_at
+        self._seen = replace(self._seen, nodes=with_published(found, published), resource_slices=published)
         self._since = [
             replace(it, version=version or it.version) for it, version in zip(self._since, versions, strict=True)
         ]

@@ -29,6 +29,10 @@ WORKLOADS: Final = frozenset({"nvidia-cuda-validator", "nvidia-device-plugin-val
 """Pods that an operator validator creates to test a node. The ClusterPolicy is their owner (gpu-operator v26.7.0,
 validator/manifests and cmd/nvidia-validator/main.go); the second one requests a GPU or a slice for a moment."""
 
+DRA_PLUGIN: Final = ("dra-driver-nvidia-gpu-component", "kubelet-plugin")
+"""Label of the pods of NVIDIA's DRA driver that publish the devices of their node (dra-driver-nvidia-gpu v0.4.1,
+deployments/helm, `selectorLabels`); its chart has a value that replaces the label. The driver has its own namespace."""
+
 CLUSTER_POLICIES: Final = ("nvidia.com/v1", "clusterpolicies")
 """API version and plural of the operator's own configuration."""
 
@@ -47,6 +51,18 @@ def operand_pods(pods: Iterable[Json], namespace: str, app: str) -> dict[str, Js
         for pod in pods
         if pod["metadata"]["namespace"] == namespace
         and (pod["metadata"].get("labels") or {}).get("app") == app
+        and pod["spec"].get("nodeName")
+        and "deletionTimestamp" not in pod["metadata"]
+    }
+
+
+def dra_plugin_pods(pods: Iterable[Json]) -> dict[str, Json]:
+    """Node → its pod of NVIDIA's DRA driver, in any namespace; pods that are being deleted are left out."""
+    key, value = DRA_PLUGIN
+    return {
+        pod["spec"]["nodeName"]: pod
+        for pod in pods
+        if (pod["metadata"].get("labels") or {}).get(key) == value
         and pod["spec"].get("nodeName")
         and "deletionTimestamp" not in pod["metadata"]
     }

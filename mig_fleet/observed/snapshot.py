@@ -1,4 +1,4 @@
-"""The fleet at one moment, in two LISTs, shared by everything that reads it in one run.
+"""The fleet at one moment, in two LISTs (three with DRA), shared by everything that reads it in one run.
 
 The provider process needs it for every wave in every preview. A snapshot is cached for :data:`LIFETIME_S` and dropped
 by each of our writes; a failed one is cached too, or an unreachable cluster would cost one timeout per wave.
@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mig_fleet.cluster.client import Cluster, ClusterArgs, ClusterError
@@ -18,6 +18,7 @@ from mig_fleet.model import labels
 from mig_fleet.model.numbers import parse_natural
 from mig_fleet.model.report import Report
 from mig_fleet.model.report_grammar import LONGEST_TEXT
+from mig_fleet.observed.dra.resource_slices import Publication, ResourceSlices
 from mig_fleet.observed.label_writer import config_writer
 from mig_fleet.observed.objects import NodeObject, Taint
 from mig_fleet.observed.probe_health import Probes, Problem
@@ -73,6 +74,8 @@ class Node:
     """Why :attr:`report` is missing although its probe wrote one."""
     is_report_blocked: bool = False
     """Whether its probe cannot write a report until a user deletes the ConfigMap."""
+    published: Publication | None = None
+    """What NVIDIA's DRA driver has published for it; ``None`` where that is not read."""
 
     @property
     def config(self) -> str:
@@ -122,6 +125,8 @@ class Snapshot:
     nodes: Mapping[str, Node] = field(default_factory=dict)
     probes: Probes | None = field(default=None, compare=False)
     """Reads why probes do not report, if that is needed."""
+    resource_slices: ResourceSlices | None = field(default=None, compare=False)
+    """Of NVIDIA's DRA driver; ``None`` where they are not read."""
 
     def blocked_probes(self, names: Iterable[str]) -> dict[str, Problem]:
         """Node → the problem of a probe that cannot write its report; the report's own text says why."""
@@ -170,14 +175,17 @@ invalidate = _cache.invalidate
 """Called after every write of ours."""
 
 
-def observe(cluster: ClusterArgs, reports_namespace: str, fresh: bool = False) -> Snapshot:
-    """The cached snapshot of this run, or a new one; raises :class:`~mig_fleet.cluster.errors.ClusterError`."""
+def observe(cluster: ClusterArgs, reports_namespace: str, fresh: bool = False, dra: bool = False) -> Snapshot:
+    """The cached snapshot of this run, or a new one; with ``dra``, also what NVIDIA's DRA driver has published. Raises
+    :class:`~mig_fleet.cluster.errors.ClusterError`.
+    """
     key = f"{sorted(cluster.items())} {reports_namespace}"
     with _cache.reader(key):
         writes, answer = _cache.get(key)
-        if answer is None or fresh:
+        lacks_slices = dra and isinstance(answer, Snapshot) and answer.resource_slices is None
+        if answer is None or fresh or lacks_slices:
             try:
-                answer = _read(cluster, reports_namespace)
+                answer = _read(cluster, reports_namespace, dra)
             except ClusterError as exc:
                 answer = exc
             _cache.put(key, writes, answer)
@@ -186,15 +194,23 @@ def observe(cluster: ClusterArgs, reports_namespace: str, fresh: bool = False) -
     return answer
 
 
-def _read(args: ClusterArgs, reports_namespace: str) -> Snapshot:
+def _read(args: ClusterArgs, reports_namespace: str, dra: bool) -> Snapshot:
     cluster = Cluster(args)
-    with ThreadPoolExecutor(1) as executor:
+    with ThreadPoolExecutor(2) as executor:
         listed = executor.submit(cluster.read_items, NODES, NodeObject)
+        published = executor.submit(ResourceSlices.read, Cluster(args)) if dra else None
         reports = read_reports(cluster, reports_namespace)
         nodes, malformed = listed.result()
         unknown = {name: Node(name, {}, {}, {}, None, ready=False, malformed=why) for name, why in malformed.items()}
         found = unknown | {it.metadata.name: seen_node(it, reports.get(it.metadata.name)) for it in nodes}
-        return Snapshot(found, Probes(args, reports_namespace))
+        slices = published.result() if published else None
+        return Snapshot(with_published(found, slices), Probes(args, reports_namespace), slices)
+
+
+def with_published(nodes: dict[str, Node], slices: ResourceSlices | None) -> dict[str, Node]:
+    """The nodes, each with what the DRA driver has published for it."""
+    found = slices.of_nodes(nodes) if slices else {}
+    return {name: replace(node, published=found[name]) for name, node in nodes.items()} if slices else nodes
 
 
 def seen_node(it: NodeObject, received: ReceivedReport | None) -> Node:

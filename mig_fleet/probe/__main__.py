@@ -48,6 +48,7 @@ def new_parser(
     )
     add_node(read)
     _add_pod_resources(read)
+    _add_mig_uuids(read)
     read.set_defaults(run=_read)
 
     watch = commands.add_parser(
@@ -57,6 +58,7 @@ def new_parser(
     )
     add_node(watch)
     _add_pod_resources(watch)
+    _add_mig_uuids(watch)
     watch.add_argument("--interval", type=_seconds, default=15.0, help="between readings (default: %(default)g s)")
     watch.add_argument(
         "--heartbeat",
@@ -84,6 +86,14 @@ def _add_pod_resources(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_mig_uuids(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mig-uuids",
+        action="store_true",
+        help="also report the UUID of each slice: a fleet with DRA compares it with the published one",
+    )
+
+
 def _kubelet(arguments: argparse.Namespace) -> "Kubelet | None":
     """None if it is not asked: then the probe does not load HTTP/2."""
     if arguments.pod_resources is None:
@@ -101,7 +111,7 @@ def node_name(arguments: argparse.Namespace) -> str:
 def _read(arguments: argparse.Namespace) -> NoReturn:
     from mig_fleet.probe.nvml_subprocess import NvmlSubprocess, exit_process
 
-    report = NvmlSubprocess(kubelet=_kubelet(arguments)).read(node_name(arguments))
+    report = NvmlSubprocess(kubelet=_kubelet(arguments), mig_uuids=arguments.mig_uuids).read(node_name(arguments))
     sys.stdout.write(report.to_json() + "\n")
     exit_process(1 if report.errors else 0)
 
@@ -113,7 +123,7 @@ def _watch(arguments: argparse.Namespace) -> NoReturn:
     node = node_name(arguments)
     if not (arguments.node or os.environ.get("NODE_NAME")):
         log(f"NODE_NAME is not set, so the name of this machine, {node!r}, is used as the name of the node")
-    watch(node, arguments.interval, arguments.heartbeat, _kubelet(arguments))
+    watch(node, arguments.interval, arguments.heartbeat, _kubelet(arguments), mig_uuids=arguments.mig_uuids)
 
 
 def _seconds(text: str) -> float:

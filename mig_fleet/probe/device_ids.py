@@ -7,12 +7,12 @@ internal/rm/devices.go, internal/plugin/server.go).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pynvml
 
-from mig_fleet.model.report import Gpu
+from mig_fleet.model.report import Gpu, Instance, Report
 from mig_fleet.probe.nvml_calls import NvmlError, call
 
 REPLICA = "::"
@@ -33,6 +33,28 @@ class DeviceIds:
     def find(self, device_id: str) -> Device | None:
         """The device of an ID, with or without the number of a replica; None if NVML has no such device."""
         return self.devices.get(device_id.partition(REPLICA)[0])
+
+
+def with_mig_uuids(report: Report, devices: DeviceIds) -> Report:
+    """The report with the UUID of each MIG device. An ID before R470 is the UUID, too."""
+    uuids: dict[Device, str] = {}
+    for name, device in devices.devices.items():
+        uuids.setdefault(device, name)
+    return replace(
+        report,
+        gpus=tuple(
+            replace(gpu, instances=tuple(_with_uuids(gpu.index, instance, uuids) for instance in gpu.instances))
+            for gpu in report.gpus
+        ),
+    )
+
+
+def _with_uuids(gpu: int, instance: Instance, uuids: Mapping[Device, str]) -> Instance:
+    compute = (
+        replace(it, mig_uuid=uuids.get((gpu, instance.gpu_instance_id, it.compute_instance_id)))
+        for it in instance.compute_instances
+    )
+    return replace(instance, compute_instances=tuple(compute))
 
 
 def read(gpus: Iterable[Gpu]) -> DeviceIds:

@@ -20,6 +20,7 @@ from mig_fleet.model.gpus import all_models
 from mig_fleet.model.report import Report
 from mig_fleet.model.report_grammar import LONGEST_TEXT
 from mig_fleet.probe import nvml
+from mig_fleet.probe.device_ids import with_mig_uuids
 
 if TYPE_CHECKING:
     from mig_fleet.probe.pod_resources import Kubelet
@@ -34,11 +35,13 @@ KILL_TIMEOUT_S = 5.0
 class NvmlSubprocess:
     """Reads NVML on request, never in two processes at a time.
 
-    With a ``kubelet`` a report has its allocations, too.
+    With a ``kubelet`` a report has its allocations, too; with ``mig_uuids`` the UUIDs of MIG devices.
     """
 
-    def __init__(self, timeout_s: float = TIMEOUT_S, *, kubelet: "Kubelet | None" = None) -> None:
-        self._timeout_s, self._kubelet = timeout_s, kubelet
+    def __init__(
+        self, timeout_s: float = TIMEOUT_S, *, kubelet: "Kubelet | None" = None, mig_uuids: bool = False
+    ) -> None:
+        self._timeout_s, self._asked = timeout_s, (kubelet, mig_uuids)
         self._context: ForkContext = multiprocessing.get_context("fork")
         self._stuck: ForkProcess | None = None
         all_models()  # loaded here once, not in each fork
@@ -49,7 +52,7 @@ class NvmlSubprocess:
             return failed(node, "an earlier reading of NVML still hangs in the driver; reboot the node")
         try:
             receiver, sender = self._context.Pipe(duplex=False)
-            child = self._context.Process(target=_send_report, args=(sender, node, self._kubelet), daemon=True)
+            child = self._context.Process(target=_send_report, args=(sender, node, *self._asked), daemon=True)
             with receiver:
                 with sender:
                     child.start()
@@ -98,13 +101,19 @@ def failed(node: str, reason: str) -> Report:
     )
 
 
-def _read(node: str, kubelet: "Kubelet | None") -> Report:
+def _read(node: str, kubelet: "Kubelet | None", mig_uuids: bool) -> Report:
     """What NVML reports, and what the kubelet allocated of it."""
-    if kubelet is None:
+    if kubelet is None and not mig_uuids:
         return replace(nvml.read(node), allocations_error=NOT_ASKED)
     report, devices = nvml.read_with_devices(node)
     if report.errors:
-        return replace(report, allocations_error=NVML_INCOMPLETE)
+        return replace(report, allocations_error=NVML_INCOMPLETE if kubelet else NOT_ASKED)
+    if mig_uuids and devices.error:
+        report = replace(report, errors=(f"NVML did not list the MIG devices: {devices.error}",))
+    elif mig_uuids:
+        report = with_mig_uuids(report, devices)
+    if kubelet is None:
+        return replace(report, allocations_error=NOT_ASKED)
     try:
         allocations, why_not = kubelet.allocations(devices)
     except Exception as exc:
@@ -124,7 +133,7 @@ def _printable(report: Report) -> Report:
     )
 
 
-def _send_report(sender: Connection, node: str, kubelet: "Kubelet | None") -> None:
+def _send_report(sender: Connection, node: str, kubelet: "Kubelet | None", mig_uuids: bool) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # A program that reads the probe's output waits until each process that can write to it has closed it; a reading
     # that hangs never closes it.
@@ -132,7 +141,7 @@ def _send_report(sender: Connection, node: str, kubelet: "Kubelet | None") -> No
     for stream in (1, 2):
         os.dup2(devnull, stream)
     try:
-        report = _printable(_read(node, kubelet))
+        report = _printable(_read(node, kubelet, mig_uuids))
     except Exception as exc:
         # A bug in mig-fleet or in the bindings: users look for it in the report.
         report = failed(node, f"reading NVML failed: {type(exc).__name__}: {exc}")

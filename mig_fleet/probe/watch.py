@@ -124,11 +124,15 @@ class Watch:
         return node
 
 
-def watch(node: str, interval_s: float, heartbeat_s: float, kubelet: "Kubelet | None" = None) -> NoReturn:
-    """Publish the report of a node forever. With a ``kubelet`` its allocations are in the reports."""
+def watch(
+    node: str, interval_s: float, heartbeat_s: float, kubelet: "Kubelet | None" = None, *, mig_uuids: bool = False
+) -> NoReturn:
+    """Publish the report of a node forever. With a ``kubelet`` its allocations are in the reports, with ``mig_uuids``
+    the UUIDs of MIG devices.
+    """
     # A container's first process does not receive a signal for which it has no handler.
     signal.signal(signal.SIGTERM, lambda *_: exit_process(0))
-    Watch(node, interval_s, heartbeat_s, NvmlSubprocess(kubelet=kubelet)).run()
+    Watch(node, interval_s, heartbeat_s, NvmlSubprocess(kubelet=kubelet, mig_uuids=mig_uuids)).run()
 
 
 def next_interval_s(interval_s: float, failures: int) -> float:

@@ -17,10 +17,10 @@ def main() -> int:
         "--binaries",
         type=Path,
         required=True,
-        help="folder with etcd, the kube-* programs and, if genuine, nvidia-mig-*",
+        help="folder with etcd, the kube-* programs and, if genuine, NVIDIA's",
     )
     serve.add_argument("--fleet", type=Path, help="fleet file (default: the last start's, else the default fleet)")
-    serve.add_argument("--genuine", action="store_true", help="NVIDIA's own MIG Manager on each node")
+    serve.add_argument("--genuine", action="store_true", help="NVIDIA's own programs on each node")
     options = parser.parse_args()
     return Daemon(options.directory, options.binaries, options.fleet, genuine=options.genuine).run()
 

@@ -9,6 +9,7 @@ from mig_fleet.simulator.node.pod import EXIT_CODE, RUNS_FOR, Pod
 from mig_fleet.simulator.operands import (
     dcgm_exporter,
     device_plugin,
+    dra_plugin,
     feature_discovery,
     manager,
     node_features,
@@ -33,8 +34,14 @@ PROBE: Final = "mig-probe"
 """Label ``app.kubernetes.io/name`` of the probe's pods."""
 
 
-def behaviours(probe: Behaviour, mig_manager: Behaviour = manager.run) -> BehaviourOf:
-    """The selection for a whole fleet; ``probe`` and ``mig_manager`` are what the pods of these two do."""
+DRA_PLUGIN: Final = ("dra-driver-nvidia-gpu-component", "kubelet-plugin")
+"""Label of the pods of NVIDIA's DRA driver on its nodes."""
+
+
+def behaviours(
+    probe: Behaviour, mig_manager: Behaviour = manager.run, dra_driver: Behaviour = dra_plugin.run
+) -> BehaviourOf:
+    """The selection for a whole fleet; the arguments are what the pods of these programs do."""
     by_app = {**BY_APP, MIG_MANAGER: mig_manager}
 
     def behaviour_of(pod: Pod) -> Behaviour:
@@ -42,6 +49,8 @@ def behaviours(probe: Behaviour, mig_manager: Behaviour = manager.run) -> Behavi
             return probe
         if FEATURES.items() <= pod.labels.items():
             return node_features.run
+        if pod.labels.get(DRA_PLUGIN[0]) == DRA_PLUGIN[1]:
+            return dra_driver
         if pod.of_job or RUNS_FOR in pod.annotations or EXIT_CODE in pod.annotations:
             return _finish
         return by_app.get(pod.labels.get("app", ""), _idle)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from mig_fleet.simulator import dra_driver
 from mig_fleet.simulator.api import Api, Json
 from mig_fleet.simulator.errors import ApiError
 from mig_fleet.simulator.fleet_file import FleetFile, NodeSpec
@@ -51,6 +52,8 @@ class Cluster:
                     await informer.synced.wait()
                 for kubelet in self.kubelets.values():
                     kubelet.start()
+                if self.fleet_file.allocation == "dra":
+                    await dra_driver.install(self.api)
                 ready()
                 await asyncio.Event().wait()
         finally:

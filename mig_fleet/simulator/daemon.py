@@ -18,9 +18,11 @@ from mig_fleet.simulator.control_plane import ControlPlane
 from mig_fleet.simulator.driver.library import library as driver_library
 from mig_fleet.simulator.errors import MissingBinary, NotStarted, SimulatorError
 from mig_fleet.simulator.fleet_file import DEFAULT, GIVEN, FleetFile
+from mig_fleet.simulator.genuine import dra_plugin as genuine_dra
 from mig_fleet.simulator.genuine import why_unavailable
 from mig_fleet.simulator.node.container import BehaviourOf
-from mig_fleet.simulator.operands import in_process_probe, manager
+from mig_fleet.simulator.operands import dra_plugin, in_process_probe, manager
+from mig_fleet.simulator.operands.genuine_dra_plugin import GenuineDraPlugin
 from mig_fleet.simulator.operands.genuine_manager import MANAGER, PARTED, GenuineManager
 from mig_fleet.simulator.operands.probe_process import ProbeProcess
 from mig_fleet.simulator.prometheus.server import PrometheusServer
@@ -31,7 +33,7 @@ CHECK_INTERVAL_S: Final = 1.0
 
 
 class Daemon:
-    """Runs the fleet of one folder in the foreground; ``genuine`` with NVIDIA's own MIG Manager on each node."""
+    """Runs the fleet of one folder in the foreground; ``genuine`` with NVIDIA's own programs on each node."""
 
     def __init__(
         self, directory: Path, binaries: Path, fleet_file: Path | None = None, *, genuine: bool = False
@@ -105,21 +107,24 @@ class Daemon:
 
     def _behaviours(self, file: FleetFile, nvml: Path, wrong_clock: Path) -> BehaviourOf:
         """``nvml``: folder with ``libnvidia-ml.so.1``; ``wrong_clock``: library to preload into the probes."""
-        mig_manager = self._genuine_manager(nvml).run if self.genuine else manager.run
+        mig_manager, dra_driver = manager.run, dra_plugin.run
+        if self.genuine:
+            self._require_genuine(MANAGER, PARTED, *((genuine_dra.PROGRAM,) if file.allocation == "dra" else ()))
+            mig_manager = GenuineManager(nvml, self.binaries, self.plane.kubeconfig).run
+            dra_driver = GenuineDraPlugin(nvml, self.binaries, self.plane.kubeconfig).run
         if file.probe == "inProcess":
-            return behaviours(in_process_probe.run, mig_manager)
+            return behaviours(in_process_probe.run, mig_manager, dra_driver)
         authority = (self.directory / "pki/ca.crt").read_bytes()
-        return behaviours(ProbeProcess(nvml, wrong_clock, authority).run, mig_manager)
+        return behaviours(ProbeProcess(nvml, wrong_clock, authority).run, mig_manager, dra_driver)
 
-    def _genuine_manager(self, nvml: Path) -> GenuineManager:
-        """Raises :class:`NotStarted` or :class:`MissingBinary` if it cannot run on this machine."""
+    def _require_genuine(self, *programs: str) -> None:
+        """Raises :class:`NotStarted` or :class:`MissingBinary` if NVIDIA's programs cannot run on this machine."""
         reason = why_unavailable()
         if reason is not None:
-            raise NotStarted(f"NVIDIA's MIG Manager cannot run here: {reason}")
-        for name in (MANAGER, PARTED):
+            raise NotStarted(f"NVIDIA's programs cannot run here: {reason}")
+        for name in programs:
             if not os.access(self.binaries / name, os.X_OK):
                 raise MissingBinary(f"{name} is not in {self.binaries} (or not executable)")
-        return GenuineManager(nvml, self.binaries, self.plane.kubeconfig)
 
     async def _check_control_plane(self) -> None:
         """Raise :class:`NotStarted` as soon as one of the control plane's programs has ended."""

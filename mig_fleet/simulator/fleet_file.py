@@ -66,6 +66,9 @@ class Timing(_Settings):
     """How long MIG Manager waits for the deletion of each operand's pod. Not shortened: after it the node is stuck."""
     gfd_interval: Annotated[float, Field(gt=0)] = 1.0
     """Pause of GPU Feature Discovery; a minute by default in the real one."""
+    resource_slices_kept: Annotated[float, Field(ge=0)] = 30
+    """Until the kubelet deletes the ResourceSlices of a DRA driver whose plugin has ended (kubernetes v1.37.2,
+    pkg/kubelet/cm/dra/manager.go). Not shortened: a plugin that restarts must be faster."""
     restart_backoff: Annotated[float, Field(gt=0)] = 1.0
     """The first pause of a crash loop; it doubles, up to one minute."""
 
@@ -77,6 +80,8 @@ class FleetFile(_Settings):
     cuda: Annotated[float, Field(ge=11)] = 13.0
     probe: Literal["process", "inProcess"] = "process"
     """``process``: each probe is a process. ``inProcess``: the simulator writes the reports, for hundreds of nodes."""
+    allocation: Literal["devicePlugin", "dra"] = "devicePlugin"
+    """``dra``: NVIDIA's DRA driver is installed when the fleet starts, as its user does."""
     timing: Timing = Timing()
     nodes: Annotated[list[NodeSpec], Field(min_length=1)]
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from mig_fleet.model.dra import DRIVER
 from mig_fleet.simulator.api import Json
 from mig_fleet.simulator.errors import ApiError
 from mig_fleet.simulator.node.pod import NEVER_STOPS, STOPS_AFTER
@@ -12,10 +13,13 @@ from mig_fleet.simulator.polling import wait_until
 Owner = Literal["Deployment", "DaemonSet"]
 
 NAME: Final = "app.kubernetes.io/name"
+WHOLE_GPU: Final = "gpu"
+"""In the place of a profile: a GPU without MIG."""
 FINALIZER: Final = "simulator.mig-fleet.dev/held"
 WITHOUT_GRACE: Final = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
 COLLECTIONS: Final = {
     "poddisruptionbudgets": "/apis/policy/v1",
+    "resourceclaimtemplates": "/apis/resource.k8s.io/v1",
     "deployments": "/apis/apps/v1",
     "daemonsets": "/apis/apps/v1",
     "replicasets": "/apis/apps/v1",
@@ -33,6 +37,8 @@ class UserPods:
         node: str | None,
         requests: Mapping[str, int],
         *,
+        claims: Mapping[str, int] | None = None,
+        device_class: str = "",
         name: str = "training",
         namespace: str = "default",
         owner: Owner | None = None,
@@ -45,6 +51,9 @@ class UserPods:
     ) -> str:
         """Create a pod that requests resources (``nvidia.com/mig-1g.10gb``: 1); returns its name when it runs.
 
+        ``claims`` are profiles (``1g.10gb``: 1) that it has by a ResourceClaim instead, of ``device_class``; without a
+        class, of NVIDIA's class for MIG devices, selected by their attribute. ``gpu`` is a whole GPU.
+
         The scheduler binds it; with ``node``, only to that node. ``stops_after_s``: seconds that it takes to terminate,
         at most its grace period of 30 s. ``never_stops``: its kubelet never confirms the deletion. ``finalizer``: a
         finalizer keeps its object. With ``wait`` false, return at once, for a pod that cannot be scheduled; the name is
@@ -55,8 +64,13 @@ class UserPods:
         own |= {NEVER_STOPS: "true"} if never_stops else {}
         metadata: Json = {"labels": {NAME: name, **(labels or {})}, "annotations": {**own, **(annotations or {})}}
         metadata |= {"finalizers": [FINALIZER]} if finalizer else {}
-        container = {"name": "main", "image": "simulated", "resources": {"limits": dict(requests)}}
+        container: Json = {"name": "main", "image": "simulated", "resources": {"limits": dict(requests)}}
         spec: Json = {"containers": [container]}
+        if claims:
+            spec["resourceClaims"] = [{"name": "devices", "resourceClaimTemplateName": name}]
+            container["resources"]["claims"] = [{"name": "devices"}]
+            path = f"/apis/resource.k8s.io/v1/namespaces/{namespace}/resourceclaimtemplates"
+            self._call_ignoring(409, "create", path, claim_template(name, claims, device_class))
         if node is not None:
             spec["nodeSelector"] = {"kubernetes.io/hostname": node}
         template: Json = {"metadata": metadata, "spec": spec}
@@ -128,3 +142,19 @@ class UserPods:
         except ApiError as exc:
             if exc.status != status:
                 raise
+
+
+def claim_template(name: str, claims: Mapping[str, int], device_class: str = "") -> Json:
+    """A ResourceClaimTemplate with a request for each profile."""
+
+    def request(number: int, profile: str, count: int) -> Json:
+        exactly: Json = {"deviceClassName": device_class or "mig.nvidia.com", "count": count}
+        if profile == WHOLE_GPU:
+            exactly["deviceClassName"] = DRIVER
+        elif not device_class:
+            expression = f"device.attributes['{DRIVER}'].profile == '{profile}'"
+            exactly["selectors"] = [{"cel": {"expression": expression}}]
+        return {"name": f"device-{number}", "exactly": exactly}
+
+    requests = [request(number, *each) for number, each in enumerate(claims.items())]
+    return {"metadata": {"name": name}, "spec": {"spec": {"devices": {"requests": requests}}}}

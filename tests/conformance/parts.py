@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tests.conformance.records import MIG_MANAGER, MIG_PARTED, NAMES
+from tests.conformance.records import DRA_DRIVER, MIG_MANAGER, MIG_PARTED, NAMES
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,13 @@ PARTS: Final = (
         "mig-manager",
         "nvidia-mig-manager",
         "one story on one fleet: the labels of state and operands in their order, and the GPUs after each change",
+    ),
+    Part(
+        DRA_DRIVER,
+        "dra-plugin",
+        "gpu-kubelet-plugin",
+        "the ResourceSlice of a node in the API server: name, attributes and capacities of each device, or the error "
+        "with which the driver ends",
     ),
     Part(NAMES, "mig-parted", "nvidia-mig-parted", "`export`: the name of a slice of every profile in the catalog"),
 )

@@ -9,6 +9,7 @@ FILE: Final = "MIG_FLEET_CONFORMANCE_RECORDS"
 
 MIG_PARTED: Final = "mig-parted"
 MIG_MANAGER: Final = "MIG Manager"
+DRA_DRIVER: Final = "DRA driver"
 NAMES: Final = "names of profiles"
 
 

@@ -2,13 +2,18 @@
 
 import ctypes
 import re
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from mig_fleet import toolchain
+from mig_fleet.simulator.driver import DriverFile
 from mig_fleet.simulator.driver.library import SONAME
-from mig_fleet.simulator.genuine import Machine
+from mig_fleet.simulator.genuine import Machine, dra_plugin
+from mig_fleet.simulator.polling import wait_until
 from tests.conftest import ADriver
 
 MIG_PARTED: Final = frozenset(
@@ -35,12 +40,48 @@ MIG_PARTED: Final = frozenset(
 )
 """mig-parted v0.13.1: what the dynamic linker binds while it exports, asserts, clears, creates and switches."""
 
+DRA_DRIVER: Final = frozenset(
+    {
+        "nvmlComputeInstanceGetInfo_v2",
+        "nvmlDeviceGetArchitecture",
+        "nvmlDeviceGetAttributes_v2",
+        "nvmlDeviceGetBrand",
+        "nvmlDeviceGetComputeInstanceId",
+        "nvmlDeviceGetCount_v2",
+        "nvmlDeviceGetCudaComputeCapability",
+        "nvmlDeviceGetGpuInstanceById",
+        "nvmlDeviceGetGpuInstanceId",
+        "nvmlDeviceGetGpuInstancePossiblePlacements_v2",
+        "nvmlDeviceGetGpuInstanceProfileInfo",
+        "nvmlDeviceGetHandleByIndex_v2",
+        "nvmlDeviceGetHandleByPciBusId_v2",
+        "nvmlDeviceGetHandleByUUID",
+        "nvmlDeviceGetIndex",
+        "nvmlDeviceGetMaxMigDeviceCount",
+        "nvmlDeviceGetMemoryInfo",
+        "nvmlDeviceGetMigDeviceHandleByIndex",
+        "nvmlDeviceGetMigMode",
+        "nvmlDeviceGetMinorNumber",
+        "nvmlDeviceGetName",
+        "nvmlDeviceGetPciInfo_v3",
+        "nvmlDeviceGetUUID",
+        "nvmlDeviceIsMigDeviceHandle",
+        "nvmlGpuInstanceGetComputeInstanceById",
+        "nvmlGpuInstanceGetComputeInstanceProfileInfo",
+        "nvmlGpuInstanceGetInfo",
+        "nvmlInitWithFlags",
+        "nvmlInit_v2",
+        "nvmlShutdown",
+        "nvmlSystemGetCudaDriverVersion",
+        "nvmlSystemGetDriverVersion",
+    }
+)
+"""The DRA driver v0.4.1: what it binds until it has read its node. Of `_v2` and `_v3` it looks up some only."""
+
 LATER: Final = {
     "mig-parted restore": ("nvmlDeviceCreateGpuInstanceWithPlacement",),
-    "DRA driver v0.4.1": (
+    "DRA driver v0.4.1 with DynamicMIG": (
         "nvmlDeviceCreateGpuInstanceWithPlacement",
-        "nvmlDeviceGetArchitecture",
-        "nvmlDeviceGetBrand",
         "nvmlDeviceGetVirtualizationMode",
     ),
 }
@@ -51,7 +92,7 @@ BOUND: Final = re.compile(
 )
 
 
-@pytest.mark.parametrize("name", sorted(MIG_PARTED.union(*LATER.values())))
+@pytest.mark.parametrize("name", sorted(MIG_PARTED.union(DRA_DRIVER, *LATER.values())))
 def test_the_library_has_every_function_that_these_programs_call(nvml_folder: Path, name: str) -> None:
     assert hasattr(ctypes.CDLL(str(nvml_folder / SONAME)), name), "a program that calls it ends with status 127"
 
@@ -71,3 +112,39 @@ def test_mig_parted_calls_the_functions_of_the_list_and_no_other_one(
         called |= set(BOUND.findall(done.stderr))
     looked_up_only = {name for name in called if name.endswith(("_v2", "_v3"))} - MIG_PARTED
     assert called - looked_up_only == MIG_PARTED
+
+
+UNREACHABLE: Final = """
+apiVersion: v1
+kind: Config
+current-context: none
+contexts: [{name: none, context: {cluster: none, user: none}}]
+users: [{name: none, user: {}}]
+clusters: [{name: none, cluster: {server: "http://127.0.0.1:1"}}]
+"""
+
+
+@pytest.mark.conformance
+def test_the_dra_driver_calls_the_functions_of_the_list_and_no_other_one(
+    namespaces: None, a_driver: ADriver, nvml_folder: Path
+) -> None:
+    driver = a_driver("1g.20gb", gpus=2)
+    driver.gpus[1].set_mode(False)
+    program = toolchain.ensure([toolchain.family("dra-plugin")]).path(dra_plugin.PROGRAM)
+    with tempfile.TemporaryDirectory(prefix="dra-") as short:
+        folder = Path(short)
+        file, kubeconfig, log, root = (folder / name for name in ("driver", "kubeconfig", "log", "root"))
+        DriverFile(file).write(driver)
+        kubeconfig.write_text(UNREACHABLE)
+        root.mkdir()
+        debug = {"LD_DEBUG": "bindings", "LD_DEBUG_OUTPUT": str(folder / "bindings")}
+        command = dra_plugin.command(root, program, "n1", DriverFile(file), nvml_folder, kubeconfig, debug)
+        with log.open("w") as output:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        try:
+            wait_until(lambda: "Create empty checkpoint" in log.read_text(), "the devices of the node are read")
+        finally:
+            process.kill()
+            process.wait()
+        text = "".join(path.read_text() for path in folder.glob("bindings*"))
+    assert set(re.findall(r"normal symbol `(nvml\w+)'", text)) == DRA_DRIVER

@@ -16,12 +16,15 @@ from mig_fleet.cluster.lists import decode_items
 from mig_fleet.model import labels
 from mig_fleet.model.report import Report
 from mig_fleet.observed import followed_fleet, snapshot
+from mig_fleet.observed.dra.resource_slices import NOTHING
 from mig_fleet.observed.followed_fleet import FULL_EVERY_S, FollowedFleet
 from mig_fleet.observed.snapshot import Node
+from tests.observed.dra_objects import a_slice
 
 T = TypeVar("T")
 
 NODES, REPORTS = "/api/v1/nodes", "/api/v1/namespaces/mig-fleet/configmaps"
+SLICES = "/apis/resource.k8s.io/v1/resourceslices"
 NAMES = ("n1", "n2", "n3")
 
 
@@ -31,7 +34,7 @@ class Server(Cluster):
     server_time = None
 
     def __init__(self) -> None:
-        self.objects: dict[str, dict[str, Json]] = {NODES: {}, REPORTS: {}}
+        self.objects: dict[str, dict[str, Json]] = {NODES: {}, REPORTS: {}, SLICES: {}}
         self.events: list[tuple[int, str, str, Json]] = []
         self.version = 1
         self.full = 0
@@ -67,6 +70,11 @@ class Server(Cluster):
     def report(self, name: str, driver: str) -> None:
         text = Report(name, driver, config="a", state="success", gpus=()).to_json()
         self.put(REPORTS, labels.REPORT_PREFIX + name, {"metadata": {}, "data": {labels.REPORT_KEY: text}})
+
+    def publish(self, name: str, *devices: str) -> None:
+        """The DRA driver writes the ResourceSlice of a node."""
+        found = a_slice(name, [{"name": device} for device in devices])
+        self.put(SLICES, found["metadata"]["name"], {**found, "metadata": {}})
 
     # As the product uses it.
 
@@ -113,8 +121,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     snapshot.invalidate()
 
 
-def followed(server: Server) -> FollowedFleet:
-    fleet = FollowedFleet({}, "mig-fleet")
+def followed(server: Server, *, dra: bool = False) -> FollowedFleet:
+    fleet = FollowedFleet({}, "mig-fleet", dra)
     fleet.observe()
     fleet.take_changes(1)
     fleet.observe()
@@ -181,6 +189,28 @@ def test_only_what_changed_is_read_again(server: Server, fleet: FollowedFleet) -
     assert server.full == 1
     assert server.asked[0] == ["7", "7"], "the moment of the full reading"
     assert server.asked[-1] == ["14", "15"], "the last event of each collection"
+
+
+def test_what_the_dra_driver_publishes_is_followed_where_it_is_needed(server: Server) -> None:
+    fleet = followed(server, dra=True)
+    assert [it.published for it in fleet.observe().nodes.values()] == [NOTHING] * len(NAMES)
+    for devices in (("gpu-0",), ("gpu-0", "gpu-1"), ()):
+        server.publish("n1", *devices)
+        server.node("n2", **{labels.STATE: str(len(devices))})
+        fleet.take_changes(1)
+        seen = fleet.observe().nodes
+        assert seen == snapshot.observe({}, "mig-fleet", fresh=True, dra=True).nodes
+        assert seen["n1"].published is not None
+        assert sorted(device.name for device in seen["n1"].published.devices) == sorted(devices)
+        server.full = 1
+    assert all(len(versions) == 3 for versions in server.asked)
+
+
+def test_without_dra_no_resource_slice_is_requested(server: Server, fleet: FollowedFleet) -> None:
+    server.publish("n1", "gpu-0")
+    fleet.take_changes(1)
+    assert fleet.observe().nodes["n1"].published is None
+    assert all(len(versions) == 2 for versions in server.asked)
 
 
 def test_now_and_then_it_is_read_in_full(server: Server, fleet: FollowedFleet) -> None:

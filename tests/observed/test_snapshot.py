@@ -8,6 +8,7 @@ import pytest
 from mig_fleet.cluster.connection import ClusterArgs
 from mig_fleet.cluster.errors import ClusterUnreachable
 from mig_fleet.observed import snapshot
+from mig_fleet.observed.dra.resource_slices import ResourceSlices
 from mig_fleet.observed.snapshot import Snapshot, invalidate, observe
 
 FIRST, SECOND = ClusterArgs(kubeconfig="first"), ClusterArgs(kubeconfig="second")
@@ -19,7 +20,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The clusters that were really read."""
     found: list[str] = []
 
-    def read_once(cluster: ClusterArgs, _reports_namespace: str) -> Snapshot:
+    def read_once(cluster: ClusterArgs, _reports_namespace: str, _dra: bool) -> Snapshot:
         found.append(cluster["kubeconfig"])
         return Snapshot()
 
@@ -44,8 +45,24 @@ def test_a_fresh_snapshot_is_read_again_and_then_shared(read: list[str]) -> None
     assert observe(FIRST, "r") is seen
 
 
+def test_a_snapshot_without_the_drivers_publications_is_read_again_where_they_are_needed(
+    monkeypatch: pytest.MonkeyPatch, read: list[str]
+) -> None:
+    asked: list[bool] = []
+
+    def read_once(_cluster: ClusterArgs, _reports_namespace: str, dra: bool) -> Snapshot:
+        asked.append(dra)
+        return Snapshot(resource_slices=ResourceSlices({}, {}) if dra else None)
+
+    monkeypatch.setattr(snapshot, "_read", read_once)
+    observe(FIRST, "r")
+    with_dra = observe(FIRST, "r", dra=True)
+    assert observe(FIRST, "r") is observe(FIRST, "r", dra=True) is with_dra
+    assert asked == [False, True]
+
+
 def test_an_unreachable_cluster_costs_one_timeout_per_run(monkeypatch: pytest.MonkeyPatch, read: list[str]) -> None:
-    def fail(cluster: ClusterArgs, _reports_namespace: str) -> Snapshot:
+    def fail(cluster: ClusterArgs, _reports_namespace: str, _dra: bool) -> Snapshot:
         read.append(cluster["kubeconfig"])
         raise ClusterUnreachable("the cluster does not answer")
 
@@ -73,7 +90,7 @@ def test_a_cluster_that_does_not_answer_does_not_delay_the_snapshot_of_another(
 ) -> None:
     started, release = threading.Event(), threading.Event()
 
-    def slow(cluster: ClusterArgs, _reports_namespace: str) -> Snapshot:
+    def slow(cluster: ClusterArgs, _reports_namespace: str, _dra: bool) -> Snapshot:
         if cluster == FIRST:
             started.set()
             assert release.wait(WITHIN_S)

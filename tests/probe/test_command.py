@@ -17,11 +17,11 @@ Call = tuple[Any, ...]
 
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
-    """The arguments of each call of `watch`, which here returns at once."""
+    """The arguments of each call of `watch`, which here returns at once; the last one is `mig_uuids`."""
     calls: list[Call] = []
 
-    def record(*arguments: Any) -> None:
-        calls.append(arguments)
+    def record(*arguments: Any, mig_uuids: bool) -> None:
+        calls.append((*arguments, mig_uuids))
         raise SystemExit(0)
 
     monkeypatch.setattr(watch, "watch", record)
@@ -42,7 +42,7 @@ def test_the_node_is_that_of_the_argument_or_of_the_pod(
     monkeypatch.setenv("NODE_NAME", "n1")
     call(monkeypatch, "watch")
     call(monkeypatch, "watch", "--node", "n2", "--interval", "2", "--heartbeat", "60")
-    assert watched == [("n1", 15.0, 100.0, None), ("n2", 2.0, 60.0, None)]
+    assert watched == [("n1", 15.0, 100.0, None, False), ("n2", 2.0, 60.0, None, False)]
     assert capsys.readouterr().err == ""
 
 
@@ -63,7 +63,14 @@ def test_the_kubelet_is_asked_if_an_option_says_so(
     monkeypatch: pytest.MonkeyPatch, watched: list[Call], option: list[str], folder: str
 ) -> None:
     call(monkeypatch, "watch", "--node", "n1", *option)
-    assert watched == [("n1", 15.0, 100.0, Kubelet(Path(folder)))]
+    assert watched == [("n1", 15.0, 100.0, Kubelet(Path(folder)), False)]
+
+
+def test_uuids_of_slices_are_reported_if_an_option_says_so(
+    monkeypatch: pytest.MonkeyPatch, watched: list[Call]
+) -> None:
+    call(monkeypatch, "watch", "--node", "n1", "--mig-uuids")
+    assert watched == [("n1", 15.0, 100.0, None, True)]
 
 
 @pytest.mark.parametrize("packed", [True, False])

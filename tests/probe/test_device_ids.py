@@ -55,3 +55,23 @@ def test_an_error_of_nvml_is_a_sentence_and_the_report_is_whole(a_driver: ADrive
     assert Report.from_json(report).errors == ()
     assert Report.from_json(report).counts() == ({"1g.10gb": 1},)
     assert json.loads(output)[1].startswith(f"{call}: Insufficient Permissions (the container may not read MIG devices")
+
+
+WITH_UUIDS = """
+from mig_fleet.probe import nvml
+from mig_fleet.probe.device_ids import with_mig_uuids
+print(with_mig_uuids(*nvml.read_with_devices("n1")).to_json())
+"""
+
+
+def test_a_report_has_the_uuid_of_each_slice_if_it_is_asked_for(a_driver: ADriver, run: Run) -> None:
+    driver = a_driver("1g.10gb", gpus=2)
+    split = driver.gpus[0].create("3g.40gb", 1)
+    driver.gpus[0].split(split.id, 2)
+    report = Report.from_json(run(driver, "-c", WITH_UUIDS).stdout.splitlines()[-1])
+    assert [it.mig_uuid for gpu in report.gpus for gi in gpu.instances for it in gi.compute_instances] == [
+        gpu.mig_uuid(instance, compute)
+        for gpu in driver.gpus
+        for instance in sorted(gpu.instances, key=lambda each: each.id)
+        for compute in instance.compute
+    ]

@@ -14,7 +14,7 @@ from typing import cast
 import pytest
 
 from mig_fleet.model.allocation import NOT_ASKED, Allocation
-from mig_fleet.model.report import Gpu, Report
+from mig_fleet.model.report import ComputeInstance, Gpu, Instance, Report
 from mig_fleet.probe import nvml
 from mig_fleet.probe.device_ids import DeviceIds
 from mig_fleet.probe.nvml_subprocess import NvmlSubprocess
@@ -85,6 +85,27 @@ def test_the_kubelets_allocations_are_in_the_report(monkeypatch: pytest.MonkeyPa
     report = read_with(Answering(), monkeypatch)
     assert report.allocations == (Allocation("default", "p", "nvidia.com/gpu", 0, None, None),)
     assert report.allocations_error == ""
+
+
+def read_with_uuids(reading: tuple[Report, DeviceIds], monkeypatch: pytest.MonkeyPatch) -> Report:
+    monkeypatch.setattr(nvml, "read_with_devices", lambda _: reading)
+    return NvmlSubprocess(mig_uuids=True).read("n1")
+
+
+def test_uuids_of_slices_need_no_kubelet(monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = Instance(7, "1g.10gb", 0, 1, (ComputeInstance(0, "1g.10gb", 1),))
+    gpu = Gpu(0, "GPU-0", "0x233010DE", "NVIDIA H100", 81559, True, True, (instance,))
+    found = replace(a_report("n1"), gpus=(gpu,)), DeviceIds({"GPU-0": (0, None, None), "MIG-a": (0, 7, 0)})
+    report = read_with_uuids(found, monkeypatch)
+    assert report.gpus[0].instances[0].compute_instances[0].mig_uuid == "MIG-a"
+    assert (report.allocations, report.allocations_error) == (None, NOT_ASKED)
+
+
+def test_slices_that_nvml_does_not_list_are_an_error_where_their_uuids_are_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report = read_with_uuids((a_report("n1"), DeviceIds({}, "no permission")), monkeypatch)
+    assert report.errors == ("NVML did not list the MIG devices: no permission",)
 
 
 def test_a_bug_in_reading_the_kubelets_answer_does_not_hide_what_nvml_reports(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,9 +23,9 @@ from tests.simulator.site import NAMESPACE, Site, daemon_set
 NODES = 12
 
 
-def real_report(file: DriverFile, nvml_folder: Path) -> Report:
+def real_report(file: DriverFile, nvml_folder: Path, *options: str) -> Report:
     environment = {**os.environ, "LD_LIBRARY_PATH": str(nvml_folder), STATE_VARIABLE: str(file.path)}
-    command = [sys.executable, "-m", "mig_fleet.probe", "read", "--node", "a-node"]
+    command = [sys.executable, "-m", "mig_fleet.probe", "read", "--node", "a-node", *options]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
     return Report.from_json(result.stdout)
 
@@ -57,6 +57,8 @@ def test_it_reports_compute_instances_and_a_pending_mode_like_the_real_probe(
     file = DriverFile(tmp_path / "driver")
     file.write(driver)
     assert in_process_probe.read("a-node", file.read(), {}, {}) == real_report(file, nvml_folder)
+    with_uuids = in_process_probe.read("a-node", file.read(), {}, {}, mig_uuids=True)
+    assert with_uuids == real_report(file, nvml_folder, "--mig-uuids")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
-"""Which GPUs a user's pod has, by the kubelet's allocations in the report, and which pods a change affects. Pure.
+"""Which GPUs a user's pod has, by its ResourceClaims or by the kubelet's allocations in the report, and which pods a
+change affects. Pure.
 
 The kubelet may list a pod that is gone (kubernetes#137010), and a StatefulSet's new pod has the name of the old one. So
 the pods are the API server's, and the report counts for a pod only if it was written after the pod was created, and has
@@ -21,6 +22,7 @@ NEWER_POD = "GPU not known yet: the pod is newer than the report, and the next o
 NO_ALLOCATION = "GPU not known: the kubelet has not reported which GPU the pod uses"
 OTHER_DEVICES = "GPU not known: the kubelet reports other devices than the pod requests"
 NO_SUCH_DEVICE = "GPU not known: the kubelet reports a device that NVML does not have"
+UNPUBLISHED = "GPU not known: its claim has a device that NVIDIA's DRA driver does not publish any more"
 NO_ALLOCATIONS = "GPU not known: the probe does not report which pod has which GPU"
 
 
@@ -72,8 +74,12 @@ def affected_pods(node: Node | None, pods: Iterable[GpuPod], affected: AffectedG
 
 
 def gpus_of(pod: GpuPod, node: Node | None) -> PodGpus:
-    """The GPUs that the kubelet allocated to a pod, by the report of its node."""
+    """The GPUs of a pod: those of its ResourceClaims, or those that the kubelet allocated to it by the report of its
+    node.
+    """
     report = node.report if node else None
+    if pod.devices:
+        return _claimed(pod, report)
     if node is None or report is None or report.allocations is None:
         why = f": {report.allocations_error}" if report and report.allocations_error else ""
         return PodGpus(unknown=NO_ALLOCATIONS + why)
@@ -100,6 +106,13 @@ def format_affected(found: Iterable[AffectedPod]) -> str:
     texts = [str(it) if last[it.reason] is it else it.with_gpu for it in listed]
     more = len(ordered) - LISTED_PODS
     return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
+
+
+def _claimed(pod: GpuPod, report: Report | None) -> PodGpus:
+    indexes = {gpu.uuid: gpu.index for gpu in report.gpus} if report else {}
+    found = [indexes.get(it.device.gpu_uuid) if it.device else None for it in pod.devices]
+    known = frozenset(index for index in found if index is not None)
+    return PodGpus(known) if None not in found else PodGpus(unknown=UNPUBLISHED)
 
 
 def _exists(device: Allocation, report: Report) -> bool:

@@ -10,6 +10,7 @@ from mig_fleet.cluster.quantities import RIGHT, parse_count
 from mig_fleet.cluster.times import parse_time
 from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
+from mig_fleet.observed.dra.claims import CLAIMED, ClaimedDevice
 from mig_fleet.observed.operands import is_operand
 
 LISTED_PODS = 5
@@ -41,6 +42,8 @@ class GpuPod:
     tolerations: Sequence[Json] = field(default=(), compare=False)
     unreadable: tuple[str, ...] = field(default=(), compare=False)
     """Its requests whose number could not be read, each with what is right; they count as one."""
+    devices: tuple[ClaimedDevice, ...] = field(default=(), compare=False)
+    """The devices of its ResourceClaims; :attr:`resources` counts them, too."""
 
     @property
     def is_of_daemon_set(self) -> bool:
@@ -62,8 +65,9 @@ class GpuPod:
 
 
 def gpu_pods(pods: Iterable[Json], operator_namespace: str) -> list[GpuPod]:
-    """The users' pods with GPU resources, by node and name. Of those in the operator's namespace NVIDIA's own are left
-    out (:func:`~mig_fleet.observed.operands.is_operand`).
+    """The users' pods with GPU resources, by node and name: those that request some, and those with devices of claims
+    (:func:`~mig_fleet.observed.dra.claims.with_claims`). Of those in the operator's namespace NVIDIA's own are left out
+    (:func:`~mig_fleet.observed.operands.is_operand`).
     """
     return sorted(
         GpuPod(
@@ -78,11 +82,13 @@ def gpu_pods(pods: Iterable[Json], operator_namespace: str) -> list[GpuPod]:
             labels=pod["metadata"].get("labels") or {},
             tolerations=pod["spec"].get("tolerations") or (),
             unreadable=_unreadable(pod["spec"]),
+            devices=devices,
         )
         for pod in pods
         if not (pod["metadata"]["namespace"] == operator_namespace and is_operand(pod))
         and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
-        and (resources := _resources(pod["spec"]))
+        for devices in (pod.get(CLAIMED, ()),)
+        if (resources := _resources(pod["spec"], devices))
     )
 
 
@@ -102,7 +108,14 @@ def format_pods(found: Iterable[GpuPod]) -> str:
     return "; ".join(texts[:LISTED_PODS]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _resources(spec: Json) -> dict[str, int]:
+def _resources(spec: Json, devices: Iterable[ClaimedDevice]) -> dict[str, int]:
+    """What a pod requests, and what its claims have. For a resource that a DeviceClass stands for (its
+    ``extendedResourceName``) the scheduler makes a claim itself, which is not counted twice.
+    """
+    return dict(Counter(_requested(spec)) | Counter(device.resource for device in devices))
+
+
+def _requested(spec: Json) -> dict[str, int]:
     """What the scheduler counts: the containers and sidecars together, or an init container and the sidecars before it,
     whichever is more (Kubernetes KEP-753). A sidecar is an init container that runs as long as the pod.
     """

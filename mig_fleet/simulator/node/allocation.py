@@ -24,7 +24,8 @@ def allocated(file: DriverFile, pod: Pod) -> Iterator[Devices]:
 
     Meanwhile the pod is a client of the driver and blocks changes. Raises :class:`AllocationFailed`.
     """
-    requests = pod.gpu_requests()
+    # With DRA a request for whole GPUs is a claim that the scheduler makes.
+    requests = {} if pod.has_extended_claim else pod.gpu_requests()
     name = f"{pod.namespace}/{pod.name}"
     if not requests:
         yield ()

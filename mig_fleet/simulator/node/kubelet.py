@@ -8,6 +8,7 @@ from mig_fleet.simulator.api import Json
 from mig_fleet.simulator.errors import ApiError
 from mig_fleet.simulator.node import pod_status, reboot
 from mig_fleet.simulator.node.allocation import AllocationFailed, allocated
+from mig_fleet.simulator.node.claims import NotPrepared, allocated_names, prepared
 from mig_fleet.simulator.node.container import BehaviourOf, Container
 from mig_fleet.simulator.node.mounts import Mounts
 from mig_fleet.simulator.node.node import SimulatedNode
@@ -131,16 +132,27 @@ class Kubelet:
             await mounts.open()
             await asyncio.sleep(self.node.timing.pod_start)
             await self.node.runtime_ready.wait()
-            with (
-                allocated(self.node.driver_file, pod) as devices,
-                self.node.pod_resources.recorded(pod, devices),
-            ):
-                await self._run_container(pod, mounts)
+            while True:
+                try:
+                    await self._run_with_devices(pod, mounts)
+                    return
+                except NotPrepared as exc:
+                    await self._report(pod, pod_status.pending(pod, "ContainerCreating", str(exc)))
+                    await asyncio.sleep(RETRY_S)
         except AllocationFailed as exc:
             await self._report(pod, pod_status.rejected("UnexpectedAdmissionError", str(exc)))
         finally:
             del self._mounts[pod.uid]
             mounts.close()
+
+    async def _run_with_devices(self, pod: Pod, mounts: Mounts) -> None:
+        """Raises :class:`NotPrepared` before the container starts, and :class:`AllocationFailed`."""
+        with (
+            prepared(self.node.driver_file, pod, await allocated_names(self.node.api, pod)),
+            allocated(self.node.driver_file, pod) as devices,
+            self.node.pod_resources.recorded(pod, devices),
+        ):
+            await self._run_container(pod, mounts)
 
     async def _run_container(self, pod: Pod, mounts: Mounts) -> None:
         """Run the container, and restart it as the pod's restart policy requires."""

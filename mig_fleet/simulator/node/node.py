@@ -48,6 +48,8 @@ class SimulatedNode:
         """Which pod has which device, as the kubelet reports it."""
         self.registered: Mapping[str, int] = {}
         """The resources that a device plugin last registered, even if it does not run any more."""
+        self.dra_plugins: set[str] = set()
+        """The pods whose plugin of the DRA driver is registered, by uid."""
         self.exporter: Scrape | None = None
         """Answers a scrape of dcgm-exporter; None while its container does not run."""
         self.stuck_manager = ""

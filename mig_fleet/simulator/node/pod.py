@@ -124,6 +124,11 @@ class Pod:
                 found[variable["name"]] = fields[reference]
         return found
 
+    @property
+    def has_extended_claim(self) -> bool:
+        """Whether the scheduler has allocated its extended resources by a ResourceClaim."""
+        return bool(self.json.get("status", {}).get("extendedResourceClaimStatus"))
+
     def gpu_requests(self) -> dict[str, int]:
         """NVIDIA resources of all containers, name → count."""
         found: dict[str, int] = {}

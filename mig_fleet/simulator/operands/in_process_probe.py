@@ -27,6 +27,7 @@ from mig_fleet.simulator.node.container import Container
 DEFAULTS: Final = {"--interval": 15.0, "--heartbeat": HEARTBEAT_S}
 """Flags of the real probe's command line, in seconds."""
 OPTION: Final = "--pod-resources"
+UUIDS: Final = "--mig-uuids"
 
 Kubelet = tuple[tuple[Allocation, ...] | None, str]
 """The allocations, or None and why they are not known."""
@@ -53,7 +54,12 @@ async def run(container: Container) -> int:
             now = node.driver_stamp, _key(node.object), kubelet
             due = time.monotonic() - published_at >= heartbeat_s
             changed = now != seen or due
-            report = read(node.name, node.driver, node.labels, node.annotations, kubelet) if changed else published
+            uuids = UUIDS in _words(container)
+            report = (
+                read(node.name, node.driver, node.labels, node.annotations, kubelet, mig_uuids=uuids)
+                if changed
+                else published
+            )
             seen = now
             if report is not None and (report != published or due):
                 try:
@@ -103,6 +109,8 @@ def read(
     node_labels: Mapping[str, str],
     annotations: Mapping[str, str],
     kubelet: Kubelet = (None, NOT_ASKED),
+    *,
+    mig_uuids: bool = False,
 ) -> Report | None:
     """The real probe's report for a node with this driver; ``None`` while MIG Manager changes the GPUs."""
     state = node_labels.get(labels.STATE)
@@ -115,7 +123,7 @@ def read(
         driver_version="" if errors else found.version,
         config=node_labels.get(labels.CONFIG),
         state=state,
-        gpus=() if errors else tuple(_gpu(gpu) for gpu in found.gpus),
+        gpus=() if errors else tuple(_gpu(gpu, mig_uuids) for gpu in found.gpus),
         errors=errors,
         attempt=attempt and printable(attempt, LONGEST_TEXT),
         allocations=None if errors else kubelet[0],
@@ -147,7 +155,7 @@ async def _publish(container: Container, report: Report) -> None:
         await api.create(collection, body, labels.PROBE)
 
 
-def _gpu(gpu: driver.Gpu) -> Gpu:
+def _gpu(gpu: driver.Gpu, mig_uuids: bool) -> Gpu:
     return Gpu(
         index=gpu.index,
         uuid=gpu.uuid,
@@ -157,7 +165,9 @@ def _gpu(gpu: driver.Gpu) -> Gpu:
         mig_mode_current=gpu.mode if gpu.mig_capable else None,
         mig_mode_pending=gpu.pending if gpu.mig_capable else None,
         instances=tuple(
-            _instance(gpu, instance) for instance in sorted(gpu.instances, key=lambda instance: instance.id) if gpu.mode
+            _instance(gpu, instance, mig_uuids)
+            for instance in sorted(gpu.instances, key=lambda instance: instance.id)
+            if gpu.mode
         ),
         model=gpu.model.name if gpu.model.pci_device_ids else None,
         profile_names=_profile_names(gpu),
@@ -169,9 +179,14 @@ def _profile_names(gpu: driver.Gpu) -> tuple[str, ...] | None:
     return tuple(row.name for row in sorted(gpu.model.profiles.values(), key=lambda row: row.nvml_enum)) or None
 
 
-def _instance(gpu: driver.Gpu, instance: driver.GpuInstance) -> Instance:
+def _instance(gpu: driver.Gpu, instance: driver.GpuInstance, mig_uuids: bool) -> Instance:
     compute = tuple(
-        ComputeInstance(each.id, gpu.device_name(instance, each), each.slices)
+        ComputeInstance(
+            each.id,
+            gpu.device_name(instance, each),
+            each.slices,
+            gpu.mig_uuid(instance, each) if mig_uuids else None,
+        )
         for each in sorted(instance.compute, key=lambda each: each.id)
     )
     return Instance(instance.id, instance.profile, instance.start, instance.size, compute)

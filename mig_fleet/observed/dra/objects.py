@@ -1,0 +1,86 @@
+"""The fields that are read of DRA's objects (resource.k8s.io/v1, stable since Kubernetes 1.34)."""
+
+from msgspec import Raw, Struct, field
+
+from mig_fleet.observed.objects import Metadata
+
+API = "/apis/resource.k8s.io/v1"
+RESOURCE_SLICES = f"{API}/resourceslices"
+RESOURCE_CLAIMS = f"{API}/resourceclaims"
+
+
+class _Part(Struct, rename="camel"):
+    """A part of an object; other keys are skipped."""
+
+
+class Attribute(_Part):
+    """One of its four kinds of value; those of NVIDIA's driver that are read here are texts."""
+
+    string: str | None = None
+
+
+class Device(_Part):
+    name: str
+    attributes: dict[str, Attribute] | None = None
+    capacity: dict[str, Raw] | None = None
+    """By name; the quantities are not parsed."""
+    consumes_counters: list[Raw] | None = None
+
+
+class Pool(_Part):
+    """The slices of a pool count only with its newest generation, and only if all of them are there."""
+
+    name: str
+    generation: int = 0
+    resource_slice_count: int = 1
+
+
+class SliceSpec(_Part):
+    driver: str
+    pool: Pool
+    node_name: str = ""
+    """Empty for devices that several nodes reach."""
+    devices: list[Device] | None = None
+
+
+class ResourceSliceObject(_Part):
+    metadata: Metadata
+    spec: SliceSpec
+
+
+class Result(_Part):
+    """One allocated device."""
+
+    driver: str
+    pool: str
+    device: str
+
+
+class DeviceResults(_Part):
+    results: list[Result] | None = None
+
+
+class Allocation(_Part):
+    devices: DeviceResults = field(default_factory=DeviceResults)
+
+
+class Consumer(_Part):
+    """Who may use an allocated claim; ``resource`` is ``pods`` for a pod."""
+
+    resource: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class ClaimStatus(_Part):
+    allocation: Allocation | None = None
+    reserved_for: list[Consumer] | None = None
+
+
+class ClaimMetadata(Metadata):
+    namespace: str = ""
+
+
+class ResourceClaimObject(_Part):
+    metadata: ClaimMetadata
+    status: ClaimStatus = field(default_factory=ClaimStatus)
