@@ -165,7 +165,7 @@ def test_the_dra_driver_publishes_what_the_simulator_publishes(case: Case, outco
 
 
 def test_devices_of_dynamic_mig_are_recognized(site: Site, a_driver: ADriver) -> None:
-    """With this feature gate the driver would destroy every slice: a fleet that has such devices is refused."""
+    """With this feature the driver would destroy every slice: a fleet that has such devices is refused."""
     node = NODES[0]
     site.delete_slices(node)
     site.fleet.driver_file(node).write(a_driver(gpus=2, mig=False))

@@ -36,7 +36,7 @@ class DraDevice:
     """Memory slices."""
     is_dynamic: bool = False
     """Whether it consumes counters that it shares with others: the driver creates and destroys such devices itself
-    (feature gate ``DynamicMIG``)."""
+    (its feature ``DynamicMIG``)."""
 
     @property
     def gpu_uuid(self) -> str:

@@ -1,6 +1,6 @@
 """The devices that NVIDIA's DRA driver publishes for a node, with all attributes and capacities. Pure.
 
-Behaviour of dra-driver-nvidia-gpu v0.4.1 without feature gates (cmd/gpu-kubelet-plugin: nvlib.go, deviceinfo.go,
+Behaviour of dra-driver-nvidia-gpu v0.4.1 with its default features (cmd/gpu-kubelet-plugin: nvlib.go, deviceinfo.go,
 partitions.go).
 """
 

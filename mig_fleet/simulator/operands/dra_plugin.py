@@ -1,6 +1,6 @@
 """The kubelet plugin of NVIDIA's DRA driver: publishes the node's devices as a ResourceSlice.
 
-Behaviour of dra-driver-nvidia-gpu v0.4.1 without feature gates.
+Behaviour of dra-driver-nvidia-gpu v0.4.1 with its default features.
 """
 
 import asyncio
