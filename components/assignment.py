@@ -215,6 +215,7 @@ def _impact(wave: Wave, olds: Props, earlier: Iterable[str], declared: Iterable[
     from mig_fleet.observed.gpus.pods import gpu_pods
     from mig_fleet.rollout.assign import changes_at_release
     from mig_fleet.rollout.impact import adopted_nodes, missing_nodes, planned_impact
+    from mig_fleet.rollout.listed_pods import list_pods
     from mig_fleet.rollout.stranding.check import listed, planned_stranding
     from mig_fleet.rollout.stranding.strategy_change import format_change, requests_without_offer, under_strategy
 
@@ -224,7 +225,7 @@ def _impact(wave: Wave, olds: Props, earlier: Iterable[str], declared: Iterable[
     if not (targets or released or renamed):
         return {"plannedChanges": notes}
     slices, targets = {**slices, **dict.fromkeys(targets, wave.expected.gpus)}, {**released, **targets}
-    pods, later = cluster.pods(), under_strategy(seen, strategy) if is_chosen else seen
+    pods, later = list_pods(wave, cluster), under_strategy(seen, strategy) if is_chosen else seen
     of_users, after = gpu_pods(pods, wave.namespace), {name: later.nodes[name] for name in renamed}
     found = planned_impact(seen, of_users, targets, slices, strategy, after)
     lost = requests_without_offer(seen, later, pods, wave.namespace, renamed)
@@ -235,7 +236,7 @@ def _impact(wave: Wave, olds: Props, earlier: Iterable[str], declared: Iterable[
 
 
 def _observe(wave: Wave) -> Snapshot:
-    return observe(wave.cluster, wave.reports_namespace)
+    return observe(wave.cluster, wave.reports_namespace, dra=wave.is_dra)
 
 
 def _of(props: Props) -> tuple[object, ...]:
@@ -244,5 +245,5 @@ def _of(props: Props) -> tuple[object, ...]:
 
 def _desired(wave: Wave) -> tuple[object, ...]:
     policy = wave.on_delete, wave.on_user_pods, wave.on_stranded_pods, wave.isolation
-    desired = wave.config, wave.config_name, wave.expected.strategy
+    desired = wave.config, wave.config_name, wave.expected.strategy, wave.expected.allocation
     return *connection_of(wave), desired, wave.nodes, wave.joining, policy

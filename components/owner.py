@@ -20,6 +20,7 @@ from mig_fleet.components.provider import Provider
 from mig_fleet.components.resource import Resource
 from mig_fleet.failures import CleanError, one_clean_error
 from mig_fleet.model import labels
+from mig_fleet.model.allocated_by import DRA_NAMESPACE
 from mig_fleet.observed.installed.served_kinds import missing_kinds
 from mig_fleet.observed.owners.cluster_owner import Owner, file_owner, other_owners, owner_conflicts
 from mig_fleet.observed.owners.identity import Identity, other_cluster, read_identity, unchecked
@@ -60,6 +61,8 @@ class ClusterOwnerArgs(TypedDict):
     uses: NotRequired[Sequence[str]]
     """What the stack does, as values of :class:`~mig_fleet.observed.rights.grant.Use`: a user who lacks a right that
     the stack needs is refused, and so is a cluster that lacks a kind (default: neither is checked)."""
+    dra_namespace: NotRequired[str]
+    """Where the DRA driver runs, if the stack uses it; the stack needs a right there."""
 
 
 class ClusterOwnerProvider(Provider):
@@ -135,6 +138,8 @@ class ClusterOwner(Resource, module="mig", name="ClusterOwner"):
             "owner": None,
             "uid": None,
         }
+        if namespace := args.get("dra_namespace"):
+            props["draNamespace"] = namespace
         super().__init__(ClusterOwnerProvider(), name, props, opts)
 
 
@@ -142,7 +147,8 @@ def _require_rights(props: Props) -> None:
     """Raises :class:`~mig_fleet.cluster.errors.Forbidden` with every right that the user lacks."""
     if (uses := props.get("uses")) is None:
         return
-    grants = needed_grants(props["namespace"], props["reportsNamespace"], uses)
+    namespaces = props["namespace"], props["reportsNamespace"]
+    grants = needed_grants(*namespaces, uses, props.get("draNamespace") or DRA_NAMESPACE)
     missing, stack = missing_rights(Cluster(props["cluster"]), grants), props["stack"].rpartition("/")[2]
     if error := missing.error(stack):
         raise Forbidden(error)
@@ -184,7 +190,8 @@ def _other_owners(props: Props, fresh: bool = False) -> dict[Owner, str]:
     """As :func:`~mig_fleet.observed.owners.cluster_owner.other_owners`; one more LIST if the layout file has no record,
     as in the first preview of a stack.
     """
-    nodes = observe(props["cluster"], props["reportsNamespace"], fresh).nodes.values()
+    is_dra = bool(props.get("draNamespace"))  # the waves share the snapshot
+    nodes = observe(props["cluster"], props["reportsNamespace"], fresh, is_dra).nodes.values()
     cluster = Cluster(props["cluster"])
     config_map = cluster.config_map(props["namespace"], labels.LAYOUTS_CONFIG_MAP)
     elsewhere: dict[str, Owner] = {}

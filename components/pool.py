@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 import pulumi
 from pulumi.resource import DependencyResource
@@ -14,6 +14,7 @@ from mig_fleet.components.layout_args import NamedLayoutArgs, parse_layout
 from mig_fleet.components.namespaces import OPERATOR_NAMESPACE, REPORTS_NAMESPACE
 from mig_fleet.components.refused import FleetRefused
 from mig_fleet.components.verification import Verification
+from mig_fleet.model.allocated_by import DRA_NAMESPACE, AllocatedBy
 from mig_fleet.model.finding import Finding
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.strategy import DEFAULT, Strategy
@@ -85,6 +86,10 @@ class PoolArgs(TypedDict):
     """The cluster; the output of the same resource (default: any cluster)."""
     strategy: NotRequired[str]
     """The device plugin's strategy (default: mixed; docs/adr/0008 gives the reasons)."""
+    allocation: NotRequired[Literal["devicePlugin", "dra"]]
+    """What allocates the slices: the device plugin (default), or NVIDIA's DRA driver."""
+    dra_namespace: NotRequired[str]
+    """Where the DRA driver runs, under ``dra`` (default: ``dra-driver-nvidia-gpu``)."""
     price: NotRequired[float | None]
     """USD per GPU and hour (default: not known); the waves have ``costPerHourUsd`` then, for policies."""
     rollout: NotRequired[RolloutArgs]
@@ -121,7 +126,8 @@ class Pool(pulumi.ComponentResource):
             pulumi.log.info(f"{name}: {waiting}", self)
         earlier: list[str] = []
         declared = " ".join(sorted(args.get("declared_nodes", args["nodes"])))
-        expected = Expected.of_layout(layout, args["gpus_per_node"], strategy)
+        expected = Expected.of_layout(layout, args["gpus_per_node"], strategy, _allocation(args))
+        is_dra = expected.allocation is AllocatedBy.DRA
         verified: list[Verification] = []
         resources: list[Assignment | Verification] = []
         blocked = pulumi.Output.from_input(False)
@@ -136,6 +142,7 @@ class Pool(pulumi.ComponentResource):
                 held=wave in held,
                 config_name=args.get("config_name", "generated"),
                 operator_managed=args.get("operator_managed", True),
+                dra_namespace=args.get("dra_namespace", DRA_NAMESPACE) if is_dra else "",
                 cost_per_hour_usd=_cost(args, nodes),
                 **rollout,  # type: ignore[arg-type]  # a TypedDict without the two keys that were popped
             ).to_properties() | {"owner": args.get("owner", ""), "uid": args.get("uid", "")}
@@ -219,6 +226,10 @@ def _joined(texts: Iterable[str]) -> dict[str, str]:
     return {node: text for part in parts for node, text in sorted(part.items())}
 
 
+def _allocation(args: PoolArgs) -> AllocatedBy:
+    return AllocatedBy(args.get("allocation", AllocatedBy.DEVICE_PLUGIN))
+
+
 def _strategy(name: str, args: PoolArgs) -> Strategy:
     chosen = args.get("strategy", DEFAULT)
     try:
@@ -230,7 +241,8 @@ def _strategy(name: str, args: PoolArgs) -> Strategy:
 
 def refuse_impossible(name: str, args: PoolArgs, layout: Layout, strategy: Strategy) -> None:
     """The rules that the policies enforce too, before anything is registered; raises :class:`PoolRefused`."""
-    facts = PoolFacts(name, args.get("gpu") or layout.gpu, args["gpus_per_node"], layout, strategy)
+    gpu = args.get("gpu") or layout.gpu
+    facts = PoolFacts(name, gpu, args["gpus_per_node"], layout, strategy, _allocation(args))
     found = rule_conflicts([facts])
     if found:
         raise PoolRefused(explain(found))

@@ -113,7 +113,7 @@ def connection_of(wave: Wave) -> tuple[object, ...]:
 
 def _declared(wave: Wave) -> tuple[object, ...]:
     """What a change of which is planned; a wave that waited until now declares all of it for the first time."""
-    return wave.config, wave.config_name, wave.expected.strategy, wave.nodes, wave.held
+    return wave.config, wave.config_name, wave.expected.strategy, wave.expected.allocation, wave.nodes, wave.held
 
 
 def _blocked(olds: Props, nodes: list[str]) -> Props:

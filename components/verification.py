@@ -87,7 +87,7 @@ def _drift(wave: Wave) -> list[Difference]:
     """The differences of a wave; a report that is missing or stale with what is wrong with its probe, and what cannot
     be repaired with the pods that prevent it.
     """
-    seen = observe(wave.cluster, wave.reports_namespace)
+    seen = observe(wave.cluster, wave.reports_namespace, dra=wave.is_dra)
     found = verification_drift(wave.expected, wave.nodes, seen.nodes, wave.config_name)
     if not found:
         return []
@@ -108,7 +108,7 @@ def _unfinished(olds: Props, inputs: Props) -> Props:
     wave = Wave.from_properties(inputs)
     planned = not olds or _desired(Wave.from_properties(stored(olds))) != _desired(wave)
     try:
-        nodes = observe(wave.cluster, wave.reports_namespace).nodes
+        nodes = observe(wave.cluster, wave.reports_namespace, dra=wave.is_dra).nodes
     except ClusterError:
         return {}
     there = (nodes[name] for name in wave.members if name in nodes)
@@ -125,6 +125,6 @@ def _desired(wave: Wave) -> tuple[object, ...]:
     return (
         *connection_of(wave),
         wave.nodes,
-        (expected.config, expected.gpus, expected.strategy, wave.config_name),
+        (expected.config, expected.gpus, expected.strategy, expected.allocation, wave.config_name),
         (wave.on_failure, wave.recovery),
     )

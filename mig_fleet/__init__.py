@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mig_fleet.components.device_classes import DeviceClasses
     from mig_fleet.components.fleet import Fleet
     from mig_fleet.components.gpu_operator import GpuOperator
     from mig_fleet.components.layouts import MigLayouts
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClusterOwner",
+    "DeviceClasses",
     "Fleet",
     "FleetRefused",
     "GpuOperator",
@@ -31,6 +33,7 @@ __all__ = [
 
 _MODULES = {
     "ClusterOwner": "mig_fleet.components.owner",
+    "DeviceClasses": "mig_fleet.components.device_classes",
     "Fleet": "mig_fleet.components.fleet",
     "FleetRefused": "mig_fleet.components.refused",
     "GpuOperator": "mig_fleet.components.gpu_operator",

@@ -9,6 +9,7 @@ from mig_fleet.model.resource_types import RESOURCES
 from mig_fleet.policies.chart_facts import ChartFacts
 from mig_fleet.policies.config_map_facts import ConfigMapText
 from mig_fleet.policies.credential_facts import PlainTexts
+from mig_fleet.policies.operand_values import DYNAMIC_MIG
 from mig_fleet.policies.program_facts import Workload
 from mig_fleet.policy.known import UNKNOWN, each, get, text, texts
 from mig_fleet.policy.secret_text import SecretText
@@ -17,6 +18,8 @@ CHARTS = {"kubernetes:helm.sh/v3:Release": "values", "kubernetes:helm.sh/v4:Char
 CLUSTER_POLICY = "kubernetes:nvidia.com/v1:ClusterPolicy"
 """What the chart makes of its values, with the same keys."""
 OPERATOR = "gpu-operator"
+DRA_CHART = re.compile("dra-driver-nvidia-gpu|nvidia-dra-driver-gpu")
+"""The name of the chart of NVIDIA's DRA driver, and that of earlier releases."""
 CONFIG_MAPS = ("kubernetes:core/v1:ConfigMap", "kubernetes:core/v1:ConfigMapPatch")
 PROMETHEUS_RULE = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
 PROVIDER = "pulumi:providers:kubernetes"
@@ -51,6 +54,23 @@ def read_chart(kind: str, name: str, props: Mapping[str, Any]) -> Iterator[Chart
             for value in (chart, version, text(values, "driver", "version"), text(values, "migManager", "version"))
         ),
     )
+
+
+def read_dynamic_mig(kind: str, name: str, props: Mapping[str, Any]) -> Iterator[str]:
+    """The label of a chart of NVIDIA's DRA driver or GPU Operator, or of a GPUCluster, that lets the driver partition
+    GPUs itself.
+    """
+    if kind in CHARTS:
+        values = get(props, CHARTS[kind])
+        chart = text(props, "chart")
+        paths: list[tuple[str, ...]] = [("featureGates",)] if chart is None or DRA_CHART.search(chart) else []
+        paths += [("draDriver", "featureGates")] if chart is None or OPERATOR in chart else []
+    elif kind.startswith("kubernetes:nvidia.com/") and kind.endswith(":GPUCluster"):
+        values, paths = get(props, "spec"), [("draDriver", "featureGates")]
+    else:
+        return
+    if any(get(values, *path, DYNAMIC_MIG) is True for path in paths):
+        yield f"{kind.rpartition(':')[2]} '{name}'"
 
 
 def read_texts(kind: str, name: str, props: Mapping[str, Any]) -> Iterator[ConfigMapText]:

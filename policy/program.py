@@ -61,6 +61,9 @@ def program(resources: Iterable[PolicyResource]) -> ProgramFacts:
         workloads=tuple(
             workload for each in found for workload in objects.read_workload(each.resource_type, each.name, each.props)
         ),
+        dynamic_mig=tuple(
+            label for each in found for label in objects.read_dynamic_mig(each.resource_type, each.name, each.props)
+        ),
         is_monitored=any(objects.is_alert_rule(each.resource_type, each.props) for each in found),
         offered_elsewhere=frozenset().union(*known) if len(known) == len(references) else None,
     )

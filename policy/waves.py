@@ -30,7 +30,7 @@ def read_pool(props: Mapping[str, Any]) -> PoolFacts:
     expected = Expected.from_properties(props["expected"])
     groups = tuple(GpuGroup((index,), profiles) for index, profiles in enumerate(expected.gpus))
     layout = Layout("declared", expected.gpu, groups, expected.confirmed)
-    return PoolFacts(props["wave"], expected.gpu, len(groups), layout, expected.strategy)
+    return PoolFacts(props["wave"], expected.gpu, len(groups), layout, expected.strategy, expected.allocation)
 
 
 def read_wave(urn: str, props: Mapping[str, Any]) -> WaveFacts:
@@ -44,6 +44,7 @@ def read_wave(urn: str, props: Mapping[str, Any]) -> WaveFacts:
         nodes=tuple(props["nodes"]),
         gpus=expected.gpus,
         strategy=expected.strategy,
+        allocation=expected.allocation,
         stack=_stack_of(urn),
         now=now(),
         on_user_pods=_known(props, "onUserPods"),

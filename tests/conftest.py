@@ -47,6 +47,7 @@ LONG = (
     "tests/review/test_engine_previews.py",
     "tests/engine/test_a_rollout.py",
     "tests/faults/test_kill_points.py",
+    "tests/engine/test_dra.py",
     "tests/engine/test_interrupt.py",
     "tests/engine/test_adoption.py",
     "tests/engine/test_monitoring.py",

@@ -47,6 +47,12 @@ class OperatorSection(TypedDict, total=False):
     """The address of the chart's repository (default: NVIDIA's); None for a vendored chart."""
     strategy: Literal["mixed", "single"]
     """The device plugin's MIG strategy (default: ``mixed``)."""
+    allocation: Literal["devicePlugin", "dra"]
+    """What allocates the slices: the device plugin (default), or NVIDIA's DRA driver, which you install."""
+    dra_namespace: str
+    """Under ``dra``: where the DRA driver runs (default: ``dra-driver-nvidia-gpu``)."""
+    claim_templates: list[str]
+    """Under ``dra``: namespaces that get a ResourceClaimTemplate for each profile (default: none)."""
     values: Mapping[str, Any]
     """Further values of the chart; single values may be outputs, secret ones included."""
     timeout: str

@@ -12,6 +12,7 @@ from mig_fleet.components.monitoring import Monitoring
 from mig_fleet.components.monitoring.declared import Monitored
 from mig_fleet.components.owner import ClusterOwner
 from mig_fleet.components.pool import Pool
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.stack_file.exporter import service_monitor
 from mig_fleet.stack_file.fleet import Fleet, FleetPool
 
@@ -56,6 +57,7 @@ def operator_of(
             "version": chart.version,
             "repository": chart.repository,
             "strategy": str(fleet.strategy),
+            "allocation": fleet.allocation.value,
             "metrics": metrics,
             "monitor": {"interval_seconds": monitor.interval, "labels": monitor.labels} if monitor else None,
             "values": chart.values,
@@ -76,6 +78,7 @@ def pool_of(
 ) -> Pool:
     """A pool, with the nodes that ``fleet`` knows."""
     rollout = pool.settings.rollout
+    is_others = not fleet.settings.operator.managed or fleet.allocation is AllocatedBy.DRA
     return Pool(
         name,
         {
@@ -92,6 +95,8 @@ def pool_of(
             "owner": owner.owner,
             "uid": owner.uid,
             "strategy": str(fleet.strategy),
+            "allocation": fleet.allocation.value,
+            "dra_namespace": fleet.settings.operator.dra_namespace,
             "price": fleet.prices.get(pool.layout.gpu),
             "rollout": {
                 "max_unavailable": rollout.max_unavailable,
@@ -102,7 +107,8 @@ def pool_of(
                 "on_failure": rollout.on_failure,
                 "recovery": rollout.recovery,
                 "stuck_after_seconds": rollout.wedged_after,
-                "isolation": "taint" if fleet.settings.operator.managed else "cordon",
+                # The pods of an operator of others, and of the DRA driver, do not tolerate our taint.
+                "isolation": "cordon" if is_others else "taint",
                 "on_delete": rollout.on_delete,
                 "timeout_seconds": rollout.timeout,
             },

@@ -9,6 +9,7 @@ import pulumi_kubernetes as k8s
 from mig_fleet.cluster.client import FIELD_MANAGER
 from mig_fleet.components.cluster_input import provider_connection
 from mig_fleet.components.destroy_guard import DestroyGuard
+from mig_fleet.components.device_classes import DeviceClasses
 from mig_fleet.components.fleet.members import Members, then
 from mig_fleet.components.fleet.parts import monitoring_of, operator_of, pool_of
 from mig_fleet.components.fleet.place import OnCluster, Place
@@ -19,6 +20,7 @@ from mig_fleet.components.owner import ClusterOwner
 from mig_fleet.components.pool import Pool, after_pools
 from mig_fleet.components.probe import MigProbe
 from mig_fleet.components.supporting_objects import RecordedObjects, SupportingObjects
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.stack_file import summary
 from mig_fleet.stack_file.fleet import Fleet
 from mig_fleet.stack_file.uses import uses
@@ -35,6 +37,7 @@ def register(
     """
     fleet = members.declared
     settings = fleet.settings
+    is_dra = fleet.allocation is AllocatedBy.DRA
     reports, operator_namespace = settings.probe.namespace, settings.operator.namespace
     owner = ClusterOwner(
         place.name("cluster-owner"),
@@ -45,6 +48,7 @@ def register(
             "take_over": settings.cluster.take_over,
             "declared_uid": settings.cluster.uid,
             "uses": uses(fleet),
+            "dra_namespace": settings.operator.dra_namespace if is_dra else "",
         },
         place.after(),
     )
@@ -95,11 +99,14 @@ def register(
             "runtime_class": settings.probe.runtime_class,
             "interval_seconds": settings.probe.interval,
             "pod_resources": settings.probe.pod_resources,
+            "mig_uuids": is_dra,
             "timeout_seconds": settings.operator.timeout,
         },
         recording.after(*prerequisites),
     )
     installed: list[pulumi.Resource] = [*prerequisites, probe]
+    if is_dra:
+        installed += [_device_classes(fleet, place.name("device-classes"), recording.after(owner))]
     labelled = members.register(lambda known: _node_labels(known, place.name("node-labels"), recording.after(owner)))
     watched = then(labelled, lambda found: [*installed, *found])
     # The waves come after it: an object that is missing is restored before a wave waits for a probe without rights.
@@ -143,6 +150,13 @@ def _operator_namespace(
         metadata={"name": name, "labels": labels},
         opts=place.after([owner], provider=provider, transformations=[recorded.record]),
     )
+
+
+def _device_classes(fleet: Fleet, name: str, opts: pulumi.ResourceOptions) -> DeviceClasses:
+    """The classes by which pods claim the slices of all layouts."""
+    layouts = cast(list[NamedLayoutArgs], list(fleet.layouts.values()))  # proven ones stay as they are
+    templates = list(fleet.settings.operator.claim_templates)
+    return DeviceClasses(name, {"layouts": layouts, "claim_templates": templates}, opts)
 
 
 def _node_labels(fleet: Fleet, name: str, opts: pulumi.ResourceOptions) -> list[NodeLabels]:

@@ -1,13 +1,14 @@
 """NVIDIA's GPU Operator as one Helm release with the values that mig-fleet needs."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from mig_fleet.components.checked_args import check_args
 from mig_fleet.components.namespaces import OPERATOR_NAMESPACE
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.policies.chart_values import ServiceMonitor, Values, derived_values, merged
 from mig_fleet.stack_file.settings import Operator
 
@@ -44,6 +45,9 @@ class GpuOperatorArgs(TypedDict):
     """The address of the chart's repository (default: NVIDIA's, if ``chart`` is not given, either)."""
     strategy: NotRequired[str]
     """``single`` or ``mixed`` (default)."""
+    allocation: NotRequired[Literal["devicePlugin", "dra"]]
+    """What allocates the slices: the operator's device plugin (default), or NVIDIA's DRA driver (``dra``), which you
+    install."""
     metrics: pulumi.Input[str]
     """The name of the ConfigMap with dcgm-exporter's metrics list: the output ``metrics`` of
     :class:`~mig_fleet.components.monitoring.Monitoring`."""
@@ -72,7 +76,8 @@ class GpuOperator(pulumi.ComponentResource):
         namespace, version = args.get("namespace", OPERATOR_NAMESPACE), args.get("version")
         repository = args.get("repository") if "chart" in args else args.get("repository", CHART.repository)
         protect: Callable[[Any], Any] = pulumi.Output.secret if args.get("secret") else lambda value: value
-        derived = derived_values(args.get("strategy", str(CHART.strategy)), args["metrics"], _monitor(args))
+        strategy, allocation = args.get("strategy", str(CHART.strategy)), args.get("allocation", CHART.allocation)
+        derived = derived_values(strategy, args["metrics"], _monitor(args), AllocatedBy(allocation))
         self.release = k8s.helm.v3.Release(
             f"{name}-release",
             name="gpu-operator",
@@ -106,6 +111,7 @@ def _cluster_policy(derived: Values) -> dict[str, Any]:
         "metadata": {"name": "cluster-policy"},
         "spec": {
             "mig": derived["mig"],
+            **({"devicePlugin": derived["devicePlugin"]} if "devicePlugin" in derived else {}),
             "migManager": {"config": {"name": manager["name"], "default": manager["default"]}},
             "dcgmExporter": {"config": {"name": exporter["config"]["name"]}, "serviceMonitor": monitor},
         },

@@ -53,6 +53,8 @@ class MonitoringArgs(TypedDict):
     :class:`~mig_fleet.components.layouts.MigLayouts` (default: none)."""
     strategy: NotRequired[str]
     """The device plugin's strategy, ``mixed`` (default) or ``single``."""
+    allocation: NotRequired[str]
+    """``devicePlugin`` (default), or ``dra``: no kubelet offers slices then, and no alert expects it."""
     prices: NotRequired[Mapping[str, float]]
     """USD per GPU-hour by GPU model; without them there is nothing about cost."""
     chart_version: NotRequired[str]
@@ -108,7 +110,11 @@ def declared(name: str, args: MonitoringArgs) -> Monitored:
         "layouts": {},
         "pools": {},
         "prices": dict(args.get("prices") or {}),
-        "operator": {"strategy": args.get("strategy", "mixed"), "version": args.get("chart_version")},
+        "operator": {
+            "strategy": args.get("strategy", "mixed"),
+            "allocation": args.get("allocation", "devicePlugin"),
+            "version": args.get("chart_version"),
+        },
         "monitoring": {key: args[word] for word, key in OF_MONITORING.items() if args.get(word) is not None},  # type: ignore[literal-required]  # the keys of the mapping are arguments
     }
     for position, (pool, each) in enumerate(args["pools"].items()):

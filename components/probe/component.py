@@ -38,6 +38,9 @@ class MigProbeArgs(TypedDict):
     """Seconds in which the pods must start on every node (default: 600)."""
     pod_resources: NotRequired[bool]
     """Whether the probe asks the kubelet which pod has which slice. By default it does."""
+    mig_uuids: NotRequired[bool]
+    """Whether the probe reports the UUID of each slice, which is needed if NVIDIA's DRA driver publishes the slices. By
+    default it does not, because reports become longer by it."""
 
 
 class MigProbe(pulumi.ComponentResource):
@@ -144,6 +147,7 @@ def _pod(args: MigProbeArgs, program: pulumi.Input[str]) -> dict[str, Any]:
                     "--interval",
                     f"{args.get('interval_seconds', DEFAULTS.interval):g}",
                     *(["--pod-resources", POD_RESOURCES] if "pod-resources" in mounts else []),
+                    *(["--mig-uuids"] if args.get("mig_uuids") else []),
                 ],
                 "env": [
                     {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},

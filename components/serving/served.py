@@ -4,6 +4,7 @@ from typing import Final
 
 import pulumi
 
+from mig_fleet.components.device_classes import DeviceClasses
 from mig_fleet.components.fleet.component import Fleet
 from mig_fleet.components.gpu_operator import GpuOperator
 from mig_fleet.components.layouts import MigLayouts
@@ -12,6 +13,7 @@ from mig_fleet.components.pool import Pool
 from mig_fleet.components.probe import MigProbe
 
 COMPONENTS: Final[tuple[type[pulumi.ComponentResource], ...]] = (
+    DeviceClasses,
     Fleet,
     GpuOperator,
     MigLayouts,

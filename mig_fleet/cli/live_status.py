@@ -19,6 +19,7 @@ from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.documents import DocumentError
 from mig_fleet.failures import describe
 from mig_fleet.model import labels
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.model.allocation import Allocation
 from mig_fleet.model.errors import InvalidProfile
 from mig_fleet.model.formatting import format_gpus, parse_gpus
@@ -27,9 +28,9 @@ from mig_fleet.model.strategy import Strategy, allocatable
 from mig_fleet.observed.configs.names import expected_config, with_config
 from mig_fleet.observed.differences import config_changed, node_differences
 from mig_fleet.observed.expected import Expected
+from mig_fleet.observed.offers import offers_of
 from mig_fleet.observed.snapshot import Node, Snapshot, observe
 from mig_fleet.stack_file import fleet as fleets
-from mig_fleet.stack_file import summary
 from mig_fleet.stack_file.fleet import Fleet, FleetPool
 from mig_fleet.stack_file.membership import cluster_args
 from mig_fleet.stack_file.problems import InvalidSettings
@@ -79,7 +80,7 @@ def run(path: Path, console: Console, as_json: bool) -> None:
 def _read(declared: Fleet) -> tuple[Snapshot, set[tuple[str, str]]]:
     """The nodes, and the namespace and name of every pod; raises ClusterError."""
     args = cluster_args(declared)
-    seen = observe(args, declared.settings.probe.namespace)
+    seen = observe(args, declared.settings.probe.namespace, dra=declared.allocation is AllocatedBy.DRA)
     return seen, {(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in Cluster(args).pods()}
 
 
@@ -108,7 +109,7 @@ def resources(nodes: Iterable[LiveNode], declared: Fleet, seen: Snapshot) -> dic
         columns["offered"].update(node.offered)
         columns["allocated"].update(allocation.resource for allocation in node.allocations or ())
     for pool in declared.pools:
-        of_node = summary.capacity(summary.of_one_node(pool, declared))
+        of_node = pool.layout.allocatable(pool.settings.gpus_per_node, declared.strategy)
         columns["declared"].update({name: n * len(members_of(pool, seen)) for name, n in of_node.items()})
     names = sorted({name for counts in columns.values() for name, n in counts.items() if n})
     return {name: {key: counts[name] for key, counts in columns.items()} for name in names}
@@ -141,7 +142,7 @@ def _node(pool: FleetPool | None, declared: Fleet, node: Node | None, pods: set[
         isolated=node.isolated,
         slices=format_gpus(dict(enumerate(counts))) if counts is not None else None,
         differences=_differences(pool, declared, node) if pool else (),
-        offered={key: n for key, n in node.allocatable.items() if labels.is_gpu_resource(key)},
+        offered={key: n for key, n in offers_of(node).items() if labels.is_gpu_resource(key)},
         nvml=_resources(counts or (), declared.strategy),
         allocations=None if known is None else tuple(it for it in known if (it.namespace, it.pod) in pods),
         allocations_error=report.allocations_error if report and known is None else "",
@@ -158,7 +159,7 @@ def _resources(counts: Iterable[Mapping[str, int] | None], strategy: Strategy) -
 
 
 def _differences(pool: FleetPool, declared: Fleet, node: Node) -> tuple[str, ...]:
-    expected = Expected.of_layout(pool.layout, pool.settings.gpus_per_node, declared.strategy)
+    expected = Expected.of_layout(pool.layout, pool.settings.gpus_per_node, declared.strategy, declared.allocation)
     target = expected_config(expected, node, pool.settings.config_name)
     renamed = [config_changed(node, target)] if node.config and node.config != target else []
     under_its_name = with_config(expected, node.config or target)

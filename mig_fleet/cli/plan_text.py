@@ -10,6 +10,7 @@ from rich.text import Text
 from mig_fleet.cli import plan_autoscaling
 from mig_fleet.cli.outputs.plan import Autoscaler, Plan, Pool, PoolCost
 from mig_fleet.model import pictures
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.model.formatting import format_indices
 from mig_fleet.stack_file import fleet as fleets
 from mig_fleet.stack_file import summary
@@ -23,7 +24,8 @@ def show(declared: fleets.Fleet, console: Console) -> None:
     """Prints the pools with a picture of each differently partitioned GPU, then the capacity and cost of the fleet, and
     what autoscalers need.
     """
-    console.print(f"The plan: {len(declared.pools)} pools, strategy {declared.strategy}; memory slices of each GPU:\n")
+    by = "slices by ResourceClaims" if declared.allocation is AllocatedBy.DRA else f"strategy {declared.strategy}"
+    console.print(f"The plan: {len(declared.pools)} pools, {by}; memory slices of each GPU:\n")
     for pool in declared.pools:
         nodes = ", ".join(pool.nodes) or format_selector(pool)
         console.print(Text.assemble((pool.name, "bold"), f"  {pool.layout.config_name}"))
@@ -91,6 +93,7 @@ def to_json(declared: fleets.Fleet) -> Plan:
     named = summary.of_named_nodes(declared)
     return Plan(
         strategy=str(declared.strategy),
+        allocation=str(declared.allocation),
         pools=tuple(_pool(pool, declared) for pool in declared.pools),
         capacity=summary.capacity(named),
         cost_per_hour_usd=summary.cost(named).get("perHourUsd"),

@@ -18,16 +18,16 @@ from mig_fleet.stack_file.uses import uses
 def run(path: Path, preview: bool, as_json: bool) -> None:
     """Print the rights of a stack file's user."""
     declared = stack_files.read(path)
-    settings, used = declared.settings, uses(declared)
+    settings, used, operator = declared.settings, uses(declared), declared.settings.operator
     grants = [
         grant
-        for grant in needed_grants(settings.operator.namespace, settings.probe.namespace, used)
+        for grant in needed_grants(operator.namespace, settings.probe.namespace, used, operator.dra_namespace)
         if not (preview and grant.step is Step.UPDATE)
     ]
     if as_json:
         print_json([to_json(grant) for grant in grants])
         return
-    created = [settings.probe.namespace, *([settings.operator.namespace] if Use.OPERATOR in used else [])]
+    created = [settings.probe.namespace, *([operator.namespace] if Use.OPERATOR in used else [])]
     click.echo(format_roles(grants, sorted(created)))
 
 

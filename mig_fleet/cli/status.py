@@ -22,8 +22,9 @@ from mig_fleet.cli.stack_state import (
     stack_outputs,
 )
 from mig_fleet.documents import DocumentError
+from mig_fleet.model.allocated_by import AllocatedBy, allocation_of, offered
 from mig_fleet.model.formatting import parse_gpus, parse_per_gpu
-from mig_fleet.model.strategy import DEFAULT, Strategy, allocatable
+from mig_fleet.model.strategy import DEFAULT, Strategy
 from mig_fleet.stack_file import fleet as fleets
 from mig_fleet.stack_file.problems import InvalidSettings
 
@@ -58,9 +59,12 @@ def show(workspace: toolchain.Workspace, stack: str, console: Console) -> None:
     tables.show(table, console)
     verified = [node for node in nodes.values() if node.slices]
     strategy = Strategy(stack_outputs(found).get("strategy", DEFAULT))
-    real, of = _capacity(verified, strategy), f" of the {len(verified)} verified of {len(nodes)} nodes"
-    console.print(f"Capacity{of if len(verified) < len(nodes) else ''}: {_amounts(real)}", soft_wrap=True)
     declared = {name: int(n) for name, n in (stack_outputs(found).get("capacity") or {}).items()}
+    real, of = (
+        _capacity(verified, strategy, allocation_of(declared)),
+        f" of the {len(verified)} verified of {len(nodes)} nodes",
+    )
+    console.print(f"Capacity{of if len(verified) < len(nodes) else ''}: {_amounts(real)}", soft_wrap=True)
     if declared and declared != real:
         console.print(f"The last complete update declared: {_amounts(declared)}", soft_wrap=True)
     if cost := stack_outputs(found).get("cost"):
@@ -90,11 +94,11 @@ def _with_declared(nodes: dict[str, DeployedNode], path: Path) -> dict[str, Depl
     return dict(sorted({**nodes, **missing}.items()))
 
 
-def _capacity(nodes: list[DeployedNode], strategy: Strategy) -> dict[str, int]:
-    """What the slices that NVML counted add up to, as resources; a node without a report adds nothing."""
+def _capacity(nodes: list[DeployedNode], strategy: Strategy, allocation: AllocatedBy) -> dict[str, int]:
+    """What the slices that NVML counted add up to, as pods ask for them; a node without a report adds nothing."""
     total: Counter[str] = Counter()
     for node in nodes:
-        total.update(allocatable(strategy, parse_per_gpu(node.slices)))
+        total.update(offered(allocation, strategy, parse_per_gpu(node.slices)))
     return dict(sorted(total.items()))
 
 

@@ -9,6 +9,7 @@ from mig_fleet.cluster.client import FIELD_MANAGER
 from mig_fleet.failures import describe
 from mig_fleet.foreign_text import printable
 from mig_fleet.model import gfd, labels
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.model.report import STALE_AFTER_S, pending_reset
 from mig_fleet.observed.configs.names import expected_by_node, expected_config
 from mig_fleet.observed.drift import Difference, DriftClass
@@ -16,6 +17,7 @@ from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.owners.cluster_owner import node_owner
 from mig_fleet.observed.owners.ownership import belongs_to_another_stack, belongs_to_another_wave
 from mig_fleet.observed.plugin_settings import shared_resources
+from mig_fleet.observed.published_devices import device_drift
 from mig_fleet.observed.slice_differences import bare_instances, slice_differences
 from mig_fleet.observed.snapshot import Node
 
@@ -23,7 +25,8 @@ from mig_fleet.observed.snapshot import Node
 def node_differences(expected: Expected, name: str, node: Node | None) -> list[Difference]:
     """Everything that differs on one node. What cannot be compared is a difference, too: it must not hide other nodes.
 
-    Allocatable and GFD labels are compared only if config, state and NVML agree, and no operand is paused.
+    Allocatable, published devices and GFD labels are compared only if config, state and NVML agree, and no operand is
+    paused.
     """
     try:
         return _differences(expected, name, node)
@@ -53,6 +56,7 @@ def _differences(expected: Expected, name: str, node: Node | None) -> list[Diffe
                 Difference(DriftClass.ALLOCATABLE_STALE, name, text)
                 for text in (*node.unreadable, *_allocatable(expected, node))
             ),
+            *(device_drift(node) if expected.allocation is AllocatedBy.DRA else []),
             *(Difference(DriftClass.GFD_LABELS_STALE, name, text) for text in _gfd_labels(expected, node)),
         ]
     )
@@ -198,6 +202,8 @@ def _paused_operands(node: Node) -> list[Difference]:
 
 def _shared(expected: Expected, node: Node) -> list[Difference]:
     """Resources of which the kubelet offers more than there are, or none under their own name, for good."""
+    if expected.allocation is AllocatedBy.DRA:
+        return []
     wrong = {name: want for name, want in expected.allocatable.items() if node.allocatable.get(name, 0) != want}
     return [
         Difference(DriftClass.RESOURCE_SHARED, node.name, f"{it.name}: expected {wrong[it.name]}, {it}")
@@ -217,6 +223,9 @@ def _nvml_reasons(node: Node) -> str:
 
 def _allocatable(expected: Expected, node: Node) -> list[str]:
     ours = {key: n for key, n in node.allocatable.items() if labels.is_gpu_resource(key)}
+    if expected.allocation is AllocatedBy.DRA:
+        text = "the kubelet offers {}, and with DRA no device plugin may offer any"
+        return [f"{key}: {text.format(n)}" for key, n in sorted(ours.items()) if n]
     want = {key: n for key, n in expected.allocatable.items() if n}
     return [
         f"{key}: expected {want.get(key, 0)}, the kubelet offers {ours.get(key, 0)}"

@@ -5,7 +5,8 @@ from enum import StrEnum
 
 
 class DriftClass(StrEnum):
-    """What kind of difference; docs/architecture.md explains each. Order: node, MIG Manager, NVML, kubelet, GFD."""
+    """What kind of difference; docs/architecture.md explains each. Order: node, MIG Manager, NVML, kubelet, DRA
+    driver, GFD."""
 
     NODE_MISSING = "node missing"
     NODE_REPLACED = "node replaced"
@@ -26,6 +27,8 @@ class DriftClass(StrEnum):
     OPERANDS_PAUSED = "operands paused"
     RESOURCE_SHARED = "resource shared"
     ALLOCATABLE_STALE = "allocatable stale"
+    DEVICES_STALE = "published devices stale"
+    DYNAMIC_MIG = "DynamicMIG"
     GFD_LABELS_STALE = "GFD labels stale"
     STILL_ISOLATED = "still isolated"
     NOT_RECORDED = "verification not recorded"

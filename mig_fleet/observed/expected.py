@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mig_fleet.model import gfd
+from mig_fleet.model.allocated_by import AllocatedBy, offered
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.placement import NOTHING, Confirmed
 from mig_fleet.model.strategy import PerGpu, Strategy, allocatable
@@ -21,20 +22,42 @@ class Expected:
     gpus: PerGpu
     """By GPU index: profile → count; ``None`` is MIG off."""
     allocatable: Mapping[str, int]
-    """Extended resource → count that the kubelet must offer."""
+    """Extended resource → count that the kubelet must offer. Under DRA it offers none of them, and the slices of a
+    node are still counted under these names."""
     labels: Mapping[str, str]
     """Labels that GPU Feature Discovery must write."""
     strategy: Strategy
     confirmed: Confirmed = field(default=NOTHING, compare=False)
     """What boards showed about a layout that no source proves. Not compared."""
+    allocation: AllocatedBy = AllocatedBy.DEVICE_PLUGIN
+    """What allocates the slices; a property only under DRA, so that a state of an earlier release is as it was."""
+
+    @property
+    def offered(self) -> dict[str, int]:
+        """What pods may ask for, by extended resource or DeviceClass."""
+        return offered(self.allocation, self.strategy, self.gpus)
 
     @classmethod
-    def of_layout(cls, layout: Layout, gpus_per_node: int, strategy: Strategy) -> "Expected":
-        of_gpus = cls.of_gpus(layout.config_name, layout.per_gpu(gpus_per_node), strategy, layout.gpu)
+    def of_layout(
+        cls,
+        layout: Layout,
+        gpus_per_node: int,
+        strategy: Strategy,
+        allocation: AllocatedBy = AllocatedBy.DEVICE_PLUGIN,
+    ) -> "Expected":
+        per_gpu = layout.per_gpu(gpus_per_node)
+        of_gpus = cls.of_gpus(layout.config_name, per_gpu, strategy, layout.gpu, allocation)
         return replace(of_gpus, confirmed=layout.confirmed)
 
     @classmethod
-    def of_gpus(cls, config: str, gpus: PerGpu, strategy: Strategy, gpu: str = "") -> "Expected":
+    def of_gpus(
+        cls,
+        config: str,
+        gpus: PerGpu,
+        strategy: Strategy,
+        gpu: str = "",
+        allocation: AllocatedBy = AllocatedBy.DEVICE_PLUGIN,
+    ) -> "Expected":
         return cls(
             config=config,
             gpu=gpu,
@@ -42,7 +65,12 @@ class Expected:
             allocatable=allocatable(strategy, gpus),
             labels=gfd.expected_labels(gpus, strategy),
             strategy=strategy,
+            allocation=allocation,
         )
+
+    def with_gpus(self, config: str, gpus: PerGpu) -> "Expected":
+        """Another layout in the same cluster."""
+        return Expected.of_gpus(config, gpus, self.strategy, allocation=self.allocation)
 
     @classmethod
     def from_properties(cls, props: Mapping[str, Any]) -> "Expected":
@@ -59,6 +87,7 @@ class Expected:
             labels=dict(props["labels"]),
             strategy=Strategy(props["strategy"]),
             confirmed=Confirmed.of_data(props["confirmed"]) if "confirmed" in props else NOTHING,
+            allocation=AllocatedBy(props["allocation"]) if "allocation" in props else AllocatedBy.DEVICE_PLUGIN,
         )
 
     def to_properties(self) -> dict[str, Any]:
@@ -71,6 +100,7 @@ class Expected:
             "labels": dict(self.labels),
             "strategy": str(self.strategy),
             **({"confirmed": shown} if (shown := self.confirmed.to_data()) else {}),
+            **({"allocation": str(self.allocation)} if self.allocation is AllocatedBy.DRA else {}),
         }
 
 

@@ -29,6 +29,8 @@ OURS_ALONE: Final = {
     "PrometheusRule": ("spec.groups",),
     "NodeFeatureRule": ("spec.rules",),
     "DaemonSet": ("spec",),
+    "DeviceClass": ("spec",),
+    "ResourceClaimTemplate": ("spec",),
 }
 """Kind → paths at and below which an object has what its manifest declares, and nothing else."""
 

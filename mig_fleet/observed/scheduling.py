@@ -15,6 +15,7 @@ from mig_fleet.cluster.connection import Json
 from mig_fleet.cluster.selectors import meets
 from mig_fleet.model import labels
 from mig_fleet.observed.objects import Taint
+from mig_fleet.observed.offers import offers_of
 from mig_fleet.observed.snapshot import Node
 
 BLOCKING = ("NoSchedule", "NoExecute")
@@ -38,12 +39,12 @@ class NodeView:
 
     @classmethod
     def now(cls, node: Node) -> "NodeView":
-        return cls(node, node.labels, node.allocatable)
+        return cls(node, node.labels, offers_of(node))
 
     @classmethod
     def later(cls, node: Node) -> "NodeView":
         """The same slices, and no isolation of ours."""
-        return cls(node, node.labels, node.allocatable, is_later=True)
+        return cls(node, node.labels, offers_of(node), is_later=True)
 
 
 def mismatch(spec: Json, view: NodeView) -> str:

@@ -51,7 +51,7 @@ def path_of(manifest: Json) -> str:
     version, metadata, kind = manifest["apiVersion"], manifest["metadata"], manifest["kind"].lower()
     root = f"/api/{version}" if "/" not in version else f"/apis/{version}"
     namespace = f"/namespaces/{metadata['namespace']}" if metadata.get("namespace") else ""
-    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}es" if kind.endswith("s") else f"{kind}s"
     return f"{root}{namespace}/{plural}/{metadata['name']}"
 
 

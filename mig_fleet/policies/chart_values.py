@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mig_fleet.model import labels
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.model.finding import Finding
 from mig_fleet.model.short_repr import format_found
 from mig_fleet.policies.operand_values import strategies_without_effect, switched_off
@@ -27,6 +28,8 @@ JOINED = {TOLERATIONS: "tolerations", DISCOVERY_TOLERATIONS: "tolerations", RELA
 REMEDIES = {
     "mig.strategy": "remove the value, and set operator.strategy",
     "dcgmExporter.config.name": "remove the value; dcgm-exporter reads the list of metrics that mig-fleet writes",
+    "devicePlugin.enabled": "remove the value, or set operator.allocation to devicePlugin; otherwise the device plugin "
+    "and the DRA driver offer the same slices",
     "dcgmExporter.enabled": "remove the value, or set monitoring.serviceMonitor to false",
     f"{MONITOR}.enabled": "remove the value, or set monitoring.serviceMonitor to false",
     f"{MONITOR}.interval": "remove the value, and set monitoring.scrapeInterval",
@@ -85,12 +88,19 @@ class ContradictingValue(ValueError):
         return "\n".join(map(str, self.contradictions))
 
 
-def derived_values(strategy: str, metrics: Any = None, monitor: ServiceMonitor | None = None) -> Values:
+def derived_values(
+    strategy: str,
+    metrics: Any = None,
+    monitor: ServiceMonitor | None = None,
+    allocation: AllocatedBy = AllocatedBy.DEVICE_PLUGIN,
+) -> Values:
     """The chart values that mig-fleet needs (gpu-operator v26.7.0, values.yaml).
 
     ``metrics`` is the name of the ConfigMap with dcgm-exporter's list of metrics: an output in a Pulumi program, None
     if it is not known yet. Without ``monitor`` the user's values or the chart's decide whether there is a
-    ServiceMonitor, but not which labels it gives to a slice.
+    ServiceMonitor, but not which labels it gives to a slice. Under DRA no device plugin may run: it and the DRA driver
+    would offer the same slices. The operator's validator then skips its test of the device plugin
+    (object_controls.go, TransformValidator).
     """
     exporter: Values = {"config": {"create": False, "name": metrics}}
     scrape: Values = {"honorLabels": False, "relabelings": [NODE_RELABELING]}
@@ -99,6 +109,7 @@ def derived_values(strategy: str, metrics: Any = None, monitor: ServiceMonitor |
         scrape |= {"enabled": True, "interval": f"{monitor.interval}s", "additionalLabels": dict(monitor.labels)}
     return {
         "mig": {"strategy": strategy},
+        **({"devicePlugin": {"enabled": False}} if allocation is AllocatedBy.DRA else {}),
         "migManager": {
             "enabled": True,
             "config": {"create": False, "name": labels.LAYOUTS_CONFIG_MAP, "default": labels.ALL_DISABLED},
@@ -122,7 +133,7 @@ def contradictions(derived: Values, given: Mapping[str, Any], *, secret: bool = 
         for path, value, text in (
             *_contradictions(derived, given, ""),
             *_dotted_keys(given),
-            *switched_off(given),
+            *switched_off(given, is_dra="devicePlugin" in derived),
             *_second_lists(given),
             *strategies_without_effect(given, derived["mig"]["strategy"]),
         )

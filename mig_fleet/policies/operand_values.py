@@ -14,8 +14,8 @@ Problem = tuple[str, object, str]
 NEEDED: Final = {
     "devicePlugin.enabled": (
         True,
-        "only the operator's device plugin offers the slices to the kubelet, and an update waits for that; with a DRA "
-        "driver or another device plugin in its place no node would ever be verified",
+        "only the operator's device plugin offers the slices to the kubelet, and an update waits for that; if NVIDIA's "
+        "DRA driver publishes the slices, set operator.allocation: dra",
     ),
     "gfd.enabled": (
         True,
@@ -23,14 +23,29 @@ NEEDED: Final = {
         "Manager there",
     ),
     "clusterPolicy.deployCR": (True, "without a ClusterPolicy the operator runs no MIG Manager and no device plugin"),
-    "gpuCluster.deployCR": (False, "the operands of a GPUCluster include no MIG Manager"),
+    "gpuCluster.deployCR": (
+        False,
+        "the operands of a GPUCluster include no MIG Manager; for slices by ResourceClaims set operator.allocation: "
+        "dra, and install NVIDIA's DRA driver with its own chart",
+    ),
 }
 """Chart value → what it must be, as it is by default, and what follows otherwise."""
 
+DYNAMIC_MIG: Final = "DynamicMIG"
+"""The feature gate of NVIDIA's DRA driver under which it partitions GPUs itself (dra-driver-nvidia-gpu v0.4.1)."""
+ITS_EFFECT: Final = "at its start the driver destroys all slices that it did not make, and switches MIG off"
 
-def switched_off(given: Mapping[str, Any]) -> Iterator[Problem]:
+
+def switched_off(given: Mapping[str, Any], *, is_dra: bool = False) -> Iterator[Problem]:
+    """``is_dra``: the DRA driver publishes the slices, and our own value switches the device plugin off."""
+    features = _mapping(_mapping(given.get("draDriver")).get("featureGates"))
+    if features.get(DYNAMIC_MIG) not in (None, False):
+        text = f"must be false; remove the value: {ITS_EFFECT}"
+        yield f"draDriver.featureGates.{DYNAMIC_MIG}", features[DYNAMIC_MIG], text
     for path, (needed, why) in NEEDED.items():
         section, key = path.split(".")
+        if is_dra and section == "devicePlugin":
+            continue
         inner = given.get(section)
         if isinstance(inner, Mapping) and key in inner and inner[key] is not needed:
             yield path, inner[key], f"must be {str(needed).lower()}; remove the value: {why}"

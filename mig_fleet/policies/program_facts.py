@@ -28,6 +28,8 @@ class ProgramFacts:
     """Waves without a verification that comes after their assignment."""
     charts: tuple[ChartFacts, ...] = ()
     workloads: tuple[Workload, ...] = ()
+    dynamic_mig: tuple[str, ...] = ()
+    """The resources that switch on the feature gate DynamicMIG of NVIDIA's DRA driver, as ``Release 'dra-driver'``."""
     is_monitored: bool = False
     """Whether it registers our alert rules, or those of its own."""
     offered_elsewhere: frozenset[str] | None = frozenset()

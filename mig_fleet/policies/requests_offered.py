@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mig_fleet.model.allocated_by import offered
 from mig_fleet.model.finding import Finding
-from mig_fleet.model.strategy import allocatable
 from mig_fleet.model.suggestions import suggestion_or_known
 from mig_fleet.policies.parameters import Parameters
 from mig_fleet.policies.policy import Policy, Severity
@@ -40,7 +40,7 @@ def check(program: ProgramFacts, elsewhere: OfferedElsewhere) -> list[Finding]:
 
 def _resources(wave: WaveFacts) -> set[str]:
     """The resources of its slices."""
-    return {*allocatable(wave.strategy, [profiles for profiles in wave.gpus if profiles is not None])}
+    return {*offered(wave.allocation, wave.strategy, [profiles for profiles in wave.gpus if profiles is not None])}
 
 
 def _text(kind: str, name: str, resource: str, offered: set[str]) -> str:

@@ -26,6 +26,7 @@ class Rule(StrEnum):
     CHART_KNOWN_BAD = "mig-chart-version-not-known-bad"
     DRIVER = "mig-driver-serves-gpu"
     OPERATOR = "mig-operator-serves-layouts"
+    STATIC_DRA = "mig-dra-driver-is-static"
     MONITORING = "mig-monitoring-present"
     BUDGET = "mig-budget-kept"
     FREEZE = "mig-change-freeze"

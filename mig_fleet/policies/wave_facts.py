@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.model.strategy import DEFAULT, PerGpu, Strategy
 
 
@@ -29,6 +30,8 @@ class WaveFacts:
     """The declared slices of each GPU of a node; None is a whole GPU, MIG off."""
     strategy: Strategy = DEFAULT
     """The cluster's MIG strategy."""
+    allocation: AllocatedBy = AllocatedBy.DEVICE_PLUGIN
+    """What allocates the slices in the cluster."""
     stack: str = ""
     """The stack's name, such as ``prod``."""
     now: datetime | None = None

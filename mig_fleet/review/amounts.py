@@ -10,9 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mig_fleet.model.allocated_by import WHOLE_GPU_CLASS, AllocatedBy, device_class, offered
 from mig_fleet.model.cost import shares
 from mig_fleet.model.errors import MigError
-from mig_fleet.model.strategy import DEFAULT, Strategy, allocatable
+from mig_fleet.model.labels import GPU_RESOURCE
+from mig_fleet.model.profiles import from_kubernetes
+from mig_fleet.model.strategy import DEFAULT, Strategy
 from mig_fleet.review.preview import Json, Step
 from mig_fleet.review.review import AmountChange
 from mig_fleet.review.waves import WaveSteps
@@ -33,6 +36,8 @@ class Side:
     """GPU model → the profiles of GPUs that have slices."""
     strategy: Strategy = DEFAULT
     """Of all of them: a cluster has one."""
+    allocation: AllocatedBy = AllocatedBy.DEVICE_PLUGIN
+    """The same."""
     costs: list[float | None] = field(default_factory=list)
     """Of each wave, US dollars per hour, as its property ``costPerHourUsd``."""
 
@@ -75,8 +80,10 @@ def _add(side: Side, pool: str, inputs: Json) -> None:
     expected, nodes = inputs.get("expected"), inputs.get("nodes")
     if not isinstance(expected, dict) or not isinstance(nodes, list):
         return
+    if expected.get("allocation") == AllocatedBy.DRA:
+        side.allocation = AllocatedBy.DRA
     for name, count in (expected.get("allocatable") or {}).items():
-        side.capacity[str(name)] += int(count) * len(nodes)
+        side.capacity[_asked_for(str(name), side.allocation)] += int(count) * len(nodes)
     gpus, model = expected.get("gpus") or [], str(expected.get("gpu") or "")
     if expected.get("strategy") in tuple(Strategy):
         side.strategy = Strategy(expected["strategy"])
@@ -86,6 +93,16 @@ def _add(side: Side, pool: str, inputs: Json) -> None:
     side.costs.append(float(price) if isinstance(price, (int, float)) else None)
     profiles = [{str(name): int(n) for name, n in gpu.items()} for gpu in gpus if isinstance(gpu, dict)]
     side.profiles.setdefault(model, []).extend(profiles)
+
+
+def _asked_for(resource: str, allocation: AllocatedBy) -> str:
+    """What pods ask for: with DRA a DeviceClass, although a wave counts the slices as extended resources."""
+    if allocation is AllocatedBy.DEVICE_PLUGIN:
+        return resource
+    try:
+        return WHOLE_GPU_CLASS if resource == GPU_RESOURCE else device_class(from_kubernetes(resource))
+    except MigError:
+        return resource
 
 
 def _capacity(outputs: Json, before: Side, after: Side) -> Iterable[AmountChange]:
@@ -140,6 +157,6 @@ def _per_slice(side: Side, prices: Mapping[str, float]) -> dict[str, float]:
             except MigError:
                 continue
             for name, share in of_one.items():
-                for resource in allocatable(side.strategy, [{name: 1}]):
+                for resource in offered(side.allocation, side.strategy, [{name: 1}]):
                     found.setdefault(resource, set()).add(round(share * prices[model], 3))
     return {name: price for name, (price, *others) in found.items() if not others}

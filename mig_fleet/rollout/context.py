@@ -48,11 +48,11 @@ class RolloutContext:
 
     def observe(self) -> Snapshot:
         """The fleet as it is now."""
-        return observe(self.wave.cluster, self.wave.reports_namespace, fresh=True)
+        return observe(self.wave.cluster, self.wave.reports_namespace, fresh=True, dra=self.wave.is_dra)
 
     def follow(self) -> FollowedFleet:
         """The fleet for a wait that ends with :meth:`await_changes` each time."""
-        return FollowedFleet(self.wave.cluster, self.wave.reports_namespace)
+        return FollowedFleet(self.wave.cluster, self.wave.reports_namespace, dra=self.wave.is_dra)
 
     def await_changes(self, fleet: FollowedFleet) -> None:
         """Wait for :data:`POLL_S`, as :meth:`sleep`, while the API server sends what changes."""

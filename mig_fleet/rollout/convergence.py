@@ -9,13 +9,15 @@ from mig_fleet.observed.differences import wave_differences
 from mig_fleet.observed.drift import Difference, DriftClass
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.followed_fleet import FollowedFleet
-from mig_fleet.observed.operands import DEVICE_PLUGIN, FEATURE_DISCOVERY, MIG_MANAGER
+from mig_fleet.observed.operands import DEVICE_PLUGIN, DRA_PLUGIN, FEATURE_DISCOVERY, MIG_MANAGER
 from mig_fleet.observed.snapshot import Snapshot
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.recovery import Recovery
 from mig_fleet.rollout.silent_probes import SilentProbes
 
-FINAL = frozenset({DriftClass.NODE_MISSING, DriftClass.CONFIG_CHANGED, DriftClass.RESOURCE_SHARED})
+FINAL = frozenset(
+    {DriftClass.NODE_MISSING, DriftClass.CONFIG_CHANGED, DriftClass.RESOURCE_SHARED, DriftClass.DYNAMIC_MIG}
+)
 """Another user or controller made these changes, so no wait resolves them."""
 
 NEEDS_REPORT = frozenset({DriftClass.REPORT_MISSING, DriftClass.REPORT_STALE, DriftClass.DRIVER_ERROR})
@@ -30,6 +32,7 @@ LAGGING = (
     | {
         DriftClass.NOT_READY,
         DriftClass.ALLOCATABLE_STALE,
+        DriftClass.DEVICES_STALE,
         DriftClass.GFD_LABELS_STALE,
     }
 )
@@ -38,6 +41,7 @@ LAGGING = (
 LOGS = {
     **dict.fromkeys(NEEDS_REPORT, ("the probe's", f"app.kubernetes.io/name={labels.PROBE}")),
     DriftClass.ALLOCATABLE_STALE: ("the device plugin's", f"app={DEVICE_PLUGIN}"),
+    DriftClass.DEVICES_STALE: ("the DRA driver's", "=".join(DRA_PLUGIN)),
     DriftClass.GFD_LABELS_STALE: ("GPU Feature Discovery's", f"app={FEATURE_DISCOVERY}"),
 }
 """The responsible component's log, and the selector of its pods; for other classes it is MIG Manager's."""
@@ -47,6 +51,10 @@ NODE_COMMANDS = {
     DriftClass.RESOURCE_SHARED: (
         f"the device plugin's config, which must not share it (the default, or the node's {labels.PLUGIN_CONFIG})",
         "kubectl get clusterpolicies.nvidia.com -o yaml",
+    ),
+    DriftClass.DYNAMIC_MIG: (
+        "the feature gates of NVIDIA's DRA driver, and at the devices that it publishes",
+        "kubectl get resourceslices --field-selector spec.nodeName={} -o yaml",
     ),
     DriftClass.CONFIG_CHANGED: ("the writers of the label", "kubectl get node {} --show-managed-fields -o yaml"),
     **dict.fromkeys(
@@ -184,6 +192,7 @@ def _source(context: RolloutContext, difference: Difference) -> tuple[str, str]:
         return what, command.format(difference.node)
     component, selector = LOGS.get(difference.drift, ("MIG Manager's", f"app={MIG_MANAGER}"))
     wave = context.wave
-    kubectl = f"kubectl -n {wave.reports_namespace if difference.drift in NEEDS_REPORT else wave.namespace}"
+    namespaces = {DriftClass.DEVICES_STALE: wave.dra_namespace, **dict.fromkeys(NEEDS_REPORT, wave.reports_namespace)}
+    kubectl = f"kubectl -n {namespaces.get(difference.drift, wave.namespace)}"
     pods = f"{kubectl} get pods -o name -l {selector} --field-selector spec.nodeName={difference.node}"
     return f"{component} log", f"{kubectl} logs $({pods})"

@@ -18,6 +18,7 @@ from mig_fleet.observed.snapshot import Node, Snapshot
 from mig_fleet.rollout.affected import Affected, Slices, affected_nodes, pods_on_affected_gpus
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.isolated_nodes import IsolatedNodes
+from mig_fleet.rollout.listed_pods import list_pods
 from mig_fleet.rollout.preflight import in_use
 
 EVICT_AGAIN_S = 5.0
@@ -84,7 +85,7 @@ class Drain:
 
     def _remaining(self, draining: set[str]) -> list[AffectedPod]:
         """The pods on affected GPUs; raises :class:`Refused` for those that may not be moved."""
-        pods = gpu_pods(self.context.cluster().pods(), self.context.wave.namespace)
+        pods = gpu_pods(list_pods(self.context.wave, self.context.cluster()), self.context.wave.namespace)
         pods = [pod for pod in pods if pod.node in draining]
         if not pods:
             return []

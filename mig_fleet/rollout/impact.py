@@ -10,6 +10,7 @@ from mig_fleet.model.strategy import PerGpu, Strategy, allocatable
 from mig_fleet.observed.gpus.affected import AffectedGpus, resets_on_mode_change, switched_gpus, unproven_report
 from mig_fleet.observed.gpus.pod_gpus import AffectedPod
 from mig_fleet.observed.gpus.pods import GpuPod
+from mig_fleet.observed.offers import offers_of
 from mig_fleet.observed.snapshot import Node, Snapshot
 from mig_fleet.rollout.affected import Affected, Slices, affected_nodes, pods_on_affected_gpus
 
@@ -158,7 +159,7 @@ def _capacity(changed: Iterable[tuple[Node, Mapping[str, int]]]) -> list[str]:
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()
     for node, offered in changed:
-        before.update({name: n for name, n in node.allocatable.items() if labels.is_gpu_resource(name)})
+        before.update({name: n for name, n in offers_of(node).items() if labels.is_gpu_resource(name)})
         after.update({name: n for name, n in offered.items() if labels.is_gpu_resource(name)})
     names = sorted(name for name in before.keys() | after.keys() if before[name] != after[name])
     return [f"{name}: {before[name]} → {after[name]}" for name in names]

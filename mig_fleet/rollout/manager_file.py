@@ -124,7 +124,7 @@ def _lacking(cluster: Cluster, namespace: str, pods: Iterable[Json], targets: Ma
 
 def _explain(wave: Wave, cluster: Cluster, lacking: Mapping[str, str], targets: Mapping[str, str]) -> str:
     ours = cluster.config_map(wave.namespace, OURS)
-    nodes = observe(wave.cluster, wave.reports_namespace).nodes
+    nodes = observe(wave.cluster, wave.reports_namespace, dra=wave.is_dra).nodes
     sources = read_sources(cluster, wave.namespace, nodes.values(), (), sound_configs(ours), every=False)
     configs = carried_configs(nodes.values(), (), sources).entries
     adopting = [nodes[name] for name in lacking if name in nodes and labels.WAVE not in nodes[name].annotations]

@@ -10,8 +10,13 @@ from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.observed.operands import CLUSTER_POLICIES
 from mig_fleet.rollout.wave import Wave
 
+DEVICE_PLUGIN: Final = "devicePlugin"
+TWO_PARTIES: Final = (
+    "the ClusterPolicy runs the device plugin, which would offer the slices that NVIDIA's DRA driver publishes; set "
+    "the chart value devicePlugin.enabled to false, or operator.allocation: devicePlugin"
+)
 CONSEQUENCES: Final = {
-    "devicePlugin": "no slice is offered to the kubelet, and an update waits for that",
+    DEVICE_PLUGIN: "no slice is offered to the kubelet, and an update waits for that",
     "gfd": "no node gets the labels that MIG Manager starts by, and an update waits for its counts of slices",
     "migManager": "no GPU is repartitioned",
 }
@@ -28,11 +33,15 @@ def missing_operands(wave: Wave, cluster: Cluster) -> list[str]:
         policies = cluster.custom_objects(*CLUSTER_POLICIES) or []
     except ClusterError:
         return []
+    running = [policy for policy in policies if not _is_off(policy, DEVICE_PLUGIN)]
     return [
-        f"the ClusterPolicy has {section}.enabled: false, so {what}; set the chart value {section}.enabled to true, or "
-        "leave these nodes out of the stack"
-        for section, what in CONSEQUENCES.items()
-        if any(_is_off(policy, section) for policy in policies)
+        *([TWO_PARTIES] if wave.is_dra and running else []),
+        *(
+            f"the ClusterPolicy has {section}.enabled: false, so {what}; set the chart value {section}.enabled to "
+            "true, or leave these nodes out of the stack"
+            for section, what in CONSEQUENCES.items()
+            if any(_is_off(policy, section) for policy in policies) and not (wave.is_dra and section == DEVICE_PLUGIN)
+        ),
     ]
 
 

@@ -8,13 +8,16 @@ from collections.abc import Iterable
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.observed.plugin_settings import shared_resources, with_another_strategy
 from mig_fleet.observed.snapshot import Node
+from mig_fleet.rollout.dra_obstacles import dra_obstacles
 from mig_fleet.rollout.wave import Wave
 
 
 def plugin_obstacles(wave: Wave, nodes: Iterable[Node]) -> list[str]:
-    """One sentence for each setting, with the ways out; empty if the expected resources can come."""
+    """One sentence for each setting, with the ways out; empty if the expected resources or devices can come."""
     nodes = sorted(nodes, key=lambda node: node.name)
     found = [] if wave.operator_managed else _other_strategies(nodes, wave.expected.strategy)
+    if wave.is_dra:
+        return [*found, *dra_obstacles(nodes)]
     for node in nodes:
         shares = shared_resources(node.labels, node.allocatable)
         for shared in (it for it in shares if it.name in wave.expected.allocatable):

@@ -23,6 +23,7 @@ from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.drain import REPORT_WAIT_S, Drain
 from mig_fleet.rollout.isolated_nodes import IsolatedNodes
 from mig_fleet.rollout.isolation import format_isolated, format_results, isolated_again, restore_scheduling
+from mig_fleet.rollout.listed_pods import list_pods
 from mig_fleet.rollout.manager_file import await_manager_file
 from mig_fleet.rollout.missing_operands import missing_operands
 from mig_fleet.rollout.other_update import refuse_relabelled
@@ -54,7 +55,7 @@ def reconfigure(
         raise Refused(f"nothing was changed: {exc}") from None
     slices = {name: slices.get(name) for name in targets}
     affected = affected_nodes(before, slices)
-    pods = context.cluster().pods()
+    pods = list_pods(context.wave, context.cluster())
     found = [*problems(context.wave, before, pods, affected), *missing_operands(context.wave, context.cluster())]
     if other:
         found.append(other)
@@ -126,7 +127,7 @@ def _prepare(context: RolloutContext, targets: Mapping[str, str], draining: Drai
         exposed = isolated.put_back(seen, touched)
         affected = affected_nodes(seen, draining.slices)
         appeared = {name for name, gpus in affected.items() if not gpus.nothing} - touched
-        pods = context.retry_in_time(context.cluster().pods) if touched else []
+        pods = context.retry_in_time(lambda: list_pods(context.wave, context.cluster())) if touched else []
         losing = draining.losing(seen, gpu_pods(pods, context.wave.namespace), affected)
         if not appeared and not exposed and not losing:
             return seen

@@ -27,10 +27,13 @@ from mig_fleet.observed.gpus.pod_gpus import affected_pods, format_affected
 from mig_fleet.observed.gpus.pods import gpu_pods
 from mig_fleet.observed.operands import DEVICE_PLUGIN, MIG_MANAGER, pod_uids
 from mig_fleet.observed.snapshot import Node, Snapshot, invalidate
+from mig_fleet.rollout.adopted_node import is_only_adopted, way_out
 from mig_fleet.rollout.context import RolloutContext
+from mig_fleet.rollout.dra_plugin import DraPlugin
 from mig_fleet.rollout.isolation import announce, isolate_node, restore_node
+from mig_fleet.rollout.listed_pods import list_pods_on
 from mig_fleet.rollout.manager_file import explain_other_file
-from mig_fleet.rollout.paused_operands import restore_operands, restore_operands_command
+from mig_fleet.rollout.paused_operands import restore_operands
 from mig_fleet.rollout.reconfigure import note_attempts, start_attempt
 from mig_fleet.rollout.remedy import WRONG, Remedy
 
@@ -63,6 +66,9 @@ class Recovery:
     _unreported_since: dict[str, float] = field(default_factory=dict)
     _recovering: str = ""
 
+    def __post_init__(self) -> None:
+        self._dra_plugin = DraPlugin(self.context)
+
     @property
     def allowed(self) -> bool:
         return self.context.wave.recovery
@@ -75,7 +81,7 @@ class Recovery:
         for difference in found:
             by_node.setdefault(difference.node, []).append(difference)
         self._since = {name: since for name, since in self._since.items() if name in by_node}
-        if self._restore_operands(seen, found, expected):
+        if self._restore_operands(seen, found, expected) or self._restart_dra_plugins(seen, found):
             return True
         needed = {name: self._remedy(seen.nodes.get(name), of_node) for name, of_node in sorted(by_node.items())}
         if not self.allowed or self._recovering in by_node:
@@ -100,6 +106,14 @@ class Recovery:
                 self._note(Remedy.RESTORE_OPERANDS, why)
                 restored = True
         return restored
+
+    def _restart_dra_plugins(self, seen: Snapshot, found: Iterable[Difference]) -> bool:
+        """Whether the DRA driver's plugin was restarted now, on one or several nodes; also if recovery is off."""
+        restarted = self._dra_plugin.restart(seen, found) if self.context.wave.is_dra else []
+        for why in restarted:
+            self._note(Remedy.RESTART_DRA_PLUGIN, why)
+        self.tried |= self._dra_plugin.notes
+        return bool(restarted)
 
     def _note(self, remedy: Remedy, why: Difference) -> None:
         self.used = sorted({*self.used, f"{why.node}: {remedy} ({why.drift})"})
@@ -133,7 +147,7 @@ class Recovery:
         if DriftClass.NOT_RECONCILED in classes and node.state == "pending":
             stuck = self._lasted_s(node.name, "pending") > self.context.wave.stuck_after_seconds
             return Remedy.RESTORE_AND_RESTART if stuck else None
-        if DriftClass.ALLOCATABLE_STALE in classes:
+        if DriftClass.ALLOCATABLE_STALE in classes and not self.context.wave.is_dra:
             return Remedy.RESTART_PLUGIN if self._lasted_s(node.name, "stale") > STALE_ALLOCATABLE_S else None
         self._since.pop(node.name, None)
         return None
@@ -151,14 +165,14 @@ class Recovery:
         """
         cluster, app = self.context.cluster(), DEVICE_PLUGIN if remedy is Remedy.RESTART_PLUGIN else MIG_MANAGER
         namespace = self.context.wave.namespace
-        if self._is_only_adopted(node):
-            self.tried[node.name] = self._only_adopted(remedy, node)
+        if is_only_adopted(self.context.wave, node):
+            self.tried[node.name] = way_out(self.context.wave, remedy, node)
             return False
         if remedy is Remedy.RESTORE_OPERANDS:
             is_restored = restore_operands(cluster, node)
             invalidate()
             return is_restored
-        pods = cluster.pods_on(node.name)
+        pods = list_pods_on(self.context.wave, cluster, node.name)
         operands = pod_uids(pods, namespace, app)
         if operands:
             self._no_pod_since.pop(node.name, None)
@@ -189,19 +203,6 @@ class Recovery:
         invalidate()
         return True
 
-    def _is_only_adopted(self, node: Node) -> bool:
-        return node.attempt is None and node.config != self.context.wave.config
-
-    def _only_adopted(self, remedy: Remedy, node: Node) -> str:
-        """An adoption restarts nothing, and under a name of others MIG Manager would apply whatever it means there."""
-        reason = "nothing was restarted, because mig-fleet has not changed this node yet"
-        if remedy is Remedy.RESTORE_OPERANDS:
-            return f"{reason}; restore its paused operands: `{restore_operands_command(node)}`"
-        if remedy is not Remedy.RESTART_PLUGIN:
-            return f"{reason}; the next preview shows what an update changes there"
-        pods = f"kubectl -n {self.context.wave.namespace} delete pods -l app={DEVICE_PLUGIN}"
-        return f"{reason}; restart the device plugin: `{pods} --field-selector spec.nodeName={node.name}`"
-
     def _refusal(self, pods: Iterable[Json], node: Node, affected: AffectedGpus) -> str | None:
         """Why nothing may be restarted, if users' pods hold slices that MIG Manager would destroy."""
         losing = affected_pods(node, gpu_pods(pods, self.context.wave.namespace), affected)
@@ -221,7 +222,7 @@ class Recovery:
     def _isolate(self, cluster: Cluster, node: Node, affected: AffectedGpus) -> str | None:
         """Keep new pods off. If a GPU pod arrived before that, restores scheduling and returns a refusal."""
         is_ours = isolate_node(self.context, cluster, node)
-        refusal = self._refusal(cluster.pods_on(node.name), node, affected)
+        refusal = self._refusal(list_pods_on(self.context.wave, cluster, node.name), node, affected)
         if refusal:
             restore_node(cluster, node.name)
         elif is_ours:

@@ -13,6 +13,8 @@ no state for two minutes    the same                                 an update t
 operands still paused                                                (:mod:`mig_fleet.rollout.paused_operands`)
 slices right, allocatable   restart the device plugin's pod on the   it registers once, when it starts
 not                         node                                     (k8s-device-plugin #214, gpu-operator #637)
+slices right, published     restart the DRA driver's plugin on the   it reads NVML once, when it starts
+devices not                 node (:mod:`~…rollout.dra_plugin`)       (dra-driver-nvidia-gpu v0.4.1)
 ==========================  =======================================  ============================================
 """
 
@@ -38,3 +40,4 @@ class Remedy(StrEnum):
     RESTORE_OPERANDS = "restored the paused operands"
     RESTORE_AND_RESTART = "restored the paused operands and restarted MIG Manager"
     RESTART_PLUGIN = "restarted the device plugin"
+    RESTART_DRA_PLUGIN = "restarted the DRA driver's plugin"

@@ -14,6 +14,7 @@ from mig_fleet.observed.gpus.pod_gpus import affected_pods, format_affected
 from mig_fleet.observed.gpus.pods import gpu_pods
 from mig_fleet.observed.snapshot import Snapshot
 from mig_fleet.rollout.context import RolloutContext
+from mig_fleet.rollout.listed_pods import list_pods
 from mig_fleet.rollout.remedy import WRONG
 from mig_fleet.rollout.wave import Wave
 
@@ -32,7 +33,7 @@ def with_obstacles(wave: Wave, seen: Snapshot, found: Iterable[Difference]) -> l
     nodes = [node for node in nodes if node.has_current_report]
     if not (nodes and wave.recovery):
         return differences
-    pods = gpu_pods(RolloutContext(wave).cluster().pods(), wave.namespace)
+    pods = gpu_pods(list_pods(wave, RolloutContext(wave).cluster()), wave.namespace)
     reasons: dict[str, str] = {}
     for node in nodes:
         of_node = [pod for pod in pods if pod.node == node.name]

@@ -79,9 +79,7 @@ def _expected(
         return found, [f"{lead}: {exc}"]
     for name, config in targets.items():
         try:
-            found[name] = Expected.of_gpus(
-                config, slices_of(file, config, seen.nodes[name]), context.wave.expected.strategy
-            )
+            found[name] = context.wave.expected.with_gpus(config, slices_of(file, config, seen.nodes[name]))
         except MigError as exc:
             reasons.setdefault(f"{lead}: {exc}", []).append(name)
         except Refused as exc:

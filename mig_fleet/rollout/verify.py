@@ -58,7 +58,7 @@ def verify(wave: Wave) -> Props:
 def read_slices(wave: Wave) -> Props:
     """The output ``slices`` as NVML reports them now; raises :class:`VerificationFailed`."""
     with one_clean_error(VerificationFailed):
-        return {"slices": _slices(observe(wave.cluster, wave.reports_namespace), wave.nodes)}
+        return {"slices": _slices(observe(wave.cluster, wave.reports_namespace, dra=wave.is_dra), wave.nodes)}
 
 
 def _expected(wave: Wave, nodes: Mapping[str, Node]) -> dict[str, Expected]:

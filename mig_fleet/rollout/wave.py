@@ -9,6 +9,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, get_args, get_type_hints
 
 from mig_fleet.cluster.connection import ClusterArgs
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.observed.expected import Expected
 
 Props = dict[str, Any]
@@ -68,6 +69,8 @@ class Wave:
     operator_managed: bool = True
     """Whether this program installs the operator. If not, its user must let MIG Manager read the
     layout file."""
+    dra_namespace: str = ""
+    """Where NVIDIA's DRA driver runs; a property only if it allocates the slices."""
     owner: str = ""
     """The stack that owns the cluster, ``<id> <organization>/<project>/<stack>``; empty in a program that declares
     none."""
@@ -107,6 +110,11 @@ class Wave:
         return self.expected.config
 
     @property
+    def is_dra(self) -> bool:
+        """Whether pods get slices from NVIDIA's DRA driver, and from no device plugin."""
+        return self.expected.allocation is AllocatedBy.DRA
+
+    @property
     def members(self) -> tuple[str, ...]:
         """The wave's nodes, and those that join it while it waits."""
         return tuple(sorted({*self.nodes, *self.joining}))
@@ -125,7 +133,7 @@ class Wave:
         values = {key: getattr(self, name) for name, key in _KEYS.items()}
         values["expected"] = self.expected.to_properties()
         values = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
-        return {key: value for key, value in values.items() if value or key not in ("joining", "ownedElsewhere")}
+        return {key: value for key, value in values.items() if value or key not in _ONLY_IF_SET}
 
 
 def _camel(name: str) -> str:
@@ -138,6 +146,9 @@ _CHOICES = {
 }
 
 _KEYS = {each.name: _camel(each.name) for each in fields(Wave)}
+
+_ONLY_IF_SET = ("joining", "ownedElsewhere", "draNamespace")
+"""Properties that are missing if they are empty."""
 
 DEFAULTS: dict[str, Any] = {each.name: each.default for each in fields(Wave) if each.default is not MISSING}
 """Field → default, for everything that a wave may leave out."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.model.labels import GPU_RESOURCE, STARTUP_TAINT
 from mig_fleet.stack_file import summary
 from mig_fleet.stack_file.fleet import Fleet, FleetPool
@@ -101,8 +102,8 @@ class NewNode:
 
 
 def new_node(pool: FleetPool, fleet: Fleet) -> NewNode | None:
-    """None for a pool that lists its nodes."""
-    if pool.settings.selector is None:
+    """None for a pool that lists its nodes, and with DRA: a new node has no resource that a pod requests."""
+    if pool.settings.selector is None or fleet.allocation is AllocatedBy.DRA:
         return None
     offered = summary.capacity(summary.of_one_node(pool, fleet))
     labels = dict(sorted(pool.settings.selector.match_labels.items()))

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping
 
 from mig_fleet.model import gpus, labels
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.model.errors import AmbiguousGpu, UnknownGpu
 from mig_fleet.model.finding import Finding, Level
 from mig_fleet.model.gfd import gpu_product
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.monitoring.alerts.durations import duration
 from mig_fleet.stack_file.scalars import SHORTEST_WEDGED_AFTER_S
-from mig_fleet.stack_file.settings import Cluster, Pool, Probe, Rollout, Settings
+from mig_fleet.stack_file.settings import Cluster, Operator, Pool, Probe, Rollout, Settings
 
 NO_CLUSTER = (
     "must name the cluster with context, kubeconfig, inCluster or uid: otherwise kubectl's current context decides "
@@ -24,6 +25,7 @@ def conflicting_settings(settings: Settings) -> Iterator[Finding]:
     if settings.probe.namespace == settings.operator.namespace:
         text = f"{settings.probe.namespace!r} holds MIG Manager's layout file; give the probes a namespace of their own"
         yield Finding("probe.namespace", text, also="operator.namespace")
+    yield from _allocation(settings.operator)
     yield from _shared_nodes(settings.pools)
     yield from _shared_selectors(settings.pools)
     for name, pool in settings.pools.items():
@@ -47,6 +49,16 @@ def _cluster(cluster: Cluster) -> Iterator[Finding]:
         yield Finding("cluster.useCurrentContext", text, also="cluster.context")
     elif not (named or cluster.use_current_context or cluster.kubeconfig or cluster.uid):
         yield Finding("cluster", NO_CLUSTER)
+
+
+def _allocation(operator: Operator) -> Iterator[Finding]:
+    is_dra, also = operator.allocation is AllocatedBy.DRA, "operator.allocation"
+    if is_dra and operator.strategy is not Strategy.MIXED:
+        text = "must be mixed, or left out: under allocation: dra each profile has a DeviceClass of its own"
+        yield Finding("operator.strategy", f"{text} (found '{operator.strategy}')", also=also)
+    if operator.claim_templates and not is_dra:
+        text = "needs allocation: dra; pods of other clusters request extended resources, and claim nothing"
+        yield Finding("operator.claimTemplates", text, also=also)
 
 
 def _shared_nodes(pools: Mapping[str, Pool]) -> Iterator[Finding]:

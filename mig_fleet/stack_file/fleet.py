@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from mig_fleet.confidential import has_password
 from mig_fleet.documents import Document, DocumentError, open_document
 from mig_fleet.model import gpus
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.model.errors import InvalidLayout, MigError
 from mig_fleet.model.finding import Finding
 from mig_fleet.model.layouts import Layout
@@ -59,6 +60,11 @@ class Fleet:
     """The sections that contain a secret."""
     serves_rules: bool = False
     """Whether the cluster serves NodeFeatureRules; known only after it was read (`stack_file.membership`)."""
+
+    @property
+    def allocation(self) -> AllocatedBy:
+        """What allocates the slices to pods."""
+        return self.settings.operator.allocation
 
 
 MAY_BE_SECRET = frozenset({"operator"})
@@ -115,11 +121,11 @@ def parse(
     prices = _prices(settings, problems)
     problems += [*_impossible(layouts), *_unless_refused(conflicting_settings(settings), problems)]
     problems += [*monitoring_problems(settings.monitoring, settings.operator.managed), *alert_problems(settings)]
-    strategy = settings.operator.strategy
-    derived = derived_values(str(strategy), monitor=service_monitor(settings))
+    strategy, allocation = settings.operator.strategy, settings.operator.allocation
+    derived = derived_values(str(strategy), monitor=service_monitor(settings), allocation=allocation)
     problems += contradictions(derived, settings.operator.values, secret="operator" in secrets)
     problems += [] if "operator" in secrets else _plain_passwords(settings)
-    facts = [_facts(pool, strategy) for pool in pools]
+    facts = [_facts(pool, strategy, allocation) for pool in pools]
     problems += _conflicts(facts)
     problems += chart_problems(settings.operator, facts, secret="operator" in secrets)
     problems += sharing_problems(settings.operator, facts, secret="operator" in secrets)
@@ -236,5 +242,5 @@ def _prices(settings: Settings, problems: list[Finding]) -> dict[str, float]:
     return found
 
 
-def _facts(pool: FleetPool, strategy: Strategy) -> PoolFacts:
-    return PoolFacts(pool.name, pool.settings.gpu, pool.settings.gpus_per_node, pool.layout, strategy)
+def _facts(pool: FleetPool, strategy: Strategy, allocation: AllocatedBy) -> PoolFacts:
+    return PoolFacts(pool.name, pool.settings.gpu, pool.settings.gpus_per_node, pool.layout, strategy, allocation)

@@ -8,6 +8,7 @@ from mig_fleet.cluster.client import Cluster
 from mig_fleet.cluster.connection import ClusterArgs
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.model import gpus, labels
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.model.finding import Finding
 from mig_fleet.observed.configs.names import expected_config
 from mig_fleet.observed.expected import Expected
@@ -56,7 +57,7 @@ def resolve_nodes(fleet: Fleet, source: str, cluster: Mapping[str, Any] | None =
     has_selector = any(pool.settings.selector for pool in fleet.pools)
     args = cluster_args(fleet) if cluster is None else cast(ClusterArgs, cluster)
     try:
-        nodes = observe(args, fleet.settings.probe.namespace).nodes.values()
+        nodes = observe(args, fleet.settings.probe.namespace, dra=fleet.allocation is AllocatedBy.DRA).nodes.values()
         rules = has_selector and Cluster(args).serves(labels.NODE_FEATURE_API, labels.NODE_FEATURE_RULE)
     except ClusterError as exc:
         text = f"a selector or maxWavesPerUpdate needs to know the cluster's nodes: {exc}"
@@ -79,7 +80,7 @@ def _ready(pool: FleetPool, fleet: Fleet, nodes: Iterable[Node]) -> frozenset[st
     """The nodes that were verified with the pool's layout and still have its config, or keep another one with the same
     slices.
     """
-    expected = Expected.of_layout(pool.layout, pool.settings.gpus_per_node, fleet.strategy)
+    expected = Expected.of_layout(pool.layout, pool.settings.gpus_per_node, fleet.strategy, fleet.allocation)
     return frozenset(
         node.name
         for node in nodes

@@ -23,12 +23,14 @@ def program_facts(fleet: Fleet, stack: str, now: datetime) -> ProgramFacts:
 
 def pool_facts(fleet: Fleet) -> tuple[PoolFacts, ...]:
     pools = ((pool, pool.settings) for pool in fleet.pools)
-    return tuple(PoolFacts(it.name, its.gpu, its.gpus_per_node, it.layout, fleet.strategy) for it, its in pools)
+    return tuple(
+        PoolFacts(it.name, its.gpu, its.gpus_per_node, it.layout, fleet.strategy, fleet.allocation) for it, its in pools
+    )
 
 
 def _waves(pool: FleetPool, fleet: Fleet, stack: str, now: datetime) -> list[WaveFacts]:
     rollout, price = pool.settings.rollout, fleet.prices.get(pool.layout.gpu)
-    expected = Expected.of_layout(pool.layout, pool.settings.gpus_per_node, fleet.strategy)
+    expected = Expected.of_layout(pool.layout, pool.settings.gpus_per_node, fleet.strategy, fleet.allocation)
     members = waves(pool.nodes, Pace(rollout.max_unavailable, rollout.canary)) if pool.nodes else {}
     return [
         WaveFacts(
@@ -38,6 +40,7 @@ def _waves(pool: FleetPool, fleet: Fleet, stack: str, now: datetime) -> list[Wav
             nodes=nodes,
             gpus=expected.gpus,
             strategy=expected.strategy,
+            allocation=expected.allocation,
             stack=stack,
             now=now,
             on_user_pods=rollout.on_user_pods,

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from mig_fleet.confidential import has_password, is_contents
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.model.node_names import LONGEST_NODE_NAME, NODE_NAME, is_node_name
 from mig_fleet.model.short_repr import format_value
 from mig_fleet.model.strategy import Strategy
@@ -131,6 +132,12 @@ def _strategy(value: object) -> object:
     return value
 
 
+def _allocation(value: object) -> object:
+    if value not in tuple(AllocatedBy):
+        raise ValueError("must be devicePlugin or dra")
+    return value
+
+
 def _node_count(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError("takes a number of nodes from 0, such as 1, and no share")
@@ -201,6 +208,8 @@ Url = Annotated[str, AfterValidator(_url), _json("string", r"https?://[^\s#]+")]
 """The address of a page, without a fragment."""
 MigStrategy = Annotated[Strategy, BeforeValidator(_strategy), WithJsonSchema({"enum": ["mixed", "single"]})]
 """``mixed`` or ``single``."""
+Allocation = Annotated[AllocatedBy, BeforeValidator(_allocation), WithJsonSchema({"enum": ["devicePlugin", "dra"]})]
+"""``devicePlugin`` or ``dra``."""
 NodeCount = Annotated[int, BeforeValidator(_node_count), _json("integer", minimum=0)]
 """A number of nodes from 0."""
 Share = Annotated[

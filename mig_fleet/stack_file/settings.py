@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from mig_fleet.model.allocated_by import DRA_NAMESPACE, AllocatedBy
 from mig_fleet.model.strategy import DEFAULT as DEFAULT_STRATEGY
 from mig_fleet.rollout.batching import Pace
 from mig_fleet.rollout.wave import DEFAULTS, ConfigName, OnDelete, OnFailure, OnStrandedPods, OnUserPods
 from mig_fleet.stack_file.closed import Closed
 from mig_fleet.stack_file.monitoring_settings import Monitoring
 from mig_fleet.stack_file.scalars import (
+    Allocation,
     ChartVersion,
     Duration,
     Interval,
@@ -68,6 +70,13 @@ class Operator(Closed):
     strategy: MigStrategy = DEFAULT_STRATEGY
     """The device plugin's MIG strategy: under `mixed` pods request `nvidia.com/mig-<profile>`, under `single`
     `nvidia.com/gpu`. With ``managed: false`` it is the one that the other operator has."""
+    allocation: Allocation = AllocatedBy.DEVICE_PLUGIN
+    """What allocates the slices: the operator's device plugin as extended resources, or NVIDIA's DRA driver through
+    ResourceClaims (``dra``). The stack does not install the DRA driver."""
+    dra_namespace: Namespace = DRA_NAMESPACE
+    """Under ``dra``, where the DRA driver runs."""
+    claim_templates: tuple[Namespace, ...] = ()
+    """Under ``dra``, the namespaces that get a ResourceClaimTemplate for each profile; they must exist."""
     values: dict[str, Any] = Field(default_factory=dict)
     timeout: PositiveDuration = 600
 

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+from mig_fleet.model.allocated_by import offered
 from mig_fleet.model.cost import shares
 from mig_fleet.stack_file.fleet import Fleet, FleetPool
 
@@ -19,11 +20,11 @@ def of_one_node(pool: FleetPool, fleet: Fleet) -> Fleet:
 
 
 def capacity(fleet: Fleet) -> dict[str, int]:
-    """Allocatable resource → slices (or whole GPUs) over all pools."""
+    """What pods ask for → slices (or whole GPUs) over all pools: resources, or DeviceClasses under DRA."""
     total: Counter[str] = Counter()
     for pool in fleet.pools:
-        offered = pool.layout.allocatable(pool.settings.gpus_per_node, fleet.strategy)
-        total.update({name: n * len(pool.nodes) for name, n in offered.items()})
+        of_node = offered(fleet.allocation, fleet.strategy, pool.layout.per_gpu(pool.settings.gpus_per_node))
+        total.update({name: n * len(pool.nodes) for name, n in of_node.items()})
     return {name: n for name, n in sorted(total.items()) if n}
 
 

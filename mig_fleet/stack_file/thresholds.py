@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.model.finding import Finding
 from mig_fleet.monitoring.alerts.mistakes import mistakes
 from mig_fleet.monitoring.alerts.thresholds import MARGIN_S, Limits, Thresholds
@@ -20,6 +21,8 @@ def thresholds(settings: Settings) -> Thresholds:
         if field.name in waits:
             default = replace(default, wait=waits[field.name] + MARGIN_S)
         found[field.name] = setting and replace(default, **_chosen(setting.model_dump()))
+    if settings.operator.allocation is AllocatedBy.DRA:
+        found["slices_not_offered"] = None  # no kubelet offers slices
     return Thresholds(**found)
 
 

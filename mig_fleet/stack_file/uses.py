@@ -1,5 +1,6 @@
 """What a stack does that needs rights which other stacks do not need."""
 
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.observed.rights.grant import Use
 from mig_fleet.stack_file.fleet import Fleet
 
@@ -16,5 +17,7 @@ def uses(fleet: Fleet) -> list[Use]:
         Use.ALERT_RULES: settings.monitoring.rules == "prometheusRule",
         Use.DASHBOARDS: settings.monitoring.dashboards == "grafanaOperator",
         Use.SERVICE_MONITOR: settings.monitoring.service_monitor,
+        Use.DRA: fleet.allocation is AllocatedBy.DRA,
+        Use.CLAIM_TEMPLATES: bool(settings.operator.claim_templates),
     }
     return sorted(use for use, is_used in decided.items() if is_used)

@@ -137,7 +137,7 @@ def live(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[
 
     def run(*nodes: Node, pods: tuple[str, ...] = ()) -> tuple[str, dict[str, Any]]:
         bodies = [{"metadata": {"namespace": "team", "name": name}} for name in pods]
-        monkeypatch.setattr(live_status, "observe", lambda *_: Snapshot({node.name: node for node in nodes}))
+        monkeypatch.setattr(live_status, "observe", lambda *_, **__: Snapshot({node.name: node for node in nodes}))
         monkeypatch.setattr(live_status, "Cluster", lambda _: SimpleNamespace(pods=lambda: bodies))
         words = ["status", "--stack", "prod", "--live"]
         text, data = CliRunner().invoke(main, words), CliRunner().invoke(main, [*words, "--json"])
@@ -281,7 +281,7 @@ def test_a_node_that_left_its_pool_and_one_that_we_isolated_are_shown(
 
 
 def test_a_cluster_that_does_not_answer_is_one_error(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ClusterUnreachable("the cluster at https://fleet does not answer: timed out")
 
     monkeypatch.setattr(live_status, "observe", fail)

@@ -16,7 +16,7 @@ from tests.memory.api import MemoryCluster
 from tests.memory.fleet import OPERATOR, PROBES, Fleet
 
 PROVIDER = ClusterOwnerProvider()
-PROMETHEUS, GRAFANA = "monitoring.coreos.com/v1", "grafana.integreatly.org/v1beta1"
+PROMETHEUS, GRAFANA, DRA = "monitoring.coreos.com/v1", "grafana.integreatly.org/v1beta1", "resource.k8s.io/v1"
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,16 @@ def test_all_missing_kinds_are_reported_together(fleet: Fleet) -> None:
 
 def test_a_cluster_that_serves_the_kinds_is_accepted(fleet: Fleet) -> None:
     fleet.served_kinds = {PROMETHEUS: ["PrometheusRule", "ServiceMonitor"], GRAFANA: ["GrafanaDashboard"]}
+    fleet.served_kinds[DRA] = ["ResourceSlice", "DeviceClass"]
     assert failures(*KINDS) == []
+
+
+def test_a_cluster_without_dra_is_named_with_the_version_that_has_it() -> None:
+    assert failures(Use.DRA) == [
+        "operator.allocation: dra needs the kind DeviceClass of resource.k8s.io/v1, which this cluster does not serve: "
+        "the API resource.k8s.io/v1 is missing; upgrade the cluster to Kubernetes 1.34 or newer, or let the device "
+        "plugin offer the slices: `pulumi config set --path mig-fleet:operator.allocation devicePlugin`"
+    ]
 
 
 def test_a_stack_without_such_objects_asks_for_no_kind(fleet: Fleet) -> None:

@@ -11,7 +11,7 @@ from mig_fleet.observed.rights.grant import Grant, Step, Use
 from mig_fleet.observed.rights.needed import needed_grants
 
 ROOT = Path(__file__).parents[2]
-ALL = needed_grants("operator", "probe", list(Use))
+ALL = needed_grants("operator", "probe", list(Use), "DRA driver")
 HEAD = [
     "| resources | where | preview | update | only with | for |",
     "|---|---|---|---|---|---|",

@@ -23,6 +23,7 @@ from mig_fleet.rollout.wave import PREVIEW_ONLY, Wave
 from tests.memory.wave import a_wave
 
 TYPE_TOKENS = {
+    "mig_fleet.components.device_classes.DeviceClasses": "mig-fleet:index:DeviceClasses",
     "mig_fleet.components.fleet.component.Fleet": "mig-fleet:index:Fleet",
     "mig_fleet.components.gpu_operator.component.GpuOperator": "mig-fleet:index:GpuOperator",
     "mig_fleet.components.layouts.MigLayouts": "mig-fleet:index:MigLayouts",

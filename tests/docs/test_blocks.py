@@ -27,6 +27,7 @@ BASE: dict[str, Any] = {
 
 LISTED = {
     ("docs/concepts/slices.md", "resources:"): "part of a pod",
+    ("docs/how-to/claim-slices.md", "apiVersion:"): "created in tests/engine/test_dra.py",
     ("docs/how-to/adopt.md", "migManager:"): "chart values; the same text is in errors, which test_adopt_page.py reads",
     ("docs/reference/command-line.md", "# yaml-language-server: $schema="): "a comment for editors",
     ("docs/reference/rollout.md", "taints:"): "part of a node template of others",

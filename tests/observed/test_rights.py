@@ -62,7 +62,7 @@ def test_the_roles_grant_each_right_and_nothing_else() -> None:
         for name in rule.get("resourceNames", [""])
     )
     assert granted == Counter(rights_of(ALL))
-    assert [role["kind"] for role in roles] == ["ClusterRole", "Role", "Role"]
+    assert [role["kind"] for role in roles] == ["ClusterRole", "Role", "Role", "Role"]
 
 
 def test_a_namespace_that_the_stack_would_create_comes_first_and_with_the_label_by_which_it_is_taken_over() -> None:

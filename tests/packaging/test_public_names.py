@@ -13,6 +13,7 @@ from tests.packaging.user_program import FILES
 
 NAMES = [
     "ClusterOwner",
+    "DeviceClasses",
     "Fleet",
     "FleetRefused",
     "GpuOperator",

@@ -110,7 +110,7 @@ def test_nodes_that_are_not_known_yet_are_refused_with_their_path(plugin: Plugin
 
 
 def test_a_component_of_a_newer_version_is_named(plugin: Plugin) -> None:
-    assert "has no component Quota; it has Fleet, GpuOperator" in refusal(plugin, "Quota", {})
+    assert "has no component Quota; it has DeviceClasses, Fleet" in refusal(plugin, "Quota", {})
 
 
 def test_an_input_that_is_missing_is_named(plugin: Plugin) -> None:

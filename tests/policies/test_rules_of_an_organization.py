@@ -120,6 +120,12 @@ BROKEN: list[tuple[str, dict[str, Any], Any, str]] = [
         a_program(charts=(a_chart(version="v1.7.0"),)),
         "must use chart v23.6.0 or newer: the ClusterPolicy of an older one lacks fields that mig-fleet sets",
     ),
+    (
+        "mig-dra-driver-is-static",
+        {},
+        a_program(dynamic_mig=("Release 'dra'",)),
+        "Release 'dra' must have the feature gate DynamicMIG off: at its start the driver destroys all slices",
+    ),
     ("mig-monitoring-present", {}, a_program(is_monitored=False), "the stack must have alert rules for its slices"),
     (
         "mig-budget-kept",

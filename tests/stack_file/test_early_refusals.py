@@ -65,7 +65,7 @@ def test_valid_labels_and_names_are_accepted() -> None:
     ("keys", "text"),
     [
         ({"monitoring": True}, "monitoring: must be a mapping; its keys: alerts, costBasis, dashboardLabels"),
-        ({"operator": "helm"}, "operator: must be a mapping; its keys: chart, managed, namespace"),
+        ({"operator": "helm"}, "operator: must be a mapping; its keys: allocation, chart, claimTemplates"),
         ({"pools": {"p": 8}}, "pools.p: must be a mapping; its keys: configName, gpu, gpusPerNode, layout, nodes"),
         ({"pools": ["p"]}, "pools: must be a mapping such as {name: value} (found ['p'])"),
         ({"prices": 2.5}, "prices: must be a mapping such as {name: value} (found 2.5)"),

@@ -32,7 +32,8 @@ class Cluster:
     def serves(self, api_version: str, kind: str) -> bool:
         return self.has_rules and (api_version, kind) == ("nfd.k8s-sigs.io/v1alpha1", "NodeFeatureRule")
 
-    def observe(self, args: ClusterArgs, reports_namespace: str) -> Snapshot:
+    def observe(self, args: ClusterArgs, reports_namespace: str, dra: bool = False) -> Snapshot:
+        assert not dra, "nothing of a stack with the device plugin needs ResourceSlices"
         self.reads.append((args, reports_namespace))
         if self.failure:
             raise self.failure

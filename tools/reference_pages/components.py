@@ -9,6 +9,7 @@ from tools.reference_pages.source import Described, Entry, as_markdown, classes,
 COMPONENTS = {
     "Fleet": ("components/fleet/component.py", "components/fleet/args.py"),
     "MigLayouts": ("components/layouts.py",),
+    "DeviceClasses": ("components/device_classes.py",),
     "GpuOperator": ("components/gpu_operator/component.py",),
     "MigProbe": ("components/probe/component.py",),
     "Monitoring": ("components/monitoring/component.py", "components/monitoring/declared.py"),

@@ -42,7 +42,7 @@ class Pool(Output, frozen=True):
     """Empty for a pool with a selector."""
     selector: dict[str, str] | None
     autoscaler: Autoscaler | None
-    """``None`` for a pool that lists its nodes."""
+    """``None`` for a pool that lists its nodes, and with ``allocation: dra``."""
     capacity_per_node: dict[str, int]
     cost_per_node: PoolCost | None
     """``None`` without a price."""
@@ -52,6 +52,8 @@ class Plan(Output, frozen=True):
     """What a stack file means. The sums are those of the nodes that have names."""
 
     strategy: str
+    allocation: str
+    """``devicePlugin`` or ``dra``."""
     pools: tuple[Pool, ...]
     capacity: dict[str, int]
     cost_per_hour_usd: float | None

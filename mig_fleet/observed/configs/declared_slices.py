@@ -8,11 +8,13 @@ be of an earlier time (k8s-device-plugin #214). Both are counted over all GPUs o
 from collections.abc import Iterable, Mapping
 
 from mig_fleet.model import gfd, labels
+from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.model.formatting import format_profiles
 from mig_fleet.model.numbers import parse_natural
 from mig_fleet.model.report import Report, pending_reset
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.observed.expected import Expected
+from mig_fleet.observed.offers import offers_of
 from mig_fleet.observed.snapshot import Node
 
 
@@ -27,10 +29,12 @@ def undeclared_slices(expected: Expected, node: Node) -> list[str]:
         return [f"MIG Manager's state is {repr(node.state) if node.state else 'not set'}"]
     if (report := _current_report(node)) is not None:
         return [*_by_nvml(expected, report), *filter(None, [pending_reset(report)])]
-    offered = {name: n for name, n in node.allocatable.items() if labels.is_gpu_resource(name)}
+    offered = {name: n for name, n in offers_of(node).items() if labels.is_gpu_resource(name)}
     counts = _gfd_counts(node, expected.strategy)
+    is_dra = expected.allocation is AllocatedBy.DRA
+    by_offers = _compared(expected.allocatable, offered, "the DRA driver publishes" if is_dra else "the kubelet offers")
     return [
-        *_compared(expected.allocatable, offered, "the kubelet offers"),
+        *([] if is_dra and node.published is None else by_offers),
         *(_compared(_gfd_counts_of(expected), counts, "GPU Feature Discovery counts") if counts is not None else []),
     ]
 

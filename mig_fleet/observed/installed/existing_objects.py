@@ -36,6 +36,7 @@ COLLECTIONS: Final = {
     "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding": (
         f"{_ADMISSION}/validatingadmissionpolicybindings"
     ),
+    "kubernetes:resource.k8s.io/v1:DeviceClass": "apis/resource.k8s.io/v1/deviceclasses",
 }
 """Pulumi's type → where the API server has objects of it; ``{}`` is the namespace. Other objects of ours are in a
 namespace that is checked itself."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mig_fleet.cluster.client import Cluster
+from mig_fleet.model.allocated_by import RESOURCE_API
 from mig_fleet.observed.rights.grant import Use
 
 _PROMETHEUS: Final = "install the Helm chart prometheus-operator-crds or kube-prometheus-stack"
@@ -16,18 +17,22 @@ _PROMETHEUS: Final = "install the Helm chart prometheus-operator-crds or kube-pr
 
 @dataclass(frozen=True, slots=True)
 class ServedKind:
-    """A kind that a CustomResourceDefinition adds to a cluster."""
+    """A kind that not every cluster has."""
 
     api_version: str
     kind: str
     install: str
     otherwise: str
     """What to set in the stack file to do without it."""
+    is_builtin: bool = False
+    """Whether Kubernetes itself serves it, and no CustomResourceDefinition adds it."""
 
     @property
     def definition(self) -> str:
-        """The name of the CustomResourceDefinition."""
-        return f"{self.kind.lower()}s.{self.api_version.partition('/')[0]}"
+        """What is missing, as a part of a sentence."""
+        if self.is_builtin:
+            return f"the API {self.api_version} is missing"
+        return f"CustomResourceDefinition {self.kind.lower()}s.{self.api_version.partition('/')[0]} is missing"
 
 
 KINDS: Final = {
@@ -50,6 +55,13 @@ KINDS: Final = {
         "let Prometheus find dcgm-exporter by other means: `pulumi config set --path "
         "mig-fleet:monitoring.serviceMonitor false`",
     ),
+    Use.DRA: ServedKind(
+        RESOURCE_API,
+        "DeviceClass",
+        "upgrade the cluster to Kubernetes 1.34 or newer",
+        "let the device plugin offer the slices: `pulumi config set --path mig-fleet:operator.allocation devicePlugin`",
+        is_builtin=True,
+    ),
 }
 """What a stack does → the kind that it needs for that."""
 
@@ -60,7 +72,7 @@ def missing_kinds(cluster: Cluster, uses: Collection[str]) -> list[str]:
     """
     return [
         f"{use} needs the kind {needed.kind} of {needed.api_version}, which this cluster does not serve: "
-        f"CustomResourceDefinition {needed.definition} is missing; {needed.install}, or {needed.otherwise}"
+        f"{needed.definition}; {needed.install}, or {needed.otherwise}"
         for use, needed in KINDS.items()
         if use in uses and not cluster.serves(needed.api_version, needed.kind)
     ]

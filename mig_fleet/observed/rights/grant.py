@@ -17,6 +17,8 @@ class Use(StrEnum):
     DASHBOARDS = "monitoring.dashboards: grafanaOperator"
     SERVICE_MONITOR = "monitoring.serviceMonitor: true"
     """It needs no right: the GPU Operator creates the object."""
+    DRA = "operator.allocation: dra"
+    CLAIM_TEMPLATES = "operator.claimTemplates"
 
 
 class Step(StrEnum):

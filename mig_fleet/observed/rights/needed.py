@@ -10,6 +10,8 @@ from collections.abc import Collection
 from typing import Final
 
 from mig_fleet.model import labels
+from mig_fleet.model.allocated_by import DRA_NAMESPACE
+from mig_fleet.observed.rights.dra import grants_of_dra
 from mig_fleet.observed.rights.grant import Grant, Step, Use
 
 _RBAC: Final = "rbac.authorization.k8s.io"
@@ -22,8 +24,9 @@ _CLUSTER_POLICIES: Final = "clusterpolicies.nvidia.com"
 _CHANGE: Final = ("watch", "create", "patch", "update", "delete")
 
 
-def needed_grants(operator: str, reports: str, uses: Collection[str]) -> list[Grant]:
+def needed_grants(operator: str, reports: str, uses: Collection[str], dra: str = DRA_NAMESPACE) -> list[Grant]:
     """What a stack needs whose operator and whose probes are in these namespaces; ``uses`` are values of :class:`Use`.
+    ``dra`` is the namespace of the DRA driver, which matters only if the stack uses it.
 
     No right is in it twice.
     """
@@ -51,6 +54,7 @@ def needed_grants(operator: str, reports: str, uses: Collection[str]) -> list[Gr
             "dashboards",
             Use.DASHBOARDS,
         ),
+        *grants_of_dra(dra),
         *_optional(reports),
     ]
     return [grant for grant in grants if grant.use is None or grant.use in uses]

@@ -108,7 +108,7 @@ def _stranded(
 
 def _expected(wave: Wave, config: str, slices: Slices, name: str) -> Expected | None:
     gpus = slices.get(name)
-    return None if gpus is None else Expected.of_gpus(config, gpus, wave.expected.strategy)
+    return None if gpus is None else wave.expected.with_gpus(config, gpus)
 
 
 def _moved(wave: Wave, seen: Snapshot, pods: Iterable[Json], affected: Affected) -> list[GpuPod]:

@@ -12,6 +12,7 @@ from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.failures import Refused
 from mig_fleet.observed.gpus.pods import LISTED_PODS, GpuPod, gpu_pods
 from mig_fleet.rollout.context import RolloutContext
+from mig_fleet.rollout.listed_pods import list_pods
 from mig_fleet.rollout.stranding.stranded_pods import StrandedPod, is_gated, scheduler_message, waiting_pods
 
 SCHEDULING_S = 15.0
@@ -52,7 +53,7 @@ def report_pending(context: RolloutContext) -> None:
 
 def _new(context: RolloutContext, before: frozenset[GpuPod]) -> tuple[list[StrandedPod], list[GpuPod]]:
     """The unscheduled pods that were not unscheduled before, and those of them that find a free slice."""
-    seen, pods = context.observe(), context.cluster().pods()
+    seen, pods = context.observe(), list_pods(context.wave, context.cluster())
     specs = {(pod["metadata"]["namespace"], pod["metadata"]["name"]): pod for pod in pods}
     reasons = {
         pod: reason
