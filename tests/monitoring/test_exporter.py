@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from mig_fleet.model.operator_charts import operator_charts
 from mig_fleet.monitoring.exporter import Generation, generation_of, metrics_config_map_name, metrics_csv
 from mig_fleet.monitoring.exporter.fields import BLANK, FB_USED, GR_ENGINE, LISTED, MEMORY_CLOCK, Level, Spelling, Unit
-from mig_fleet.monitoring.exporter.versions import EXPORTERS, FIRST_RENAMED, exporter_version
+from mig_fleet.monitoring.exporter.versions import FIRST_RENAMED, exporter_version
 
 
 def rows(generation: Generation) -> list[list[str]]:
@@ -78,7 +79,7 @@ def test_the_version_of_an_image_tag_is_the_exporters_not_dcgms(tag: str, versio
 
 
 def test_the_table_of_charts_is_in_order_and_has_a_version_for_each() -> None:
-    versions = [exporter_version(tag) for tag in EXPORTERS.values()]
+    versions = [exporter_version(chart.dcgm_exporter) for chart in operator_charts().values()]
     assert all(older is not None and newer is not None and older <= newer for older, newer in pairwise(versions))
 
 
@@ -109,7 +110,9 @@ def test_new_names_are_written_only_for_an_exporter_that_is_known_to_have_them(
 
 
 def test_a_chart_whose_own_exporter_has_the_new_names_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(EXPORTERS, "27.3.0", ".".join(map(str, FIRST_RENAMED)))
+    charts = operator_charts()
+    renamed = replace(charts["26.7.0"], dcgm_exporter=".".join(map(str, FIRST_RENAMED)))
+    monkeypatch.setattr("mig_fleet.monitoring.exporter.versions.operator_charts", lambda: {**charts, "27.3.0": renamed})
     assert generation_of("v27.3.0", {}) is Generation.RENAMED
     older: dict[str, Any] = {"dcgmExporter": {"version": "4.6.0-4.8.3-distroless"}}
     assert generation_of("v27.3.0", older) is Generation.LEGACY, "the user's exporter decides"

@@ -30,16 +30,6 @@ def test_every_value_that_the_product_sets_is_one_the_chart_knows() -> None:
     assert not unknown, "NVIDIA's chart has these too; add them to values.yaml and to the templates that read them"
 
 
-def test_the_defaults_are_those_of_nvidias_chart() -> None:
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
-    assert values["mig"]["strategy"] == "single"
-    assert values["migManager"]["config"]["default"] == "all-disabled"
-    assert values["dcgmExporter"]["serviceMonitor"]["honorLabels"] is False
-    assert values["daemonsets"]["tolerations"] == [
-        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
-    ]
-
-
 def test_an_installation_has_no_hook_and_an_uninstallation_always_has_one() -> None:
     """gpu-operator v26.7.0, deployments/gpu-operator/templates: upgrade_crd, cleanup_gpucluster, cleanup_crd."""
     template = (CHART / "templates" / "hooks.yaml").read_text()

@@ -4,26 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from mig_fleet.model.operator_charts import operator_charts
 from mig_fleet.monitoring.exporter.fields import Generation
-
-EXPORTERS: Final = {
-    "24.9.0": "3.3.8-3.6.0-ubuntu22.04",
-    "24.9.1": "3.3.9-3.6.1-ubuntu22.04",
-    "24.9.2": "3.3.9-3.6.1-ubuntu22.04",
-    "25.3.0": "4.1.1-4.0.4-ubuntu22.04",
-    "25.3.1": "4.2.3-4.1.3-ubuntu22.04",
-    "25.3.2": "4.2.3-4.1.3-ubuntu22.04",
-    "25.3.3": "4.3.1-4.4.0-ubuntu22.04",
-    "25.3.4": "4.3.1-4.4.0-ubuntu22.04",
-    "25.10.0": "4.4.1-4.6.0-distroless",
-    "25.10.1": "4.4.2-4.7.0-distroless",
-    "26.3.0": "4.5.1-4.8.0-distroless",
-    "26.3.1": "4.5.1-4.8.0-distroless",
-    "26.3.2": "4.5.3-4.8.2-distroless",
-    "26.3.3": "4.5.3-4.8.2-distroless",
-    "26.7.0": "4.6.0-4.8.3-distroless",
-}
-"""Chart version → image tag of dcgm-exporter (gpu-operator, ``deployments/gpu-operator/values.yaml`` at each tag)."""
 
 FIRST_RENAMED: Final = (4, 9, 0)
 """dcgm-exporter 4.9.0, the first with DCGM 4.7 (its release notes)."""
@@ -40,7 +22,8 @@ def generation_of(chart_version: str | None, values: Mapping[str, Any]) -> Gener
     exporters still resolve them (go-dcgm, ``GetFieldID`` falls back to ``legacyDCGMFields``), but an older exporter
     does not start with a name that it does not know. The rules read both.
     """
-    tag = _tag_in(values) or EXPORTERS.get((chart_version or "").removeprefix("v"), "")
+    chart = operator_charts().get((chart_version or "").removeprefix("v"))
+    tag = _tag_in(values) or (chart.dcgm_exporter if chart else "")
     version = exporter_version(tag)
     return Generation.RENAMED if version and version >= FIRST_RENAMED else Generation.LEGACY
 
