@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from mig_fleet.cli.__main__ import main
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.model import labels
+from mig_fleet.model.allocated_by import DRA_NAMESPACE
 from mig_fleet.observed.rights.grant import Right, Step, Use
 from mig_fleet.observed.rights.missing import MissingRights, missing_rights
 from mig_fleet.observed.rights.needed import needed_grants
@@ -82,9 +83,9 @@ def eventually_missing(user: RestrictedUser, lacking: list[Right]) -> None:
 
 def test_each_right_that_a_user_lacks_is_reported_and_no_other(user: RestrictedUser, fleet: Fleet) -> None:
     """In each round half of the rights is missing, and no two rights are missing in the same rounds."""
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": REPORTS}}
-    namespace["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "mig-fleet"}  # type: ignore[index]
-    fleet.call("create", "/api/v1/namespaces", namespace)
+    for name in (REPORTS, DRA_NAMESPACE):
+        metadata = {"name": name, "labels": {"app.kubernetes.io/managed-by": "mig-fleet"}}
+        fleet.call("create", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     rights = list(RIGHTS)
     for bit in range(len(rights).bit_length()):
         for value in (0, 1):
