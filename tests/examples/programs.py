@@ -40,7 +40,7 @@ class Cluster:
     def serves(self, _api_version: str, _kind: str) -> bool:
         return False
 
-    def observe(self, _args: Any, _reports_namespace: str) -> Snapshot:
+    def observe(self, _args: Any, _reports_namespace: str, **_: bool) -> Snapshot:
         return Snapshot({name: Node(name, dict(found), {}, {}, None) for name, found in self.nodes.items()})
 
 

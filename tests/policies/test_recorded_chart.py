@@ -16,7 +16,7 @@ from mig_fleet.policies.chart_values import REMEDIES, ServiceMonitor, derived_va
 from mig_fleet.policies.operand_values import NEEDED
 from mig_fleet.simulator import CHARTS
 
-RECORD = tomllib.loads(files("mig_fleet.model").joinpath("operator_charts.toml").read_text("utf-8"))
+RECORD = tomllib.loads(files("mig_fleet.model.operator_charts").joinpath("charts.toml").read_text("utf-8"))
 VALUES: Mapping[str, Any] = RECORD["values"]
 CHART = CHARTS / "gpu-operator"
 ABSENT = object()
@@ -42,7 +42,7 @@ def test_every_value_that_we_set_or_refuse_is_recorded_with_what_it_does() -> No
     monitor = ServiceMonitor(30, {})
     ours = {path for by in AllocatedBy for path, _ in leaves(derived_values("mixed", "metrics", monitor, by))}
     missing = sorted({*ours, *REMEDIES, *NEEDED} - VALUES.keys())
-    assert missing == [], "add it to mig_fleet/model/operator_charts.toml"
+    assert missing == [], "add it to mig_fleet/model/operator_charts/charts.toml"
     assert all(row["meaning"] for row in VALUES.values())
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from mig_fleet.cluster.errors import ClusterError, Conflict
+from mig_fleet.cluster.nodes import REWRITES
 from mig_fleet.model import labels
 from mig_fleet.observed.snapshot import Node, invalidate
 from mig_fleet.rollout.assign import AssignmentFailed
@@ -115,11 +116,11 @@ def test_a_cordon_of_another_user_between_our_read_and_our_write_is_not_ours(fle
     assert fleet.is_cordoned("n1")
 
 
-def test_after_five_conflicts_isolation_gives_up(fleet: Fleet) -> None:
+def test_after_ten_conflicts_isolation_gives_up(fleet: Fleet) -> None:
     fleet.before_request("PATCH", "nodes/n1", lambda: fleet.patch("n1", {}), times=100)
     with pytest.raises(Conflict):
         isolate_n1(fleet)
-    assert len(fleet.writes()) == 5
+    assert len(fleet.writes()) == REWRITES
 
 
 def test_isolating_or_restoring_twice_writes_once(fleet: Fleet) -> None:
@@ -131,7 +132,7 @@ def test_isolating_or_restoring_twice_writes_once(fleet: Fleet) -> None:
 
 
 def test_a_node_that_cannot_be_isolated_is_not_reconfigured(fleet: Fleet) -> None:
-    fleet.fail_requests("PATCH", "nodes/n1", Conflict("another client wrote first"), times=5, skip=1)
+    fleet.fail_requests("PATCH", "nodes/n1", Conflict("another client wrote first"), times=REWRITES, skip=1)
     with pytest.raises(
         AssignmentFailed, match="n1 could not be isolated: another client wrote first\nscheduling restored: n1"
     ):

@@ -1,4 +1,4 @@
-"""What each chart of NVIDIA's GPU Operator installs. ``operator_charts.toml`` has the facts and their source; it also
+"""What each chart of NVIDIA's GPU Operator installs. ``charts.toml`` has the facts and their source; it also
 records the chart's values that mig-fleet relies on, which the tests compare with ours and with the simulator's chart.
 """
 
@@ -26,7 +26,7 @@ def operator_charts() -> Mapping[str, Chart]:
     """By version without ``v``, such as ``26.7.0``, oldest first. A chart that is not here is not known, not wrong."""
     import tomllib  # takes 7 ms, so only a look-up loads it
 
-    text = files(__package__).joinpath("operator_charts.toml").read_text("utf-8")
+    text = files(__package__).joinpath("charts.toml").read_text("utf-8")
     rows: dict[str, dict[str, str]] = tomllib.loads(text)["charts"]
     return {
         version: Chart(**{name.replace("-", "_"): tag for name, tag in row.items()}) for version, row in rows.items()
