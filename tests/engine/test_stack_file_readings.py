@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pulumi.runtime.config import set_all_config
 
+from mig_fleet.cluster import in_cluster
 from mig_fleet.documents import DocumentError, parse
 from mig_fleet.stack_file.fleet import from_content, from_pulumi
 from mig_fleet.stack_file.problems import InvalidSettings
@@ -109,8 +110,15 @@ FILES = stack_files() | SPELLINGS
 
 
 @pytest.mark.parametrize("place", FILES)
-def test_both_find_the_same_mistakes(place: str, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_find_the_same_mistakes(
+    place: str, project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In a pod: outside of one the program refuses ``inCluster``, which the file alone cannot decide."""
     monkeypatch.delenv("KUBECONFIG", raising=False)
+    for name in in_cluster.ADDRESS:
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setattr(in_cluster, "ACCOUNT", tmp_path)
+    (tmp_path / "token").write_text("t")
     project.file.write_text(FILES[place])
     found, in_file = project.problems(), problems(FILES[place])
     if found == UNREADABLE:
