@@ -17,6 +17,8 @@ from mig_fleet.toolchain.environment import Environment
 ROOT = Path(__file__).parents[2]
 TYPESCRIPT = Path(__file__).with_name("typescript")
 """The lock file of the compiler, of Pulumi's SDK and of the types of Node.js."""
+NPM = "MIG_FLEET_NPM"
+"""Set where npm has a registry, as in CI."""
 
 
 def generate(folder: Path) -> Path:
@@ -46,8 +48,8 @@ def execute(command: Sequence[str], folder: Path, **environment: str) -> "subpro
 
 
 def node_modules() -> Path:
-    """The packages of the lock file, installed once per machine. Without npm or its registry the test is skipped,
-    with the reason.
+    """The packages of the lock file, installed once per machine. Without npm or its registry the test is skipped;
+    with the variable :data:`NPM` it fails.
     """
     lock = TYPESCRIPT / "package-lock.json"
     kept = Environment.current().cache / f"node-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
@@ -72,6 +74,8 @@ def _install(kept: Path) -> None:
 
 
 def _without(reason: str) -> str:
+    if NPM in os.environ:
+        pytest.fail(f"{NPM} is set, and {reason}")
     pytest.skip(reason)
 
 
