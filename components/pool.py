@@ -51,7 +51,7 @@ class RolloutArgs(TypedDict, total=False):
     """How long `pending` may last before it counts as stuck (default: 1800)."""
     isolation: Isolation
     """``taint`` (default) the nodes during a change, or ``cordon`` them if an operator that is not ours ignores our
-    taint."""
+    taint. Under ``allocation: dra`` the default is ``cordon``: the DRA driver's pods do not tolerate our taint."""
     on_delete: OnDelete
     """``retain`` (default) the config of a node that leaves, ``disable`` MIG, or ``restore`` the config from before our
     first write."""
@@ -117,7 +117,9 @@ class Pool(pulumi.ComponentResource):
         refuse_impossible(name, args, layout, strategy)
         cluster = cluster_properties(args["cluster"])
         super().__init__("mig-fleet:index:Pool", name, {}, opts)
-        rollout = dict(args.get("rollout", {}))
+        expected = Expected.of_layout(layout, args["gpus_per_node"], strategy, _allocation(args))
+        is_dra = expected.allocation is AllocatedBy.DRA
+        rollout = {**({"isolation": "cordon"} if is_dra else {}), **args.get("rollout", {})}
         pace = Pace(**{key: rollout.pop(key) for key in ("max_unavailable", "canary") if key in rollout})  # type: ignore[arg-type]  # of a TypedDict
         members = waves(args["nodes"], pace)
         held = held_back(members, args.get("verified_nodes", ()), args.get("max_waves"))
@@ -126,8 +128,6 @@ class Pool(pulumi.ComponentResource):
             pulumi.log.info(f"{name}: {waiting}", self)
         earlier: list[str] = []
         declared = " ".join(sorted(args.get("declared_nodes", args["nodes"])))
-        expected = Expected.of_layout(layout, args["gpus_per_node"], strategy, _allocation(args))
-        is_dra = expected.allocation is AllocatedBy.DRA
         verified: list[Verification] = []
         resources: list[Assignment | Verification] = []
         blocked = pulumi.Output.from_input(False)

@@ -78,7 +78,7 @@ def pool_of(
 ) -> Pool:
     """A pool, with the nodes that ``fleet`` knows."""
     rollout = pool.settings.rollout
-    is_others = not fleet.settings.operator.managed or fleet.allocation is AllocatedBy.DRA
+    needs_cordon = not fleet.settings.operator.managed or fleet.allocation is AllocatedBy.DRA
     return Pool(
         name,
         {
@@ -108,7 +108,7 @@ def pool_of(
                 "recovery": rollout.recovery,
                 "stuck_after_seconds": rollout.wedged_after,
                 # The pods of an operator of others, and of the DRA driver, do not tolerate our taint.
-                "isolation": "cordon" if is_others else "taint",
+                "isolation": "cordon" if needs_cordon else "taint",
                 "on_delete": rollout.on_delete,
                 "timeout_seconds": rollout.timeout,
             },

@@ -101,13 +101,13 @@ def test_the_components_alone_take_plain_data() -> None:
                 "layout": layout,
                 "allocation": "dra",
                 "dra_namespace": "nvidia",
-                "rollout": {"isolation": "cordon"},
             },
         )
 
     engine = run(program)
     assert engine.inputs("classes-1g.10gb")["kind"] == "DeviceClass"
-    assert engine.inputs("a-wave-0-verified")["draNamespace"] == "nvidia"
+    wave = engine.inputs("a-wave-0-verified")
+    assert (wave["draNamespace"], wave["isolation"]) == ("nvidia", "cordon")
 
 
 def test_a_part_of_a_slice_is_refused_with_the_drivers_reason() -> None:
