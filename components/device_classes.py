@@ -11,6 +11,7 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from mig_fleet.cluster.client import FIELD_MANAGER
+from mig_fleet.components.checked_args import check_args
 from mig_fleet.components.layout_args import NamedLayoutArgs, parse_layouts
 from mig_fleet.model.allocated_by import RESOURCE_API, class_selector, device_class
 from mig_fleet.model.layouts import Layout
@@ -35,6 +36,7 @@ class DeviceClasses(pulumi.ComponentResource):
     """
 
     def __init__(self, name: str, args: DeviceClassesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        check_args(f"DeviceClasses '{name}'", args, DeviceClassesArgs)
         found = profiles(parse_layouts(args["layouts"], "layouts", f"DeviceClasses '{name}'"))
         super().__init__("mig-fleet:index:DeviceClasses", name, {}, opts)
         for profile in found:

@@ -111,6 +111,7 @@ def test_values_of_the_chart_stay_out_of_messages() -> None:
     [
         (mig_fleet.Pool, {**POOL, "nodes": "n1"}),
         (mig_fleet.MigLayouts, {}),
+        (mig_fleet.DeviceClasses, {"layouts": [DENSE], "claimTemplates": ["team"]}),
         (mig_fleet.GpuOperator, {}),
         (mig_fleet.MigProbe, {"interval": "2s"}),
         (mig_fleet.Monitoring, {"pools": {"p": {"layout": "dense", "gpus_per_node": 8}}}),
