@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from mig_fleet.model.allocated_by import AllocatedBy
-from mig_fleet.model.dra import expected_devices
+from mig_fleet.model.dra import DraDevice, expected_devices
+from mig_fleet.model.dra.device import GPU
 from mig_fleet.observed.configs.declared_slices import undeclared_slices
 from mig_fleet.observed.differences import node_differences
 from mig_fleet.observed.dra.resource_slices import Publication
@@ -76,6 +77,11 @@ def test_devices_that_the_driver_makes_itself_are_one_difference(expected: Expec
 def test_what_is_published_counts_as_what_the_node_offers(a_dra_node: ANode, a_node: ANode) -> None:
     assert offers_of(a_dra_node()) == {"nvidia.com/mig-1g.10gb": 14}
     assert offers_of(a_node()) == {"nvidia.com/mig-1g.10gb": 14}, "the kubelet's, without a publication"
+
+
+def test_a_device_of_another_type_offers_no_gpu_once_more(a_dra_node: ANode) -> None:
+    whole, vfio = DraDevice("", -1, "", "GPU-0", GPU), DraDevice("", -1, "", "0000:1b:00.0", "vfio", "gpu-vfio-0")
+    assert offers_of(a_dra_node({"devices": (whole, vfio)})) == {"nvidia.com/gpu": 1}
 
 
 def test_a_node_without_a_report_may_keep_its_name_if_its_publication_is_as_declared(

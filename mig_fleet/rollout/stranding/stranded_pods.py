@@ -26,7 +26,6 @@ from mig_fleet.foreign_text import printable
 from mig_fleet.model import gfd, labels
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.gpus.pods import GpuPod, gpu_pods
-from mig_fleet.observed.offers import offers_of
 from mig_fleet.observed.scheduling import NodeView, mismatch
 from mig_fleet.observed.snapshot import Node, Snapshot
 from mig_fleet.rollout.stranding.slice_demand import Demand, Served, Slices, serve
@@ -166,7 +165,7 @@ def _waits_for_slices(pod: Json) -> bool:
 def _after(node: Node, expected: Expected | None, requested: Iterable[str]) -> NodeView:
     """A node after the change. Its labels about slices are then GFD's; only their counts and the product are known."""
     kept = {key: value for key, value in node.labels.items() if not key.startswith(labels.RESOURCE_PREFIX)}
-    others = {name: n for name, n in offers_of(node).items() if not labels.is_gpu_resource(name)}
+    others = {name: n for name, n in node.allocatable.items() if not labels.is_gpu_resource(name)}
     if expected is None:
         unlimited = {**others, **dict.fromkeys(requested, UNLIMITED)}
         return NodeView(node, kept, unlimited, (labels.RESOURCE_PREFIX,), is_later=True)
