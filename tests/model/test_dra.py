@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mig_fleet.model.dra import DraDevice, device_differences, dynamic_devices, expected_devices, split_slices
+from mig_fleet.model.dra import DraDevice, device_differences, dynamic_devices, expected_devices
 from mig_fleet.model.report import Report
 from tests.model.reports import a_gpu, a_report, an_instance, reports
 
@@ -118,11 +118,3 @@ def test_a_device_that_consumes_counters_is_one_that_the_driver_creates_itself()
     static, dynamic = DraDevice("GPU-0", 0, "1g.10gb", "", "mig"), DraDevice("GPU-0", 1, "1g.10gb", "", "mig", "d")
     whole = DraDevice("", -1, "", "GPU-1", "gpu", is_dynamic=True)
     assert dynamic_devices([static, replace(dynamic, is_dynamic=True), whole]) == (replace(dynamic, is_dynamic=True),)
-
-
-def test_a_part_of_a_slice_keeps_the_driver_from_starting() -> None:
-    split = a_report(a_gpu(0, SMALL), a_gpu(1, an_instance(1, "3g.40gb", 0, 4, ("1c.3g.40gb",))))
-    assert split_slices(NODE) == []
-    assert split_slices(split) == [
-        "GPU 1: 1c.3g.40gb is a part of a slice, and NVIDIA's DRA driver does not start on a node with one"
-    ]

@@ -6,7 +6,7 @@ plugin lists each GPU and each MIG device of its node in ResourceSlices, with it
 
 from mig_fleet.model.dra.device import DRIVER, DraDevice, dynamic_devices
 from mig_fleet.model.dra.differences import device_differences
-from mig_fleet.model.dra.expected import expected_devices, split_slices
+from mig_fleet.model.dra.expected import expected_devices
 
 __all__ = [
     "DRIVER",
@@ -14,5 +14,4 @@ __all__ = [
     "device_differences",
     "dynamic_devices",
     "expected_devices",
-    "split_slices",
 ]

@@ -28,15 +28,3 @@ def expected_devices(report: Report) -> tuple[DraDevice, ...]:
             for compute in instance.compute_instances
         ]
     return tuple(sorted(found))
-
-
-def split_slices(report: Report) -> list[str]:
-    """A sentence for each GPU instance that keeps the driver from starting, because it is split into parts."""
-    return [
-        f"GPU {gpu.index}: {compute.profile} is a part of a slice, and NVIDIA's DRA driver does not start on a node "
-        "with one"
-        for gpu in report.gpus
-        for instance in gpu.instances
-        for compute in instance.compute_instances
-        if compute.profile != instance.profile
-    ]
