@@ -6,11 +6,11 @@ Decoded straight into these shapes, a LIST costs a tenth of what dictionaries wo
 from msgspec import Raw, Struct, field
 
 
-class _Part(Struct, rename="camel"):
+class Part(Struct, rename="camel"):
     """A part of an object; other keys are skipped."""
 
 
-class Manager(_Part):
+class Manager(Part):
     """One entry of ``managedFields``: the writer, and the API server's time of its last write (RFC 3339)."""
 
     manager: str = ""
@@ -19,7 +19,7 @@ class Manager(_Part):
     """The fields that it wrote, not parsed."""
 
 
-class Metadata(_Part):
+class Metadata(Part):
     name: str
     uid: str = ""
     creation_timestamp: str | None = None
@@ -28,7 +28,7 @@ class Metadata(_Part):
     managed_fields: list[Manager] | None = None
 
 
-class Taint(_Part):
+class Taint(Part):
     """What keeps pods off a node; ``effect`` is ``NoSchedule``, ``NoExecute`` or ``PreferNoSchedule``."""
 
     key: str
@@ -36,28 +36,28 @@ class Taint(_Part):
     effect: str = ""
 
 
-class NodeSpec(_Part):
+class NodeSpec(Part):
     taints: list[Taint] | None = None
     unschedulable: bool | None = None
 
 
-class Condition(_Part):
+class Condition(Part):
     type: str
     status: str
 
 
-class NodeStatus(_Part):
+class NodeStatus(Part):
     allocatable: dict[str, str] | None = None
     conditions: list[Condition] | None = None
 
 
-class NodeObject(_Part):
+class NodeObject(Part):
     metadata: Metadata
     spec: NodeSpec = field(default_factory=NodeSpec)
     status: NodeStatus = field(default_factory=NodeStatus)
 
 
-class ConfigMapObject(_Part):
+class ConfigMapObject(Part):
     metadata: Metadata
     data: dict[str, str] | None = None
     binary_data: dict[str, Raw] | None = None

@@ -46,19 +46,16 @@ def is_operand(pod: Json) -> bool:
 
 def operand_pods(pods: Iterable[Json], namespace: str, app: str) -> dict[str, Json]:
     """Node → its pod of an operand; pods that are being deleted are left out."""
-    return {
-        pod["spec"]["nodeName"]: pod
-        for pod in pods
-        if pod["metadata"]["namespace"] == namespace
-        and (pod["metadata"].get("labels") or {}).get("app") == app
-        and pod["spec"].get("nodeName")
-        and "deletionTimestamp" not in pod["metadata"]
-    }
+    return _by_node((pod for pod in pods if pod["metadata"]["namespace"] == namespace), ("app", app))
 
 
 def dra_plugin_pods(pods: Iterable[Json]) -> dict[str, Json]:
     """Node → its pod of NVIDIA's DRA driver, in any namespace; pods that are being deleted are left out."""
-    key, value = DRA_PLUGIN
+    return _by_node(pods, DRA_PLUGIN)
+
+
+def _by_node(pods: Iterable[Json], label: tuple[str, str]) -> dict[str, Json]:
+    key, value = label
     return {
         pod["spec"]["nodeName"]: pod
         for pod in pods

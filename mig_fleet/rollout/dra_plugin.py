@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from mig_fleet.model.allocated_by import DRA_NAMESPACE
 from mig_fleet.observed.drift import Difference, DriftClass
 from mig_fleet.observed.operands import DRA_PLUGIN, dra_plugin_pods
 from mig_fleet.observed.snapshot import Snapshot, invalidate
@@ -46,7 +45,7 @@ class DraPlugin:
         due = [name for name in stale if now - self._since[name] > STALE_DEVICES_S and name not in self.restarted]
         if not due:
             return []
-        cluster, namespace = self.context.cluster(), self.context.wave.dra_namespace or DRA_NAMESPACE
+        cluster, namespace = self.context.cluster(), self.context.wave.dra_namespace
         label = "=".join(DRA_PLUGIN)
         pods = dra_plugin_pods(cluster.pods_in(namespace, label))
         done = []

@@ -1,25 +1,22 @@
 """The fields that are read of DRA's objects (resource.k8s.io/v1, stable since Kubernetes 1.34)."""
 
-from msgspec import Raw, Struct, field
+from msgspec import Raw, field
 
-from mig_fleet.observed.objects import Metadata
+from mig_fleet.model.allocated_by import RESOURCE_API
+from mig_fleet.observed.objects import Metadata, Part
 
-API = "/apis/resource.k8s.io/v1"
+API = f"/apis/{RESOURCE_API}"
 RESOURCE_SLICES = f"{API}/resourceslices"
 RESOURCE_CLAIMS = f"{API}/resourceclaims"
 
 
-class _Part(Struct, rename="camel"):
-    """A part of an object; other keys are skipped."""
-
-
-class Attribute(_Part):
+class Attribute(Part):
     """One of its four kinds of value; those of NVIDIA's driver that are read here are texts."""
 
     string: str | None = None
 
 
-class Device(_Part):
+class Device(Part):
     name: str
     attributes: dict[str, Attribute] | None = None
     capacity: dict[str, Raw] | None = None
@@ -27,7 +24,7 @@ class Device(_Part):
     consumes_counters: list[Raw] | None = None
 
 
-class Pool(_Part):
+class Pool(Part):
     """The slices of a pool count only with its newest generation, and only if all of them are there."""
 
     name: str
@@ -35,7 +32,7 @@ class Pool(_Part):
     resource_slice_count: int = 1
 
 
-class SliceSpec(_Part):
+class SliceSpec(Part):
     driver: str
     pool: Pool
     node_name: str = ""
@@ -43,12 +40,12 @@ class SliceSpec(_Part):
     devices: list[Device] | None = None
 
 
-class ResourceSliceObject(_Part):
+class ResourceSliceObject(Part):
     metadata: Metadata
     spec: SliceSpec
 
 
-class Result(_Part):
+class Result(Part):
     """One allocated device."""
 
     driver: str
@@ -56,15 +53,15 @@ class Result(_Part):
     device: str
 
 
-class DeviceResults(_Part):
+class DeviceResults(Part):
     results: list[Result] | None = None
 
 
-class Allocation(_Part):
+class Allocation(Part):
     devices: DeviceResults = field(default_factory=DeviceResults)
 
 
-class Consumer(_Part):
+class Consumer(Part):
     """Who may use an allocated claim; ``resource`` is ``pods`` for a pod."""
 
     resource: str = ""
@@ -72,7 +69,7 @@ class Consumer(_Part):
     uid: str = ""
 
 
-class ClaimStatus(_Part):
+class ClaimStatus(Part):
     allocation: Allocation | None = None
     reserved_for: list[Consumer] | None = None
 
@@ -81,6 +78,6 @@ class ClaimMetadata(Metadata):
     namespace: str = ""
 
 
-class ResourceClaimObject(_Part):
+class ResourceClaimObject(Part):
     metadata: ClaimMetadata
     status: ClaimStatus = field(default_factory=ClaimStatus)
