@@ -28,7 +28,7 @@ class ServedKind:
     """Whether Kubernetes itself serves it, and no CustomResourceDefinition adds it."""
 
     @property
-    def definition(self) -> str:
+    def missing(self) -> str:
         """What is missing, as a part of a sentence."""
         if self.is_builtin:
             return f"the API {self.api_version} is missing"
@@ -72,7 +72,7 @@ def missing_kinds(cluster: Cluster, uses: Collection[str]) -> list[str]:
     """
     return [
         f"{use} needs the kind {needed.kind} of {needed.api_version}, which this cluster does not serve: "
-        f"{needed.definition}; {needed.install}, or {needed.otherwise}"
+        f"{needed.missing}; {needed.install}, or {needed.otherwise}"
         for use, needed in KINDS.items()
         if use in uses and not cluster.serves(needed.api_version, needed.kind)
     ]
