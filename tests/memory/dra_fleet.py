@@ -8,7 +8,6 @@ from typing import Any
 
 from mig_fleet.cluster.connection import Json
 from mig_fleet.model.allocated_by import DRA_NAMESPACE, AllocatedBy
-from mig_fleet.model.dra import DRIVER
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.observed.expected import Expected
@@ -16,6 +15,7 @@ from mig_fleet.observed.operands import DRA_PLUGIN
 from tests.memory.api import copied
 from tests.memory.fleet import DENSE, GPUS_PER_NODE, Fleet
 from tests.memory.wave import Props, a_wave
+from tests.observed.dra_objects import a_claim, a_slice
 
 PLUGIN_POD = "dra-plugin"
 API = "/apis/resource.k8s.io/v1/"
@@ -67,14 +67,7 @@ class DraFleet(Fleet):
         self.pod(name, node)
         pod = self.pods["team", name]
         pod["spec"]["containers"] = [{"name": "main", "resources": {"claims": [{"name": "slice"}]}}]
-        results = [{"request": "slice", "driver": DRIVER, "pool": node, "device": device}]
-        self.claims[name] = {
-            "metadata": {"name": f"{name}-slice", "namespace": "team"},
-            "status": {
-                "allocation": {"devices": {"results": results}},
-                "reservedFor": [{"resource": "pods", "name": name, "uid": pod["metadata"]["uid"]}],
-            },
-        }
+        self.claims[name] = a_claim(f"{name}-slice", node, [device], {name: pod["metadata"]["uid"]})
 
     def pod_deleted(self, namespace: str, pod: Json) -> None:
         if namespace == DRA_NAMESPACE:
@@ -83,7 +76,7 @@ class DraFleet(Fleet):
 
     def _handle(self, method: str, path: str, query: Mapping[str, str], body: Json) -> Json:
         if method == "GET" and path == f"{API}resourceslices":
-            return {"items": [_resource_slice(node, devices) for node, devices in sorted(self.published.items())]}
+            return {"items": [a_slice(node, devices) for node, devices in sorted(self.published.items())]}
         if method == "GET" and path == f"{API}resourceclaims":
             return {"items": [copied(claim) for claim in self.claims.values()]}
         return super()._handle(method, path, query, body)
@@ -94,12 +87,6 @@ def a_dra_wave(*nodes: str, layout: Layout = DENSE, **changes: Any) -> Props:
     expected = Expected.of_layout(layout, GPUS_PER_NODE, Strategy.MIXED, AllocatedBy.DRA)
     fields = {"expected": expected, "dra_namespace": DRA_NAMESPACE, "isolation": "cordon"}
     return a_wave(*nodes, **{**fields, **changes})
-
-
-def _resource_slice(node: str, devices: list[Json]) -> Json:
-    pool = {"name": node, "generation": 1, "resourceSliceCount": 1}
-    spec = {"driver": DRIVER, "nodeName": node, "pool": pool, "devices": devices}
-    return {"metadata": {"name": f"00000-{DRIVER}-{node}-abcde"}, "spec": spec}
 
 
 def _gpu(index: int) -> Json:
