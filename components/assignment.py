@@ -142,8 +142,9 @@ def _plugin_settings(olds: Props, wave: Wave) -> list[CheckFailure]:
 
     seen = _observe(wave).nodes
     nodes = [seen[name] for name in wave.nodes if name in seen]
+    before = Wave.from_properties(olds) if olds else None
     of_nodes = (reason for node in nodes for reason in unknown_names(wave, node))
-    reasons = [*missing_operands(wave, Cluster(wave.cluster)), *plugin_obstacles(wave, nodes), *of_nodes]
+    reasons = [*missing_operands(wave, Cluster(wave.cluster)), *plugin_obstacles(wave, nodes, before), *of_nodes]
     return [CheckFailure("", f"{wave.wave}: {reason}") for reason in reasons]
 
 

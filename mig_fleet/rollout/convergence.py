@@ -133,7 +133,7 @@ def explain(
     nodes = sorted({d.node for d in found})
     lines = [f"{len(nodes)} of {len(expected)} nodes of {context.wave.wave} are not as the stack declares:"]
     lines += [f"  {d}" for d in found]
-    lines += [f"  {name}: {recovery.tried[name]}" for name in nodes if name in recovery.tried]
+    lines += [f"  {name}: {outcome}" for name in nodes if (outcome := recovery.outcome(name))]
     lines.append(f"  waited {context.elapsed_s:.0f} s of at most {context.wave.timeout_seconds:.0f} s")
     return "\n".join([*lines, *_where_to_look(context, found)])
 

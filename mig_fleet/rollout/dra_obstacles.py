@@ -17,3 +17,17 @@ def dra_obstacles(nodes: Iterable[Node]) -> list[str]:
         "did not make, and switches MIG off; set featureGates.DynamicMIG to false in its chart, or leave these nodes "
         "out of the stack"
     ]
+
+
+def without_driver(nodes: Iterable[Node]) -> list[str]:
+    """One sentence for all nodes of which NVIDIA's DRA driver publishes nothing, in an update that switches the device
+    plugin off: pods would get no slice there. A first update may install the driver in the same program.
+    """
+    names = sorted(node.name for node in nodes if node.published is None or not node.published.devices)
+    if not names:
+        return []
+    return [
+        f"NVIDIA's DRA driver publishes no device of {', '.join(names)}, and operator.allocation: dra switches the "
+        "device plugin off, so no pod would get a slice there; install the driver's chart first "
+        "(docs/how-to/claim-slices.md), or keep operator.allocation: devicePlugin"
+    ]

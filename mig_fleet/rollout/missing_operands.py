@@ -1,4 +1,5 @@
-"""Operands that an operator of others does not run, and without which no update of this program would end.
+"""Operands that an operator of others does not run, and without which no update of this program would end; with DRA
+also the device plugin, which it must not run.
 
 The chart values of an operator that this program installs are checked before (policies/operand_values.py).
 """
@@ -24,8 +25,8 @@ CONSEQUENCES: Final = {
 
 
 def missing_operands(wave: Wave, cluster: Cluster) -> list[str]:
-    """One sentence for each operand that the ClusterPolicy switches off, with the ways out; nothing if it may not be
-    read.
+    """One sentence for each operand that the ClusterPolicy switches off, and with DRA for a device plugin that it runs,
+    with the ways out; nothing if it may not be read.
     """
     if wave.operator_managed:
         return []

@@ -8,16 +8,19 @@ from collections.abc import Iterable
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.observed.plugin_settings import shared_resources, with_another_strategy
 from mig_fleet.observed.snapshot import Node
-from mig_fleet.rollout.dra_obstacles import dra_obstacles
+from mig_fleet.rollout.dra_obstacles import dra_obstacles, without_driver
 from mig_fleet.rollout.wave import Wave
 
 
-def plugin_obstacles(wave: Wave, nodes: Iterable[Node]) -> list[str]:
-    """One sentence for each setting, with the ways out; empty if the expected resources or devices can come."""
+def plugin_obstacles(wave: Wave, nodes: Iterable[Node], before: Wave | None) -> list[str]:
+    """One sentence for each setting, with the ways out; empty if the expected resources or devices can come. ``before``
+    is the wave of the last update.
+    """
     nodes = sorted(nodes, key=lambda node: node.name)
     found = [] if wave.operator_managed else _other_strategies(nodes, wave.expected.strategy)
     if wave.is_dra:
-        return [*found, *dra_obstacles(nodes)]
+        is_switched = before is not None and not before.is_dra
+        return [*found, *dra_obstacles(nodes), *(without_driver(nodes) if is_switched else [])]
     for node in nodes:
         shares = shared_resources(node.labels, node.allocatable)
         for shared in (it for it in shares if it.name in wave.expected.allocatable):

@@ -73,6 +73,10 @@ class Recovery:
     def allowed(self) -> bool:
         return self.context.wave.recovery
 
+    def outcome(self, node: str) -> str | None:
+        """The remedy of a node, or why none was used; None if it needed none."""
+        return self.tried.get(node) or self._dra_plugin.notes.get(node)
+
     def recover(self, seen: Snapshot, found: Collection[Difference], expected: Mapping[str, Expected]) -> bool:
         """Restore paused operands, else use at most one remedy; returns whether something was done now. ``expected`` is
         by node: it decides which GPUs a restart of MIG Manager touches.
@@ -112,7 +116,6 @@ class Recovery:
         restarted = self._dra_plugin.restart(seen, found) if self.context.wave.is_dra else []
         for why in restarted:
             self._note(Remedy.RESTART_DRA_PLUGIN, why)
-        self.tried |= self._dra_plugin.notes
         return bool(restarted)
 
     def _note(self, remedy: Remedy, why: Difference) -> None:

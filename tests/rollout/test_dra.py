@@ -109,6 +109,31 @@ def test_without_a_pod_of_the_plugin_the_wave_fails_and_names_where_it_was_looke
     assert f"Look at the DRA driver's log: kubectl -n {DRA_NAMESPACE} logs $(kubectl -n {DRA_NAMESPACE}" in text
 
 
+def test_a_plugin_that_was_missing_for_a_while_keeps_no_remedy_from_its_node(dra: DraFleet) -> None:
+    wave = a_dra_wave("n1")
+    roll_out(wave)
+    dra.stop_plugin("n1")
+    dra.published["n1"] = dra.published["n1"][1:]
+
+    def come_back() -> None:
+        dra.partition("n1", [{"1g.10gb": 7}, {"1g.10gb": 6}])
+        dra.start_plugin("n1")
+
+    dra.clock.after(20, come_back)
+    outs = outputs(VERIFICATION.update("pool-wave-0", wave, wave))
+    assert outs["remedies"][0] == "n1: restarted MIG Manager (slice missing)"
+
+
+def test_an_operator_of_others_that_runs_the_device_plugin_is_an_obstacle(dra: DraFleet) -> None:
+    wave = a_dra_wave("n1", operator_managed=False)
+    dra.cluster_policies = [{"metadata": {"name": "it"}, "spec": {"devicePlugin": {"enabled": False}}}]
+    assert preview(wave)[1] == []
+    dra.cluster_policies = [{"metadata": {"name": "it"}, "spec": {}}]
+    (text,) = preview(wave)[1]
+    assert "the ClusterPolicy runs the device plugin, which would offer the slices that NVIDIA's DRA driver" in text
+    assert "set the chart value devicePlugin.enabled to false, or operator.allocation: devicePlugin" in text
+
+
 def test_a_pod_with_a_claim_is_not_moved_without_permission(dra: DraFleet) -> None:
     dra.claiming_pod("web", "n1", "gpu-0")
     text = refusal(a_dra_wave("n1"))
@@ -143,6 +168,18 @@ def test_a_preview_lists_claims_and_counts_published_devices(dra: DraFleet) -> N
     assert failures == []
     assert inputs["podsLosingSlices"] == ["n1: team/web (Deployment web) holds 1x mig-1g.10gb"]
     assert inputs["capacityChanges"] == ["nvidia.com/mig-1g.10gb: 14 → 0", "nvidia.com/mig-3g.40gb: 0 → 4"]
+
+
+def test_the_device_plugin_is_not_given_up_before_the_driver_publishes(dra: DraFleet) -> None:
+    before = a_wave("n1", "n2")
+    dra.published["n2"] = []
+    _, failures = preview(a_dra_wave("n1", "n2"), before)
+    assert len(failures) == 1
+    assert "NVIDIA's DRA driver publishes no device of n2, and operator.allocation: dra switches" in failures[0]
+    assert "install the driver's chart first (docs/how-to/claim-slices.md), or keep" in failures[0]
+    dra.publish("n2")
+    snapshot.invalidate()
+    assert preview(a_dra_wave("n1", "n2"), before)[1] == []
 
 
 def test_a_driver_that_partitions_gpus_itself_is_refused_in_the_preview(dra: DraFleet) -> None:
