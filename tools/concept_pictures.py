@@ -105,25 +105,12 @@ def waves_picture() -> str:
     lines = []
     for row, (name, nodes) in enumerate(found.items()):
         parts.append(_words("name", 16, _middle(row), name))
-        parts += _box(row, 1, row, " ".join(nodes), "new")
+        # Two cells wide, each box beginning where the one before it ends: time goes to the right.
+        parts += _box(2 * row, 2, row, " ".join(nodes), "new")
         lines.append(f"{name} changes {', '.join(nodes)}")
         if row + 1 < len(found):
             parts.append(_words("arrow", LEFT + row * CELL * 2 + CELL * 2 - 10, _middle(row) + 20, "↘"))
-    return _svg(
-        f"The waves of a pool of {len(NODES)} nodes", "; ".join(lines), _stretched(parts), len(found), 2 * len(found)
-    )
-
-
-def _stretched(parts: list[Element]) -> list[Element]:
-    """Boxes of two cells, each beginning where the one before it ends: time goes to the right."""
-    for part in parts:
-        if part.tag == "rect":
-            start = (int(part.get("x", 0)) - LEFT - 2) // CELL
-            part.attrib |= {"x": str(LEFT + 2 + 2 * start * CELL), "width": str(2 * CELL - 4)}
-        elif part.get("class") == "slice":
-            start = (int(part.get("x", 0)) - LEFT - CELL // 2) // CELL
-            part.attrib |= {"x": str(LEFT + (2 * start + 1) * CELL)}
-    return parts
+    return _svg(f"The waves of a pool of {len(NODES)} nodes", "; ".join(lines), parts, len(found), 2 * len(found))
 
 
 def _box(start: int, size: int, row: int, text: str, kind: str) -> list[Element]:

@@ -60,7 +60,7 @@ def schema() -> dict[str, Any]:
     sections["layouts"]["propertyNames"] = {"pattern": f"^({NAME.pattern})$"}
     sections["prices"]["propertyNames"] = GPU
     _describe(generated, "", definitions, page)
-    _describe_alerts(definitions, runbooks)
+    _describe_alerts(definitions, page, runbooks)
     parts = definitions["Layout"]["properties"]
     _describe(parts["confirmed"], "layouts.NAME.confirmed", {}, page)
     _describe(parts["gpus"]["items"], "layouts.NAME.gpus[]", {}, page)
@@ -110,7 +110,7 @@ def _describe(model: dict[str, Any], path: str, definitions: Mapping[str, Any], 
         model["properties"][key] = below = _plain_form(below)
         below["description"] = _sentence(meaning)
         below.pop("default", None)
-        if default not in ("required", "none", "null") and not (inner and not named):
+        if default not in ("required", "none", "null") and (named or inner is None):
             below["default"] = yaml.safe_load(default.replace("\\|", "|"))
         if place in EXAMPLES:
             below["examples"] = EXAMPLES[place]
@@ -120,22 +120,22 @@ def _describe(model: dict[str, Any], path: str, definitions: Mapping[str, Any], 
             _describe(inner, f"{place}.NAME" if named else place, definitions, page)
 
 
-def _describe_alerts(definitions: dict[str, Any], runbooks: str) -> None:
+def _describe_alerts(definitions: dict[str, Any], page: str, runbooks: str) -> None:
     """An alert is `false`, or a mapping whose keys are in its runbook."""
-    texts = _rows(PAGE.read_text("utf-8"), "monitoring.alerts")
-    for key, (_, meaning) in texts.items():
+    meanings = {"severity": "The label by which Alertmanager routes", "wait": "How long it must be true"}
+    for key, (_, meaning) in _rows(page, "monitoring.alerts").items():
         name = f"{key[0].upper()}{key[1:]}"
         found = re.search(rf"^### MIG{name}\n(.*?)(?=^##|\Z)", runbooks, re.MULTILINE | re.DOTALL)
         assert found, f"{RUNBOOKS} has no runbook of MIG{name}"
         for inner, cells in _table(found[1], 3):
             prop = definitions[name]["properties"][inner] = _plain_form(definitions[name]["properties"][inner])
-            meanings = {"severity": "The label by which Alertmanager routes", "wait": "How long it must be true"}
             prop["description"] = _sentence(cells[2] or meanings[inner])
             prop.pop("default", None)
             if re.fullmatch(r"`[^`]+`", cells[1]):
                 prop["default"] = yaml.safe_load(cells[1].strip("`"))
         off = {"const": False, "description": "Turns the alert off."}
-        text = f"Alerts when {_sentence(meaning)[0].lower()}{_sentence(meaning)[1:]}"
+        sentence = _sentence(meaning)
+        text = f"Alerts when {sentence[0].lower()}{sentence[1:]}"
         definitions["Alerts"]["properties"][key] = {
             "description": text,
             "anyOf": [off, {"$ref": f"#/$defs/{name}"}],
