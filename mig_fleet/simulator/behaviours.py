@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
+from mig_fleet.simulator.dra_driver import COMPONENT as DRA_PLUGIN
 from mig_fleet.simulator.node.container import Behaviour, BehaviourOf, Container
 from mig_fleet.simulator.node.pod import EXIT_CODE, RUNS_FOR, Pod
 from mig_fleet.simulator.operands import (
@@ -34,10 +35,6 @@ PROBE: Final = "mig-probe"
 """Label ``app.kubernetes.io/name`` of the probe's pods."""
 
 
-DRA_PLUGIN: Final = ("dra-driver-nvidia-gpu-component", "kubelet-plugin")
-"""Label of the pods of NVIDIA's DRA driver on its nodes."""
-
-
 def behaviours(
     probe: Behaviour, mig_manager: Behaviour = manager.run, dra_driver: Behaviour = dra_plugin.run
 ) -> BehaviourOf:
@@ -49,7 +46,7 @@ def behaviours(
             return probe
         if FEATURES.items() <= pod.labels.items():
             return node_features.run
-        if pod.labels.get(DRA_PLUGIN[0]) == DRA_PLUGIN[1]:
+        if DRA_PLUGIN.items() <= pod.labels.items():
             return dra_driver
         if pod.of_job or RUNS_FOR in pod.annotations or EXIT_CODE in pod.annotations:
             return _finish

@@ -10,12 +10,13 @@ from mig_fleet.model import labels
 from mig_fleet.model.dra import DRIVER
 from mig_fleet.simulator.api import Api
 from mig_fleet.simulator.errors import ApiError
+from mig_fleet.simulator.operands.operator import NFD_LABELS, PRESENT
 
 NAMESPACE: Final = "dra-driver-nvidia-gpu"
 NAME: Final = "dra-driver-nvidia-gpu-kubelet-plugin"
 COMPONENT: Final = {"dra-driver-nvidia-gpu-component": "kubelet-plugin"}
-NFD: Final = tuple(f"feature.node.kubernetes.io/pci-{device}.present" for device in ("10de", "0302_10de", "0300_10de"))
-NODES: Final = (*NFD, "nvidia.com/gpu.present")
+"""Label of the pods on its nodes."""
+NODES: Final = (*NFD_LABELS, PRESENT)
 """The plugin runs on a node on which one of these labels is `true`."""
 DEVICE_CLASSES: Final = {DRIVER: "gpu", "mig.nvidia.com": "mig", f"vfio.{DRIVER}": "vfio"}
 """DeviceClass → the type of its devices."""

@@ -7,7 +7,7 @@ writes it). The answer is NVML's code, 0 for success, and one more number: an id
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from mig_fleet.simulator.driver.gpu import RESETS_ON_MODE_CHANGE, Gpu
+from mig_fleet.simulator.driver.gpu import Gpu
 from mig_fleet.simulator.driver.instances import nvml_profile_id
 from mig_fleet.simulator.driver.state import Driver
 from mig_fleet.simulator.errors import DriverError, InUse
@@ -40,7 +40,7 @@ def _set_mode(gpu: Gpu, enabled: int, _second: int, _third: int) -> Answer:
     try:
         gpu.set_mode(bool(enabled))
     except InUse as exc:
-        if gpu.model.architecture.split()[0] in RESETS_ON_MODE_CHANGE:
+        if gpu.resets_on_mode_change:
             return 0, exc.code
         raise
     return 0, 0

@@ -41,6 +41,15 @@ class Gpu:
     def mig_capable(self) -> bool:
         return bool(self.model.profiles)
 
+    @property
+    def family(self) -> str:
+        """The name of its architecture without the chip: ``Ampere``, ``Hopper`` or ``Blackwell``."""
+        return self.model.architecture.split()[0]
+
+    @property
+    def resets_on_mode_change(self) -> bool:
+        return self.family in RESETS_ON_MODE_CHANGE
+
     def counts(self) -> Counter[str]:
         """Number of MIG devices per profile name; parts of a GPU instance have names like ``1c.3g.40gb``."""
         return Counter(
@@ -64,7 +73,7 @@ class Gpu:
             self.pending = enabled
             return
         if self.clients:
-            if self.model.architecture.split()[0] in RESETS_ON_MODE_CHANGE:
+            if self.resets_on_mode_change:
                 self.pending = enabled
             raise InUse(f"GPU {self.index}: MIG mode (client {self.clients[0].name})")
         self.mode = self.pending = enabled
@@ -161,8 +170,7 @@ class Gpu:
         """
         self.instances.clear()
         self.clients.clear()
-        keeps_mode = self.model.architecture.split()[0] in RESETS_ON_MODE_CHANGE
-        if self.pending == self.mode and not keeps_mode:
+        if self.pending == self.mode and not self.resets_on_mode_change:
             self.pending = False
         self.mode = self.pending
 

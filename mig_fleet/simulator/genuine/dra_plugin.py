@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from mig_fleet.simulator.driver import Driver, DriverFile
-from mig_fleet.simulator.driver.library import SONAME, STATE_VARIABLE
+from mig_fleet.simulator.driver import DriverFile
+from mig_fleet.simulator.driver.library import SONAME, reading
 from mig_fleet.simulator.genuine import node_files
 from mig_fleet.simulator.genuine.namespace import command_inside
 
@@ -32,9 +32,7 @@ def command(
     ``variables`` are added to the program's environment.
     """
     folder = root / "node"
-    node_files.prepare(folder)
-    driver: Driver = file.read()
-    node_files.write(folder, driver)
+    node_files.write(folder, file.read())
     for path in (LIBRARY, SMI):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
     (root / LIBRARY).symlink_to(nvml / SONAME)
@@ -52,12 +50,7 @@ def command(
         "kubelet-plugins-directory-path": folders["plugins"],
         "kubeconfig": kubeconfig,
     }
-    environment = {
-        "LD_LIBRARY_PATH": str(nvml),
-        STATE_VARIABLE: str(file.path),
-        "PATH": "/nonexistent",
-        **(variables or {}),
-    }
+    environment = {**reading(nvml, file), "PATH": "/nonexistent", **(variables or {})}
     return command_inside(
         folder, [str(program), *(f"--{name}={value}" for name, value in options.items())], environment
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mig_fleet.simulator.driver import Driver, DriverFile
 from mig_fleet.simulator.driver.control_socket import CONTROL_VARIABLE, control_socket
-from mig_fleet.simulator.driver.library import STATE_VARIABLE
+from mig_fleet.simulator.driver.library import reading
 from mig_fleet.simulator.genuine import node_files
 from mig_fleet.simulator.genuine.namespace import Finished, Namespace
 
@@ -41,10 +41,5 @@ def machine(folder: Path, nvml_folder: Path) -> Iterator[Machine]:
     file = DriverFile(folder / "driver")
     file.write(Driver("580.126.09", 13000))
     with Namespace(folder) as namespace, control_socket(file) as control:
-        environment = {
-            "LD_LIBRARY_PATH": str(nvml_folder),
-            STATE_VARIABLE: str(file.path),
-            CONTROL_VARIABLE: str(control),
-            "PATH": "/nonexistent",
-        }
+        environment = {**reading(nvml_folder, file), CONTROL_VARIABLE: str(control), "PATH": "/nonexistent"}
         yield Machine(folder, namespace, file, environment)

@@ -29,6 +29,7 @@ def prepare(folder: Path) -> None:
 
 def write(folder: Path, driver: Driver) -> None:
     """Make the files those of a driver's GPUs. The folders stay the same ones, because they may be mounted."""
+    prepare(folder)
     devices = folder / PCI_DEVICES
     for present in devices.iterdir():
         shutil.rmtree(present)

@@ -1,12 +1,12 @@
 """The devices of a pod's ResourceClaims, as a kubelet prepares them: the scheduler has allocated them by name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from mig_fleet.model.dra import DRIVER
 from mig_fleet.simulator.api import Api, Json
-from mig_fleet.simulator.driver import Client, Gpu, GpuInstance
+from mig_fleet.simulator.driver import Client
 from mig_fleet.simulator.driver.dra_names import find
 from mig_fleet.simulator.driver.state import DriverFile
 from mig_fleet.simulator.errors import ApiError, SimulatorError
@@ -54,10 +54,10 @@ def prepared(file: DriverFile, pod: Pod, names: list[str]) -> Iterator[None]:
         return
     with file.change() as driver:
         found = {name: find(driver, name) for name in names}
-        _require(found)
-        for device in found.values():
-            assert device is not None, "_require raises for it"
-            gpu, instance = device
+        missing = sorted(name for name, device in found.items() if device is None)
+        if missing:
+            raise NotPrepared(f"NodePrepareResources failed: {', '.join(missing)}: the device does not exist")
+        for gpu, instance in filter(None, found.values()):
             gpu.clients.append(Client(client, instance.id if instance else None))
     try:
         yield
@@ -65,9 +65,3 @@ def prepared(file: DriverFile, pod: Pod, names: list[str]) -> Iterator[None]:
         with file.change() as driver:
             for gpu in driver.gpus:
                 gpu.clients = [each for each in gpu.clients if each.name != client]
-
-
-def _require(found: Mapping[str, tuple[Gpu, GpuInstance | None] | None]) -> None:
-    missing = sorted(name for name, device in found.items() if device is None)
-    if missing:
-        raise NotPrepared(f"NodePrepareResources failed: {', '.join(missing)}: the device does not exist")

@@ -7,7 +7,6 @@ partitions.go).
 from collections.abc import Iterator
 from typing import Any, Final
 
-from mig_fleet.model.dra import DRIVER as DRIVER
 from mig_fleet.simulator.driver import Driver, Gpu, GpuInstance
 from mig_fleet.simulator.driver.dra_names import device_name, gpu_name
 from mig_fleet.simulator.driver.instances import ComputeInstance, nvml_profile_id, profile_memory_mib
@@ -15,8 +14,6 @@ from mig_fleet.simulator.driver.text import memory_mib
 from mig_fleet.simulator.errors import SimulatorError
 
 BRAND: Final = "Nvidia"
-ARCHITECTURES: Final = {7: "Ampere", 8: "Ada Lovelace", 9: "Hopper", 10: "Blackwell"}
-"""NVML's numbers, which the library derives from the compute capability (driver/nvml/devices.c)."""
 UNITS: Final = ("Ki", "Mi", "Gi", "Ti")
 
 
@@ -72,14 +69,13 @@ def _slice(gpu: Gpu, instance: GpuInstance, compute: ComputeInstance, common: di
 
 def _attributes(driver: Driver, gpu: Gpu) -> dict[str, Any]:
     major, _, minor = (gpu.model.compute_capability or "0.0").partition(".")
-    number = (7 if int(minor) < 9 else 8) if major == "8" else 9 if major == "9" else 10
     versions = {
         "cudaComputeCapability": f"{major}.{minor}",
         "driverVersion": driver.version,
         "cudaDriverVersion": f"{driver.cuda // 1000}.{driver.cuda % 1000 // 10}",
     }
     return {
-        **_texts(productName=gpu.product, brand=BRAND, architecture=ARCHITECTURES[number]),
+        **_texts(productName=gpu.product, brand=BRAND, architecture=gpu.family),
         **{name: {"version": _semantic(version)} for name, version in versions.items()},
         "resource.kubernetes.io/pciBusID": {"string": gpu.bus.lower().removeprefix("0000")},
     }

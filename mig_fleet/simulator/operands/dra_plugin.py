@@ -6,12 +6,13 @@ Behaviour of dra-driver-nvidia-gpu v0.4.1 with its default features.
 import asyncio
 from typing import Any, Final
 
+from mig_fleet.model.dra import DRIVER
 from mig_fleet.simulator.errors import ApiError
 from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.node.container import Container
 from mig_fleet.simulator.node.node import SimulatedNode
 from mig_fleet.simulator.operands import dra_devices
-from mig_fleet.simulator.operands.dra_devices import DRIVER, DraPluginError
+from mig_fleet.simulator.operands.dra_devices import DraPluginError
 
 RESOURCE_SLICES: Final = "/apis/resource.k8s.io/v1/resourceslices"
 FIELD_MANAGER: Final = "gpu-kubelet-plugin"

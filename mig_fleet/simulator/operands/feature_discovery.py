@@ -74,7 +74,7 @@ def discovered(driver: Driver, machine: str, strategy: str) -> dict[str, str]:
     major, minor = (first.model.compute_capability or "0.0").split(".")
     found = {
         "gpu.machine": machine,
-        "gpu.family": first.model.architecture.split()[0].lower(),
+        "gpu.family": first.family.lower(),
         "gpu.compute.major": major,
         "gpu.compute.minor": minor,
         "gpu.mode": "compute",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from mig_fleet.simulator.driver.control_socket import CONTROL_VARIABLE, control_socket
-from mig_fleet.simulator.driver.library import STATE_VARIABLE
+from mig_fleet.simulator.driver.library import reading
 from mig_fleet.simulator.genuine import node_files
 from mig_fleet.simulator.genuine.namespace import command_inside
 from mig_fleet.simulator.genuine.system_bus import system_bus
@@ -39,7 +39,6 @@ class GenuineManager:
         # The paths of sockets are short; those of a fleet's folder may be long.
         with tempfile.TemporaryDirectory(prefix="mig-host-") as root, control_socket(node.driver_file) as control:
             folder = Path(root, "node")
-            node_files.prepare(folder)
             node_files.write(folder, node.driver)
             mounts = container.mounts.write_to(Path(root, "volumes"))
             settings = {"CONFIG_FILE": CONFIG_FILE, **container.environment}
@@ -51,8 +50,7 @@ class GenuineManager:
                 "NODE_NAME": node.name,
                 "HOST_ROOT_MOUNT": root,
                 "DEFAULT_GPU_CLIENTS_NAMESPACE": container.pod.namespace,
-                "LD_LIBRARY_PATH": str(self.nvml),
-                STATE_VARIABLE: str(node.driver_file.path),
+                **reading(self.nvml, node.driver_file),
                 CONTROL_VARIABLE: str(control),
             }
             command = command_inside(folder, [str(self.programs / MANAGER)], environment)

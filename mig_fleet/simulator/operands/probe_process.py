@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from mig_fleet.model.allocation import POD_RESOURCES
 from mig_fleet.simulator import clock
-from mig_fleet.simulator.driver.library import STATE_VARIABLE
+from mig_fleet.simulator.driver.library import reading
 from mig_fleet.simulator.errors import ApiError
 from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.files import write_private
@@ -100,8 +100,7 @@ class ProbeProcess:
             "KUBERNETES_SERVICE_HOST": str(server.hostname),
             "KUBERNETES_SERVICE_PORT": str(server.port),
             CREDENTIALS_VARIABLE: str(credentials),
-            STATE_VARIABLE: str(node.driver_file.path),
-            "LD_LIBRARY_PATH": str(self.nvml),
+            **reading(self.nvml, node.driver_file),
             clock.VARIABLE: str(node.clock_file),
             "LD_PRELOAD": str(self.wrong_clock),
         }

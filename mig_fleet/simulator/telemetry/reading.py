@@ -128,7 +128,7 @@ def _board(gpu: Gpu, owners: Mapping[str, PodDevices], load_of: LoadOf, xids: Ma
         uuid=gpu.uuid,
         bus=gpu.bus,
         model=gpu.product,
-        architecture=gpu.model.architecture.split()[0],
+        architecture=gpu.family,
         mig=gpu.mode,
         max_slices=gpu.model.max_gpu_instances if gpu.mode else 0,
         parts=tuple(map(part, gpu.instances if gpu.mode else [None])),
