@@ -13,10 +13,23 @@ import pytest
 from mig_fleet.cli import mig_probe
 from mig_fleet.cli.__main__ import main
 
-PULUMI = {"config", "destroy", "import", "install", "new", "policy", "preview", "refresh", "stack", "state", "up"}
+PULUMI = {
+    "config",
+    "destroy",
+    "import",
+    "install",
+    "login",
+    "new",
+    "policy",
+    "preview",
+    "refresh",
+    "stack",
+    "state",
+    "up",
+}
 """Subcommands of the Pulumi CLI that pages use."""
 
-OF_OTHERS = {"[", "cd", "docker", "export", "git", "helm", "kubectl", "promtool", "crane"}
+OF_OTHERS = {"[", "cd", "cp", "crane", "docker", "export", "git", "helm", "kubectl", "promtool", "source"}
 """Programs of others that pages use."""
 
 

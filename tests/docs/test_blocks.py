@@ -3,12 +3,10 @@ here with the reason why it is not.
 """
 
 import ast
-import asyncio
 import json
 import textwrap
 from typing import Any
 
-import pulumi
 import pytest
 import yaml
 
@@ -17,6 +15,7 @@ from mig_fleet.documents import parse
 from mig_fleet.stack_file import fleet
 from tests.docs.blocks import ROOT, Block, blocks
 from tests.docs.commands import accept, commands
+from tests.examples.programs import run
 
 BASE: dict[str, Any] = {
     "mig-fleet:cluster": {"context": "c"},
@@ -63,7 +62,7 @@ def chosen(*languages: str) -> list[Block]:
 def test_every_block_is_of_a_kind_that_is_tested() -> None:
     tested = [
         *chosen("sh", "yaml", "python", "json"),
-        *(it for it in BLOCKS if it.note.startswith(("from: ", "transc"))),
+        *(it for it in BLOCKS if it.note.startswith(("from: ", "transcript: "))),
     ]
     unknown = [
         f'("{it.page}", "{it.first[:40]}"): "why it is not tested",'
@@ -107,20 +106,6 @@ def test_a_block_is_part_of_the_file_that_it_names(block: Block) -> None:
     assert block.text in file.read_text("utf-8"), f"{block.page} must show the lines of {file.relative_to(ROOT)}"
 
 
-class Recorder(pulumi.runtime.Mocks):
-    """Records what a program registers."""
-
-    def __init__(self) -> None:
-        self.types: set[str] = set()
-
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
-        self.types.add(args.typ)
-        return f"{args.name}-id", dict(args.inputs)
-
-    def call(self, _args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        return {}, None
-
-
 @pytest.mark.parametrize("block", chosen("python"), ids=str)
 def test_a_program_registers_every_component_that_it_imports(block: Block) -> None:
     imported = {
@@ -130,14 +115,6 @@ def test_a_program_registers_every_component_that_it_imports(block: Block) -> No
         for alias in node.names
     }
     assert imported <= set(mig_fleet.__all__)
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, preview=False)
-    try:
-        program = compile(block.text, block.page, "exec")
-        pulumi.runtime.test(lambda: exec(program, {"__name__": "__main__"}))()  # type: ignore[no-untyped-call]  # not annotated in the SDK
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
-    assert {f"mig-fleet:index:{name}" for name in imported} <= recorder.types
+    program = compile(block.text, block.page, "exec")
+    created = run(lambda: exec(program, {"__name__": "__main__"}))
+    assert {f"mig-fleet:index:{name}" for name in imported} <= {kind for kind, _ in created.values()}

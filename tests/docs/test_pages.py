@@ -7,7 +7,7 @@ import pytest
 from mig_fleet.model import gpus, prove
 from mig_fleet.rollout.batching import waves
 from tests.docs.blocks import PAGES, ROOT
-from tools.concept_pictures import EXAMPLE, MODEL, NODES, PACE
+from tools.concept_pictures import EXAMPLE, MODEL, NODES, PACE, PROFILES
 
 SOURCES = [ROOT / name for name in ("components", "examples", "mig_fleet", "policy", "stacks", "templates", "tools")]
 PATHS = sorted(
@@ -36,7 +36,9 @@ def test_pages_that_the_code_names_are_found() -> None:
 def test_the_page_about_slices_has_the_profiles_of_the_catalog() -> None:
     text = (ROOT / "docs/concepts/slices.md").read_text("utf-8")
     model = gpus.find(MODEL)
-    for name, compute, memory, instances in re.findall(r"^\| `(\S+)` \| (\d) \| (\d) \| (\d) \|$", text, re.MULTILINE):
+    rows = re.findall(r"^\| `(\S+)` \| (\d) \| (\d) \| (\d) \|$", text, re.MULTILINE)
+    assert tuple(name for name, *_ in rows) == PROFILES
+    for name, compute, memory, instances in rows:
         profile = model.profile(name)
         assert (profile.compute_slices, profile.memory_slices, profile.max_instances) == (
             int(compute),
@@ -54,7 +56,9 @@ def test_the_words_of_the_pictures_are_true() -> None:
     ]
     assert f"{free[0]} compute slices and {free[1]} memory slices are free" in slices
     placement = (ROOT / "docs/concepts/placement.md").read_text("utf-8")
-    for name, starts in re.findall(r"(\dg\.\d+gb) at ((?:\d, )*\d(?: to \d)?)(?=[,.])", placement.partition("](")[0]):
+    places = re.findall(r"(\dg\.\d+gb) at (\d+(?:(?:, | to | and )\d+)*)(?=[,.])", placement.partition("](")[0])
+    assert tuple(name for name, _ in places) == PROFILES
+    for name, starts in places:
         known = sorted(gpus.find(MODEL).profile(name).starts)
         assert starts in (", ".join(map(str, known)), f"{known[0]} to {known[-1]}", " and ".join(map(str, known)))
 

@@ -1,20 +1,18 @@
 """Every example is a complete project: its page, its settings and its stack files."""
 
 import re
-import shlex
 import tomllib
 from pathlib import Path
 
-import click
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from mig_fleet.cli.__main__ import main
 from mig_fleet.documents import open_document
 from mig_fleet.stack_file import fleet
 from mig_fleet.stack_file.conflicting_settings import doubtful_settings
 from mig_fleet.stack_file.reading import is_stack_file
+from tests.docs.commands import accept, commands
 from tests.examples.programs import EXAMPLES, ROOT
 
 PROJECTS = sorted(path.parent for path in EXAMPLES.glob("*/Pulumi.yaml"))
@@ -50,19 +48,11 @@ def test_a_link_of_a_page_leads_to_a_file(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=folder_name)
-def test_a_command_of_ours_on_a_page_has_options_that_exist(page: Path) -> None:
-    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL))
-    for line in re.findall(r"^ *(?:\S*/)?mig-fleet (.+)$", blocks, re.MULTILINE):
-        words = shlex.split(line.partition(" > ")[0])
-        command: click.Command = main
-        while isinstance(command, click.Group):
-            context = click.Context(command)
-            _, words, _ = command.make_parser(context).parse_args(words)
-            child = command.get_command(context, words.pop(0))
-            assert child is not None, line
-            command = child
-        if not any(word.endswith(".yaml") for word in words):
-            command.make_context(line, words)
+def test_a_command_on_a_page_exists_and_takes_its_arguments(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(page.parent)
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
+        for command in commands(block):
+            accept(command)
 
 
 # Projects
