@@ -32,6 +32,18 @@ def a_machine(namespaces: None, nvml_folder: Path, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture(scope="session")
+def programs(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the control plane and the programs of NVIDIA that run on a fleet's nodes."""
+    folder = tmp_path_factory.mktemp("programs")
+    for path in binaries.iterdir():
+        (folder / path.name).symlink_to(path.resolve())
+    for tool in toolchain.ensure([toolchain.family(name) for name in ("mig-parted", "mig-manager", "dra-plugin")]):
+        assert tool.path is not None, "ensure finds every tool"
+        (folder / tool.name).symlink_to(tool.path)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def mig_parted() -> str:
     """The path of NVIDIA's mig-parted, found or built by the toolchain."""
     return str(toolchain.ensure([toolchain.family("mig-parted")]).path("nvidia-mig-parted"))

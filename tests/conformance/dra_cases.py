@@ -4,16 +4,12 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
-from mig_fleet.model import gpus
-from mig_fleet.model.gpus import Geometry
 from mig_fleet.simulator.driver import Driver
 from mig_fleet.simulator.driver.gpu import new_gpu
 from mig_fleet.simulator.driver.instances import compute_profiles
 from mig_fleet.simulator.errors import DriverError
+from tests.conformance.situations import MODELS
 
-MODELS: Final = tuple(
-    model.name for model in gpus.all_models() if model.geometry is Geometry.ESTABLISHED and model.pci_device_ids
-)
 EACH: Final = 5
 """Nodes of each model: four with whole slices, and the last one may have a part."""
 

@@ -22,9 +22,7 @@ from mig_fleet.simulator.driver.instances import compute_profiles
 from mig_fleet.simulator.errors import DriverError
 
 MODELS: Final = tuple(
-    model.name
-    for model in gpus.all_models()
-    if model.geometry is Geometry.ESTABLISHED and model.pci_device_ids and model.total_memory_mib != 0
+    model.name for model in gpus.all_models() if model.geometry is Geometry.ESTABLISHED and model.pci_device_ids
 )
 """The models whose geometry is established and that a filter can select by their device id."""
 

@@ -4,12 +4,10 @@ The real API server has the ResourceSlices. Most nodes have none when the driver
 another case.
 """
 
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -17,7 +15,6 @@ from typing import Any, Final
 
 import pytest
 
-from mig_fleet import toolchain
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.model import gpus
 from mig_fleet.model.dra import DraDevice, dynamic_devices
@@ -29,8 +26,10 @@ from mig_fleet.simulator.operands import dra_devices
 from mig_fleet.simulator.operands.dra_devices import DraPluginError
 from mig_fleet.simulator.polling import wait_until
 from tests.conformance.dra_cases import CASES, Case
+from tests.conformance.dra_process import Running, running
 from tests.conformance.records import DRA_DRIVER, count_case
 from tests.conftest import ADriver
+from tests.own_fleet import own_fleet_in
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(1800), pytest.mark.xdist_group("dra")]
 
@@ -77,21 +76,10 @@ class Site:
         for item in self.slices(node):
             self.fleet.call("delete", f"{RESOURCE_SLICES}/{item['metadata']['name']}")
 
-    @contextmanager
-    def running(self, node: str, variables: Mapping[str, str] | None = None) -> Iterator["Running"]:
+    def running(self, node: str, variables: Mapping[str, str] | None = None) -> AbstractContextManager[Running]:
         """NVIDIA's driver on a node, until the end of the ``with`` block."""
         file = self.fleet.driver_file(node)
-        with tempfile.TemporaryDirectory(prefix="dra-") as folder:
-            root, log = Path(folder, "root"), Path(folder, "log")
-            root.mkdir()
-            command = dra_plugin.command(root, self.program, node, file, self.nvml, self.fleet.kubeconfig, variables)
-            with log.open("w") as output:
-                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-            try:
-                yield Running(process, log)
-            finally:
-                process.kill()
-                process.wait()
+        return running(self.program, node, file, self.nvml, self.fleet.kubeconfig, variables)
 
     def run(self, case: Case, node: str) -> Outcome:
         """Start the driver, and stop it as soon as it has published what the simulator would, or has ended."""
@@ -111,29 +99,12 @@ class Site:
         return Outcome({} if ended else found, text if ended else "", time.monotonic() - start)
 
 
-@dataclass(frozen=True)
-class Running:
-    """A process of the driver, and the file with what it writes."""
-
-    process: "subprocess.Popen[bytes]"
-    log: Path
-
-    @property
-    def has_ended(self) -> bool:
-        return self.process.poll() is not None
-
-
 @pytest.fixture(scope="module")
 def site(
-    namespaces: None, binaries: Path, nvml_folder: Path, tmp_path_factory: pytest.TempPathFactory
+    namespaces: None, programs: Path, nvml_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    program = toolchain.ensure([toolchain.family("dra-plugin")]).path(dra_plugin.PROGRAM)
-    folder = tmp_path_factory.mktemp("fleet")
-    (folder / "file.yaml").write_text(FILE)
-    fleet = Fleet(folder / "fleet")
-    fleet.up(binaries, folder / "file.yaml", attached=True)
-    yield Site(fleet, program, nvml_folder)
-    fleet.down()
+    with own_fleet_in(tmp_path_factory.mktemp("fleet"), programs, FILE) as fleet:
+        yield Site(fleet, programs / dra_plugin.PROGRAM, nvml_folder)
 
 
 @pytest.fixture(scope="module")

@@ -7,32 +7,22 @@ from typing import Any
 
 import pytest
 
-from mig_fleet import toolchain
 from mig_fleet.observed.dra.objects import RESOURCE_SLICES
 from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.dra_driver import NAME, NAMESPACE
 from mig_fleet.simulator.polling import wait_until
+from tests.own_fleet import own_fleet_in
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(600), pytest.mark.xdist_group("dra")]
 
-GENUINE = ("mig-parted", "mig-manager", "dra-plugin")
 NODE = {"name": "n1", "gpu": "H100-80GB", "gpus": 2, "labels": {"nvidia.com/gpu.present": "true"}}
 
 
 @pytest.fixture
-def fleet(namespaces: None, binaries: Path, tmp_path: Path) -> Iterator[Fleet]:
-    programs, file = tmp_path / "programs", tmp_path / "file.yaml"
-    programs.mkdir()
-    for path in binaries.iterdir():
-        (programs / path.name).symlink_to(path.resolve())
-    for tool in toolchain.ensure([toolchain.family(name) for name in GENUINE]):
-        assert tool.path is not None, "ensure finds every tool"
-        (programs / tool.name).symlink_to(tool.path)
-    file.write_text(json.dumps({"probe": "inProcess", "allocation": "dra", "nodes": [NODE]}))
-    fleet = Fleet(tmp_path / "fleet")
-    fleet.up(programs, file, attached=True, genuine=True)
-    yield fleet
-    fleet.down()
+def fleet(namespaces: None, programs: Path, tmp_path: Path) -> Iterator[Fleet]:
+    text = json.dumps({"probe": "inProcess", "allocation": "dra", "nodes": [NODE]})
+    with own_fleet_in(tmp_path, programs, text, genuine=True) as fleet:
+        yield fleet
 
 
 def published(fleet: Fleet) -> list[str]:

@@ -1,19 +1,18 @@
 """NVIDIA's MIG Manager and the simulator's, with the same fleet and story: the labels that each sets, in order."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from mig_fleet import toolchain
 from mig_fleet.model import labels
-from mig_fleet.simulator import Fleet
 from tests.conformance.followed import Followed, Step, following
 from tests.conformance.records import MIG_MANAGER, count_case
 from tests.conformance.situations import describe
+from tests.own_fleet import own_fleet_in
 from tests.simulator.site import Site, template
 
 pytestmark = [pytest.mark.conformance, pytest.mark.timeout(900), pytest.mark.xdist_group("MIG Manager")]
@@ -108,35 +107,17 @@ def chapter(site: Site, followed: Followed, action: Callable[[Site], None], stat
 
 
 @pytest.fixture(scope="module")
-def programs(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the control plane and NVIDIA's programs."""
-    folder = tmp_path_factory.mktemp("programs")
-    for path in binaries.iterdir():
-        (folder / path.name).symlink_to(path.resolve())
-    for tool in toolchain.ensure([toolchain.family(name) for name in ("mig-parted", "mig-manager")]):
-        assert tool.path is not None, "ensure finds every tool"
-        (folder / tool.name).symlink_to(tool.path)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def stories(
     namespaces: None, programs: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[dict[str, Chapter], dict[str, Chapter]]]:
+) -> tuple[dict[str, Chapter], dict[str, Chapter]]:
     """NVIDIA's story, then the simulator's."""
     found = []
     for genuine in (True, False):
-        folder = tmp_path_factory.mktemp("fleet")
-        (folder / "file.yaml").write_text(FLEET)
-        fleet = Fleet(folder / "fleet")
-        fleet.up(programs, folder / "file.yaml", attached=True, genuine=genuine)
-        try:
+        with own_fleet_in(tmp_path_factory.mktemp("fleet"), programs, FLEET, genuine=genuine) as fleet:
             site = Site(fleet)
             site.install()
             found.append(played(site))
-        finally:
-            fleet.down()
-    yield found[0], found[1]
+    return found[0], found[1]
 
 
 @pytest.mark.parametrize("name", STORY)

@@ -2,18 +2,16 @@
 
 import ctypes
 import re
-import subprocess
-import tempfile
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from mig_fleet import toolchain
 from mig_fleet.simulator.driver import DriverFile
 from mig_fleet.simulator.driver.library import SONAME
 from mig_fleet.simulator.genuine import Machine, dra_plugin
 from mig_fleet.simulator.polling import wait_until
+from tests.conformance.dra_process import running
 from tests.conftest import ADriver
 
 MIG_PARTED: Final = frozenset(
@@ -126,25 +124,15 @@ clusters: [{name: none, cluster: {server: "http://127.0.0.1:1"}}]
 
 @pytest.mark.conformance
 def test_the_dra_driver_calls_the_functions_of_the_list_and_no_other_one(
-    namespaces: None, a_driver: ADriver, nvml_folder: Path
+    namespaces: None, a_driver: ADriver, nvml_folder: Path, programs: Path, tmp_path: Path
 ) -> None:
     driver = a_driver("1g.20gb", gpus=2)
     driver.gpus[1].set_mode(False)
-    program = toolchain.ensure([toolchain.family("dra-plugin")]).path(dra_plugin.PROGRAM)
-    with tempfile.TemporaryDirectory(prefix="dra-") as short:
-        folder = Path(short)
-        file, kubeconfig, log, root = (folder / name for name in ("driver", "kubeconfig", "log", "root"))
-        DriverFile(file).write(driver)
-        kubeconfig.write_text(UNREACHABLE)
-        root.mkdir()
-        debug = {"LD_DEBUG": "bindings", "LD_DEBUG_OUTPUT": str(folder / "bindings")}
-        command = dra_plugin.command(root, program, "n1", DriverFile(file), nvml_folder, kubeconfig, debug)
-        with log.open("w") as output:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        try:
-            wait_until(lambda: "Create empty checkpoint" in log.read_text(), "the devices of the node are read")
-        finally:
-            process.kill()
-            process.wait()
-        text = "".join(path.read_text() for path in folder.glob("bindings*"))
+    file, kubeconfig = DriverFile(tmp_path / "driver"), tmp_path / "kubeconfig"
+    file.write(driver)
+    kubeconfig.write_text(UNREACHABLE)
+    debug = {"LD_DEBUG": "bindings", "LD_DEBUG_OUTPUT": str(tmp_path / "bindings")}
+    with running(programs / dra_plugin.PROGRAM, "n1", file, nvml_folder, kubeconfig, debug) as process:
+        wait_until(lambda: "Create empty checkpoint" in process.log.read_text(), "the devices of the node are read")
+    text = "".join(path.read_text() for path in tmp_path.glob("bindings*"))
     assert set(re.findall(r"normal symbol `(nvml\w+)'", text)) == DRA_DRIVER

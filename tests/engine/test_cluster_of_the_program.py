@@ -13,6 +13,7 @@ import yaml
 from mig_fleet.components.cluster_input import NOT_KNOWN_YET
 from mig_fleet.simulator import CHARTS, Fleet
 from tests.engine.deployment import Deployment, Outcome, create_project
+from tests.own_fleet import own_fleet_in
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
@@ -74,12 +75,8 @@ UPDATED = re.compile(r"mig:(?:Assignment|Verification|LayoutFile|SupportingObjec
 @pytest.fixture(scope="module")
 def own_fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Two nodes, in a cluster that no other test uses."""
-    folder = tmp_path_factory.mktemp("made")
-    (folder / "fleet.yaml").write_text(NODES)
-    fleet = Fleet(folder / "fleet")
-    fleet.up(binaries, folder / "fleet.yaml", attached=True)
-    yield fleet
-    fleet.down()
+    with own_fleet_in(tmp_path_factory.mktemp("made"), binaries, NODES) as fleet:
+        yield fleet
 
 
 @pytest.fixture(scope="module")

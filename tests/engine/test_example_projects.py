@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,10 @@ import pytest
 
 from mig_fleet.simulator import CHARTS, Fleet
 from mig_fleet.simulator.polling import wait_until
+from tests.engine.command import run_pulumi
 from tests.engine.deployment import ROOT, engine
 from tests.engine.yaml_program import install_yaml_host
+from tests.own_fleet import own_fleet_in
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 SLICES = {
@@ -31,19 +32,8 @@ class Example:
     pulumi: Path
     environment: dict[str, str]
 
-    def run(self, *arguments: str, succeeds: bool = True) -> str:
-        done = subprocess.run(
-            [self.pulumi, *arguments, "--stack", "dev", "--non-interactive", "--color", "never"],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode == 0) == succeeds, done.stdout
-        return done.stdout
+    def run(self, *arguments: str) -> str:
+        return run_pulumi(self.pulumi, *arguments, "--stack", "dev", folder=self.folder, environment=self.environment)
 
     def outputs(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.run("stack", "output", "--json"))
@@ -53,10 +43,8 @@ class Example:
 @pytest.fixture(scope="module")
 def own_fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """The fleet that `mig-fleet simulate up` starts, in a cluster that no other test uses."""
-    fleet = Fleet(tmp_path_factory.mktemp("examples") / "fleet")
-    fleet.up(binaries, None, attached=True)
-    yield fleet
-    fleet.down()
+    with own_fleet_in(tmp_path_factory.mktemp("examples"), binaries) as fleet:
+        yield fleet
 
 
 @pytest.fixture(params=["simulated-python", "simulated-yaml"])

@@ -20,6 +20,8 @@ import pytest
 
 from mig_fleet import toolchain
 from mig_fleet.simulator import CHARTS, Fleet
+from tests.engine.command import run_pulumi
+from tests.own_fleet import own_fleet_in
 from tests.packaging.user_program import FILES
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -47,12 +49,8 @@ def an_environment(folder: Path, wheel: Path) -> Path:
 @pytest.fixture(scope="module")
 def own_fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """One node, in a cluster that no other test uses."""
-    folder = tmp_path_factory.mktemp("fresh")
-    (folder / "fleet.yaml").write_text(FLEET)
-    fleet = Fleet(folder / "fleet")
-    fleet.up(binaries, folder / "fleet.yaml", attached=True)
-    yield fleet
-    fleet.down()
+    with own_fleet_in(tmp_path_factory.mktemp("fresh"), binaries, FLEET) as fleet:
+        yield fleet
 
 
 @pytest.fixture(scope="module")
@@ -70,19 +68,10 @@ def folder(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def outputs(folder: Path, own_fleet: Fleet) -> dict[str, Any]:
     """The outputs of the stack after one `pulumi up`."""
     workspace = toolchain.workspace(folder)
+    environment = {name: value for name, value in workspace.environment().items() if name != "PYTHONPATH"}
 
     def pulumi(*arguments: str) -> str:
-        done = subprocess.run(
-            [workspace.pulumi, *arguments, "--stack", STACK, "--non-interactive", "--color", "never"],
-            cwd=folder,
-            env={name: value for name, value in workspace.environment().items() if name != "PYTHONPATH"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return run_pulumi(workspace.pulumi, *arguments, "--stack", STACK, folder=folder, environment=environment)
 
     pulumi("stack", "init", "--secrets-provider", "passphrase")
     pulumi("config", "set", "kubeconfig", str(own_fleet.kubeconfig))

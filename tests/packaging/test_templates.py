@@ -3,7 +3,6 @@
 pip finds mig-fleet in the wheel of this tree; its dependencies come from the environment of this test run.
 """
 
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -14,7 +13,9 @@ import pytest
 import yaml
 
 from mig_fleet.simulator import CHARTS, Fleet
+from tests.engine.command import run_pulumi
 from tests.engine.deployment import engine
+from tests.own_fleet import own_fleet_in
 from tests.packaging.conftest import ROOT
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
@@ -33,18 +34,7 @@ class User:
     environment: dict[str, str]
 
     def run(self, *arguments: str, folder: str = PROJECT) -> str:
-        done = subprocess.run(
-            [self.pulumi, *arguments, "--non-interactive", "--color", "never"],
-            cwd=self.folder / folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+        return run_pulumi(self.pulumi, *arguments, folder=self.folder / folder, environment=self.environment)
 
     def complete(self, folder: str) -> None:
         """Let the environment that the CLI made find the dependencies, too."""
@@ -56,12 +46,8 @@ class User:
 @pytest.fixture(scope="module")
 def fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """One node, in a cluster that no other test uses."""
-    folder = tmp_path_factory.mktemp("new")
-    (folder / "fleet.yaml").write_text(yaml.safe_dump({"nodes": [NODE]}))
-    fleet = Fleet(folder / "fleet")
-    fleet.up(binaries, folder / "fleet.yaml", attached=True)
-    yield fleet
-    fleet.down()
+    with own_fleet_in(tmp_path_factory.mktemp("new"), binaries, yaml.safe_dump({"nodes": [NODE]})) as fleet:
+        yield fleet
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.driver import Driver, DriverFile
-from mig_fleet.simulator.driver.library import STATE_VARIABLE
+from mig_fleet.simulator.driver.library import reading
+from tests.own_fleet import own_fleet_in
 from tests.simulator.site import Site
 
 Pynvml = Callable[[Driver, str], str]
@@ -23,7 +23,7 @@ def pynvml(nvml_folder: Path, tmp_path: Path) -> Pynvml:
     def run(driver: Driver, code: str) -> str:
         file = DriverFile(tmp_path / "driver")
         file.write(driver)
-        environment = {**os.environ, "LD_LIBRARY_PATH": str(nvml_folder), STATE_VARIABLE: str(file.path)}
+        environment = {**os.environ, **reading(nvml_folder, file)}
         program = f"from pynvml import *\n{code}"
         result = subprocess.run(
             [sys.executable, "-I", "-c", program],
@@ -51,15 +51,10 @@ timing: {configMapPropagation: 0.2, gfdInterval: 0.3, apply: 0.3, restartBackoff
 @pytest.fixture(scope="session")
 def small_fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A fleet of three nodes with the operands; its faults do not affect the tests with the default fleet."""
-    folder = tmp_path_factory.mktemp("small-fleet")
-    file = folder / "fleet-file.yaml"
-    file.write_text(SMALL_FLEET)
-    fleet = Fleet(folder / "fleet")
-    fleet.up(binaries, file, attached=True)
-    site = Site(fleet)
-    site.install()
-    yield site
-    fleet.down()
+    with own_fleet_in(tmp_path_factory.mktemp("small-fleet"), binaries, SMALL_FLEET) as fleet:
+        site = Site(fleet)
+        site.install()
+        yield site
 
 
 @pytest.fixture

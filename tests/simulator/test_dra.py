@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from mig_fleet.model.dra import DRIVER
-from mig_fleet.simulator import Fault, Fleet
+from mig_fleet.simulator import Fault
 from mig_fleet.simulator.dra_driver import NAME, NAMESPACE
 from mig_fleet.simulator.operands.dra_plugin import RESOURCE_SLICES
+from tests.own_fleet import own_fleet_in
 from tests.simulator.site import Site
 
 pytestmark = pytest.mark.engine
@@ -26,12 +27,8 @@ FLEET = {
 
 @pytest.fixture(scope="module")
 def dra(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("dra")
-    (folder / "file.yaml").write_text(json.dumps(FLEET))
-    fleet = Fleet(folder / "fleet")
-    fleet.up(binaries, folder / "file.yaml", attached=True)
-    yield Site(fleet)
-    fleet.down()
+    with own_fleet_in(tmp_path_factory.mktemp("dra"), binaries, json.dumps(FLEET)) as fleet:
+        yield Site(fleet)
 
 
 @pytest.fixture

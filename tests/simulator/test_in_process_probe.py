@@ -13,18 +13,19 @@ import pytest
 from mig_fleet.model import labels
 from mig_fleet.model.report import Report
 from mig_fleet.probe.watch import config_map
-from mig_fleet.simulator import Fault, Fleet
+from mig_fleet.simulator import Fault
 from mig_fleet.simulator.driver import DriverFile
-from mig_fleet.simulator.driver.library import STATE_VARIABLE
+from mig_fleet.simulator.driver.library import reading
 from mig_fleet.simulator.operands import in_process_probe
 from tests.conftest import ADriver
+from tests.own_fleet import own_fleet_in
 from tests.simulator.site import NAMESPACE, Site, daemon_set
 
 NODES = 12
 
 
 def real_report(file: DriverFile, nvml_folder: Path, *options: str) -> Report:
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(nvml_folder), STATE_VARIABLE: str(file.path)}
+    environment = {**os.environ, **reading(nvml_folder, file)}
     command = [sys.executable, "-m", "mig_fleet.probe", "read", "--node", "a-node", *options]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
     return Report.from_json(result.stdout)
@@ -64,23 +65,19 @@ def test_it_reports_compute_instances_and_a_pending_mode_like_the_real_probe(
 @pytest.fixture(scope="module")
 def large(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A dozen nodes with the settings of a fleet of hundreds."""
-    folder = tmp_path_factory.mktemp("large-fleet")
-    file = folder / "fleet-file.yaml"
     nodes = [{"name": f"node-{number:02}", "gpu": "H100-80GB", "gpus": 2} for number in range(NODES)]
     timing = {"gfdInterval": 0.3, "operandTimeout": 20}
-    file.write_text(json.dumps({"probe": "inProcess", "timing": timing, "nodes": nodes}))
-    fleet = Fleet(folder / "fleet")
-    fleet.up(binaries, file, attached=True)
-    site = Site(fleet)
-    site.install()
+    text = json.dumps({"probe": "inProcess", "timing": timing, "nodes": nodes})
     probe = daemon_set(labels.PROBE, "mig-manager")
     pod = probe["spec"]["template"]
     pod["metadata"]["labels"]["app.kubernetes.io/name"] = labels.PROBE
     command = ["python", "mig-probe.pyz", "watch", "--interval", "0.5", "--pod-resources", "/kubelet"]
     pod["spec"]["containers"][0]["command"] = command
-    site.create(f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets", probe)
-    yield site
-    fleet.down()
+    with own_fleet_in(tmp_path_factory.mktemp("large-fleet"), binaries, text) as fleet:
+        site = Site(fleet)
+        site.install()
+        site.create(f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets", probe)
+        yield site
 
 
 def reports(site: Site) -> dict[str, Report]:

@@ -10,7 +10,7 @@ import pytest
 
 from mig_fleet.simulator.driver import Client, Driver, DriverFile
 from mig_fleet.simulator.driver.control_socket import CONTROL_VARIABLE, control_socket
-from mig_fleet.simulator.driver.library import STATE_VARIABLE
+from mig_fleet.simulator.driver.library import reading
 from tests.conftest import ADriver
 from tests.simulator.conftest import Pynvml
 
@@ -36,12 +36,7 @@ def changing(nvml_folder: Path, tmp_path: Path) -> Changing:
         file = DriverFile(tmp_path / "driver")
         file.write(driver)
         with control_socket(file) as control:
-            environment = {
-                **os.environ,
-                "LD_LIBRARY_PATH": str(nvml_folder),
-                STATE_VARIABLE: str(file.path),
-                CONTROL_VARIABLE: str(control),
-            }
+            environment = {**os.environ, **reading(nvml_folder, file), CONTROL_VARIABLE: str(control)}
             result = subprocess.run(
                 [sys.executable, "-I", "-c", PROLOGUE + code],
                 env=environment,
