@@ -1,6 +1,8 @@
 """A fleet from a program in YAML: the plugin serves the providers that a Python program has as dynamic ones."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -8,16 +10,25 @@ import yaml
 from mig_fleet.model.resource_types import KINDS, served_type
 from mig_fleet.simulator import Fault, Fleet
 from tests.engine.yaml_program import RESOURCE, YamlProgram, create
+from tests.own_fleet import own_fleet_in
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 FIRST, SECOND = "gpu-node-1", "gpu-node-2"
+NODES = json.dumps({"nodes": [{"name": name, "gpu": "H100-80GB", "gpus": 8} for name in (FIRST, SECOND)]})
 
 
 @pytest.fixture(scope="module")
-def program(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> YamlProgram:
+def own_fleet(binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Two nodes, in a cluster that no other stack owns."""
+    with own_fleet_in(tmp_path_factory.mktemp("served"), binaries, NODES) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="module")
+def program(own_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> YamlProgram:
     """Two pools with a node each; the tests follow each other, as an operator's commands do."""
-    program = create(tmp_path_factory.mktemp("yaml"), fleet)
+    program = create(tmp_path_factory.mktemp("yaml"), own_fleet)
     program.config["pools"] = {name: program.pools[name] for name in ("inference", "mixed")}
     del program.config["operator"]["repository"]
     return program
