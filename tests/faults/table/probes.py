@@ -48,8 +48,19 @@ def restore_rights(run: FaultRun) -> None:
     """After a failure a probe waits longer and longer before it tries again; a new pod tries at once."""
     role = next(body for body in probe_objects() if body["kind"] == "ClusterRole")
     run.fleet.call("create", collection(role), role)
-    for node in POOL:
+    start_probes_again(run, *POOL)
+
+
+def start_probes_again(run: FaultRun, *nodes: str) -> None:
+    """New pods of these probes, which have reported: a busy machine takes longer to start them than an update waits."""
+    for node in nodes:
         run.scenario.delete_probe(node)
+
+    def have_reported(seen: Snapshot) -> bool:
+        found = [(seen.nodes[node].report, seen.nodes[node].attempt) for node in nodes]
+        return all(report and not report.errors and report.attempt == attempt for report, attempt in found)
+
+    run.scenario.eventually(have_reported, f"the new probes have reported: {', '.join(nodes)}")
 
 
 def stop_probe(run: FaultRun) -> None:
@@ -96,7 +107,7 @@ def _reports_failure(seen: Snapshot) -> bool:
 def restart_probe(run: FaultRun) -> None:
     """The pause before a crashed container restarts grows; a new pod starts at once."""
     run.clear_faults("node-1")
-    run.scenario.delete_probe("node-1")
+    start_probes_again(run, "node-1")
 
 
 PROBES = [
