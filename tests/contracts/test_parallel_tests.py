@@ -1,5 +1,6 @@
 """Test files run side by side: what `make test-engine` relies on."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,20 @@ def engine_tests() -> list[Path]:
 def test_an_engine_test_has_its_marker_and_time_for_a_busy_machine(path: Path) -> None:
     line = "pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]"
     assert line in path.read_text("utf-8").splitlines(), f"add the line {line}"
+
+
+@pytest.mark.parametrize("path", engine_tests(), ids=lambda path: path.name)
+def test_only_the_stack_of_all_files_is_deployed_to_the_fleet_of_all_files(path: Path) -> None:
+    """A process runs several files in any order. ClusterOwner refuses a second stack that has the first one's pools."""
+    functions = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)]
+    takes_fleet = [each.name for each in functions if is_test_or_fixture(each) and "fleet" in arguments(each)]
+    has_its_own = "fleet" in [each.name for each in functions]
+    assert has_its_own or not takes_fleet, f"`with own_fleet_in(...) as fleet` starts another one for {takes_fleet}"
+
+
+def is_test_or_fixture(function: ast.FunctionDef) -> bool:
+    return function.name.startswith("test_") or any("fixture" in ast.unparse(it) for it in function.decorator_list)
+
+
+def arguments(function: ast.FunctionDef) -> list[str]:
+    return [argument.arg for argument in function.args.args]
