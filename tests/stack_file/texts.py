@@ -9,6 +9,8 @@ from mig_fleet.documents import DocumentError, parse
 from mig_fleet.stack_file.reading import is_stack_file
 
 FOLDERS = ("stacks", "docs", "examples", "tests")
+KEY = "config:"
+"""Each stack file has it; a Python file without it need not be parsed."""
 
 
 def stack_files() -> dict[str, str]:
@@ -28,9 +30,9 @@ def _texts() -> Iterator[tuple[str, str]]:
         elif path.suffix == ".md":
             for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", path.read_text("utf-8"), re.DOTALL)):
                 yield f"{path}, example {number}", block
-        elif path.suffix == ".py":
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Constant) and isinstance(node.value, str) and "config:" in node.value:
+        elif path.suffix == ".py" and KEY in (source := path.read_text("utf-8")):
+            for node in ast.walk(ast.parse(source)):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and KEY in node.value:
                     yield f"{path}:{node.lineno}", node.value
 
 
