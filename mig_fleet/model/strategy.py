@@ -10,7 +10,9 @@ single            every MIG device is one ``nvidia.com/gpu``             a node 
 mixed             ``nvidia.com/mig-<profile>``; whole GPUs stay ``gpu``  a device is only a part of its GPU instance
 ================  =====================================================  =============================================
 
-Source: k8s-device-plugin internal/rm and internal/lm; one device that fails stops the plugin of the whole node.
+Source: k8s-device-plugin internal/rm and internal/lm; one device that fails stops the plugin of the whole node. Under
+single the plugin serves two profiles of which NVML reports the same attributes (``1g.24gb`` and ``1g.24gb+gfx``); GPU
+Feature Discovery labels such a node as invalid, so it counts as one that fails.
 """
 
 from collections import Counter

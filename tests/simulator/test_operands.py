@@ -140,6 +140,33 @@ def test_mixed_offers_each_profile_under_its_own_name_and_single_all_as_gpus(a_d
     assert device_plugin.resources(a_driver(*DENSE, gpus=8), "single") == {"nvidia.com/gpu": 56}
 
 
+def test_single_serves_profiles_of_which_nvml_reports_the_same_attributes(a_driver: ADriver) -> None:
+    """The plugin compares attributes, which do not have graphics, and GPU Feature Discovery names (v0.20.0)."""
+    driver = a_driver("1g.24gb+gfx", "1g.24gb", gpu="RTX PRO 6000 Blackwell-96GB")
+    assert device_plugin.resources(driver, "single") == {"nvidia.com/gpu": 2}
+    assert discovered(driver, "single")["gpu.product"].endswith("-MIG-INVALID")
+
+
+def test_under_single_a_gpu_without_a_slice_ends_the_plugin_before_one_without_mig_does(a_driver: ADriver) -> None:
+    """The error has the index of the GPU (v0.20.0)."""
+    driver = a_driver(gpus=2)
+    driver.gpus[0].set_mode(False)
+    with pytest.raises(PluginError, match="device 1 has no MIG devices configured"):
+        device_plugin.resources(driver, "single")
+    driver.gpus[1].create("1g.10gb")
+    with pytest.raises(PluginError, match="must be configured with the same migEnabled value"):
+        device_plugin.resources(driver, "single")
+
+
+def test_a_driver_version_without_a_revision_has_an_empty_one(a_driver: ADriver) -> None:
+    """Under the name of the label and under its older one (internal/lm/nvml.go, v0.20.0)."""
+    driver = a_driver()
+    driver.version = "580.126"
+    found = discovered(driver, "none")
+    assert found["cuda.driver-version.revision"] == found["cuda.driver.rev"] == ""
+    assert found["cuda.driver-version.minor"] == found["cuda.driver.minor"] == "126"
+
+
 def test_one_partial_gpu_instance_ends_the_whole_plugin_under_mixed(a_driver: ADriver) -> None:
     driver = a_driver("1g.10gb")
     driver.gpus[0].create("3g.40gb", 1)

@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from mig_fleet.model.labels import GPU_RESOURCE, RESOURCE_PREFIX
+from mig_fleet.model.labels import GPU_RESOURCE
 from mig_fleet.model.profiles import Profile
-from mig_fleet.simulator.driver.state import Driver
+from mig_fleet.simulator.driver import Driver, Gpu
+from mig_fleet.simulator.driver.attributes import Attributes, attributes
 from mig_fleet.simulator.errors import SimulatorError
 from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.node.container import Container
@@ -55,25 +56,32 @@ def resources(driver: Driver, strategy: str) -> dict[str, int]:
 
 def _mixed(driver: Driver) -> dict[str, int]:
     """GPUs without MIG as whole GPUs, slices under their own names; one partial GPU instance ends the whole plugin."""
-    counts: Counter[str] = Counter()
-    for gpu in driver.gpus:
-        counts.update(gpu.counts())
-    for name in counts:
+    names = [name for gpu in driver.gpus for name in _device_names(gpu)]
+    for name in names:
         if Profile.parse(name).is_split:
-            raise PluginError(f"MIG profile '{name}' does not match any resource patterns ({RESOURCE_PREFIX}*)")
+            raise PluginError(f"MIG profile '{name}' does not match any resource patterns")
     whole = {GPU_RESOURCE: sum(not gpu.mode for gpu in driver.gpus)}
-    return whole | {Profile.parse(name).resource: count for name, count in counts.items()}
+    return whole | dict(Counter(Profile.parse(name).resource for name in names))
 
 
 def _single(driver: Driver) -> int:
-    """Every slice counts as a GPU; all slices must have the same profile."""
+    """Every slice counts as a GPU; NVML must report the same attributes of all slices, whatever their profiles are."""
+    kinds: set[Attributes] = set()
+    count = 0
+    for gpu in driver.gpus:
+        names = _device_names(gpu)
+        if gpu.mode and not names:
+            raise PluginError(f"device {gpu.index} has no MIG devices configured")
+        kinds |= {attributes(gpu.model, name) for name in names}
+        count += len(names)
+    if len(kinds) > 1:
+        raise PluginError("more than one MIG device type present on node")
     if not all(gpu.mode for gpu in driver.gpus):
         raise PluginError("all devices on the node must be configured with the same migEnabled value")
-    counts: Counter[str] = Counter()
-    for gpu in driver.gpus:
-        if not gpu.instances:
-            raise PluginError(f"device {gpu.uuid} has no MIG devices configured")
-        counts.update(gpu.counts())
-    if len(counts) > 1:
-        raise PluginError("more than one MIG device type present on node")
-    return counts.total()
+    return count
+
+
+def _device_names(gpu: Gpu) -> list[str]:
+    """Profile names of the MIG devices of a GPU, by their places."""
+    placed = [(it.start, part.start, gpu.device_name(it, part)) for it in gpu.instances for part in it.compute]
+    return [name for _, _, name in sorted(placed)]

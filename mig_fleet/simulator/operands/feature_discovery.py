@@ -13,7 +13,7 @@ from typing import Final
 
 from mig_fleet.model.profiles import Profile
 from mig_fleet.simulator.driver import Driver, Gpu
-from mig_fleet.simulator.driver.instances import profile_memory_mib
+from mig_fleet.simulator.driver.attributes import attributes
 from mig_fleet.simulator.driver.text import memory_mib
 from mig_fleet.simulator.errors import ApiError
 from mig_fleet.simulator.faults import Fault
@@ -26,7 +26,7 @@ PREFIX: Final = "nvidia.com/"
 
 OWNED: Final = ("gpu.product", "gpu.count", "gpu.replicas", "gpu.memory", "gpu.family", "gpu.machine", "gpu.mode",
                 "gpu.sharing-strategy", "gpu.compute.", "gpu.multiprocessors", "gpu.slices.", "gpu.engines.",
-                "mig-", "mig.capable", "mig.strategy", "mps.capable", "cuda.", "gfd.")  # fmt: skip
+                "mig-", "mig.capable", "mig.strategy", "mps.capable", "vgpu.present", "cuda.", "gfd.")  # fmt: skip
 """Beginnings of the labels under :data:`PREFIX` that GFD sets, and removes when they do not apply."""
 
 SLOW_FACTOR: Final = 10
@@ -79,6 +79,7 @@ def discovered(driver: Driver, machine: str, strategy: str) -> dict[str, str]:
         "gpu.compute.minor": minor,
         "gpu.mode": "compute",
         "mps.capable": "false",
+        "vgpu.present": "false",
         "mig.capable": _bool(any(gpu.mig_capable for gpu in driver.gpus)),
         **_versions(driver),
         **_gpu_group(first, len(driver.gpus), all(gpu.mode for gpu in driver.gpus)),
@@ -152,38 +153,42 @@ def _single(driver: Driver) -> dict[str, str]:
 
 
 def _slice_group(group: str, gpu: Gpu, name: str, count: int) -> dict[str, str]:
-    profile = Profile.parse(name)
-    facts = gpu.model.profile(str(profile.whole))
-    engines = facts.engines
+    reported = attributes(gpu.model, name)
     values: dict[str, object] = {
-        "product": f"{product(gpu)}-MIG-{profile.kubernetes}",
+        "product": f"{product(gpu)}-MIG-{Profile.parse(name).kubernetes}",
         "count": count,
         "replicas": 1,
         "sharing-strategy": "none",
-        "memory": profile_memory_mib(gpu.model, facts, memory_mib(gpu.model)),
-        "multiprocessors": facts.slice_sm_count(profile.compute) or 0,
-        "slices.gi": profile.slices,
-        "slices.ci": profile.compute,
-        "engines.copy": engines.copy or 0,
-        "engines.decoder": engines.dec or 0,
-        "engines.encoder": engines.enc or 0,
-        "engines.jpeg": engines.jpeg or 0,
-        "engines.ofa": engines.ofa or 0,
+        "memory": reported.memory_mib,
+        "multiprocessors": reported.multiprocessors,
+        "slices.gi": reported.gpu_slices,
+        "slices.ci": reported.compute_slices,
+        "engines.copy": reported.copy,
+        "engines.decoder": reported.decoder,
+        "engines.encoder": reported.encoder,
+        "engines.jpeg": reported.jpeg,
+        "engines.ofa": reported.ofa,
     }
     return {f"{group}.{key}": str(value) for key, value in values.items()}
 
 
 def _versions(driver: Driver) -> dict[str, str]:
-    major, minor, revision = [*driver.version.split("."), "0", "0"][:3]
+    """Each number under its name and under its older one, which GFD calls deprecated."""
+    major, minor, revision = [*driver.version.split("."), "", ""][:3]
     cuda_major, cuda_minor = str(driver.cuda // 1000), str(driver.cuda % 1000 // 10)
     return {
         "cuda.driver-version.full": driver.version,
         "cuda.driver-version.major": major,
         "cuda.driver-version.minor": minor,
         "cuda.driver-version.revision": revision,
+        "cuda.driver.major": major,
+        "cuda.driver.minor": minor,
+        "cuda.driver.rev": revision,
         "cuda.runtime-version.full": f"{cuda_major}.{cuda_minor}",
         "cuda.runtime-version.major": cuda_major,
         "cuda.runtime-version.minor": cuda_minor,
+        "cuda.runtime.major": cuda_major,
+        "cuda.runtime.minor": cuda_minor,
     }
 
 
