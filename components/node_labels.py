@@ -32,15 +32,15 @@ class NodeLabels(pulumi.ComponentResource):
 
 def rules(models: Iterable[str]) -> list[dict[str, Any]]:
     """One rule per model that has PCI device ids; others cannot be identified."""
-    known = sorted({gpus.find(model).name for model in models})
+    known = {gpus.find(model) for model in models}
     return [
         {
-            "name": f"GPU model {model}",
-            "labels": {labels.MODEL: model},
-            "matchFeatures": [{"feature": "pci.device", "matchExpressions": _expressions(gpus.find(model))}],
+            "name": f"GPU model {model.short}",
+            "labels": {labels.MODEL: model.short},
+            "matchFeatures": [{"feature": "pci.device", "matchExpressions": _expressions(model)}],
         }
-        for model in known
-        if gpus.find(model).pci_device_ids
+        for model in sorted(known, key=lambda model: model.short)
+        if model.pci_device_ids
     ]
 
 

@@ -93,7 +93,7 @@ so that no pod gets a whole GPU before the GPU is partitioned (gpu-operator #267
 OUR_TAINTS: Final = (TAINT, STARTUP_TAINT)
 
 MODEL: Final = "mig-fleet.dev/gpu"
-"""Node label: the catalog name of the node's GPU model, set by our rule for Node Feature Discovery."""
+"""Node label: the short name of the node's GPU model in the catalog, set by our rule for Node Feature Discovery."""
 
 MODEL_RULE: Final = "mig-fleet-gpu-models"
 """The NodeFeatureRule that sets it."""

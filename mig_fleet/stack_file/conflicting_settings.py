@@ -16,7 +16,7 @@ NO_CLUSTER = (
     "must name the cluster with context, kubeconfig, inCluster or uid: otherwise kubectl's current context decides "
     "which cluster is changed; if it must, write useCurrentContext: true"
 )
-NOT_OURS = "no node has this label: mig-fleet writes the catalog's name of the GPU model"
+NOT_OURS = "no node has this label: mig-fleet writes the short name of the GPU model in the catalog"
 
 
 def conflicting_settings(settings: Settings) -> Iterator[Finding]:
@@ -95,15 +95,16 @@ def _other_models(pool: Pool, path: str) -> Iterator[Finding]:
         return
     selected = pool.selector.match_labels if pool.selector else {}
     where = f"{path}.selector.matchLabels"
-    ours = selected.get(labels.MODEL, model.name)
-    if ours != model.name:
-        selects = f"selects {ours} GPUs, and gpu is {model.name}" if ours in _named(ours) else NOT_OURS
-        text = f"{selects}; write {labels.MODEL}: {model.name}, or correct gpu"
+    ours = selected.get(labels.MODEL, model.short)
+    if ours != model.short:
+        is_known = ours in [named.short for named in _named(ours)]
+        selects = f"selects {ours} GPUs, and gpu is {model.name}" if is_known else NOT_OURS
+        text = f"{selects}; write {labels.MODEL}: {model.short}, or correct gpu"
         yield Finding(f"{where}.{labels.MODEL}", text, also=f"{path}.gpu")
     product = gpu_product(selected.get(labels.PRODUCT, ""))
     found = _named(product)
-    if found and model.name not in found:
-        text = f"selects {' or '.join(found)} GPUs, and gpu is {model.name}; correct one of them"
+    if found and model not in found:
+        text = f"selects {' or '.join(map(str, found))} GPUs, and gpu is {model.name}; correct one of them"
         yield Finding(f"{where}.{labels.PRODUCT}", text, also=f"{path}.gpu")
 
 
@@ -118,12 +119,12 @@ def _changing_labels(pool: Pool, strategy: Strategy, path: str) -> Iterator[Find
             yield Finding(f"{path}.selector.matchLabels.{key}", text)
 
 
-def _named(text: str) -> list[str]:
+def _named(text: str) -> list[gpus.GpuModel]:
     """The models that a label's value may name; none if the catalog does not have it, which proves nothing."""
     try:
-        return [gpus.find(text).name]
+        return [gpus.find(text)]
     except AmbiguousGpu as several:
-        return [gpus.find(name).name for name in several.candidates]
+        return [gpus.find(name) for name in several.candidates]
     except UnknownGpu:
         return []
 

@@ -110,7 +110,7 @@ def _selects_model(pool: FleetPool) -> bool:
 
 def _waits_for_rule(pool: FleetPool) -> bool:
     selector = pool.settings.selector
-    return selector is not None and selector.match_labels.get(labels.MODEL) == gpus.find(pool.settings.gpu).name
+    return selector is not None and selector.match_labels.get(labels.MODEL) == gpus.find(pool.settings.gpu).short
 
 
 def _in_two_pools(pools: Iterable[FleetPool]) -> list[Finding]:

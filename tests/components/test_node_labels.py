@@ -1,7 +1,11 @@
 """Nodes are labelled with their GPU model by PCI ids, and get no config by it."""
 
+import re
+
+import pytest
+
 from mig_fleet.components.node_labels import rules
-from mig_fleet.model import labels
+from mig_fleet.model import gpus, labels
 
 
 def test_each_model_is_identified_by_its_pci_ids() -> None:
@@ -20,6 +24,15 @@ def test_each_model_is_identified_by_its_pci_ids() -> None:
             ],
         }
     ]
+
+
+@pytest.mark.parametrize("model", ["RTX PRO 6000 Blackwell-96GB", "H100-94GB (NVL / SXM5 94GB)", "H200-141GB"])
+def test_the_label_is_a_name_of_the_model_that_kubernetes_accepts(model: str) -> None:
+    """NFD's master leaves out a label with another value (v0.19.0, pkg/apis/nfd/validate/validate.go)."""
+    (rule,) = rules([model])
+    value = rule["labels"][labels.MODEL]
+    assert re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", value)
+    assert gpus.find(value) is gpus.find(model)
 
 
 def test_no_rule_writes_the_config_label() -> None:

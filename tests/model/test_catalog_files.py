@@ -55,6 +55,7 @@ FOLDER = Path(mig.__file__).parent / "gpus"
         ),
         ('name = "H100-80GB"', 'name = ""', r"key 'name': must not be empty"),
         ('short = "H100-80GB"', 'short = " "', r"key 'short': must not be empty"),
+        ('short = "H100-80GB"', 'short = "H100 80GB"', r"key 'short': must be a label value"),
         ('"NVIDIA H100 PCIe"', '""', r"key 'product_names': must not hold an empty one"),
         (
             '"NVIDIA H100 PCIe"',

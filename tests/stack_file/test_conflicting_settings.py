@@ -128,8 +128,12 @@ def test_two_selectors_do_not_select_one_node(first: dict[str, str], second: dic
         ),
         (
             {"mig-fleet.dev/gpu": "a100"},
-            "no node has this label: mig-fleet writes the catalog's name of the GPU model; write mig-fleet.dev/gpu: "
-            "A100-80GB, or correct gpu",
+            "no node has this label: mig-fleet writes the short name of the GPU model in the catalog; "
+            "write mig-fleet.dev/gpu: A100-80GB, or correct gpu",
+        ),
+        (
+            {"mig-fleet.dev/gpu": "RTX-PRO-6000"},
+            "selects RTX-PRO-6000 GPUs, and gpu is A100-80GB; write mig-fleet.dev/gpu: A100-80GB, or correct gpu",
         ),
         ({"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB"}, ""),
         ({"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB-MIG-3g.40gb"}, ""),

@@ -53,10 +53,13 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 
 def resolved(**pools: dict[str, Any]) -> fleet.Fleet:
-    """A stack of these pools, with one layout, after the cluster was read."""
+    """A stack of these pools, with one layout for each of two GPU models, after the cluster was read."""
     defaults = {"gpu": "H100-80GB", "gpusPerNode": 8, "layout": "dense"}
     raw = {
-        "layouts": {"dense": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}}},
+        "layouts": {
+            "dense": {"gpu": "H100-80GB", "all": {"1g.10gb": 7}},
+            "sevenths": {"gpu": "H100-94GB", "all": {"1g.12gb": 7}},
+        },
         "pools": {name: {**defaults, **pool} for name, pool in pools.items()},
         "cluster": {"kubeconfig": "k", "context": "c"},
     }
@@ -116,6 +119,8 @@ def test_a_selector_of_the_label_that_our_own_rule_writes_may_match_no_node(clus
     (pool,) = resolved(all=by({labels.MODEL: "H100-80GB"})).pools
     assert pool.nodes == ()
     assert len(problems(typo=by({labels.MODEL: "A100-80GB"}))) == 1, "the rule never writes that label for this pool"
+    nvl = {**by({labels.MODEL: "H100-94GB"}), "gpu": "H100-94GB (NVL / SXM5 94GB)", "layout": "sevenths"}
+    assert resolved(nvl=nvl).pools[0].nodes == (), "the label has the short name of the model"
     cluster.has_rules = False
     assert problems(all=by({labels.MODEL: "H100-80GB"})) == [
         "pools.all.selector: no node has the label mig-fleet.dev/gpu: Node Feature Discovery writes it, but is not "

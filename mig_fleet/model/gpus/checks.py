@@ -34,6 +34,9 @@ newer", so doubts about it belong to the notes.
 """
 
 
+LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+
+
 def check(gpu: GpuModel, fail: Fail) -> None:
     """Raises the error for the first mistake."""
     _check_model(gpu, fail)
@@ -49,6 +52,8 @@ def _check_model(gpu: GpuModel, fail: Fail) -> None:
     for key, text in (("name", gpu.name), ("short", gpu.short), ("architecture", gpu.architecture)):
         if not text.strip():
             raise fail(key, "must not be empty")
+    if not LABEL_VALUE.fullmatch(gpu.short):
+        raise fail("short", "must be a label value, because nodes are labelled with it")
     for key, slices in (("compute_slices", gpu.compute_slices), ("memory_slices", gpu.memory_slices)):
         if not 1 <= slices <= 64:
             raise fail(key, f"must be 1 to 64, found {slices}")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mig_fleet.model import labels
+from mig_fleet.model import gpus, labels
 from mig_fleet.model.labels import GPU_RESOURCE
 from mig_fleet.model.profiles import Profile
 from mig_fleet.simulator.api import Json
@@ -99,7 +99,7 @@ def _node(node: SyntheticNode, driver: Driver) -> Json:
                 **feature_discovery.discovered(driver, "synthetic", "mixed"),
                 labels.CONFIG: node.config,
                 labels.STATE: "success",
-                labels.MODEL: node.gpu,
+                labels.MODEL: gpus.find(node.gpu).short,
             },
             "annotations": {labels.VERIFIED_CONFIG: node.config, labels.WAVE: f"{node.pool}-canary"},
         },
