@@ -20,8 +20,8 @@ PARALLEL_FAST := -n 4 --dist worksteal
 up preview toolchain: BESIDE = $(BIN)/python -m mig_fleet.toolchain --
 test test-engine: BESIDE = $(BIN)/python -m mig_fleet.toolchain $(TEST_TOOLS) --
 FAST ?= test-fast
-GENUINE := kube etcd mig-parted mig-manager dra-plugin
-TEST_TOOLS := engine kube etcd provider mig-parted prometheus kubectl yaml sdk-generator
+GENUINE := kube etcd mig-parted mig-manager dra-plugin nfd
+TEST_TOOLS := engine kube etcd provider mig-parted mig-manager prometheus kubectl yaml sdk-generator
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tests.conformance.records import DRA_DRIVER, MIG_MANAGER, MIG_PARTED, NAMES
+from tests.conformance.records import DRA_DRIVER, MIG_MANAGER, MIG_PARTED, NAMES, NODE_FEATURES
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,13 @@ PARTS: Final = (
         "gpu-kubelet-plugin",
         "the ResourceSlice of a node in the API server: name, attributes and capacities of each device, or the error "
         "with which the driver ends",
+    ),
+    Part(
+        NODE_FEATURES,
+        "nfd",
+        "nfd-worker and nfd-master",
+        "the labels of a node in the API server: of its PCI devices, its system, and its GPU model by the rule of "
+        "mig-fleet",
     ),
     Part(NAMES, "mig-parted", "nvidia-mig-parted", "`export`: the name of a slice of every profile in the catalog"),
 )

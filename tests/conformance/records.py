@@ -10,6 +10,7 @@ FILE: Final = "MIG_FLEET_CONFORMANCE_RECORDS"
 MIG_PARTED: Final = "mig-parted"
 MIG_MANAGER: Final = "MIG Manager"
 DRA_DRIVER: Final = "DRA driver"
+NODE_FEATURES: Final = "Node Feature Discovery"
 NAMES: Final = "names of profiles"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mig_fleet.simulator import operating_system
 from mig_fleet.simulator.errors import NotStarted
 from mig_fleet.simulator.genuine import Machine, Namespace, machine, namespace, why_unavailable
 from tests.conformance.conftest import require
@@ -46,6 +47,11 @@ def test_other_hardware_is_seen_by_the_next_program(a_driver: ADriver, a_machine
     assert output(a_machine, look) == ["0x2330"]
     a_machine.set(a_driver(gpu="A30-24GB"))
     assert output(a_machine, look) == ["0x20b7"]
+
+
+def test_a_program_sees_the_operating_system_and_the_kernel_of_the_node(a_machine: Machine) -> None:
+    look = "print(open('/etc/os-release').read(), open('/proc/sys/kernel/osrelease').read())"
+    assert output(a_machine, look) == [*operating_system.OS_RELEASE.split(), operating_system.KERNEL]
 
 
 def test_the_rest_of_proc_is_that_of_the_machine(a_machine: Machine) -> None:

@@ -43,6 +43,9 @@ def test_the_provider_and_its_sdk_have_one_version() -> None:
         ("etcd", "go.etcd.io/etcd/server/v3"),
         ("kubectl", "k8s.io/kubernetes"),
         ("mig-parted", "github.com/NVIDIA/mig-parted"),
+        ("mig-manager", "github.com/NVIDIA/mig-parted"),
+        ("dra-plugin", "sigs.k8s.io/dra-driver-nvidia-gpu"),
+        ("nfd", "sigs.k8s.io/node-feature-discovery"),
         ("yaml", "github.com/pulumi/pulumi-yaml"),
     ],
 )
@@ -131,7 +134,7 @@ def test_a_sum_is_found_by_platform_and_file() -> None:
 
 
 def test_the_pinned_versions_are_supported() -> None:
-    for name in ("engine", "kube", "etcd", "provider", "mig-parted", "prometheus", "kubectl", "yaml", "sdk-generator"):
+    for name in PINS:
         pin = toolchain.family(name)
         version = versions.numbers(pin.version)
         assert version is not None and pin.fits(version)

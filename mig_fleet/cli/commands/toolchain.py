@@ -24,8 +24,9 @@ def toolchain(families: tuple[str, ...], check: bool, no_download: bool, paths: 
       4. the official download    verified with the publisher's SHA-256; about a minute
       5. a build with Go          from the Go module proxy; about 6 minutes on two cores, once
 
-    FAMILY is engine, kube, etcd, provider (the default: these four), prometheus, which `mig-fleet simulate
-    prometheus` installs when it needs it, or mig-parted or kubectl, which only tests use.
+    FAMILY is engine, kube, etcd, provider (the default: these four); prometheus, which `mig-fleet simulate
+    prometheus` installs when it needs it; mig-parted, mig-manager and dra-plugin, which `mig-fleet simulate up
+    --genuine` installs; or nfd, kubectl, yaml and sdk-generator, which only tests use.
 
     MIG_FLEET_DOWNLOAD=off disables downloads. MIG_FLEET_MIRROR=URL downloads from URL/github.com/... and
     URL/dl.k8s.io/... instead. MIG_FLEET_GO is the path of the Go command for builds.

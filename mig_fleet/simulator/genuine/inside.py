@@ -46,9 +46,9 @@ def enter(uid: int, gid: int) -> None:
 
 
 def mount_node(folder: Path, mounts: dict[str, str], proc: str) -> None:
-    """The node's folders, and a /proc of links to the real one with the node's kernel modules."""
+    """The node's folders and files, and a /proc of links to the real one with the node's kernel modules."""
     for name, target in mounts.items():
-        if Path(target).is_dir():
+        if Path(target).exists():
             mount(str(folder / name), target, None, BIND)
     real = folder / proc
     mount("/proc", str(real), None, BIND | RECURSIVE)

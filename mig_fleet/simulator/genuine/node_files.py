@@ -1,30 +1,47 @@
-"""The files of a node that NVIDIA's programs read beside NVML: PCI devices, kernel modules, names of PCI devices."""
+"""The files of a node that genuine programs read beside NVML: PCI devices and their names, kernel modules, the kernel's
+release and that of the operating system.
+"""
 
 import shutil
 from pathlib import Path
 from typing import Final
 
+from mig_fleet.simulator import operating_system
 from mig_fleet.simulator.driver import Driver, Gpu
 from mig_fleet.simulator.driver.text import SUBSYSTEM, board
 
 VENDOR: Final = "10de"
 CLASS: Final = "0x030200"  # a 3D controller
-MODULES: Final = "nvidia 1 0 - Live 0x0000000000000000\n"
 
 PCI_DEVICES: Final = "pci-devices"
 PCI_NAMES: Final = "pci-names"
 PROC: Final = "proc"
-MOUNTS: Final = {PCI_DEVICES: "/sys/bus/pci/devices", PCI_NAMES: "/usr/share/misc"}
-"""Folder of a node → where its programs see it. Without the few names of ``pci.ids``, go-nvlib parses its own list of
-40,000 names for each GPU, again and again.
+OS_RELEASE: Final = "os-release"
+KERNEL_RELEASE: Final = "kernel-release"
+FILES: Final = {
+    "modules": "nvidia 1 0 - Live 0x0000000000000000\n",
+    OS_RELEASE: operating_system.OS_RELEASE,
+    KERNEL_RELEASE: f"{operating_system.KERNEL}\n",
+}
+"""Files that are the same on each node."""
+
+MOUNTS: Final = {
+    PCI_DEVICES: "/sys/bus/pci/devices",
+    PCI_NAMES: "/usr/share/misc",
+    OS_RELEASE: "/etc/os-release",
+    KERNEL_RELEASE: "/proc/sys/kernel/osrelease",
+}
+"""Folder or file of a node → where its programs see it. Without the few names of ``pci.ids``, go-nvlib parses its own
+list of 40,000 names for each GPU, again and again.
 """
 
 
 def prepare(folder: Path) -> None:
     """Make the folders of a node without GPUs: the mounts of a namespace need them."""
-    for name in (*MOUNTS, PROC):
+    for name in (PCI_DEVICES, PCI_NAMES, PROC):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "modules").write_text(MODULES)
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
 
 
 def write(folder: Path, driver: Driver) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
+from mig_fleet.simulator import operating_system
 from mig_fleet.simulator.api import Json
 from mig_fleet.simulator.fleet_file import NodeSpec
 from mig_fleet.simulator.node.condition import condition
@@ -75,8 +76,8 @@ def new_node(spec: NodeSpec, port: int, boot_id: str) -> Json:
             "nodeInfo": {
                 "kubeletVersion": KUBELET_VERSION,
                 "containerRuntimeVersion": "containerd://2.1.4",
-                "osImage": "Ubuntu 24.04.3 LTS",
-                "kernelVersion": "6.8.0-85-generic",
+                "osImage": operating_system.NAME,
+                "kernelVersion": operating_system.KERNEL,
                 "operatingSystem": "linux",
                 "architecture": "amd64",
                 "machineID": "",

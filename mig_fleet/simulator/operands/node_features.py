@@ -6,15 +6,18 @@ The operator finds GPU nodes by these labels, so a node where the worker may not
 import asyncio
 from typing import Final
 
+from mig_fleet.simulator import operating_system
 from mig_fleet.simulator.errors import ApiError
 from mig_fleet.simulator.node.container import Container
 
 FEATURES: Final = {
     "feature.node.kubernetes.io/pci-10de.present": "true",
-    "feature.node.kubernetes.io/kernel-version.full": "6.8.0-85-generic",
-    "feature.node.kubernetes.io/system-os_release.ID": "ubuntu",
-    "feature.node.kubernetes.io/system-os_release.VERSION_ID": "24.04",
+    "feature.node.kubernetes.io/kernel-version.full": operating_system.KERNEL,
+    "feature.node.kubernetes.io/system-os_release.ID": operating_system.ID,
+    "feature.node.kubernetes.io/system-os_release.VERSION_ID": operating_system.VERSION_ID,
 }
+"""With the chart's values for the worker, which leave the class of a device out of its label."""
+
 RETRY_S: Final = 1.0
 
 
