@@ -12,8 +12,8 @@ MERGED = "a: &a {x: 1}\n" + "".join(
     for before, now in zip("abcdefgh", "bcdefghi", strict=True)
 )
 """Few values in the end, but a hundred million merged on the way."""
-REPEATED = f"a: &a {{{','.join(f'k{number}: 0' for number in range(9000))}}}\nb:\n" + "  <<: *a\n" * 60_000
-"""One mapping that merges another one 60000 times."""
+REPEATED = f"a: &a {{{','.join(f'k{number}: 0' for number in range(9000))}}}\nb:\n" + "  <<: *a\n" * 6000
+"""One mapping that merges another one 6000 times."""
 TOWER = "a0: &a0 [x]\n" + "".join(
     f"a{number}: &a{number} {'[' * 60}*a{number - 1}{']' * 60}\n" for number in range(1, 20)
 )

@@ -101,5 +101,10 @@ def test_a_thousand_nodes_and_thousands_of_pods_are_counted() -> None:
     half = Demand({A: 1}, nodes[:500], 3000)
     assert serve([Demand({A: 1}, nodes, 4000), half], free).placed == (4000, 2000)
     assert serve([Demand({A: 4}, nodes, 1001)], free).placed == (1000,)
-    assert sum(serve([Demand({A: 4}, nodes, 1001), half], free).placed) < 4001
-    assert serve([Demand({A: 4}, nodes, 900), Demand({A: 2}, nodes, 1100)], free).placed == (900, 1100)
+
+
+def test_pods_of_two_sizes_share_the_slices_of_a_hundred_nodes() -> None:
+    nodes = tuple(f"n{number}" for number in range(100))
+    free = {node: {A: 6} for node in nodes}
+    assert sum(serve([Demand({A: 4}, nodes, 101), Demand({A: 1}, nodes[:50], 300)], free).placed) < 401
+    assert serve([Demand({A: 4}, nodes, 90), Demand({A: 2}, nodes, 110)], free).placed == (90, 110)
