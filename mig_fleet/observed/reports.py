@@ -4,19 +4,22 @@ No other clock is used: a node's may be wrong, and so may that of the machine th
 stamps each write of a probe (``metadata.managedFields``) and dates each of its answers.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.cluster.times import parse_time
 from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
 from mig_fleet.model.errors import InvalidReport
-from mig_fleet.model.report import READABLE, Allocation, Gpu, Instance, Report, instances_from_json
+from mig_fleet.model.report import READABLE, Allocation, Gpu, Report, instances_from_json
 from mig_fleet.model.report_grammar import GRAMMARS, LARGEST, LONGEST_TEXT
 from mig_fleet.observed.objects import ConfigMapObject, Metadata
 
@@ -112,18 +115,30 @@ def written_at(metadata: Metadata) -> datetime | None:
 
 @lru_cache(maxsize=CACHED_REPORTS)
 def _parse(text: str) -> Report:
+    if not _is_plain(text):
+        return Report.from_json(text)
     try:
         return _decode(text)
     except (msgspec.DecodeError, InvalidReport, RecursionError, UnicodeEncodeError):
-        # The strict reader decides whether it is a report: printable texts are not only those of ASCII.
         return Report.from_json(text)
+
+
+_PLAIN = bytes(range(ord(" "), ord("~") + 1)).replace(b"\\", b"")
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it is printable ASCII without escapes, as a probe writes it; then each text in it is, too. Of any other
+    one the strict reader decides whether it is a report.
+    """
+    return text.isascii() and not text.encode().translate(None, _PLAIN)
 
 
 # A snapshot of a thousand nodes holds a thousand reports with few different instance lists: each distinct text of an
 # instance list is parsed once, which takes a tenth of the time.
 
 _Natural = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
-_Ascii = Annotated[str, msgspec.Meta(pattern=rf"\A[ -~]{{0,{LONGEST_TEXT}}}\Z")]
+_Ascii = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
+"""Printable, as :func:`_is_plain` has checked all of the report at once."""
 _Texts = tuple[_Ascii, ...] | None
 _STRICT: dict[Any, Any] = {
     int: _Natural,
@@ -140,35 +155,44 @@ def _shape(kind: type, **overrides: Any) -> Any:
 
     An override is a type, or a type and the default of a key that may be missing.
     """
-    strict = {name: _OF_KEY.get(name) or _STRICT.get(hint, hint) for name, hint in get_type_hints(kind).items()}
-    fields = [(name, *hint) if isinstance(hint, tuple) else (name, hint) for name, hint in (strict | overrides).items()]
-    return msgspec.defstruct(kind.__name__, fields, forbid_unknown_fields=True, kw_only=True)
+    found = (_strict(kind) | overrides).items()
+    keys = [(name, *hint) if isinstance(hint, tuple) else (name, hint) for name, hint in found]
+    return msgspec.defstruct(kind.__name__, keys, forbid_unknown_fields=True, kw_only=True)
 
 
-_GPU: Any = msgspec.json.Decoder(_shape(Gpu, instances=msgspec.Raw, profile_names=(_Texts, None)))
-_LIKE: Any = msgspec.json.Decoder(
-    msgspec.defstruct(
-        "Like", [("index", _Natural), ("uuid", _OF_KEY["uuid"]), ("like", _Natural)], forbid_unknown_fields=True
-    )
-)
+def _strict(kind: type) -> dict[str, Any]:
+    return {name: _OF_KEY.get(name) or _STRICT.get(hint, hint) for name, hint in get_type_hints(kind).items()}
+
+
 _ALLOCATION: Any = _shape(Allocation)
 _OPTIONAL = {
     "allocations": (tuple[_ALLOCATION, ...] | None, None),
     "allocations_error": (_Ascii, ""),
 }
 """Keys that reports of older probes lack, with their default."""
-_REPORT: Any = msgspec.json.Decoder(
-    _shape(Report, gpus=tuple[msgspec.Raw, ...], version=Literal[READABLE], **_OPTIONAL)
+_OF_EACH = ("index", "uuid")
+"""Keys of every GPU; a GPU has ``like``, too, or all the others."""
+_OF_FIRST = tuple(each.name for each in fields(Gpu) if each.name not in _OF_EACH)
+_MISSING = (UNSET,) * len(_OF_FIRST)
+_GPU: Any = _shape(
+    Gpu,
+    instances=(msgspec.Raw | UnsetType, UNSET),
+    like=(_Natural | UnsetType, UNSET),
+    **{name: (hint | UnsetType, UNSET) for name, hint in _strict(Gpu).items() if name not in (*_OF_EACH, "instances")},
 )
+_REPORT: Any = msgspec.json.Decoder(_shape(Report, gpus=tuple[_GPU, ...], version=Literal[READABLE], **_OPTIONAL))
+"""One decoder for all of a report: a call for each GPU would double the time."""
 
+_of_first = attrgetter(*_OF_FIRST)
+_INSTANCES = _OF_FIRST.index("instances")
 _instances = lru_cache(maxsize=8192)(instances_from_json)
 
 
 def _decode(text: str) -> Report:
+    """Anything unusual raises: then the strict reader decides."""
     found = msgspec.structs.asdict(_REPORT.decode(text))
     del found["version"]
-    earlier: dict[int, dict[str, Any]] = {}
-    gpus, allocations = tuple(_gpu(bytes(each), earlier) for each in found.pop("gpus")), found.pop("allocations")
+    gpus, allocations = tuple(_gpus(found.pop("gpus"))), found.pop("allocations")
     return Report(gpus=gpus, allocations=allocations and tuple(map(_allocation, allocations)), **found)
 
 
@@ -176,16 +200,25 @@ def _allocation(found: Any) -> Allocation:
     return Allocation(**msgspec.structs.asdict(found))
 
 
-def _gpu(text: bytes, earlier: dict[int, dict[str, Any]]) -> Gpu:
-    """Anything unusual raises: then the strict reader decides. ``earlier`` has the values of the GPUs before it."""
-    if b'"like":' in text:
-        found = _LIKE.decode(text)
-        if found.like not in earlier:
-            raise InvalidReport("like", f"found {found.like}")
-        values = {**earlier[found.like], "index": found.index, "uuid": found.uuid}
-    else:
-        found = _GPU.decode(text)
-        instances: tuple[Instance, ...] = _instances(bytes(found.instances))
-        values = {**msgspec.structs.asdict(found), "instances": instances}
-    earlier[found.index] = values
-    return Gpu(**values)
+def _gpus(found: Iterable[Any]) -> Iterator[Gpu]:
+    """Each with its own values, or with those of the earlier GPU that it is like."""
+    earlier: dict[int, tuple[Any, ...]] = {}
+    for each in found:
+        own = _of_first(each)
+        if each.like is UNSET:
+            values = _complete(own)
+        elif own == _MISSING and each.like in earlier:
+            values = earlier[each.like]
+        else:
+            raise InvalidReport("like", f"found {each.like}")
+        earlier[each.index] = values
+        yield Gpu(each.index, each.uuid, *values)
+
+
+def _complete(own: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The values of a GPU that is written in full; the probe may not know the names of its profiles."""
+    *known, names = own
+    if UNSET in known:
+        raise InvalidReport("gpus", "a key is missing")
+    known[_INSTANCES] = _instances(bytes(known[_INSTANCES]))
+    return *known, None if names is UNSET else names

@@ -1,6 +1,8 @@
 """Compares the slices that a layout declares with those that NVML reports. Pure."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from mig_fleet.model.formatting import format_profiles
 from mig_fleet.model.report import Report
@@ -11,9 +13,13 @@ Profiles = Mapping[str, int] | None
 
 
 def bare_instances(node: str, report: Report) -> list[Difference]:
+    """Most nodes have the same instances on all their GPUs, which are looked at once."""
+    equal = groupby(report.gpus, attrgetter("instances"))
     return [
         Difference(DriftClass.BARE_INSTANCE, node, f"GPU {gpu.index}: {text}")
-        for gpu in report.gpus
+        for instances, gpus in equal
+        if not all(it.compute_instances for it in instances)
+        for gpu in gpus
         for text in gpu.format_bare_instances()
     ]
 

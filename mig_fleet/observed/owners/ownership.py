@@ -15,8 +15,8 @@ from mig_fleet.observed.snapshot import Node
 def owned_by(wave: str, nodes: Mapping[str, Node], keep: Iterable[str], owner: str = "") -> dict[str, Node]:
     """The nodes with annotations that name this wave of this owner, except those in ``keep``; sorted by name."""
     kept = set(keep)
-    owned = (node for node in nodes.values() if is_owned_by(node, wave, owner))
-    return {node.name: node for node in sorted(owned, key=lambda node: node.name) if node.name not in kept}
+    owned = (node for node in nodes.values() if node.name not in kept and is_owned_by(node, wave, owner))
+    return {node.name: node for node in sorted(owned, key=lambda node: node.name)}
 
 
 def is_owned_by(node: Node, wave: str, owner: str = "") -> bool:
