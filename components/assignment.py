@@ -25,6 +25,7 @@ from mig_fleet.components.preview import check_wave, connection_of, has_new_owne
 from mig_fleet.components.provider import Provider
 from mig_fleet.components.resource import Resource
 from mig_fleet.model import labels
+from mig_fleet.model.wave_nodes import node_names
 from mig_fleet.observed.configs.names import expected_config
 from mig_fleet.observed.differences import assignment_drift, removed_nodes, taken_over
 from mig_fleet.observed.owners.ownership import belongs_to_another_wave, owned_by
@@ -92,8 +93,6 @@ class AssignmentProvider(Provider):
 class Assignment(Resource, module="mig", name="Assignment"):
     """The nodes of one wave carry one config name."""
 
-    nodes: pulumi.Output[list[str]]
-
     def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(AssignmentProvider(), name, props, opts)
 
@@ -111,7 +110,8 @@ def _ownership(olds: Props, news: Props, inputs: Props, declared: Iterable[str])
     nodes = _observe(wave).nodes
     waits = bool(news.get("held")) or news.get("blocked") is True
     if waits and "drift" not in inputs and _of(olds) == _desired(wave):
-        there = [nodes[name] for name in wave.members if name in news["nodes"] and name in nodes]
+        declared_here = {*node_names(news)}
+        there = [nodes[name] for name in wave.members if name in declared_here and name in nodes]
         theirs = [node for node in there if belongs_to_another_wave(node, wave.wave, wave.owner)]
         lost = [str(taken_over(node, wave.wave, wave.owner)) for node in theirs]
         return {"drift": lost, "blocked": True} if lost else {}
@@ -204,7 +204,7 @@ def _impact(wave: Wave, olds: Props, earlier: Iterable[str], declared: Iterable[
     missing = [name for name in wave.nodes if name not in seen.nodes]
     there = [seen.nodes[name] for name in wave.nodes if name in seen.nodes]
     kept = [it for it in there if not olds and it.name not in targets and labels.WAVE not in it.annotations]
-    keep = {*wave.members, *declared, *olds.get("nodes", ()), *olds.get("joining", ())}
+    keep = {*wave.members, *declared, *node_names(olds), *olds.get("joining", ())}
     leaving = owned_by(wave.wave, seen.nodes, keep, wave.owner) if wave.on_delete != "retain" else {}
     strategy = wave.expected.strategy
     before = Wave.from_properties(olds).expected.strategy if olds else None

@@ -10,7 +10,7 @@ servicer's answer. Where the SDK or gRPC has no such name any more, previews are
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
@@ -19,6 +19,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 from pulumi.runtime.proto.provider_pb2 import DiffRequest, DiffResponse, PropertyDiff
 
 from mig_fleet.components.cancellation import SERVICER
+from mig_fleet.model.wave_nodes import LISTED, NODE_NAMES, from_text
 from mig_fleet.rollout.wave import OF_ONE_UPDATE, PREVIEW_ONLY
 
 Kind = PropertyDiff.Kind
@@ -45,9 +46,10 @@ def detailed_diff(old: Struct, new: Struct) -> "dict[str, Kind.ValueType]":
     What `check` adds for one preview or update is an addition, whether or not the last update had it, and no removal.
     """
     before, after = old.fields, new.fields
+    renamed = {NODE_NAMES, LISTED} if _has_equal_names(before, after) else set()
     found: dict[str, Kind.ValueType] = {}
     for key in sorted({*before, *after}):
-        if key.startswith("__") or key in FOR_POLICIES:
+        if key.startswith("__") or key in FOR_POLICIES or key in renamed:
             continue
         if key in (*PREVIEW_ONLY, *OF_ONE_UPDATE):
             if key in after:
@@ -59,6 +61,15 @@ def detailed_diff(old: Struct, new: Struct) -> "dict[str, Kind.ValueType]":
         elif before[key] != after[key] and not (key in SUMMARIZED and not SUMMARIES.isdisjoint(after)):
             found[_path(key, before[key], after[key])] = PropertyDiff.UPDATE
     return found
+
+
+def _has_equal_names(before: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
+    """Whether the nodes are those of a state of an earlier release, which has them under another key."""
+    if LISTED not in before or NODE_NAMES not in after:
+        return False
+    return [each.string_value for each in before[LISTED].list_value.values] == [
+        *from_text(after[NODE_NAMES].string_value)
+    ]
 
 
 def _path(key: str, before: Value, after: Value) -> str:

@@ -1,6 +1,5 @@
 """A pool: its waves, each assigned and then verified before the next one starts."""
 
-import json
 from collections.abc import Collection, Iterable
 from typing import Literal, NotRequired, TypedDict
 
@@ -12,6 +11,7 @@ from mig_fleet.components.checked_args import check_args
 from mig_fleet.components.cluster_input import ClusterInputArgs, cluster_properties
 from mig_fleet.components.layout_args import NamedLayoutArgs, parse_layout
 from mig_fleet.components.namespaces import OPERATOR_NAMESPACE, REPORTS_NAMESPACE
+from mig_fleet.components.pool_slices import pool_slices
 from mig_fleet.components.refused import FleetRefused
 from mig_fleet.components.verification import Verification
 from mig_fleet.model.allocated_by import DRA_NAMESPACE, AllocatedBy
@@ -162,9 +162,7 @@ class Pool(pulumi.ComponentResource):
             verified.append(verification)
             resources += [assignment, verification]
         self.changed = blocked.apply(lambda failed: _by_urn(self, resources) if failed else [*verified[-1:]])
-        # Each wave's slices are passed as one JSON text: Pulumi would make an output of every entry.
-        texts = [verification.slices.apply(json.dumps).recover(lambda _: "{}") for verification in verified]
-        self.slices = pulumi.Output.all(*texts).apply(_joined)
+        self.slices = pool_slices(verified)
         self.register_outputs({"slices": self.slices})
 
     def _after(self, resource: pulumi.Resource | None) -> pulumi.ResourceOptions:
@@ -218,12 +216,6 @@ async def _by_urn(pool: pulumi.Resource, resources: Iterable[pulumi.Resource]) -
 def _cost(args: PoolArgs, nodes: Collection[str]) -> float | None:
     price = args.get("price")
     return None if price is None else round(price * args["gpus_per_node"] * len(nodes), 2)
-
-
-def _joined(texts: Iterable[str]) -> dict[str, str]:
-    """The slices of all waves: wave by wave, sorted by node in each; a wave without outputs adds nothing."""
-    parts: list[dict[str, str]] = [json.loads(text) or {} for text in texts]
-    return {node: text for part in parts for node, text in sorted(part.items())}
 
 
 def _allocation(args: PoolArgs) -> AllocatedBy:

@@ -4,7 +4,7 @@
 visible property diff. It adds inputs only: they never become outputs, so a repaired resource has no diff.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 
 import pulumi
@@ -13,6 +13,7 @@ from pulumi.dynamic import CheckFailure, CheckResult
 from mig_fleet.cluster.errors import ClusterError, ClusterUnreachable, ExposedPassword
 from mig_fleet.components.cluster_input import NOT_KNOWN_YET
 from mig_fleet.components.connection_identity import connection_identity, newest
+from mig_fleet.model.wave_nodes import NODE_NAMES, node_names, to_text, without_names
 from mig_fleet.rollout.wave import Props, Wave, stored
 
 OF_OWNER = ("owner", "uid")
@@ -65,11 +66,11 @@ def check_wave(
     blocked = news.get("blocked") is True
     news, olds = stored(news), stored(olds)
     if blocked:
-        return CheckResult(_blocked(newest(olds, news), news["nodes"]) if olds else {**news, "held": True}, [])
+        return CheckResult(_blocked(newest(olds, news), node_names(news)) if olds else {**news, "held": True}, [])
     if news.get("held") and olds and not olds.get("held"):
         # The owner and the connection are not what waits: old credentials may have expired.
         present = {"cluster": news["cluster"], **{key: news.get(key, "") for key in OF_OWNER}}
-        news = {**_held(olds, news["nodes"]), **present}
+        news = {**_held(olds, node_names(news)), **present}
     if unread := unknown_cluster(news):
         return unread
     known = with_known_owner(news, olds)
@@ -116,17 +117,22 @@ def _declared(wave: Wave) -> tuple[object, ...]:
     return wave.config, wave.config_name, wave.expected.strategy, wave.expected.allocation, wave.nodes, wave.held
 
 
-def _blocked(olds: Props, nodes: list[str]) -> Props:
+def _blocked(olds: Props, nodes: Iterable[str]) -> Props:
     """The old inputs of a wave after a failed one. If nodes join it, it is ``blocked``, which causes an update that
     leaves its old nodes as they are.
     """
-    joining = [name for name in nodes if name not in olds["nodes"]]
+    joining = _joining(olds, nodes)
     return olds if joining == (olds.get("joining") or []) else {**olds, "joining": joining, "blocked": True}
 
 
-def _held(olds: Props, nodes: list[str]) -> Props:
+def _held(olds: Props, nodes: Collection[str]) -> Props:
     """The old inputs of a wave that waits: nodes that left it are removed, and new ones wait with it."""
-    joining = [name for name in nodes if name not in olds["nodes"]]
-    kept = {key: value for key, value in olds.items() if key != "joining"}
-    staying = {**kept, "nodes": [name for name in olds["nodes"] if name in nodes]}
+    joining, now = _joining(olds, nodes), {*nodes}
+    kept = {key: value for key, value in without_names(olds).items() if key != "joining"}
+    staying = {**kept, NODE_NAMES: to_text(name for name in node_names(olds) if name in now)}
     return {**staying, "joining": joining} if joining else staying
+
+
+def _joining(olds: Props, nodes: Iterable[str]) -> list[str]:
+    before = {*node_names(olds)}
+    return [name for name in nodes if name not in before]

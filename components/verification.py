@@ -24,11 +24,15 @@ from mig_fleet.components.connection_identity import with_newest_credentials
 from mig_fleet.components.preview import check_wave, connection_of, with_known_owner
 from mig_fleet.components.provider import Provider
 from mig_fleet.components.resource import Resource
+from mig_fleet.model.reported_slices import BY_NODE, REPORTED, by_node, group
 from mig_fleet.observed.differences import verification_drift
 from mig_fleet.observed.drift import Difference
 from mig_fleet.observed.probe_health import silent_nodes, with_problems
 from mig_fleet.observed.snapshot import observe
 from mig_fleet.rollout.wave import Props, Wave, stored
+
+OUTPUTS = (REPORTED, BY_NODE, "remedies")
+"""What a state has beside the inputs."""
 
 
 class VerificationProvider(Provider):
@@ -57,26 +61,30 @@ class VerificationProvider(Provider):
         from mig_fleet.rollout.verify import read_slices
 
         props = with_newest_credentials(props)
-        return ReadResult(id_, {**props, **read_slices(Wave.from_properties(props))})
+        slices = read_slices(Wave.from_properties(props))
+        is_earlier = props.get(BY_NODE) is not None  # a refresh is no reason to change the shape of a state
+        return ReadResult(id_, {**props, **({BY_NODE: slices} if is_earlier else {REPORTED: group(slices)})})
 
 
 class Verification(Resource, module="mig", name="Verification"):
     """A wave with verified slices."""
 
+    reported: pulumi.Output[dict[str, str]]
+    """The slices that NVML reports on the GPUs of a node, ``GPU 0-7: 7x 1g.10gb`` → the names of the nodes that have
+    them, one a line."""
     slices: pulumi.Output[dict[str, str]]
-    """Node → the slices that NVML reports on its GPUs, ``GPU 0-7: 7x 1g.10gb``. One text per node: the SDK spends a
-    tenth of a second on two hundred mappings (benchmarks/preview.py)."""
+    """Node → slices, in the state of a wave that has not changed since an earlier release; otherwise missing."""
     remedies: pulumi.Output[list[str]]
     """The remedies that were used in the last update, one sentence per node."""
 
     def __init__(self, name: str, props: dict[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(VerificationProvider(), name, {**props, "slices": None, "remedies": None}, opts)
+        super().__init__(VerificationProvider(), name, {**props, **dict.fromkeys(OUTPUTS)}, opts)
 
 
 def _verified(props: Props, olds: Props) -> Props:
     """A wave that waits for a later update is not verified, and keeps its outputs."""
     if props.get("held"):
-        return {**stored(props), "slices": olds.get("slices"), "remedies": None}
+        return {**stored(props), REPORTED: group(before) if (before := by_node(olds)) else None, "remedies": None}
     listen_for_cancel()
     from mig_fleet.rollout.verify import verify
 

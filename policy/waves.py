@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mig_fleet.model.layouts import GpuGroup, Layout
+from mig_fleet.model.wave_nodes import node_names
 from mig_fleet.observed.expected import Expected
 from mig_fleet.policies.pool_facts import PoolFacts
 from mig_fleet.policies.wave_facts import Impact, WaveFacts
@@ -41,7 +42,7 @@ def read_wave(urn: str, props: Mapping[str, Any]) -> WaveFacts:
         name=name,
         pool=pool[1] if pool else name,
         gpu=expected.gpu,
-        nodes=tuple(props["nodes"]),
+        nodes=node_names(props),
         gpus=expected.gpus,
         strategy=expected.strategy,
         allocation=expected.allocation,

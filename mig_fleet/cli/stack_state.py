@@ -13,7 +13,9 @@ from typing import Any
 import click
 
 from mig_fleet import toolchain
+from mig_fleet.model.reported_slices import by_node
 from mig_fleet.model.resource_types import ASSIGNMENTS, VERIFICATIONS, WAVES
+from mig_fleet.model.wave_nodes import node_names
 
 STACK = "pulumi:pulumi:Stack"
 NOT_VERIFIED = "not verified: the last update did not get that far"
@@ -69,12 +71,12 @@ def deployed_nodes(found: Iterable[Mapping[str, Any]]) -> dict[str, DeployedNode
     nodes: dict[str, DeployedNode] = {}
     for each in (it for it in found if it["type"] in VERIFICATIONS):
         outputs = each.get("outputs") or {}
-        for name, text in (outputs.get("slices") or {}).items():
+        for name, text in by_node(outputs).items():
             nodes[name] = DeployedNode(_pool(each), outputs["expected"]["config"], text)
     for each in (it for it in found if it["type"] in ASSIGNMENTS):
         outputs = each.get("outputs") or {}
         config, waits = outputs["expected"]["config"], outputs.get("held")
-        for name in outputs["nodes"]:
+        for name in node_names(outputs):
             if name not in nodes or (nodes[name].config != config and not waits):
                 nodes[name] = DeployedNode(_pool(each), config, note=NOT_DEPLOYED if waits else NOT_VERIFIED)
     return dict(sorted(nodes.items()))

@@ -16,6 +16,7 @@ from mig_fleet.model.errors import MigError
 from mig_fleet.model.labels import GPU_RESOURCE
 from mig_fleet.model.profiles import from_kubernetes
 from mig_fleet.model.strategy import DEFAULT, Strategy
+from mig_fleet.model.wave_nodes import node_names
 from mig_fleet.review.preview import Json, Step
 from mig_fleet.review.review import AmountChange
 from mig_fleet.review.waves import WaveSteps
@@ -77,8 +78,8 @@ def _outputs(steps: Iterable[Step]) -> dict[str, Any]:
 
 
 def _add(side: Side, pool: str, inputs: Json) -> None:
-    expected, nodes = inputs.get("expected"), inputs.get("nodes")
-    if not isinstance(expected, dict) or not isinstance(nodes, list):
+    expected, nodes = inputs.get("expected"), node_names(inputs)
+    if not isinstance(expected, dict):
         return
     if expected.get("allocation") == AllocatedBy.DRA:
         side.allocation = AllocatedBy.DRA

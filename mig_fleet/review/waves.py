@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from mig_fleet.model.resource_types import ASSIGNMENTS, WAVES
+from mig_fleet.model.wave_nodes import node_names
 from mig_fleet.review.lines import amounts, node_changes, pods_losing_slices, stranded_pods
 from mig_fleet.review.preview import Json, Step
 from mig_fleet.review.review import Slices, Wave
@@ -88,7 +89,7 @@ def review_wave(found: WaveSteps, shown: Shown, warnings: Iterable[str] = ()) ->
     return Wave(
         pool=shown(found.pool),
         name=shown(found.name),
-        nodes=tuple(shown(name) for name in (*inputs.get("nodes", ()), *inputs.get("joining", ()))),
+        nodes=tuple(shown(name) for name in (*node_names(inputs), *inputs.get("joining", ()))),
         gpu=shown(_expected(inputs).get("gpu") or ""),
         slices=slices,
         is_new=all(step.op == "create" for step in found.steps),

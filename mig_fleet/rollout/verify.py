@@ -7,6 +7,7 @@ from mig_fleet.failures import CleanError, Refused, describe, one_clean_error
 from mig_fleet.model import labels
 from mig_fleet.model.formatting import format_gpus
 from mig_fleet.model.report import STALE_AFTER_S
+from mig_fleet.model.reported_slices import REPORTED, group
 from mig_fleet.observed.configs.names import expected_by_node
 from mig_fleet.observed.differences import wave_differences
 from mig_fleet.observed.expected import Expected
@@ -52,13 +53,13 @@ def verify(wave: Wave) -> Props:
         _accept(context, seen, expected)
         if changed:
             report_pending(context)
-        return {"slices": _slices(seen, wave.nodes), "remedies": recovery.used}
+        return {REPORTED: group(_slices(seen, wave.nodes)), "remedies": recovery.used}
 
 
-def read_slices(wave: Wave) -> Props:
-    """The output ``slices`` as NVML reports them now; raises :class:`VerificationFailed`."""
+def read_slices(wave: Wave) -> dict[str, str]:
+    """Node → its slices as NVML reports them now; raises :class:`VerificationFailed`."""
     with one_clean_error(VerificationFailed):
-        return {"slices": _slices(observe(wave.cluster, wave.reports_namespace, dra=wave.is_dra), wave.nodes)}
+        return _slices(observe(wave.cluster, wave.reports_namespace, dra=wave.is_dra), wave.nodes)
 
 
 def _expected(wave: Wave, nodes: Mapping[str, Node]) -> dict[str, Expected]:

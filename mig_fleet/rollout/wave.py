@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from mig_fleet.cluster.connection import ClusterArgs
 from mig_fleet.model.allocated_by import AllocatedBy
+from mig_fleet.model.wave_nodes import NODE_NAMES, node_names, to_text
 from mig_fleet.observed.expected import Expected
 
 Props = dict[str, Any]
@@ -121,9 +122,12 @@ class Wave:
 
     @classmethod
     def from_properties(cls, props: Mapping[str, Any]) -> "Wave":
-        """From a resource's properties, where Pulumi has turned whole numbers into floats."""
+        """From a resource's properties, where Pulumi has turned whole numbers into floats; also from those of an
+        earlier release.
+        """
         given = {name: props[key] for name, key in _KEYS.items() if props.get(key) is not None}
         given["expected"] = Expected.from_properties(given["expected"])
+        given["nodes"] = node_names(props)
         for name in ("nodes", "joining", "owned_elsewhere"):
             given[name] = tuple(sorted(given.get(name, ())))
         return cls(**given)
@@ -132,6 +136,7 @@ class Wave:
         """Plain JSON values under their public names."""
         values = {key: getattr(self, name) for name, key in _KEYS.items()}
         values["expected"] = self.expected.to_properties()
+        values[NODE_NAMES] = to_text(self.nodes)
         values = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
         return {key: value for key, value in values.items() if value or key not in _ONLY_IF_SET}
 
@@ -145,7 +150,7 @@ _CHOICES = {
     name: get_args(hint) for name, hint in get_type_hints(Wave).items() if getattr(hint, "__origin__", None) is Literal
 }
 
-_KEYS = {each.name: _camel(each.name) for each in fields(Wave)}
+_KEYS = {each.name: _camel(each.name) for each in fields(Wave)} | {"nodes": NODE_NAMES}
 
 _ONLY_IF_SET = ("joining", "ownedElsewhere", "draNamespace")
 """Properties that are missing if they are empty."""

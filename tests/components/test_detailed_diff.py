@@ -22,8 +22,8 @@ def struct(**values: Any) -> struct_pb2.Struct:
 
 @pytest.mark.parametrize("key", ["plannedChanges", "drift", "capacityChanges", "blocked", "ownedElsewhere"])
 def test_what_an_earlier_update_was_shown_is_no_removal(key: str) -> None:
-    old, new = struct(nodes=["n1"], **{key: ["yesterday"]}), struct(nodes=["n1", "n2"])
-    assert detailed_diff(old, new) == {"nodes": UPDATE}
+    old, new = struct(nodeNames="n1\n", **{key: ["yesterday"]}), struct(nodeNames="n1\nn2\n")
+    assert detailed_diff(old, new) == {"nodeNames": UPDATE}
 
 
 @pytest.mark.parametrize("before", [{}, {"plannedChanges": ["yesterday"]}, {"plannedChanges": ["today"]}])
@@ -58,6 +58,12 @@ def test_a_long_text_is_printed_only_if_no_line_has_its_changes() -> None:
     pruned = detailed_diff(struct(carried="a"), struct(carried="", prunedConfigs=["a"]))
     assert pruned == {"prunedConfigs": ADD}
     assert detailed_diff(struct(), struct(carried="")) == {"carried": ADD}, "once, after an older release"
+
+
+def test_nodes_under_the_key_of_an_earlier_release_are_printed_only_if_they_change() -> None:
+    old = struct(nodes=["n1", "n2"])
+    assert detailed_diff(old, struct(nodeNames="n1\nn2\n")) == {}
+    assert detailed_diff(old, struct(nodeNames="n1\n")) == {"nodes": DELETE, "nodeNames": ADD}
 
 
 def diff(process: Process, old: struct_pb2.Struct, new: struct_pb2.Struct) -> provider_pb2.DiffResponse:

@@ -260,7 +260,7 @@ def test_the_nodes_of_a_selector_are_read_as_soon_as_the_cluster_is_known(monkey
     capacity: list[Any] = []
     engine = run(lambda: Fleet("gpus", a_selected_fleet(cluster=cluster)).capacity.apply(capacity.append))
     assert read == [{"kubeconfig": CONTENTS}]
-    assert engine.inputs("gpus-a-wave-0-assigned")["nodes"] == ["node-of-a"]
+    assert engine.inputs("gpus-a-wave-0-assigned")["nodeNames"] == "node-of-a\n"
     watched = [json.loads(text)["kind"] for text in engine.inputs("gpus-supporting-objects")["objects"]]
     assert "NodeFeatureRule" in watched, "it is registered after the cluster was read"
     guard = next(each for each in engine.requests.values() if each.name == "gpus-destroy-guard")
@@ -280,7 +280,7 @@ def test_the_cluster_of_a_plain_kubeconfig_is_read_at_once(monkeypatch: pytest.M
     read = resolved(monkeypatch)
     engine = run(lambda: Fleet("gpus", a_selected_fleet()))
     assert read == [{"context": "prod"}]
-    assert engine.inputs("gpus-a-wave-0-assigned")["nodes"] == ["node-of-a"]
+    assert engine.inputs("gpus-a-wave-0-assigned")["nodeNames"] == "node-of-a\n"
 
 
 def test_the_service_account_is_refused_outside_of_a_pod(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mig_fleet.model.wave_nodes import node_names
 from mig_fleet.observed.snapshot import invalidate
 from mig_fleet.rollout.stranding.check import LISTED_PODS, WAYS_OUT
 from tests.memory.fleet import DENSE, WIDE, Fleet
@@ -14,7 +15,7 @@ REFUSED = ("pool-wave-0 will be refused (onStrandedPods: refuse)", WAYS_OUT)
 def stranded(wave: Props) -> list[str]:
     """The property of the next preview, of a wave that had layout DENSE."""
     invalidate()
-    found = ASSIGNMENT.check(a_wave(*wave["nodes"]), wave)
+    found = ASSIGNMENT.check(a_wave(*node_names(wave)), wave)
     assert found.failures == []
     lines: list[str] = found.inputs.get("podsUnschedulable", [])
     return lines

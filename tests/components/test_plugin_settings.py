@@ -6,6 +6,7 @@ import pytest
 
 from mig_fleet.model import labels
 from mig_fleet.model.layouts import Layout
+from mig_fleet.model.reported_slices import by_node
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.snapshot import invalidate, observe
@@ -149,7 +150,7 @@ def test_a_strategy_that_others_changed_is_drift_and_no_planned_change(mixed: Fl
 
 def test_a_node_under_strategy_single_is_verified_by_whole_gpus(fleet: Fleet) -> None:
     fleet.change_strategy(Strategy.SINGLE)
-    assert roll_out(under(Strategy.SINGLE, "n1"))["slices"] == {"n1": "GPU 0-1: 7x 1g.10gb"}
+    assert by_node(roll_out(under(Strategy.SINGLE, "n1"))) == {"n1": "GPU 0-1: 7x 1g.10gb"}
     assert fleet.nodes["n1"]["status"]["allocatable"] == {"nvidia.com/gpu": "14"}
 
 

@@ -10,6 +10,7 @@ import pytest
 from mig_fleet.components.pool import Pool, PoolArgs, PoolRefused
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.strategy import Strategy
+from mig_fleet.model.wave_nodes import node_names
 from tests.memory.fleet import DENSE
 
 NODES = [f"n{number}" for number in range(1, 6)]
@@ -20,31 +21,35 @@ class Recording(pulumi.runtime.Mocks):
 
     def __init__(self, failing: str = "") -> None:
         self.created: dict[str, dict[str, Any]] = {}
+        self.outputs: dict[str, dict[str, Any]] = {}
+        """Resource → what it has beside its inputs."""
         self._failing = failing
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
         self.created[args.name] = args.inputs
         if args.name == self._failing:
             raise RuntimeError("it failed")
-        return f"{args.name}-id", dict(args.inputs)
+        return f"{args.name}-id", {**args.inputs, **self.outputs.get(args.name, {})}
 
     def call(self, _args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         return {}, None
 
 
-Deploy = Callable[[Recording, PoolArgs], list[str]]
+Deploy = Callable[..., list[str]]
 
 
 @pytest.fixture
 def deploy() -> Iterator[Deploy]:
-    """Runs a program with one pool to its end; returns the names of its resources in the order of registration."""
+    """Runs a program with one pool, and ``use`` of it, to its end; returns the names of its resources in the order of
+    registration.
+    """
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     loop.set_exception_handler(lambda *_: None)  # else it prints each registration that fails on purpose
 
-    def run(engine: Recording, args: PoolArgs) -> list[str]:
+    def run(engine: Recording, args: PoolArgs, use: Callable[[Pool], object] = lambda _: None) -> list[str]:
         pulumi.runtime.set_mocks(engine, preview=False)
-        pulumi.runtime.test(lambda: Pool("p", args) and None)()  # type: ignore[no-untyped-call]  # not annotated in the SDK
+        pulumi.runtime.test(lambda: use(Pool("p", args)) and None)()  # type: ignore[no-untyped-call]  # not annotated in the SDK
         return list(engine.created)
 
     yield run
@@ -75,7 +80,7 @@ def test_each_wave_is_assigned_and_verified_before_the_next_one_starts(
     _pool, *steps = deploy(engine, a_pool())
     assert steps[:2] == ["p-canary-assigned", "p-canary-verified"]
     assert [step.rpartition("-")[2] for step in steps] == ["assigned", "verified"] * (len(steps) // 2)
-    members = [engine.created[step]["nodes"] for step in steps if step.endswith("-assigned")]
+    members = [node_names(engine.created[step]) for step in steps if step.endswith("-assigned")]
     assert sorted(node for nodes in members for node in nodes) == NODES
     assert all(0 < len(nodes) <= 2 for nodes in members)
 
@@ -106,10 +111,10 @@ def test_every_wave_gets_the_names_of_the_nodes_that_change_before_it_in_the_sam
     deploy(engine, a_pool())
     assigned = [inputs for name, inputs in engine.created.items() if name.endswith("-assigned")]
     for number, inputs in enumerate(assigned):
-        assert inputs["earlierNodes"].split() == [node for before in assigned[:number] for node in before["nodes"]]
+        assert inputs["earlierNodes"].split() == [node for before in assigned[:number] for node in node_names(before)]
     limited = Recording()
     deploy(limited, a_pool(max_waves=1))
-    (canary,) = limited.created["p-canary-assigned"]["nodes"]
+    (canary,) = node_names(limited.created["p-canary-assigned"])
     found = {inputs.get("earlierNodes") for name, inputs in limited.created.items() if name.endswith("-assigned")}
     assert found == {"", canary}, "waves that wait do not change"
 
@@ -127,7 +132,7 @@ def test_every_wave_has_the_cost_of_its_nodes_if_there_is_a_price(deploy: Deploy
     deploy(priced, a_pool(price=2.5))
     deploy(unpriced, a_pool())
     waves = [inputs for name, inputs in priced.created.items() if name.endswith("-assigned")]
-    assert [inputs["costPerHourUsd"] for inputs in waves] == [2.5 * 8 * len(inputs["nodes"]) for inputs in waves]
+    assert [inputs["costPerHourUsd"] for inputs in waves] == [2.5 * 8 * len(node_names(inputs)) for inputs in waves]
     assert not any("costPerHourUsd" in inputs for inputs in unpriced.created.values())
 
 
@@ -158,3 +163,16 @@ def test_the_expected_state_is_an_input_of_the_verification(
         "labels": {"nvidia.com/mig-1g.10gb.count": "14", "nvidia.com/mig.strategy": "mixed"},
         "strategy": "mixed",
     }
+
+
+def test_the_slices_of_a_pool_are_those_of_its_waves_by_node_also_of_an_earlier_state(deploy: Deploy) -> None:
+    engine, found = Recording(), list[dict[str, str]]()
+    engine.outputs = {
+        "p-canary-verified": {"slices": {"n2": "GPU 0: MIG off", "n1": "GPU 0: 7x 1g.10gb"}},
+        "p-wave-0-verified": {"reported": {"GPU 0: MIG off": "n4\n", "GPU 0: 7x 1g.10gb": "n3\nn5\n"}},
+    }
+    deploy(engine, a_pool(rollout={"max_unavailable": 5, "canary": 1}), lambda pool: pool.slices.apply(found.append))
+    small, off = "GPU 0: 7x 1g.10gb", "GPU 0: MIG off"
+    assert [list(each.items()) for each in found] == [
+        [("n1", small), ("n2", off), ("n3", small), ("n4", off), ("n5", small)]
+    ]

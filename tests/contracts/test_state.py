@@ -35,12 +35,16 @@ TYPE_TOKENS = {
 """Component → type token. Add each new component; its token never changes."""
 
 OUTPUTS: dict[type, dict[str, object]] = {
-    Assignment: {"nodes": Output[list[str]]},
+    Assignment: {},
     ClusterOwner: {"owner": Output[str], "uid": Output[str]},
     DestroyGuard: {},
     LayoutFile: {"carried": Output[str | None]},
     SupportingObjects: {},
-    Verification: {"slices": Output[dict[str, str]], "remedies": Output[list[str]]},
+    Verification: {
+        "reported": Output[dict[str, str]],
+        "slices": Output[dict[str, str]],
+        "remedies": Output[list[str]],
+    },
 }
 """An output with a new shape breaks the program of every stack whose state has the old one: give it a new name."""
 
@@ -67,7 +71,7 @@ WAVE_DEFAULTS = {
     "ownedElsewhere": [],
 }
 """A property that an older state lacks has its default; another default would be a change of every such wave."""
-WAVE_REQUIRED = {"cluster", "namespace", "reportsNamespace", "wave", "nodes", "expected"}
+WAVE_REQUIRED = {"cluster", "namespace", "reportsNamespace", "wave", "nodeNames", "expected"}
 EXPECTED = {"config", "gpu", "gpus", "allocatable", "labels", "strategy"}
 """The properties in ``expected``."""
 ADDED_BY_CHECK = {

@@ -18,6 +18,7 @@ from mig_fleet import toolchain
 from mig_fleet.cluster.client import Cluster
 from mig_fleet.model import labels
 from mig_fleet.model.formatting import format_gpus, parse_gpus
+from mig_fleet.model.reported_slices import by_node
 from mig_fleet.monitoring.series import DECLARED
 from mig_fleet.observed.reports import read_reports
 from mig_fleet.simulator import Fleet
@@ -179,7 +180,7 @@ class Deployment:
     def slices_in_state(self, node: str) -> dict[str, str]:
         """GPU indices → slices of one node, as the state of its verification has them."""
         exported = json.loads(self.run("stack", "export").text)["deployment"]["resources"]
-        outputs = [each["outputs"]["slices"] for each in exported if "Verification" in each["type"]]
+        outputs = [by_node(each["outputs"]) for each in exported if "Verification" in each["type"]]
         (text,) = (texts[node] for texts in outputs if node in texts)
         return parse_gpus(text)
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from mig_fleet.cli.__main__ import main
 from mig_fleet.cluster import in_cluster
+from mig_fleet.model.wave_nodes import node_names
 from mig_fleet.stack_file import membership
 from tests.examples.programs import EXAMPLES, ROOT, Cluster, config_of, run, run_example, with_modules
 
@@ -53,7 +54,7 @@ def pod(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def waves(created: dict[str, Any]) -> dict[str, list[str]]:
     """Wave → its nodes."""
-    return {inputs["wave"]: inputs["nodes"] for kind, inputs in created.values() if kind == WAVE}
+    return {inputs["wave"]: [*node_names(inputs)] for kind, inputs in created.values() if kind == WAVE}
 
 
 def test_the_simulated_python_program_changes_a_canary_first() -> None:

@@ -101,7 +101,7 @@ def test_a_layout_that_does_not_fit_is_refused_by_a_single_component_too(plugin:
 def test_a_value_of_another_resource_that_is_known_is_plain_data(plugin: Plugin) -> None:
     plugin.construct("Fleet", "gpus", a_fleet(pools={"chat": {**POOL, "nodes": output(["n1", "n2"])}}))
     waves = [each for each in plugin.engine.registered if each.type == "mig-fleet:index:Assignment"]
-    assert sorted(name for each in waves for name in each.object["nodes"]) == ["n1", "n2"]
+    assert sorted(name for each in waves for name in each.object["nodeNames"].split()) == ["n1", "n2"]
 
 
 def test_nodes_that_are_not_known_yet_are_refused_with_their_path(plugin: Plugin) -> None:

@@ -27,7 +27,7 @@ def a_wave(**changes: Any) -> dict[str, Any]:
     """The properties of a wave that keeps every rule. ``changes`` are in ``expected``, or replace a property of it."""
     properties = {
         "wave": "inference-wave-0",
-        "nodes": ["n1", "n2"],
+        "nodeNames": "n1\nn2\n",
         "onUserPods": "refuse",
         "timeoutSeconds": 600.0,
         "costPerHourUsd": 10.0,

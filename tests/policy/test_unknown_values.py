@@ -30,7 +30,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BY_NAME))
-@pytest.mark.parametrize("unknown", ["expected", "nodes", "wave"])
+@pytest.mark.parametrize("unknown", ["expected", "nodeNames", "wave"])
 def test_a_wave_that_is_not_known_is_denied_where_every_wave_counts(name: str, unknown: str) -> None:
     props = {**a_wave(), unknown: UNKNOWN}
     assigned = a_resource(ASSIGNMENT, "hidden", **props)

@@ -24,6 +24,7 @@ WRITES: Final = bool(os.environ.get("MIG_FLEET_WRITE_PREVIEWS"))
 
 WAVE: Final = {
     "wave",
+    "nodeNames",
     "nodes",
     "joining",
     "expected",

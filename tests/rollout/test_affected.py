@@ -8,6 +8,7 @@ import pytest
 from mig_fleet.model import labels
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.report import HEARTBEAT_S
+from mig_fleet.model.reported_slices import by_node
 from mig_fleet.observed.snapshot import invalidate
 from mig_fleet.rollout.assign import AssignmentFailed, release
 from mig_fleet.rollout.drain import REPORT_WAIT_S
@@ -87,7 +88,7 @@ def test_the_same_slices_under_another_name_disturb_no_pod_and_taint_no_node(
     assert not any(isolated), "no node was isolated at any write"
     assert evictions(dense) == []
     assert dense.ownership_annotations("n1")["verified-config"] == RENAMED.config_name
-    assert outs["slices"] == {"n1": "GPU 0-1: 7x 1g.10gb", "n2": "GPU 0-1: 7x 1g.10gb"}
+    assert by_node(outs) == {"n1": "GPU 0-1: 7x 1g.10gb", "n2": "GPU 0-1: 7x 1g.10gb"}
 
 
 def test_a_rename_counts_as_an_attempt_and_waits_for_mig_manager_and_for_propagation(dense: Fleet) -> None:
@@ -161,7 +162,7 @@ def test_without_a_report_the_whole_node_counts_and_the_refusal_says_so(dense: F
 def test_a_pod_on_a_gpu_that_keeps_its_slices_does_not_block_the_change_of_another_gpu(dense: Fleet) -> None:
     place(dense, "web", 0)
     outs = roll_out(a_wave("n1", layout=HALF))
-    assert outs["slices"] == {"n1": "GPU 0: 7x 1g.10gb; GPU 1: 2x 3g.40gb"}
+    assert by_node(outs) == {"n1": "GPU 0: 7x 1g.10gb; GPU 1: 2x 3g.40gb"}
     assert ("team", "web") in dense.pods
 
 

@@ -9,6 +9,7 @@ import pytest
 from mig_fleet.cluster.errors import ClusterUnreachable, Forbidden
 from mig_fleet.model import labels
 from mig_fleet.model.report import Instance
+from mig_fleet.model.reported_slices import by_node
 from mig_fleet.observed import snapshot
 from mig_fleet.observed.followed_fleet import FULL_EVERY_S
 from mig_fleet.rollout.convergence import CONVERGENCE_S
@@ -189,7 +190,7 @@ def test_a_driver_that_recovers_within_two_minutes_is_not_a_failure(fleet: Fleet
     fleet.clock.sleep(10)
     fleet.report("n1", gpus=(), errors=("nvmlInit: Driver Not Loaded",))
     fleet.clock.after(60, lambda: fleet.report("n1"))
-    assert outputs(VERIFICATION.create(wave))["slices"] == VERIFIED
+    assert by_node(outputs(VERIFICATION.create(wave))) == VERIFIED
 
 
 def test_a_node_that_is_ready_again_within_two_minutes_is_not_a_failure(fleet: Fleet) -> None:
@@ -240,7 +241,7 @@ def test_an_api_server_that_is_unreachable_for_a_while_is_waited_for(fleet: Flee
     wave = a_wave("n1")
     ASSIGNMENT.create(wave)
     fleet.fail_requests("GET", "/nodes$", UNREACHABLE, times=100)
-    assert outputs(VERIFICATION.create(wave))["slices"] == VERIFIED
+    assert by_node(outputs(VERIFICATION.create(wave))) == VERIFIED
     assert fleet.clock.slept == pytest.approx(100, abs=2)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from mig_fleet.cluster import client
 from mig_fleet.model.allocated_by import DRA_NAMESPACE
+from mig_fleet.model.reported_slices import by_node
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.observed import followed_fleet, probe_health, snapshot
 from mig_fleet.observed.operands import DRA_PLUGIN
@@ -67,7 +68,7 @@ def test_each_change_ends_with_one_restart_of_the_drivers_plugin_also_without_re
     assert sorted(dra.restarted_pods()) == [f"{PLUGIN_POD} on n1", f"{PLUGIN_POD} on n2"]
     text = "restarted the DRA driver's plugin (published devices stale)"
     assert outs["remedies"] == [f"n1: {text}", f"n2: {text}"]
-    assert outs["slices"]["n1"] == "GPU 0-1: 7x 1g.10gb"
+    assert by_node(outs)["n1"] == "GPU 0-1: 7x 1g.10gb"
     assert [len(devices) for devices in dra.published.values()] == [14, 14]
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from mig_fleet.components.cluster_input import NOT_KNOWN_YET
 from mig_fleet.model import labels
+from mig_fleet.model.reported_slices import by_node
+from mig_fleet.model.wave_nodes import node_names
 from mig_fleet.observed.snapshot import invalidate
 from mig_fleet.rollout.batching import held_back
 from mig_fleet.rollout.wave import stored
@@ -71,7 +73,7 @@ def test_a_new_wave_that_is_held_back_takes_ownership_of_its_nodes_and_reconfigu
     assert fleet.written_configs() == []
     assert fleet.isolated() == []
     assert fleet.ownership_annotations("n1") == {"wave": "pool-wave-0", "previous-config": "all-disabled"}
-    assert outs["slices"] is None
+    assert outs["reported"] is None
 
 
 def test_the_nodes_of_a_wave_that_is_held_back_are_not_checked(fleet: Fleet) -> None:
@@ -119,7 +121,7 @@ def test_a_new_wave_that_was_held_back_is_partitioned_in_a_later_update(fleet: F
     inputs = ASSIGNMENT.check(held, a_wave("n1")).inputs
     assert ASSIGNMENT.diff("id", held, inputs).changes is True
     ASSIGNMENT.update("id", held, inputs)
-    assert outputs(VERIFICATION.update("id", held, a_wave("n1")))["slices"] == {"n1": "GPU 0-1: 7x 1g.10gb"}
+    assert by_node(outputs(VERIFICATION.update("id", held, a_wave("n1")))) == {"n1": "GPU 0-1: 7x 1g.10gb"}
 
 
 def test_a_wave_that_splits_into_two_held_waves_leaves_its_nodes_unchanged(fleet: Fleet) -> None:
@@ -139,7 +141,7 @@ def test_a_node_that_left_the_cluster_is_removed_from_a_wave_that_is_held_back(f
     roll_out(old)
     fleet.remove("n2")
     kept = held_update(old, a_wave("n1", layout=WIDE))
-    assert kept["nodes"] == ["n1"]
+    assert node_names(kept) == ("n1",)
     assert "drift" not in kept
 
 
@@ -158,11 +160,11 @@ def test_a_node_that_joins_a_wave_that_is_held_back_waits_with_it(fleet: Fleet) 
     roll_out(old)
     fleet.clear_requests()
     kept = held_update(old, a_wave("n1", "n2", layout=WIDE))
-    assert (kept["nodes"], kept["joining"]) == (["n1"], ["n2"])
+    assert (node_names(kept), kept["joining"]) == (("n1",), ["n2"])
     assert fleet.written_configs() == []
     fleet.clear_requests()
     again = held_update(kept, a_wave("n1", "n2", layout=WIDE))
-    assert again["nodes"] == ["n1"]
+    assert node_names(again) == ("n1",)
     assert fleet.writes() == []
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from mig_fleet.cluster.errors import ClusterUnreachable
 from mig_fleet.model import labels
+from mig_fleet.model.reported_slices import by_node
 from mig_fleet.rollout import engine_run
 from mig_fleet.rollout.assign import AssignmentFailed
 from mig_fleet.rollout.verify import VerificationFailed
@@ -186,7 +187,7 @@ def test_the_next_update_finishes_what_was_interrupted(fleet: Fleet) -> None:
     fleet.manager_outcomes.clear()
     fleet.start_operand("n1", "nvidia-mig-manager")
     ASSIGNMENT.update("pool-wave-0", wave, wave)
-    assert outputs(VERIFICATION.create(wave))["slices"] == VERIFIED
+    assert by_node(outputs(VERIFICATION.create(wave))) == VERIFIED
     assert fleet.isolated() == []
 
 
@@ -195,5 +196,5 @@ def test_an_update_whose_nodes_are_as_declared_by_then_succeeds_despite_the_inte
     ASSIGNMENT.create(wave)
     fleet.clock.sleep(30)
     engine_run.interrupt()
-    assert outputs(VERIFICATION.create(wave))["slices"] == VERIFIED
+    assert by_node(outputs(VERIFICATION.create(wave))) == VERIFIED
     assert fleet.isolated() == []

@@ -4,6 +4,7 @@ import pytest
 
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.model import labels
+from mig_fleet.model.reported_slices import by_node
 from mig_fleet.rollout.assign import AssignmentFailed
 from mig_fleet.rollout.context import RETRY_S
 from mig_fleet.rollout.drain import REPORT_WAIT_S
@@ -28,7 +29,7 @@ def assignment_failure(*nodes: str) -> str:
 
 def test_a_wave_is_partitioned_verified_and_schedulable_again(fleet: Fleet) -> None:
     outs = roll_out(a_wave("n1", "n2"))
-    assert outs["slices"] == {"n1": "GPU 0-1: 7x 1g.10gb", "n2": "GPU 0-1: 7x 1g.10gb"}
+    assert by_node(outs) == {"n1": "GPU 0-1: 7x 1g.10gb", "n2": "GPU 0-1: 7x 1g.10gb"}
     assert outs["remedies"] == []
     assert fleet.configs() == {"n1": DENSE.config_name, "n2": DENSE.config_name}
     assert fleet.isolated() == []

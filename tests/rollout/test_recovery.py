@@ -4,6 +4,7 @@ import pytest
 
 from mig_fleet.cluster.errors import ClusterError
 from mig_fleet.model import labels
+from mig_fleet.model.reported_slices import by_node
 from mig_fleet.observed.snapshot import invalidate, observe
 from mig_fleet.rollout.reconfigure import start_attempt
 from mig_fleet.rollout.recovery import NO_POD_S, NO_STATE_S, STALE_ALLOCATABLE_S
@@ -64,7 +65,7 @@ def test_a_node_that_went_wrong_is_recovered_by_one_restart_of_mig_manager_and_t
     outs = roll_out(a_wave("n1", "n2"))
     assert fleet.restarted_pods() == [f"{MANAGER} on n1"]
     assert outs["remedies"] == [f"n1: restarted MIG Manager ({DRIFT_OF[outcome]})"]
-    assert outs["slices"]["n1"] == "GPU 0-1: 7x 1g.10gb"
+    assert by_node(outs)["n1"] == "GPU 0-1: 7x 1g.10gb"
     assert fleet.ownership_annotations("n1")["attempt"] == "2", "a report from before the remedy is stale"
     assert fleet.written_configs() == [("n1", DENSE.config_name), ("n2", DENSE.config_name)], "the config is unchanged"
 

@@ -3,6 +3,7 @@
 import pytest
 
 from mig_fleet.model import labels
+from mig_fleet.model.reported_slices import by_node
 from mig_fleet.observed.snapshot import invalidate
 from mig_fleet.rollout.convergence import CONVERGENCE_S
 from mig_fleet.rollout.silent_probes import GRACE_S, PAUSE_S
@@ -83,7 +84,7 @@ def test_rights_that_are_restored_during_the_wait_let_it_succeed(fleet: Fleet) -
 
     fleet.clock.after(GRACE_S / 2, restore)
     found = outputs(VERIFICATION.update("id", a_wave("n1", "n2"), a_wave("n1", "n2", layout=WIDE)))
-    assert set(found["slices"]) == {"n1", "n2"}
+    assert set(by_node(found)) == {"n1", "n2"}
 
 
 def test_a_report_that_no_probe_can_write_ends_the_wait_at_once_with_the_command_that_deletes_it(fleet: Fleet) -> None:

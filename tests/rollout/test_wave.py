@@ -17,7 +17,7 @@ def test_a_wave_reads_back_from_its_properties_also_with_floats_for_counts() -> 
 
 
 def test_a_missing_property_has_the_default() -> None:
-    required = ("cluster", "namespace", "reportsNamespace", "wave", "nodes", "expected")
+    required = ("cluster", "namespace", "reportsNamespace", "wave", "nodeNames", "expected")
     parsed = Wave.from_properties({key: value for key, value in WAVE.to_properties().items() if key in required})
     assert {name: getattr(parsed, name) for name in DEFAULTS} == DEFAULTS
 
