@@ -9,10 +9,10 @@ from mig_fleet.components.checked_args import check_args
 from mig_fleet.components.cluster_input import ClusterInputArgs, cluster_properties
 from mig_fleet.components.layout_args import NamedLayoutArgs, parse_layouts
 from mig_fleet.components.layout_file import LayoutFile, LayoutFileArgs
-from mig_fleet.components.namespaces import OPERATOR_NAMESPACE
 from mig_fleet.components.refused import FleetRefused
 from mig_fleet.model import parted
 from mig_fleet.model.layouts import Layout
+from mig_fleet.model.namespaces import OPERATOR_NAMESPACE
 from mig_fleet.policies.layout_fits_gpu import misfits
 
 

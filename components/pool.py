@@ -10,13 +10,14 @@ from mig_fleet.components.assignment import Assignment
 from mig_fleet.components.checked_args import check_args
 from mig_fleet.components.cluster_input import ClusterInputArgs, cluster_properties
 from mig_fleet.components.layout_args import NamedLayoutArgs, parse_layout
-from mig_fleet.components.namespaces import OPERATOR_NAMESPACE, REPORTS_NAMESPACE
 from mig_fleet.components.pool_slices import pool_slices
 from mig_fleet.components.refused import FleetRefused
 from mig_fleet.components.verification import Verification
 from mig_fleet.model.allocated_by import DRA_NAMESPACE, AllocatedBy
 from mig_fleet.model.finding import Finding
 from mig_fleet.model.layouts import Layout
+from mig_fleet.model.namespaces import OPERATOR_NAMESPACE, REPORTS_NAMESPACE
+from mig_fleet.model.reported_slices import REPORTED, group
 from mig_fleet.model.strategy import DEFAULT, Strategy
 from mig_fleet.observed.expected import Expected
 from mig_fleet.policies.pool_facts import PoolFacts
@@ -163,7 +164,8 @@ class Pool(pulumi.ComponentResource):
             resources += [assignment, verification]
         self.changed = blocked.apply(lambda failed: _by_urn(self, resources) if failed else [*verified[-1:]])
         self.slices = pool_slices(verified)
-        self.register_outputs({"slices": self.slices})
+        # For the state only; a program gets the attribute, with an entry for each node.
+        self.register_outputs({REPORTED: self.slices.apply(group)})
 
     def _after(self, resource: pulumi.Resource | None) -> pulumi.ResourceOptions:
         """After a resource, and registered even if that one failed: see :func:`_or_failed`."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pulumi
 
 from mig_fleet.model.finding import Finding
-from mig_fleet.stack_file.problems import InvalidSettings
+from mig_fleet.stack_file.invalid_settings import InvalidSettings
 
 
 class FleetRefused(pulumi.RunError):

@@ -7,9 +7,9 @@ from typing import Any, Final, cast
 
 import pulumi
 
-from mig_fleet.components.checked_args import MUST_BE_KNOWN
 from mig_fleet.components.cluster_input import cluster_properties
 from mig_fleet.components.fleet.args import FleetArgs
+from mig_fleet.components.plain_args import MUST_BE_KNOWN
 from mig_fleet.components.refused import FleetRefused
 from mig_fleet.confidential import is_contents
 from mig_fleet.model.finding import Finding

@@ -7,8 +7,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from mig_fleet.components.checked_args import check_args
-from mig_fleet.components.namespaces import OPERATOR_NAMESPACE
 from mig_fleet.model.allocated_by import AllocatedBy
+from mig_fleet.model.namespaces import OPERATOR_NAMESPACE
 from mig_fleet.policies.chart_values import ServiceMonitor, Values, derived_values, merged
 from mig_fleet.stack_file.settings import Operator
 

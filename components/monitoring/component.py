@@ -11,10 +11,10 @@ from mig_fleet.cluster.client import FIELD_MANAGER
 from mig_fleet.components.checked_args import check_args
 from mig_fleet.components.monitoring.content import dashboards, rules
 from mig_fleet.components.monitoring.declared import Monitored, MonitoringArgs, declared
-from mig_fleet.components.namespaces import OPERATOR_NAMESPACE
 from mig_fleet.components.refused import FleetRefused
 from mig_fleet.model import labels
 from mig_fleet.model.finding import Finding
+from mig_fleet.model.namespaces import OPERATOR_NAMESPACE
 from mig_fleet.monitoring.alerts.thresholds import Thresholds
 from mig_fleet.monitoring.documentation import PAGE
 from mig_fleet.monitoring.exporter import FILE, metrics_config_map_name, metrics_csv

@@ -9,17 +9,14 @@ from pydantic.json_schema import SkipJsonSchema
 
 from mig_fleet.documents import EXPECTED
 from mig_fleet.model.short_repr import format_found
-from mig_fleet.model.suggestions import suggestion_or_known
+from mig_fleet.policies.no_parameters import InvalidParameters as InvalidParameters
+from mig_fleet.policies.no_parameters import no_such_parameter
 
 Unset = SkipJsonSchema[None]
 """A parameter without a value. The schema leaves it out, because a configuration leaves out the key."""
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Texts = tuple[str, ...]
-
-
-class InvalidParameters(ValueError):
-    """A configuration that the rule cannot use; the message has each key and what is allowed."""
 
 
 class Parameters(BaseModel):
@@ -50,11 +47,7 @@ class Parameters(BaseModel):
     def _sentence(cls, error: Any) -> str:
         key = ".".join(str(step) for number, step in enumerate(error["loc"]) if number == 0 or isinstance(step, int))
         if error["type"] == "extra_forbidden":
-            return f"{key}: there is no such parameter; {suggestion_or_known(key, cls.properties())}"
+            return no_such_parameter(key, cls.properties())
         why = EXPECTED.get(error["type"]) or error["msg"].removeprefix("Value error, ")
         found = format_found(error["input"]) if key else ""
         return f"{key}{': ' if key else ''}{why[:1].lower()}{why[1:]}{found}"
-
-
-class NoParameters(Parameters):
-    """Of a rule that has none."""

@@ -7,16 +7,19 @@ these.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mig_fleet.model.finding import Finding
-from mig_fleet.policies.parameters import NoParameters, Parameters
+from mig_fleet.policies.no_parameters import NoParameters
 from mig_fleet.policies.rule import Rule
+
+if TYPE_CHECKING:  # it needs pydantic, which a program does without
+    from mig_fleet.policies.parameters import Parameters
 
 PAGE = "https://github.com/mig-fleet/mig-fleet/blob/main/docs/reference/policies.md"
 
 F = TypeVar("F")
-P = TypeVar("P", bound=Parameters)
+P = TypeVar("P", bound="Parameters | NoParameters")
 
 
 class Enforcement(StrEnum):
@@ -77,7 +80,7 @@ class Policy(Generic[F, P]):
         """The violations under this configuration; raises
         :class:`~mig_fleet.policies.parameters.InvalidParameters`.
         """
-        parameters = self.parameters.read(config)
+        parameters: Any = self.parameters.read(config)  # a P; mypy loses that in the union
         return self.check(facts, parameters) if self.is_configured(parameters) else []
 
 

@@ -1,4 +1,4 @@
-"""All mistakes of a stack file, each with its path, the value that was found, and what would work."""
+"""The mistakes that pydantic finds, each with its path, the value that was found, and what would work."""
 
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
@@ -9,28 +9,16 @@ from pydantic_core import ErrorDetails
 
 from mig_fleet.confidential import is_contents
 from mig_fleet.documents import EXPECTED
-from mig_fleet.foreign_text import printable
 from mig_fleet.model.finding import Finding
 from mig_fleet.model.short_repr import format_found
 from mig_fleet.model.suggestions import suggestion_or_known
+from mig_fleet.stack_file.invalid_settings import InvalidSettings as InvalidSettings
 
 HIDDEN = "hidden_value"
 """The error type for a value that may be a credential; the message leaves the value out."""
 
 REPLACED = {"monitoring.dashboard": "was replaced; set `dashboards: sidecar` or `dashboards: none`"}
 """A former key → what to write instead."""
-
-
-class InvalidSettings(ValueError):
-    """A stack file that cannot be used; ``problems`` lists every mistake in it, sorted by path."""
-
-    def __init__(self, source: str, problems: Iterable[Finding]) -> None:
-        self.source, self.problems = source, tuple(sorted(set(problems)))
-        super().__init__(source, self.problems)
-
-    def __str__(self) -> str:
-        lines = "\n".join(f"  {problem}" for problem in self.problems)
-        return f"{printable(self.source)} has {len(self.problems)} problem(s):\n{lines}"
 
 
 def from_pydantic(

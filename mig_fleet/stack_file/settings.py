@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from mig_fleet.model.allocated_by import DRA_NAMESPACE, AllocatedBy
+from mig_fleet.model.namespaces import OPERATOR_NAMESPACE, REPORTS_NAMESPACE
 from mig_fleet.model.strategy import DEFAULT as DEFAULT_STRATEGY
 from mig_fleet.rollout.batching import Pace
 from mig_fleet.rollout.wave import DEFAULTS, ConfigName, OnDelete, OnFailure, OnStrandedPods, OnUserPods
@@ -63,7 +64,7 @@ class Operator(Closed):
     managed: bool = Field(default=True, strict=True)
     """``false`` if the operator is installed by other means. That operator must read mig-fleet's layout file. Nodes are
     cordoned for a change, because its pods would not tolerate mig-fleet's taint."""
-    namespace: Namespace = "gpu-operator"
+    namespace: Namespace = OPERATOR_NAMESPACE
     chart: str = "gpu-operator"
     version: ChartVersion | None = None
     repository: str | None = "https://helm.ngc.nvidia.com/nvidia"
@@ -99,7 +100,7 @@ STOCK_PYTHON = (
 class Probe(Closed):
     """The DaemonSet that reads NVML on the GPU nodes."""
 
-    namespace: Namespace = "mig-fleet"
+    namespace: Namespace = REPORTS_NAMESPACE
     """A namespace of its own, so that the ConfigMaps that probes may write are not the configuration of any
     component."""
     image: str = STOCK_PYTHON

@@ -7,7 +7,7 @@ import pulumi
 import pytest
 
 import mig_fleet
-from mig_fleet.components import checked_args
+from mig_fleet.components import args_model
 from mig_fleet.components.checked_args import check_args
 from mig_fleet.components.gpu_operator.component import GpuOperatorArgs
 from mig_fleet.components.layouts import MigLayoutsArgs
@@ -134,6 +134,6 @@ def test_a_cluster_that_is_no_mapping_is_refused_with_its_keys() -> None:
 
 
 def test_other_languages_read_their_own_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checked_args, "is_plugin", lambda: True)
+    monkeypatch.setattr(args_model, "is_plugin", lambda: True)
     problems = found({**POOL, "gpus_per_node": 0, "rollout": {"soak_seconds": -1}}, PoolArgs)
     assert [problem.partition(":")[0] for problem in problems] == ["gpusPerNode", "rollout.soakSeconds"]
