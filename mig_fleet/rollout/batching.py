@@ -33,12 +33,13 @@ def waves(nodes: Iterable[str], pace: Pace) -> dict[str, tuple[str, ...]]:
     and so on.
 
     >>> dict(waves(["a", "b", "c"], Pace(max_unavailable=2)))
-    {'wave-00': ('c',), 'wave-01': ('a', 'b')}
+    {'wave-00': ('b', 'c'), 'wave-01': ('a',)}
     """
     names = sorted(set(nodes))
     limit = pace.limit(len(names))
-    first = sorted(names, key=lambda name: _digest(f"{CANARY} {name}"))[: min(pace.canary, limit)]
-    rest = [name for name in names if name not in first]
+    canaries = min(pace.canary, limit)
+    first = {*sorted(names, key=lambda name: _digest(f"{CANARY} {name}"))[:canaries]} if canaries else set()
+    rest = [(_digest(name), name) for name in names if name not in first]
     found = {CANARY: tuple(sorted(first))} if first else {}
     return found | {f"wave-{path}": tuple(members) for path, members in _leaves("0", rest, limit)}
 
@@ -54,15 +55,15 @@ def held_back(members: Mapping[str, tuple[str, ...]], verified: Collection[str],
     return unfinished[most:]
 
 
-def _leaves(path: str, nodes: list[str], limit: int) -> list[tuple[str, list[str]]]:
-    """Hashes of different names differ within 256 bits, so the splitting ends."""
+def _leaves(path: str, nodes: list[tuple[str, str]], limit: int) -> list[tuple[str, list[str]]]:
+    """Each node is its hash and its name. Hashes of different names differ within 256 bits, so the splitting ends."""
     if not nodes:
         return []
     if len(nodes) <= limit:
-        return [(path, nodes)]
-    halves: tuple[list[str], list[str]] = ([], [])
-    for name in nodes:
-        halves[_digest(name)[len(path) - 1] == "1"].append(name)
+        return [(path, [name for _, name in nodes])]
+    halves: tuple[list[tuple[str, str]], list[tuple[str, str]]] = ([], [])
+    for digest, name in nodes:
+        halves[digest[len(path) - 1] == "1"].append((digest, name))
     return [*_leaves(path + "0", halves[0], limit), *_leaves(path + "1", halves[1], limit)]
 
 
