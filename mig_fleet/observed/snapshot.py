@@ -199,7 +199,7 @@ def _read(args: ClusterArgs, reports_namespace: str, dra: bool) -> Snapshot:
     with ThreadPoolExecutor(2) as executor:
         listed = executor.submit(cluster.read_items, NODES, NodeObject)
         published = executor.submit(ResourceSlices.read, Cluster(args)) if dra else None
-        reports = read_reports(cluster, reports_namespace)
+        reports = read_reports(cluster, reports_namespace, listed.result)
         nodes, malformed = listed.result()
         unknown = {name: Node(name, {}, {}, {}, None, ready=False, malformed=why) for name, why in malformed.items()}
         found = unknown | {it.metadata.name: seen_node(it, reports.get(it.metadata.name)) for it in nodes}
