@@ -48,6 +48,7 @@ LONG = (
     "tests/engine/test_a_rollout.py",
     "tests/faults/test_kill_points.py",
     "tests/engine/test_dra.py",
+    "tests/engine/test_genuine_fleet.py",
     "tests/engine/test_interrupt.py",
     "tests/engine/test_adoption.py",
     "tests/engine/test_monitoring.py",

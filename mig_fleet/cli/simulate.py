@@ -20,6 +20,7 @@ from mig_fleet.model import labels
 from mig_fleet.simulator import Fault, Fleet
 from mig_fleet.simulator.errors import SimulatorError
 from mig_fleet.simulator.fleet_file import FleetFile
+from mig_fleet.simulator.genuine import require_namespaces
 from mig_fleet.toolchain.private_folder import make_private, refuse_unsafe
 from mig_fleet.toolchain.workspace import FOLDER
 
@@ -61,9 +62,11 @@ def up(directory: Path, fleet_file: Path | None, *, genuine: bool = False) -> No
         make_private(folder)
     fleet = Fleet(directory)
     if fleet.is_running and fleet.status().phase == "ready":
-        fleet.up(directory, fleet_file)
+        fleet.up(directory, fleet_file, genuine=genuine)
         click.echo("The fleet is already running.")
     else:
+        if genuine:
+            require_namespaces()  # before minutes of building
         uses_dra = fleet_file is not None and FleetFile.load(fleet_file).allocation == "dra"
         families = (*GENUINE, *((GENUINE_DRA,) if uses_dra else ())) if genuine else ()
         programs = _binaries(directory, (*CONTROL_PLANE, *families))
@@ -91,11 +94,14 @@ def status(directory: Path, as_json: bool) -> NoReturn:
                 kubeconfig=str(fleet.kubeconfig) if ready else "",
                 server=found.server,
                 processes={"simulator": found.pid, **found.processes} if ready else {},
+                genuine=ready and bool(found.genuine),
                 nodes=nodes,
             )
         )
     elif ready:
         _print(nodes)
+        if found.genuine:
+            click.echo("\nNVIDIA's own MIG Manager runs on the nodes.")
         click.echo(f"\n  export KUBECONFIG={fleet.kubeconfig}")
     else:
         click.echo(f"The fleet is not running ({found.phase})." + (f"\n{found.error}" if found.error else ""))

@@ -14,10 +14,12 @@ from mig_fleet.simulator.control_plane.process import die_with
 from mig_fleet.simulator.errors import NotRunning, NotStarted
 from mig_fleet.simulator.fleet_file import GIVEN, FleetFile
 from mig_fleet.simulator.running import ALREADY_RUNNING, Status, daemon_pid
+from mig_fleet.simulator.temporary_folder import delete_left_behind
 
 START_TIMEOUT_S: Final = 120
 STOP_TIMEOUT_S: Final = 10
 INTERVAL_S: Final = 0.05
+STOP_FIRST: Final = "stop it first with `mig-fleet simulate down`"
 
 FILES: Final = (
     *("etcd", "pki", "nodes", "logs", "prometheus"),
@@ -64,6 +66,8 @@ def start(
         status = Status.read(directory)
         if daemon_pid(directory) == status.pid:
             if status.phase == "ready":
+                if genuine and not status.genuine:
+                    raise NotStarted(f"a fleet without NVIDIA's own programs runs in {directory}; {STOP_FIRST}")
                 return status
             if status.step != step:
                 step = status.step
@@ -78,6 +82,7 @@ def stop(directory: Path) -> bool:
     if pid is not None:
         _end(directory, pid)
     _reap(directory)
+    delete_left_behind()
     for name in FILES:
         path = directory / name
         if path.is_dir():
@@ -130,9 +135,7 @@ def _reap(directory: Path) -> None:
 def _refuse_other_file(directory: Path, fleet_file: Path) -> None:
     given = directory / GIVEN
     if given.exists() and given.read_bytes() != fleet_file.read_bytes():
-        raise NotStarted(
-            f"a fleet with another fleet file runs in {directory}; stop it first with `mig-fleet simulate down`"
-        )
+        raise NotStarted(f"a fleet with another fleet file runs in {directory}; {STOP_FIRST}")
 
 
 def _last_lines(directory: Path) -> str:

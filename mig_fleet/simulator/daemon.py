@@ -19,7 +19,7 @@ from mig_fleet.simulator.driver.library import library as driver_library
 from mig_fleet.simulator.errors import MissingBinary, NotStarted, SimulatorError
 from mig_fleet.simulator.fleet_file import DEFAULT, GIVEN, FleetFile
 from mig_fleet.simulator.genuine import dra_plugin as genuine_dra
-from mig_fleet.simulator.genuine import why_unavailable
+from mig_fleet.simulator.genuine import require_namespaces
 from mig_fleet.simulator.node.container import BehaviourOf
 from mig_fleet.simulator.operands import dra_plugin, in_process_probe, manager
 from mig_fleet.simulator.operands.genuine_dra_plugin import GenuineDraPlugin
@@ -28,19 +28,24 @@ from mig_fleet.simulator.operands.probe_process import ProbeProcess
 from mig_fleet.simulator.prometheus.server import PrometheusServer
 from mig_fleet.simulator.running import ALREADY_RUNNING, Lock, Status
 from mig_fleet.simulator.tasks import Tasks
+from mig_fleet.simulator.temporary_folder import temporary_folder
 
 CHECK_INTERVAL_S: Final = 1.0
 
 
 class Daemon:
-    """Runs the fleet of one folder in the foreground; ``genuine`` with NVIDIA's own programs on each node."""
+    """Runs the fleet of one folder in the foreground; ``genuine`` with NVIDIA's own programs on each node. A fleet that
+    had them, and whose process was killed, has them again without ``genuine``.
+    """
 
     def __init__(
         self, directory: Path, binaries: Path, fleet_file: Path | None = None, *, genuine: bool = False
     ) -> None:
         self.directory = directory.resolve()
         self.plane = ControlPlane(self.directory, binaries.resolve())
-        self.fleet_file, self.binaries, self.genuine = fleet_file, binaries.resolve(), genuine
+        self.fleet_file = fleet_file
+        self._asked = binaries.resolve() if genuine else None
+        self._genuine = ""
         self._began = time.monotonic()
         self._step = ""
         self._tasks = Tasks()
@@ -52,8 +57,10 @@ class Daemon:
         lock = Lock(self.directory)
         if not lock.acquire():
             return ALREADY_RUNNING
+        self._genuine = Status.read(self.directory).genuine
         try:
-            asyncio.run(self._run())
+            with temporary_folder():
+                asyncio.run(self._run())
         except SimulatorError as exc:
             self._report("failed", error=str(exc))
             print(exc, file=sys.stderr)
@@ -108,23 +115,16 @@ class Daemon:
     def _behaviours(self, file: FleetFile, nvml: Path, wrong_clock: Path) -> BehaviourOf:
         """``nvml``: folder with ``libnvidia-ml.so.1``; ``wrong_clock``: library to preload into the probes."""
         mig_manager, dra_driver = manager.run, dra_plugin.run
-        if self.genuine:
-            self._require_genuine(MANAGER, PARTED, *((genuine_dra.PROGRAM,) if file.allocation == "dra" else ()))
-            mig_manager = GenuineManager(nvml, self.binaries, self.plane.kubeconfig).run
-            dra_driver = GenuineDraPlugin(nvml, self.binaries, self.plane.kubeconfig).run
+        programs = self._asked or (Path(self._genuine) if self._genuine else None)
+        if programs is not None:
+            _require(programs, MANAGER, PARTED, *((genuine_dra.PROGRAM,) if file.allocation == "dra" else ()))
+            self._genuine = str(programs)
+            mig_manager = GenuineManager(nvml, programs, self.plane.kubeconfig).run
+            dra_driver = GenuineDraPlugin(nvml, programs, self.plane.kubeconfig).run
         if file.probe == "inProcess":
             return behaviours(in_process_probe.run, mig_manager, dra_driver)
         authority = (self.directory / "pki/ca.crt").read_bytes()
         return behaviours(ProbeProcess(nvml, wrong_clock, authority).run, mig_manager, dra_driver)
-
-    def _require_genuine(self, *programs: str) -> None:
-        """Raises :class:`NotStarted` or :class:`MissingBinary` if NVIDIA's programs cannot run on this machine."""
-        reason = why_unavailable()
-        if reason is not None:
-            raise NotStarted(f"NVIDIA's programs cannot run here: {reason}")
-        for name in programs:
-            if not os.access(self.binaries / name, os.X_OK):
-                raise MissingBinary(f"{name} is not in {self.binaries} (or not executable)")
 
     async def _check_control_plane(self) -> None:
         """Raise :class:`NotStarted` as soon as one of the control plane's programs has ended."""
@@ -158,4 +158,15 @@ class Daemon:
             seconds=round(time.monotonic() - self._began, 1),
             error=error,
             processes={name: child.pid for name, child in self.plane.children.items()} if running else {},
+            genuine=self._genuine,
         ).write(self.directory)
+
+
+def _require(programs: Path, *names: str) -> None:
+    """Raises :class:`NotStarted` or :class:`MissingBinary` if NVIDIA's programs cannot run on this machine."""
+    require_namespaces()
+    for name in names:
+        if not os.access(programs / name, os.X_OK):
+            raise MissingBinary(
+                f"{name} is not in {programs} (or not executable); `mig-fleet simulate up --genuine` installs it"
+            )

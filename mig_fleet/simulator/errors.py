@@ -13,6 +13,7 @@ SimulatorError
 ├── NotStarted               the control plane or the fleet did not start, or a condition was not met in time
 ├── NotRunning               the fleet does not run
 ├── UnknownNode
+├── NoSuchFault              a fault of the simulated MIG Manager, where NVIDIA's own one runs
 └── ApiError                 an error response of the API server, with its status
 """
 
@@ -100,6 +101,10 @@ class NotRunning(SimulatorError):
 
 class UnknownNode(SimulatorError):
     """The fleet has no node of this name."""
+
+
+class NoSuchFault(SimulatorError):
+    """The fault is one of the simulated MIG Manager, and NVIDIA's own one runs on the nodes."""
 
 
 class ApiError(SimulatorError):

@@ -141,6 +141,11 @@ MEANINGS: Final[Mapping[Fault, str]] = {
     ),
 }
 
+OF_SIMULATED_MANAGER: Final = frozenset(
+    {Fault.MODE_CHANGE_NEEDS_REBOOT, *(fault for fault in Fault if fault.startswith("manager-"))}
+)
+"""The faults that need the simulated MIG Manager: NVIDIA's own one does not have them."""
+
 GPU_IS_LOST: Final = {"nvmlDeviceGetHandleByIndex_v2": 15}
 
 

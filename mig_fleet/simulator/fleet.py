@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from mig_fleet.simulator import background, faults
 from mig_fleet.simulator.api import Api, Json
 from mig_fleet.simulator.driver import Driver, DriverFile
-from mig_fleet.simulator.errors import ApiError, NotRunning, UnknownNode
+from mig_fleet.simulator.errors import ApiError, NoSuchFault, NotRunning, UnknownNode
 from mig_fleet.simulator.faults import Fault
 from mig_fleet.simulator.faulty_api import FaultyApi
 from mig_fleet.simulator.fleet_file import FleetFile, NodeSpec
@@ -50,7 +50,7 @@ class Fleet:
 
         ``progress`` is called with the name of each step. With ``attached`` the fleet ends with this process. After a
         crash the fleet resumes with its cluster's contents. ``genuine``: NVIDIA's own MIG Manager runs on each node,
-        from ``binaries``. Raises :class:`NotStarted`.
+        from ``binaries``. Raises :class:`NotStarted`, also if a fleet without it is running.
         """
         return background.start(self.directory, binaries, fleet_file, progress, attached=attached, genuine=genuine)
 
@@ -97,7 +97,9 @@ class Fleet:
         return faults.read(self._annotations(node))
 
     def inject(self, node: str, fault: Fault) -> None:
-        """Inject a fault into a node, until :meth:`clear_faults`."""
+        """Inject a fault into a node, until :meth:`clear_faults`. Raises :class:`NoSuchFault`."""
+        if fault in faults.OF_SIMULATED_MANAGER and self.status().genuine:
+            raise NoSuchFault(f"{fault} is a fault of the simulated MIG Manager; NVIDIA's own one runs on these nodes")
         self._annotate(node, {faults.ANNOTATION: faults.write(self.faults(node) | {fault})})
 
     def inject_nvml_error(self, node: str, call: str, code: int) -> None:

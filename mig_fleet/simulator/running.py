@@ -32,6 +32,8 @@ class Status:
     """Seconds from the daemon's start to the current phase."""
     error: str = ""
     processes: dict[str, int] = field(default_factory=dict)
+    genuine: str = ""
+    """Folder with NVIDIA's own programs, if they run on the nodes; a resumed fleet has them again."""
 
     def write(self, directory: Path) -> None:
         write_private(directory / "status.json", json.dumps(asdict(self), indent=1) + "\n")

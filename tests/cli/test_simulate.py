@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 from mig_fleet import toolchain
 from mig_fleet.cli.__main__ import main
 from mig_fleet.simulator import Fleet
+from mig_fleet.simulator.genuine import namespace
 from mig_fleet.simulator.running import Status
 
 COMMANDS = [["up"], ["down"], ["status"], ["prometheus"], ["fault", "n1"], ["destroy-slice", "n1", "--start", "0"]]
@@ -60,3 +61,12 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(folder: Path) -> None:
     found = run("--directory", "file/fleet", "up")
     assert found.exit_code == 1 and isinstance(found.exception, SystemExit), found.exception
     assert "file" in found.output and "\n" not in found.output.strip()
+
+
+def test_nothing_is_built_where_nvidias_programs_cannot_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reason = "this machine allows no unprivileged mount namespace: unshare: Operation not permitted"
+    monkeypatch.setattr(namespace, "why_unavailable", lambda: reason)
+    monkeypatch.setattr(toolchain, "ensure", lambda *_, **__: pytest.fail("tools were installed"))
+    found = run("up", "--genuine")
+    assert (found.exit_code, found.output) == (1, f"Error: NVIDIA's programs cannot run here: {reason}\n")
+    assert not (folder / ".mig-fleet" / "fleet" / "status.json").exists()

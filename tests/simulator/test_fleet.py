@@ -61,6 +61,8 @@ def test_a_fleet_starts_once_is_detached_and_stops_completely(lone: Fleet, binar
     other.write_text(ONE_NODE.replace("only", "another"))
     with pytest.raises(NotStarted, match="simulate down"):
         lone.up(binaries, other)
+    with pytest.raises(NotStarted, match=r"without NVIDIA's own programs runs in .*simulate down"):
+        lone.up(binaries, genuine=True)
     with pytest.raises(UnknownNode, match="its nodes: only"):
         lone.driver("another")
     assert lone.down()
@@ -138,6 +140,7 @@ def test_the_commands_report_the_fleet_inject_faults_and_have_exit_codes(
     assert shown["phase"] == "ready" and set(shown["processes"]) == {
         "simulator", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler",
     }  # fmt: skip
+    assert shown["genuine"] is False
     node = {"name": "only", "gpu": "A100-80GB", "gpus": [None], "config": None, "state": None}
     assert shown["nodes"] == [{**node, "allocatable": {}, "faults": []}]
     assert "1x A100-80GB" in command("status").stdout

@@ -67,7 +67,7 @@ def up(directory: Path, fleet_file: Path | None, genuine: bool) -> None:
     The fleet runs in the background. If it is already running, the command changes nothing.
 
     Without --fleet: three nodes with eight H100-80GB and one with four A100-80GB. A fleet whose process was killed is
-    resumed with all objects of its cluster.
+    resumed with all objects of its cluster, and with NVIDIA's own MIG Manager if it had it.
     """
     from mig_fleet.cli import simulate as work
 

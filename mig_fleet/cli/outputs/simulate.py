@@ -26,6 +26,8 @@ class FleetStatus(Output, frozen=True):
     server: str
     processes: dict[str, int]
     """Process ID by program."""
+    genuine: bool
+    """Whether NVIDIA's own MIG Manager runs on the nodes."""
     nodes: tuple[SimulatedNode, ...]
 
 

@@ -5,6 +5,6 @@ Data flows one way: what a node's programs read beside NVML (node_files) → the
 """
 
 from mig_fleet.simulator.genuine.machine import Machine, machine
-from mig_fleet.simulator.genuine.namespace import Finished, Namespace, why_unavailable
+from mig_fleet.simulator.genuine.namespace import Finished, Namespace, require_namespaces, why_unavailable
 
-__all__ = ["Finished", "Machine", "Namespace", "machine", "why_unavailable"]
+__all__ = ["Finished", "Machine", "Namespace", "machine", "require_namespaces", "why_unavailable"]

@@ -97,6 +97,13 @@ class Namespace:
         return answer
 
 
+def require_namespaces() -> None:
+    """Raises :class:`NotStarted` where NVIDIA's programs cannot run on simulated nodes."""
+    reason = why_unavailable()
+    if reason is not None:
+        raise NotStarted(f"NVIDIA's programs cannot run here: {reason}")
+
+
 def why_unavailable() -> str | None:
     """Why this machine allows no such namespace, or None if it does."""
     with tempfile.TemporaryDirectory(prefix="mig-namespace-") as folder:

@@ -95,8 +95,8 @@ class Mounts:
         self._write()
 
     def _write(self) -> None:
-        if self._folder is None:
-            return
+        if self._folder is None or not self._folder.exists():
+            return  # no process reads them, or no longer
         for volume, files in self._files.items():
             for name, content in files.items():
                 target = self._folder / volume / name

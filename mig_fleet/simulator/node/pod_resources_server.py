@@ -30,9 +30,9 @@ Listing = Callable[[], tuple[PodDevices, ...] | None]
 async def served(listing: Listing) -> AsyncIterator[Path]:
     """The folder with the socket, which answers with ``listing()``; a call gets no answer where that is None.
 
-    The folder is a short one: the path of a Unix socket has at most 107 characters.
+    The folder is a temporary one, because its path is short: that of a Unix socket has at most 107 characters.
     """
-    with tempfile.TemporaryDirectory(prefix="kubelet-", dir="/tmp") as folder:
+    with tempfile.TemporaryDirectory(prefix="kubelet-") as folder:
         loop = asyncio.get_running_loop()
         server = await loop.create_unix_server(lambda: _Connection(listing), f"{folder}/{SOCKET}")
         try:
