@@ -12,12 +12,13 @@ DRA is Kubernetes' Dynamic Resource Allocation (``resource.k8s.io/v1``). NVIDIA'
 after itself (dra-driver-nvidia-gpu v0.4.1, cmd/gpu-kubelet-plugin/deviceinfo.go).
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
-from mig_fleet.model.dra.device import DRIVER
+from mig_fleet.model.dra.device import DRIVER, MIG
 from mig_fleet.model.profiles import Profile
 from mig_fleet.model.strategy import PerGpu, Strategy, allocatable, strategy_conflicts
 
@@ -37,6 +38,9 @@ DRA_NAMESPACE: Final = "dra-driver-nvidia-gpu"
 
 WHOLE_GPU_CLASS: Final = "gpu.nvidia.com"
 """The DeviceClass of whole GPUs, which the chart of NVIDIA's DRA driver installs."""
+
+MIG_CLASS: Final = "mig.nvidia.com"
+"""The DeviceClass of all MIG devices, of that chart, too; a claim chooses a profile by a CEL expression."""
 
 CLASS_SUFFIX: Final = ".mig-fleet.dev"
 
@@ -68,6 +72,30 @@ def class_selector(profile: str) -> str:
     attributes = f"device.attributes['{DRIVER}']"
     name = str(Profile.parse(profile))
     return f"device.driver == '{DRIVER}' && {attributes}.type == 'mig' && {attributes}.profile == '{name}'"
+
+
+_FACT: Final = re.compile(
+    rf"""\s*device\.(?:attributes\[(["']){re.escape(DRIVER)}\1\]\.)?(driver|type|profile)\s*==\s*(["'])([^"']*)\3\s*"""
+)
+"""``device.driver == '…'``, or the same of the driver's attributes ``type`` and ``profile``."""
+
+
+def selected_profile(expression: str) -> str:
+    """The profile of the MIG devices that a CEL expression selects, in the driver's spelling; empty for an expression
+    that says anything else, too.
+
+    >>> selected_profile("device.attributes['gpu.nvidia.com'].profile == '1g.10gb'")
+    '1g.10gb'
+    >>> selected_profile("device.attributes['gpu.nvidia.com'].profile != '1g.10gb'")
+    ''
+    """
+    selected = {"driver": DRIVER, "type": MIG, "profile": ""}
+    for part in expression.split("&&"):
+        fact = _FACT.fullmatch(part)
+        if fact is None or selected[fact[2]] not in ("", fact[4]):
+            return ""
+        selected[fact[2]] = fact[4]
+    return selected["profile"]
 
 
 def offered(by: AllocatedBy, strategy: Strategy, per_gpu: PerGpu) -> dict[str, int]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mig_fleet.cluster.connection import Json
-from mig_fleet.model.allocated_by import DRA_NAMESPACE, AllocatedBy
+from mig_fleet.model.allocated_by import DRA_NAMESPACE, AllocatedBy, device_class
 from mig_fleet.model.layouts import Layout
 from mig_fleet.model.strategy import Strategy
 from mig_fleet.observed.expected import Expected
@@ -15,7 +15,7 @@ from mig_fleet.observed.operands import DRA_PLUGIN
 from tests.memory.api import copied
 from tests.memory.fleet import DENSE, GPUS_PER_NODE, Fleet
 from tests.memory.wave import Props, a_wave
-from tests.observed.dra_objects import a_claim, a_slice
+from tests.observed.dra_objects import a_claim, a_slice, an_open_claim
 
 PLUGIN_POD = "dra-plugin"
 API = "/apis/resource.k8s.io/v1/"
@@ -68,6 +68,24 @@ class DraFleet(Fleet):
         pod = self.pods["team", name]
         pod["spec"]["containers"] = [{"name": "main", "resources": {"claims": [{"name": "slice"}]}}]
         self.claims[name] = a_claim(f"{name}-slice", node, [device], {name: pod["metadata"]["uid"]})
+
+    def waiting_pod(self, name: str, *profiles: str, message: str = "") -> None:
+        """A Deployment's pod that is not scheduled, with a claim for these slices; ``message`` is the scheduler's."""
+        self.pod(name)
+        pod = self.pods["team", name]
+        pod["spec"]["containers"] = [{"name": "main", "resources": {"claims": [{"name": "slice"}]}}]
+        pod["spec"]["resourceClaims"] = [{"name": "slice", "resourceClaimTemplateName": "slices"}]
+        pod["status"]["resourceClaimStatuses"] = [{"name": "slice", "resourceClaimName": f"{name}-slice"}]
+        if message:
+            pod["status"]["conditions"] = [{"type": "PodScheduled", "status": "False", "message": message}]
+        requests = [{"name": "r", "exactly": {"deviceClassName": device_class(profile)}} for profile in profiles]
+        self.claims[name] = an_open_claim(f"{name}-slice", *requests)
+
+    def allocate(self, name: str, node: str, device: str) -> None:
+        """The scheduler gives a device to a pod that waits, and binds the pod to its node."""
+        pod = self.pods["team", name]
+        pod["spec"]["nodeName"], pod["status"]["phase"] = node, "Running"
+        self.claims[name] |= a_claim(f"{name}-slice", node, [device], {name: pod["metadata"]["uid"]})
 
     def pod_deleted(self, namespace: str, pod: Json) -> None:
         if namespace == DRA_NAMESPACE:

@@ -14,8 +14,19 @@ from mig_fleet.model.strategy import Strategy
 from mig_fleet.observed import followed_fleet, probe_health, snapshot
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.snapshot import Node
-from mig_fleet.rollout import context, convergence, drain, engine_run, propagation, reconfigure, recovery, silent_probes
+from mig_fleet.rollout import (
+    context,
+    convergence,
+    dra_plugin,
+    drain,
+    engine_run,
+    propagation,
+    reconfigure,
+    recovery,
+    silent_probes,
+)
 from tests.memory.api import MemoryCluster
+from tests.memory.dra_fleet import DraFleet
 from tests.memory.fleet import Fleet, a_gpu
 
 CONFIG = "inference-dense-1c0ffee2"
@@ -49,6 +60,20 @@ def fleet(monkeypatch: pytest.MonkeyPatch) -> Fleet:
     snapshot.invalidate()
     engine_run.begin()
     return fleet
+
+
+@pytest.fixture
+def dra(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> DraFleet:
+    """The same two nodes, with the DRA driver in the place of the device plugin."""
+    found = DraFleet("n1", "n2")
+    for module in (client, context, followed_fleet, probe_health, snapshot):
+        monkeypatch.setattr(module, "Cluster", lambda _args: MemoryCluster(found))
+    timed = (context, convergence, dra_plugin, drain, propagation, reconfigure, recovery, retry, silent_probes)
+    for module in (*timed, followed_fleet, snapshot):
+        monkeypatch.setattr(module, "time", found.clock)
+    snapshot.invalidate()
+    engine_run.begin()
+    return found
 
 
 @pytest.fixture

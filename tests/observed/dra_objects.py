@@ -38,3 +38,12 @@ def a_claim(name: str, node: str, devices: list[str], pods: dict[str, str], driv
             "reservedFor": [{"resource": "pods", "name": pod, "uid": uid} for pod, uid in pods.items()],
         },
     }
+
+
+def an_open_claim(name: str, *requests: Json, **devices: Any) -> Json:
+    """A claim that is not allocated; ``devices`` are other fields of `spec.devices`."""
+    return {
+        "metadata": {"name": name, "namespace": "team"},
+        "spec": {"devices": {"requests": list(requests), **devices}},
+        "status": {},
+    }

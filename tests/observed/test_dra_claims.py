@@ -110,5 +110,5 @@ def test_claims_of_other_drivers_and_claims_without_a_pod_or_an_allocation_do_no
     other = a_claim("c", "n1", ["nic"], {"web": "uid-web"}, driver="dra.net")
     unused = a_claim("d", "n1", [FIRST], {})
     waiting = {"metadata": {"name": "e", "namespace": "team"}, "status": {}}
-    assert read(publication, other, unused, waiting) == {}
+    assert read(publication, other, unused, waiting).devices == {}
     assert pods_with(publication, other, unused, waiting) == []

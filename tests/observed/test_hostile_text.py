@@ -18,7 +18,7 @@ from mig_fleet.observed.label_writer import config_writer
 from mig_fleet.observed.objects import Metadata
 from mig_fleet.observed.snapshot import Node
 from mig_fleet.rollout.isolation import restore_command
-from mig_fleet.rollout.stranding.stranded_pods import scheduler_message
+from mig_fleet.rollout.stranding.scheduler_message import scheduler_message
 from tests.memory.fleet import PROBES, Fleet
 
 HOSTILE = "\x1b[2K\rverified\x1b]52;c;cm0=\x07\u202e\n"

@@ -1,5 +1,5 @@
 """The in-memory fleet and a node that is as expected."""
 
-from tests.memory.fixtures import a_node, expected, fleet, keep_tracebacks
+from tests.memory.fixtures import a_node, dra, expected, fleet, keep_tracebacks
 
-__all__ = ["a_node", "expected", "fleet", "keep_tracebacks"]
+__all__ = ["a_node", "dra", "expected", "fleet", "keep_tracebacks"]

@@ -4,42 +4,16 @@ ResourceSlices, and pods with claims are users' pods like others.
 
 import pytest
 
-from mig_fleet.cluster import client
 from mig_fleet.model.allocated_by import DRA_NAMESPACE
 from mig_fleet.model.reported_slices import by_node
 from mig_fleet.model.strategy import Strategy
-from mig_fleet.observed import followed_fleet, probe_health, snapshot
+from mig_fleet.observed import snapshot
 from mig_fleet.observed.operands import DRA_PLUGIN
-from mig_fleet.rollout import (
-    context,
-    convergence,
-    dra_plugin,
-    drain,
-    engine_run,
-    recovery,
-)
 from mig_fleet.rollout.assign import AssignmentFailed
 from mig_fleet.rollout.verify import VerificationFailed
-from tests.memory.api import MemoryCluster
 from tests.memory.dra_fleet import PLUGIN_POD, DraFleet, a_dra_wave
 from tests.memory.fleet import WIDE, Fleet
 from tests.memory.wave import ASSIGNMENT, VERIFICATION, Props, a_wave, outputs, roll_out
-
-
-@pytest.fixture
-def dra(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> DraFleet:
-    """The fleet of the other tests, with the DRA driver."""
-    found = DraFleet("n1", "n2")
-    for module in (client, context, followed_fleet, probe_health, snapshot):
-        monkeypatch.setattr(module, "Cluster", lambda _args: MemoryCluster(found))
-    for module in (context, convergence, drain, dra_plugin, followed_fleet, recovery, snapshot):
-        monkeypatch.setattr(module, "time", found.clock)
-    for name in ("propagation", "reconfigure", "silent_probes"):
-        monkeypatch.setattr(f"mig_fleet.rollout.{name}.time", found.clock)
-    monkeypatch.setattr("mig_fleet.cluster.retry.time", found.clock)
-    snapshot.invalidate()
-    engine_run.begin()
-    return found
 
 
 def failure(wave: Props) -> str:

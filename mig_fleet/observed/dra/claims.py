@@ -1,4 +1,4 @@
-"""Which pod has which device, by the allocated ResourceClaims: the API server knows it, no kubelet is asked."""
+"""Which pod has which device or waits for one, by the ResourceClaims: the API server knows it, no kubelet is asked."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from mig_fleet.cluster.client import Cluster
 from mig_fleet.cluster.connection import Json
 from mig_fleet.foreign_text import printable
 from mig_fleet.model.dra import DRIVER, DraDevice
+from mig_fleet.observed.dra.awaited_slices import AwaitedSlices, ClaimName, awaited_slices
 from mig_fleet.observed.dra.objects import RESOURCE_CLAIMS, ResourceClaimObject
 from mig_fleet.observed.dra.resource_slices import Publication
 
@@ -33,19 +34,27 @@ class ClaimedDevice:
         return self.device.resource if self.device else UNKNOWN_RESOURCE
 
 
-Claims = Mapping[str, tuple[ClaimedDevice, ...]]
-"""UID of a pod → its devices, sorted."""
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The ResourceClaims of all namespaces."""
 
-NO_CLAIMS: Final[Claims] = {}
+    devices: Mapping[str, tuple[ClaimedDevice, ...]]
+    """UID of a pod → its devices, sorted."""
+    awaited: Mapping[ClaimName, AwaitedSlices]
+    """What each of them asks for that is not allocated yet."""
+
 
 CLAIMED: Final = "claimedDevices"
 """Key of ours in a listed pod: its devices. The rest of a rollout then reads pods in one way."""
 
+AWAITED: Final = "awaitedSlices"
+"""Another one, in a pod that is not scheduled: its :class:`AwaitedSlices`."""
+
 
 def read_claims(cluster: Cluster, published: Mapping[str, Publication]) -> Claims:
-    """The devices of NVIDIA's driver that are allocated to pods, in one LIST of all namespaces. ``published`` is by
-    node. A claim that cannot be read has no devices here: its pod counts as one without. Raises
-    :class:`~mig_fleet.cluster.errors.ClusterError`.
+    """The devices of NVIDIA's driver that are allocated to pods, and the slices that others wait for, in one LIST of
+    all namespaces. ``published`` is by node. A claim that cannot be read has no devices here: its pod counts as one
+    without. Raises :class:`~mig_fleet.cluster.errors.ClusterError`.
     """
     items, _ = cluster.read_items(RESOURCE_CLAIMS, ResourceClaimObject)
     found: dict[str, list[ClaimedDevice]] = {}
@@ -53,13 +62,23 @@ def read_claims(cluster: Cluster, published: Mapping[str, Publication]) -> Claim
         for consumer in item.status.reserved_for or ():
             if consumer.resource == "pods":
                 found.setdefault(consumer.uid, []).extend(_devices(item, published))
-    return {uid: tuple(sorted(devices, key=_order)) for uid, devices in found.items() if devices}
+    devices = {uid: tuple(sorted(each, key=_order)) for uid, each in found.items() if each}
+    asked = {(item.metadata.namespace, item.metadata.name): AwaitedSlices.of_claim(item) for item in items}
+    return Claims(devices, {name: slices for name, slices in asked.items() if slices.resources})
 
 
 def with_claims(pods: Iterable[Json], claims: Claims) -> list[Json]:
-    """The pods as the API server lists them; those with devices have these under :data:`CLAIMED`."""
-    found = ((pod, claims.get(pod["metadata"].get("uid", ""), ())) for pod in pods)
-    return [{**pod, CLAIMED: devices} if devices else pod for pod, devices in found]
+    """The pods as the API server lists them; those with devices have these under :data:`CLAIMED`, and those that wait
+    for some have them under :data:`AWAITED`.
+    """
+    pods = list(pods)
+    awaited = awaited_slices(pods, claims.awaited)
+    found = ((pod, pod["metadata"].get("uid", "")) for pod in pods)
+    return [{**pod, **_keys(claims.devices.get(uid, ()), awaited.get(uid))} for pod, uid in found]
+
+
+def _keys(devices: tuple[ClaimedDevice, ...], awaited: AwaitedSlices | None) -> Json:
+    return {**({CLAIMED: devices} if devices else {}), **({AWAITED: awaited} if awaited else {})}
 
 
 def _devices(item: ResourceClaimObject, published: Mapping[str, Publication]) -> list[ClaimedDevice]:

@@ -74,10 +74,50 @@ class ClaimStatus(Part):
     reserved_for: list[Consumer] | None = None
 
 
+class Cel(Part):
+    expression: str = ""
+
+
+class Selector(Part):
+    cel: Cel | None = None
+
+
+class Exactly(Part):
+    """One kind of device. The API server fills in what is not given: mode ``ExactCount``, one device."""
+
+    device_class_name: str
+    selectors: list[Selector] | None = None
+    allocation_mode: str = "ExactCount"
+    count: int = 1
+    admin_access: bool | None = None
+    """Whether the devices may be in use by others: such a request takes none away."""
+    capacity: dict[str, Raw] | None = None
+    """A part of a device; not parsed."""
+    derived_attributes: list[Raw] | None = None
+
+
+class DeviceRequest(Part):
+    """``exactly``, or a list of alternatives."""
+
+    exactly: Exactly | None = None
+    first_available: list[Raw] | None = None
+
+
+class DeviceClaim(Part):
+    requests: list[DeviceRequest] | None = None
+    constraints: list[Raw] | None = None
+    """What several devices must have in common."""
+
+
+class ClaimSpec(Part):
+    devices: DeviceClaim = field(default_factory=DeviceClaim)
+
+
 class ClaimMetadata(Metadata):
     namespace: str = ""
 
 
 class ResourceClaimObject(Part):
     metadata: ClaimMetadata
+    spec: ClaimSpec = field(default_factory=ClaimSpec)
     status: ClaimStatus = field(default_factory=ClaimStatus)

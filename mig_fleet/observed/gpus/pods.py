@@ -10,7 +10,8 @@ from mig_fleet.cluster.quantities import RIGHT, parse_count
 from mig_fleet.cluster.times import parse_time
 from mig_fleet.foreign_text import printable
 from mig_fleet.model import labels
-from mig_fleet.observed.dra.claims import CLAIMED, ClaimedDevice
+from mig_fleet.observed.dra.awaited_slices import AwaitedSlices
+from mig_fleet.observed.dra.claims import AWAITED, CLAIMED, ClaimedDevice
 from mig_fleet.observed.operands import is_operand
 
 LISTED_PODS = 5
@@ -65,9 +66,9 @@ class GpuPod:
 
 
 def gpu_pods(pods: Iterable[Json], operator_namespace: str) -> list[GpuPod]:
-    """The users' pods with GPU resources, by node and name: those that request some, and those with devices of claims
-    (:func:`~mig_fleet.observed.dra.claims.with_claims`). Of those in the operator's namespace NVIDIA's own are left out
-    (:func:`~mig_fleet.observed.operands.is_operand`).
+    """The users' pods with GPU resources, by node and name: those that request some, and those whose claims have
+    devices or wait for some (:func:`~mig_fleet.observed.dra.claims.with_claims`). Of those in the operator's namespace
+    NVIDIA's own are left out (:func:`~mig_fleet.observed.operands.is_operand`).
     """
     return sorted(
         GpuPod(
@@ -88,7 +89,7 @@ def gpu_pods(pods: Iterable[Json], operator_namespace: str) -> list[GpuPod]:
         if not (pod["metadata"]["namespace"] == operator_namespace and is_operand(pod))
         and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
         for devices in (pod.get(CLAIMED, ()),)
-        if (resources := _resources(pod["spec"], devices))
+        if (resources := _resources(pod["spec"], devices, pod.get(AWAITED)))
     )
 
 
@@ -108,11 +109,12 @@ def format_pods(found: Iterable[GpuPod]) -> str:
     return "; ".join(texts[:LISTED_PODS]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _resources(spec: Json, devices: Iterable[ClaimedDevice]) -> dict[str, int]:
-    """What a pod requests, and what its claims have. For a resource that a DeviceClass stands for (its
-    ``extendedResourceName``) the scheduler makes a claim itself, which is not counted twice.
+def _resources(spec: Json, devices: Iterable[ClaimedDevice], awaited: AwaitedSlices | None) -> dict[str, int]:
+    """What a pod requests, what its claims have, and what they wait for. For a resource that a DeviceClass stands for
+    (its ``extendedResourceName``) the scheduler makes a claim itself, which is not counted twice.
     """
-    return dict(Counter(_requested(spec)) | Counter(device.resource for device in devices))
+    found = Counter(_requested(spec)) | Counter(device.resource for device in devices)
+    return dict(found + Counter(awaited.resources if awaited else ()))
 
 
 def _requested(spec: Json) -> dict[str, int]:

@@ -15,7 +15,7 @@ def grants_of_dra(namespace: str) -> list[Grant]:
             verbs=("list",),
             resources=(f"resourceslices.{_RESOURCE}", f"resourceclaims.{_RESOURCE}"),
             step=Step.PREVIEW,
-            why="which slices the DRA driver publishes, and which pods have them",
+            why="which slices the DRA driver publishes, and which pods have them or wait for them",
             use=Use.DRA,
         ),
         Grant(

@@ -13,7 +13,8 @@ from mig_fleet.failures import Refused
 from mig_fleet.observed.gpus.pods import LISTED_PODS, GpuPod, gpu_pods
 from mig_fleet.rollout.context import RolloutContext
 from mig_fleet.rollout.listed_pods import list_pods
-from mig_fleet.rollout.stranding.stranded_pods import StrandedPod, is_gated, scheduler_message, waiting_pods
+from mig_fleet.rollout.stranding.scheduler_message import is_gated, scheduler_message
+from mig_fleet.rollout.stranding.stranded_pods import StrandedPod, waiting_pods
 
 SCHEDULING_S = 15.0
 """Seconds for pods that find a free slice: the scheduler waits up to ten seconds before it tries a pod again

@@ -6,7 +6,7 @@ the pods that stay where they are. Our own taints and our cordon are gone by the
 * pods that lose their slices, if their controller creates them again. A pod without a controller and a pod of a
   DaemonSet need no slice elsewhere; under ``onUserPods: wait`` neither does a pod of a Job, which runs to its end;
 * unscheduled pods that find a free slice now, for example pods that the wave before evicted, which are scheduled in a
-  moment. They count only if the scheduler has not reported another reason for them.
+  moment. They count only if the scheduler has not reported another reason for them (``scheduler_message.py``).
 
 Any other unscheduled pod waits for slices that are in use. A change strands it if no node where it may run offers them
 any more. Pods that are terminating count neither as pods nor for the slices that they still have. Which pods of a group
@@ -22,24 +22,17 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from mig_fleet.cluster.connection import Json
-from mig_fleet.foreign_text import printable
 from mig_fleet.model import gfd, labels
 from mig_fleet.observed.expected import Expected
 from mig_fleet.observed.gpus.pods import GpuPod, gpu_pods
 from mig_fleet.observed.scheduling import NodeView, mismatch
 from mig_fleet.observed.snapshot import Node, Snapshot
+from mig_fleet.rollout.stranding.scheduler_message import waits_for_slices
+from mig_fleet.rollout.stranding.shared_slices import with_own_slices
 from mig_fleet.rollout.stranding.slice_demand import Demand, Served, Slices, serve
-
-LONGEST_MESSAGE = 1000
-"""Characters of a message of the scheduler, which lists each reason with its number of nodes."""
 
 UNLIMITED = 1_000_000
 """Slices of a node whose next layout is not known."""
-
-TEMPORARY = ("Insufficient nvidia.com/", "untolerated taint", "were unschedulable")
-"""Parts of the scheduler's message for a pod that may be scheduled in a moment: too few slices, perhaps our taint,
-perhaps our cordon (kubernetes v1.37, pkg/scheduler/framework/plugins: noderesources, tainttoleration,
-nodeunschedulable)."""
 
 STATIC = ("DaemonSet ", "Node ")
 """Owners of pods that belong to one node: a DaemonSet, and the node itself for a pod from a file of its kubelet."""
@@ -89,9 +82,9 @@ def stranded_pods(
     may find its slices there. ``moved``: the pods that lose their slices.
     """
     specs = {(pod["metadata"]["namespace"], pod["metadata"]["name"]): pod for pod in pods}
-    found = [pod for pod in gpu_pods(specs.values(), operator_namespace) if not pod.terminating]
+    found = with_own_slices(gpu_pods(specs.values(), operator_namespace))
     waiting = [Seeker(pod, specs[pod.namespace, pod.name]["spec"]) for pod in found if not pod.node]
-    asking = [each for each in waiting if _waits_for_slices(specs[each.pod.namespace, each.pod.name])]
+    asking = [each for each in waiting if waits_for_slices(specs[each.pod.namespace, each.pod.name])]
     names = {(pod.namespace, pod.name) for pod in moved}
     staying = [pod for pod in found if pod.node and (pod.namespace, pod.name) not in names]
     again = [
@@ -119,7 +112,7 @@ def stranded_pods(
 def waiting_pods(seen: Snapshot, pods: Iterable[Json], operator_namespace: str) -> dict[GpuPod, str]:
     """The pods that are not scheduled, and why they find no slice now; empty for one that may be scheduled now."""
     specs = {(pod["metadata"]["namespace"], pod["metadata"]["name"]): pod for pod in pods}
-    found = [pod for pod in gpu_pods(specs.values(), operator_namespace) if not pod.terminating]
+    found = with_own_slices(gpu_pods(specs.values(), operator_namespace))
     waiting = [Seeker(pod, specs[pod.namespace, pod.name]["spec"]) for pod in found if not pod.node]
     if not waiting:
         return {}
@@ -142,24 +135,6 @@ def format_requests(resources: Slices) -> str:
 def _is_created_again(pod: GpuPod, on_user_pods: str) -> bool:
     ends = on_user_pods == "wait" and pod.owner.startswith("Job ")
     return bool(pod.owner) and not pod.owner.startswith(STATIC) and not ends
-
-
-def is_gated(pod: Json) -> bool:
-    """Whether the scheduler does not consider the pod yet: a controller has not removed its scheduling gates."""
-    return bool(pod["spec"].get("schedulingGates"))
-
-
-def scheduler_message(pod: Json) -> str:
-    """Why the scheduler could not place the pod when it last tried; empty if it has not tried."""
-    conditions = pod.get("status", {}).get("conditions") or []
-    failed = (it for it in conditions if it.get("type") == "PodScheduled" and it.get("status") == "False")
-    return printable(" ".join(it.get("message") or "" for it in failed), LONGEST_MESSAGE)
-
-
-def _waits_for_slices(pod: Json) -> bool:
-    """Whether slices are what an unscheduled pod lacks, as the scheduler last reported; true if it has not yet."""
-    message = scheduler_message(pod)
-    return not is_gated(pod) and (not message or any(text in message for text in TEMPORARY))
 
 
 def _after(node: Node, expected: Expected | None, requested: Iterable[str]) -> NodeView:
