@@ -74,11 +74,12 @@ def with_claims(pods: Iterable[Json], claims: Claims) -> list[Json]:
     pods = list(pods)
     awaited = awaited_slices(pods, claims.awaited)
     found = ((pod, pod["metadata"].get("uid", "")) for pod in pods)
-    return [{**pod, **_keys(claims.devices.get(uid, ()), awaited.get(uid))} for pod, uid in found]
+    return [_with(pod, claims.devices.get(uid), awaited.get(uid)) for pod, uid in found]
 
 
-def _keys(devices: tuple[ClaimedDevice, ...], awaited: AwaitedSlices | None) -> Json:
-    return {**({CLAIMED: devices} if devices else {}), **({AWAITED: awaited} if awaited else {})}
+def _with(pod: Json, devices: tuple[ClaimedDevice, ...] | None, awaited: AwaitedSlices | None) -> Json:
+    added: Json = {key: found for key, found in ((CLAIMED, devices), (AWAITED, awaited)) if found}
+    return {**pod, **added} if added else pod
 
 
 def _devices(item: ResourceClaimObject, published: Mapping[str, Publication]) -> list[ClaimedDevice]:
