@@ -53,9 +53,10 @@ async def _follow(fleet: Fleet, node: str, followed: Followed, started: threadin
         watching = asyncio.create_task(_watch(api, node, current["metadata"]["resourceVersion"], followed))
         while not stop.is_set() and not watching.done():
             await asyncio.sleep(0.05)
-        watching.cancel()
-        await asyncio.wait((watching,))
-    await asyncio.sleep(0.1)  # the connections of aiohttp close in the background
+    # The end of the block aborts the watch's connection. A watch that is cancelled before would close it in the
+    # background, with an answer of the API server that a busy machine delays.
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
 
 
 async def _watch(api: Api, node: str, version: str, followed: Followed) -> None:

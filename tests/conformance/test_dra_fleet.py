@@ -13,7 +13,7 @@ from mig_fleet.simulator.dra_driver import NAME, NAMESPACE
 from mig_fleet.simulator.polling import wait_until
 from tests.own_fleet import own_fleet_in
 
-pytestmark = [pytest.mark.conformance, pytest.mark.timeout(600), pytest.mark.xdist_group("dra")]
+pytestmark = [pytest.mark.conformance, pytest.mark.timeout(1800), pytest.mark.xdist_group("dra")]
 
 NODE = {"name": "n1", "gpu": "H100-80GB", "gpus": 2, "labels": {"nvidia.com/gpu.present": "true"}}
 

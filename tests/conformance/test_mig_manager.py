@@ -15,7 +15,7 @@ from tests.conformance.situations import describe
 from tests.own_fleet import own_fleet_in
 from tests.simulator.site import Site, template
 
-pytestmark = [pytest.mark.conformance, pytest.mark.timeout(900), pytest.mark.xdist_group("MIG Manager")]
+pytestmark = [pytest.mark.conformance, pytest.mark.timeout(1800), pytest.mark.xdist_group("MIG Manager")]
 
 NODE: Final = "hopper-1"
 FLEET: Final = f"""

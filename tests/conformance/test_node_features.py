@@ -20,7 +20,7 @@ from tests.conformance.node_feature_cases import CASES, PREFIX, Case
 from tests.conformance.node_feature_site import Outcome, Site, running
 from tests.conformance.records import NODE_FEATURES, count_case
 
-pytestmark = [pytest.mark.conformance, pytest.mark.timeout(300), pytest.mark.xdist_group("nfd")]
+pytestmark = [pytest.mark.conformance, pytest.mark.timeout(1800), pytest.mark.xdist_group("nfd")]
 
 AT_ONCE: Final = 4
 

@@ -20,7 +20,7 @@ from tests.faults.stack import ResourceState, Stack
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 PRELOADED = ["tests.faults.killed_process", "kubernetes.client", "kubernetes.config", "kubernetes.stream"]
 FINISHED, KILLED = 0, -signal.SIGKILL
-TIMEOUT_S = 60
+TIMEOUT_S = 600
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from mig_fleet.model.report import Report
 from mig_fleet.simulator import Fault
 from tests.faults.scenario import Scenario
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 NODE = "node-1"
 SLICE = "nvidia.com/mig-1g.10gb"

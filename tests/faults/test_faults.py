@@ -16,7 +16,7 @@ from tests.faults.play import Result
 from tests.faults.remedies import remedies_in
 from tests.faults.scenario import FIRST_WAVE, POOL
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 PAGE = without_quotations(DOCUMENT.read_text())
 UNDER_DRA = {DriftClass.DEVICES_STALE, DriftClass.DYNAMIC_MIG, Remedy.RESTART_DRA_PLUGIN}

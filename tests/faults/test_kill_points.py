@@ -10,7 +10,7 @@ from tests.faults.recording import Inputs
 from tests.faults.scenario import FEWER, FIRST_WAVE, NEW, OLD, POOL, SECOND_WAVE
 from tests.faults.table.waves import clear_faults_before_label
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 WRITES = 15
 """Of a change of three nodes in two waves: own, isolate, label, record as verified, restore scheduling."""

@@ -6,7 +6,7 @@ from mig_fleet.observed.operands import MIG_MANAGER
 from tests.faults import scenario as scenario_module
 from tests.faults.scenario import NODES, Scenario
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 
 def test_an_operand_without_its_daemon_set_runs_on_every_node_again_and_the_other_pods_stay(

@@ -24,7 +24,7 @@ from tests.engine.command import run_pulumi
 from tests.own_fleet import own_fleet_in
 from tests.packaging.user_program import FILES
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 STACK = "dev"
 NODE = "fresh-node-1"
 FLEET = f"nodes: [{{name: {NODE}, gpu: H100-80GB, gpus: 2}}]\n"

@@ -48,7 +48,7 @@ def clone(tree: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.engine
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("inside", [".", "policy"], ids=["program", "policy pack"])
 def test_pulumi_install_makes_a_working_environment(inside: str, clone: Path) -> None:
     workspace = toolchain.workspace(ROOT)

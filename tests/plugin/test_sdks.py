@@ -7,7 +7,7 @@ import pytest
 
 from tests.plugin.sdks import ROOT, generate, go_build, mypy, tsc
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 EXAMPLE = ROOT / "examples" / "simulated-typescript"
 

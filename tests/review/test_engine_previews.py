@@ -9,7 +9,7 @@ from mig_fleet.review.reader import review_all
 from tests.review.recordings import WRITES, names, recorded, reduced, reduced_events, write
 from tests.review.scenes import scenes
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 
 def test_the_engine_writes_previews_as_recorded(binaries: Path, tmp_path: Path) -> None:

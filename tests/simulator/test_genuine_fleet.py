@@ -17,7 +17,7 @@ from tests.conformance.conftest import require
 from tests.own_fleet import fleet_of_the_command, simulate
 from tests.simulator.site import Site
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
 NODE: Final = "hopper-1"
 FLEET: Final = f"nodes: [{{name: {NODE}, gpu: H100-80GB, gpus: 1}}]\n"
