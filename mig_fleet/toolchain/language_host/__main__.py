@@ -8,9 +8,9 @@ from concurrent import futures
 from typing import Final
 
 import grpc
-from pulumi.runtime.proto import language_pb2_grpc
 
 from mig_fleet.toolchain.language_host.children import Children
+from mig_fleet.toolchain.language_host.protocol import language_pb2_grpc
 from mig_fleet.toolchain.language_host.servicer import LanguageHost
 
 _POLL_SECONDS: Final = 1.0

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from google.protobuf import json_format
-from pulumi.runtime.proto import language_pb2
+
+from mig_fleet.toolchain.language_host.protocol import language_pb2
 
 _INSTALLED: Final = Path(__file__).with_name("installed.py")
 
