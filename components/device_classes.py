@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import Any, Final, NotRequired, TypedDict
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
 
 from mig_fleet.cluster.client import FIELD_MANAGER
 from mig_fleet.components.checked_args import check_args
+from mig_fleet.components.kubernetes_object import KubernetesObject
 from mig_fleet.components.layout_args import NamedLayoutArgs, parse_layouts
 from mig_fleet.model.allocated_by import RESOURCE_API, class_selector, device_class
 from mig_fleet.model.layouts import Layout
@@ -50,10 +50,9 @@ class DeviceClasses(pulumi.ComponentResource):
 
     def _object(
         self, name: str, kind: str, metadata: dict[str, Any], spec: dict[str, Any], *after: pulumi.Resource
-    ) -> CustomResource:
-        """The SDK has no class for kinds of ``resource.k8s.io/v1`` (pulumi-kubernetes 4.25.0)."""
+    ) -> KubernetesObject:
         opts = pulumi.ResourceOptions(parent=self, depends_on=list(after))
-        return CustomResource(name, api_version=RESOURCE_API, kind=kind, metadata=metadata, spec=spec, opts=opts)
+        return KubernetesObject(name, RESOURCE_API, kind, metadata, opts, spec=spec)
 
 
 def profiles(layouts: Iterable[Layout]) -> list[str]:

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import pulumi
-from pulumi_kubernetes.apiextensions import CustomResource
 
 from mig_fleet.cluster.client import FIELD_MANAGER
+from mig_fleet.components.kubernetes_object import KubernetesObject
 from mig_fleet.model import gpus, labels
 
 
@@ -19,13 +19,13 @@ class NodeLabels(pulumi.ComponentResource):
 
     def __init__(self, name: str, models: Iterable[str], opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mig-fleet:index:NodeLabels", name, {}, opts)
-        CustomResource(
+        KubernetesObject(
             f"{name}-rule",
-            api_version=labels.NODE_FEATURE_API,
-            kind=labels.NODE_FEATURE_RULE,
-            metadata={"name": labels.MODEL_RULE, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}},
+            labels.NODE_FEATURE_API,
+            labels.NODE_FEATURE_RULE,
+            {"name": labels.MODEL_RULE, "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER}},
+            pulumi.ResourceOptions(parent=self),
             spec={"rules": rules(models)},
-            opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})
 

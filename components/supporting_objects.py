@@ -62,8 +62,7 @@ class RecordedObjects:
         given: Mapping[str, Any] = args.props
         annotations = {**(given["metadata"].get("annotations") or {}), **APPLY_ANNOTATIONS}
         props = {**given, "metadata": {**given["metadata"], "annotations": annotations}}
-        declared = {key: value for key, value in props.items() if value is not None and key != "binary_data"}
-        manifest = {_camel(key): value for key, value in declared.items()}
+        manifest = {key: value for key, value in props.items() if key != "binaryData"}
         self.manifests.append(pulumi.Output.json_dumps(manifest))
         return pulumi.ResourceTransformationResult(props=props, opts=args.opts)
 
@@ -202,8 +201,3 @@ def _program(config_map: str) -> dict[str, str] | None:
     if config_map != f"{labels.PROBE}-{zipapp.digest(content)}":
         return None
     return {PROGRAM: base64.b64encode(content).decode()}
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(map(str.capitalize, rest))

@@ -13,6 +13,7 @@ from mig_fleet.components.device_classes import DeviceClasses
 from mig_fleet.components.fleet.members import Members, then
 from mig_fleet.components.fleet.parts import monitoring_of, operator_of, pool_of
 from mig_fleet.components.fleet.place import OnCluster, Place
+from mig_fleet.components.kubernetes_object import KubernetesObject
 from mig_fleet.components.layout_args import NamedLayoutArgs
 from mig_fleet.components.layouts import MigLayouts
 from mig_fleet.components.node_labels import NodeLabels
@@ -143,13 +144,11 @@ def register(
 
 def _operator_namespace(
     name: str, place: Place, provider: k8s.Provider, owner: ClusterOwner, recorded: RecordedObjects
-) -> k8s.core.v1.Namespace:
+) -> KubernetesObject:
     labels = {"app.kubernetes.io/managed-by": FIELD_MANAGER, "pod-security.kubernetes.io/enforce": "privileged"}
-    return k8s.core.v1.Namespace(
-        place.name("operator-namespace"),
-        metadata={"name": name, "labels": labels},
-        opts=place.after([owner], provider=provider, transformations=[recorded.record]),
-    )
+    opts = place.after([owner], provider=provider, transformations=[recorded.record])
+    metadata = {"name": name, "labels": labels}
+    return KubernetesObject(place.name("operator-namespace"), "v1", "Namespace", metadata, opts)
 
 
 def _device_classes(fleet: Fleet, name: str, opts: pulumi.ResourceOptions) -> DeviceClasses:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from mig_fleet.components.checked_args import check_args
+from mig_fleet.components.gpu_operator.release import Release
 from mig_fleet.model.allocated_by import AllocatedBy
 from mig_fleet.model.namespaces import OPERATOR_NAMESPACE
 from mig_fleet.policies.chart_values import ServiceMonitor, Values, derived_values, merged
@@ -15,7 +15,7 @@ from mig_fleet.stack_file.settings import Operator
 CHART = Operator()
 """Of a program that names no chart."""
 
-SECRET_OUTPUTS = ("chart", "version", "repository_opts", "values", "status", "manifest")
+SECRET_OUTPUTS = ("chart", "version", "repositoryOpts", "values", "status", "manifest")
 """Outputs of a release that repeat its chart, version, repository or values."""
 
 MONITOR_FIELDS = ("enabled", "honorLabels")
@@ -66,7 +66,7 @@ class GpuOperatorArgs(TypedDict):
 class GpuOperator(pulumi.ComponentResource):
     """The operator's release; its values name our layout file, and let its pods tolerate our taints."""
 
-    release: k8s.helm.v3.Release
+    release: Release
     chart_objects: list[pulumi.Input[str]]
     """Manifests of objects of the chart, as JSON, with only the fields that our values determine."""
 
@@ -78,18 +78,18 @@ class GpuOperator(pulumi.ComponentResource):
         protect: Callable[[Any], Any] = pulumi.Output.secret if args.get("secret") else lambda value: value
         strategy, allocation = args.get("strategy", str(CHART.strategy)), args.get("allocation", CHART.allocation)
         derived = derived_values(strategy, args["metrics"], _monitor(args), AllocatedBy(allocation))
-        self.release = k8s.helm.v3.Release(
+        self.release = Release(
             f"{name}-release",
+            pulumi.ResourceOptions(
+                parent=self, additional_secret_outputs=list(SECRET_OUTPUTS) if args.get("secret") else None
+            ),
             name="gpu-operator",
             namespace=namespace,
             chart=protect(args.get("chart", CHART.chart)),
             version=protect(version) if version else None,
-            repository_opts=k8s.helm.v3.RepositoryOptsArgs(repo=protect(repository)) if repository else None,
+            repositoryOpts={"repo": protect(repository)} if repository else None,
             values=protect(merged(derived, args.get("values", {}))),
             timeout=args.get("timeout_seconds", 600),
-            opts=pulumi.ResourceOptions(
-                parent=self, additional_secret_outputs=list(SECRET_OUTPUTS) if args.get("secret") else None
-            ),
         )
         objects = (_cluster_policy(derived), _deployment(namespace))
         self.chart_objects = [pulumi.Output.json_dumps(each) for each in objects]

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from mig_fleet.cluster.client import FIELD_MANAGER
 from mig_fleet.components.checked_args import check_args
+from mig_fleet.components.kubernetes_object import KubernetesObject
 from mig_fleet.components.monitoring.content import dashboards, rules
 from mig_fleet.components.monitoring.declared import Monitored, MonitoringArgs, declared
 from mig_fleet.components.refused import FleetRefused
@@ -30,7 +30,7 @@ class Monitoring(pulumi.ComponentResource):
     The rules compare a node with the config that was verified last on it, so they change before the nodes do.
     """
 
-    metrics_config_map: k8s.core.v1.ConfigMap
+    metrics_config_map: KubernetesObject
     metrics: pulumi.Output[str]
     """The name of the ConfigMap with dcgm-exporter's metrics list, for
     :class:`~mig_fleet.components.gpu_operator.GpuOperator`."""
@@ -53,12 +53,14 @@ class Monitoring(pulumi.ComponentResource):
             raise FleetRefused(f"Monitoring '{name}'", [Finding("grafana_instances", text)])
         super().__init__("mig-fleet:index:Monitoring", name, {}, opts)
         generation, namespace = monitored.generation, args.get("namespace", OPERATOR_NAMESPACE)
-        self.metrics_config_map = k8s.core.v1.ConfigMap(
+        self.metrics_config_map = KubernetesObject(
             f"{name}-metrics",
-            metadata={"name": metrics_config_map_name(generation), "namespace": namespace, "labels": MANAGED},
+            "v1",
+            "ConfigMap",
+            {"name": metrics_config_map_name(generation), "namespace": namespace, "labels": MANAGED},
+            pulumi.ResourceOptions(parent=self, aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)]),
             data={FILE: metrics_csv(generation)},
             immutable=True,
-            opts=pulumi.ResourceOptions(parent=self, aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)]),
         )
         self.metrics = self.metrics_config_map.metadata["name"]
         fleet = pulumi.Output.from_input(monitored.fleet)
@@ -78,32 +80,26 @@ class Monitoring(pulumi.ComponentResource):
         file, text = found[0], found[1]
         metadata = _metadata(labels.ALERT_RULES, args, args.get("monitor_labels", {}), text)
         if kind == "prometheusRule":
-            k8s.apiextensions.CustomResource(
-                name,
-                api_version="monitoring.coreos.com/v1",
-                kind="PrometheusRule",
-                metadata=metadata,
-                spec=file,
-                opts=self._hiding("spec"),
-            )
+            opts = self._hiding("spec")
+            KubernetesObject(name, "monitoring.coreos.com/v1", "PrometheusRule", metadata, opts, spec=file)
         else:
             self._config_map(name, metadata, {"mig-fleet.yaml": text})
 
     def _dashboard(self, name: str, board: str, args: MonitoringArgs, text: pulumi.Output[str]) -> None:
         folder, object_name = args.get("folder"), labels.DASHBOARDS[board]
         if args.get("dashboards") == "grafanaOperator":
-            k8s.apiextensions.CustomResource(
+            KubernetesObject(
                 name,
-                api_version="grafana.integreatly.org/v1beta1",
-                kind="GrafanaDashboard",
-                metadata=_metadata(object_name, args, {}, text),
+                "grafana.integreatly.org/v1beta1",
+                "GrafanaDashboard",
+                _metadata(object_name, args, {}, text),
+                self._hiding("spec.json"),
                 spec={
                     "instanceSelector": {"matchLabels": dict(args["grafana_instances"] or {})},
                     "allowCrossNamespaceImport": True,
                     "json": text,
                     **({"folder": folder} if folder else {}),
                 },
-                opts=self._hiding("spec.json"),
             )
             return
         metadata = _metadata(object_name, args, args.get("dashboard_labels", {"grafana_dashboard": "1"}), text)
@@ -112,7 +108,7 @@ class Monitoring(pulumi.ComponentResource):
         self._config_map(name, metadata, {f"mig-fleet-{board}.json": text})
 
     def _config_map(self, name: str, metadata: Any, data: dict[str, pulumi.Output[str]]) -> None:
-        k8s.core.v1.ConfigMap(name, metadata=metadata, data=data, opts=self._hiding("data"))
+        KubernetesObject(name, "v1", "ConfigMap", metadata, self._hiding("data"), data=data)
 
     def _hiding(self, content: str) -> pulumi.ResourceOptions:
         """A preview prints that generated content changed, and not how."""

@@ -5,9 +5,9 @@ import re
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from mig_fleet.components.checked_args import check_args
+from mig_fleet.components.kubernetes_object import KubernetesObject
 from mig_fleet.components.probe import zipapp
 from mig_fleet.components.probe.rights import MANAGED, rights
 from mig_fleet.model import labels
@@ -48,8 +48,8 @@ class MigProbe(pulumi.ComponentResource):
     its own node's report.
     """
 
-    namespace: k8s.core.v1.Namespace
-    daemon_set: k8s.apps.v1.DaemonSet
+    namespace: KubernetesObject
+    daemon_set: KubernetesObject
 
     def __init__(self, name: str, args: MigProbeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         check_args(f"MigProbe '{name}'", args, MigProbeArgs)
@@ -60,33 +60,32 @@ class MigProbe(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         # The container adds a capability, which Kubernetes' other pod security levels forbid.
         security = {"pod-security.kubernetes.io/enforce": "privileged"}
-        self.namespace = k8s.core.v1.Namespace(
-            f"{name}-namespace", metadata={"name": namespace, "labels": {**MANAGED, **security}}, opts=child
-        )
+        metadata = {"name": namespace, "labels": {**MANAGED, **security}}
+        self.namespace = KubernetesObject(f"{name}-namespace", "v1", "Namespace", metadata, child)
         inside = pulumi.ResourceOptions(parent=self, depends_on=[self.namespace])
         program = zipapp.build()
-        config_map = k8s.core.v1.ConfigMap(
+        config_map = KubernetesObject(
             f"{name}-program",
-            metadata={
-                "name": f"{labels.PROBE}-{zipapp.digest(program)}",
-                "namespace": namespace,
-                "labels": MANAGED,
-            },
-            binary_data=secret_data(program),
+            "v1",
+            "ConfigMap",
+            {"name": f"{labels.PROBE}-{zipapp.digest(program)}", "namespace": namespace, "labels": MANAGED},
+            inside,
+            binaryData=secret_data(program),
             immutable=True,
-            opts=inside,
         )
-        self.daemon_set = k8s.apps.v1.DaemonSet(
+        self.daemon_set = KubernetesObject(
             f"{name}-daemons",
-            metadata={"name": labels.PROBE, "namespace": namespace, "labels": MANAGED},
+            "apps/v1",
+            "DaemonSet",
+            {"name": labels.PROBE, "namespace": namespace, "labels": MANAGED},
+            pulumi.ResourceOptions(
+                parent=self, depends_on=rights(name, namespace, inside), custom_timeouts=_timeouts(args)
+            ),
             spec={
                 "selector": {"matchLabels": {"app.kubernetes.io/name": labels.PROBE}},
                 "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%"}},
                 "template": {"metadata": {"labels": MANAGED}, "spec": _pod(args, config_map.metadata["name"])},
             },
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=rights(name, namespace, inside), custom_timeouts=_timeouts(args)
-            ),
         )
         self.register_outputs({"namespace": self.namespace.metadata["name"], "daemon_set": labels.PROBE})
 

@@ -9,47 +9,58 @@ of other nodes.
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from mig_fleet.cluster.client import FIELD_MANAGER
+from mig_fleet.components.kubernetes_object import KubernetesObject
 from mig_fleet.model import labels
 
 MANAGED = {"app.kubernetes.io/name": labels.PROBE, "app.kubernetes.io/managed-by": FIELD_MANAGER}
-API = "rbac.authorization.k8s.io"
+GROUP = "rbac.authorization.k8s.io"
+API = f"{GROUP}/v1"
+ADMISSION_API = "admissionregistration.k8s.io/v1"
 NODE_IN_TOKEN = "authentication.kubernetes.io/node-name"
 
 
 def rights(name: str, namespace: str, child: pulumi.ResourceOptions) -> list[pulumi.Resource]:
     """The service account, its roles, and the admission policy that narrows them."""
     subject = [{"kind": "ServiceAccount", "name": labels.PROBE, "namespace": namespace}]
-    metadata: dict[str, Any] = {"name": labels.PROBE, "namespace": namespace, "labels": MANAGED}
+    of_cluster = {"name": labels.PROBE, "labels": MANAGED}
+    metadata: dict[str, Any] = {**of_cluster, "namespace": namespace}
     return [
-        k8s.core.v1.ServiceAccount(f"{name}-account", metadata=metadata, opts=child),
-        k8s.rbac.v1.Role(
+        KubernetesObject(f"{name}-account", "v1", "ServiceAccount", metadata, child),
+        KubernetesObject(
             f"{name}-reports-role",
-            metadata=metadata,
+            API,
+            "Role",
+            metadata,
+            child,
             rules=[{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]}],
-            opts=child,
         ),
-        k8s.rbac.v1.RoleBinding(
+        KubernetesObject(
             f"{name}-reports-binding",
-            metadata=metadata,
-            role_ref={"apiGroup": API, "kind": "Role", "name": labels.PROBE},
+            API,
+            "RoleBinding",
+            metadata,
+            child,
+            roleRef={"apiGroup": GROUP, "kind": "Role", "name": labels.PROBE},
             subjects=subject,
-            opts=child,
         ),
-        k8s.rbac.v1.ClusterRole(
+        KubernetesObject(
             f"{name}-nodes-role",
-            metadata={"name": labels.PROBE, "labels": MANAGED},
+            API,
+            "ClusterRole",
+            of_cluster,
+            child,
             rules=[{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "watch"]}],
-            opts=child,
         ),
-        k8s.rbac.v1.ClusterRoleBinding(
+        KubernetesObject(
             f"{name}-nodes-binding",
-            metadata={"name": labels.PROBE, "labels": MANAGED},
-            role_ref={"apiGroup": API, "kind": "ClusterRole", "name": labels.PROBE},
+            API,
+            "ClusterRoleBinding",
+            of_cluster,
+            child,
+            roleRef={"apiGroup": GROUP, "kind": "ClusterRole", "name": labels.PROBE},
             subjects=subject,
-            opts=child,
         ),
         *_own_report(name, namespace, child),
     ]
@@ -57,9 +68,12 @@ def rights(name: str, namespace: str, child: pulumi.ResourceOptions) -> list[pul
 
 def _own_report(name: str, namespace: str, child: pulumi.ResourceOptions) -> list[pulumi.Resource]:
     metadata = {"name": labels.OWN_REPORT_POLICY, "labels": MANAGED}
-    policy = k8s.admissionregistration.v1.ValidatingAdmissionPolicy(
+    policy = KubernetesObject(
         f"{name}-own-report",
-        metadata=metadata,
+        ADMISSION_API,
+        "ValidatingAdmissionPolicy",
+        metadata,
+        child,
         spec={
             "failurePolicy": "Fail",
             "matchConstraints": {
@@ -90,12 +104,13 @@ def _own_report(name: str, namespace: str, child: pulumi.ResourceOptions) -> lis
                 }
             ],
         },
-        opts=child,
     )
-    binding = k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+    binding = KubernetesObject(
         f"{name}-own-report-binding",
-        metadata=metadata,
+        ADMISSION_API,
+        "ValidatingAdmissionPolicyBinding",
+        metadata,
+        pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[policy])),
         spec={"policyName": labels.OWN_REPORT_POLICY, "validationActions": ["Deny"]},
-        opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[policy])),
     )
     return [policy, binding]

@@ -11,11 +11,11 @@ CRITICAL = ["system-node-critical", "system-cluster-critical"]
 
 def gpus(kubeconfig: pulumi.Input[str], after: list[pulumi.Resource]) -> Fleet:
     """``kubeconfig`` has the contents, as the cluster of the same program has them; they stay secret."""
-    namespaces: list[k8s.core.v1.Namespace] = []
+    namespaces: dict[str, pulumi.Resource] = {}
 
     def remember(args: pulumi.ResourceTransformationArgs) -> None:
-        if isinstance(args.resource, k8s.core.v1.Namespace):
-            namespaces.append(args.resource)
+        if args.type_ == "kubernetes:core/v1:Namespace":
+            namespaces[args.props["metadata"]["name"]] = args.resource
 
     fleet = Fleet(
         "mig",
@@ -41,21 +41,21 @@ def gpus(kubeconfig: pulumi.Input[str], after: list[pulumi.Resource]) -> Fleet:
         pulumi.ResourceOptions(depends_on=after, transformations=[remember]),
     )
     provider = k8s.Provider("quotas", kubeconfig=kubeconfig)
-    for number, namespace in enumerate(namespaces):
-        _allow_critical_pods(number, namespace, provider)
+    for name, namespace in namespaces.items():
+        _allow_critical_pods(name, namespace, provider)
     return fleet
 
 
-def _allow_critical_pods(number: int, namespace: k8s.core.v1.Namespace, provider: k8s.Provider) -> None:
+def _allow_critical_pods(name: str, namespace: pulumi.Resource, provider: k8s.Provider) -> None:
     """GKE starts a pod of a critical class only in a namespace with a quota for it."""
     k8s.core.v1.ResourceQuota(
-        f"critical-pods-{number}",
-        metadata={"name": "critical-pods", "namespace": namespace.metadata["name"]},
+        f"critical-pods-{name}",
+        metadata={"name": "critical-pods", "namespace": name},
         spec={
             "hard": {"pods": "1000"},
             "scopeSelector": {
                 "matchExpressions": [{"scopeName": "PriorityClass", "operator": "In", "values": CRITICAL}]
             },
         },
-        opts=pulumi.ResourceOptions(provider=provider),
+        opts=pulumi.ResourceOptions(provider=provider, depends_on=[namespace]),
     )

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as k8s
 import pytest
 from pulumi.runtime.config import set_all_config
 
 from mig_fleet.cluster.errors import ClusterUnreachable
 from mig_fleet.cluster.session import session
+from mig_fleet.components.gpu_operator import component
+from mig_fleet.components.gpu_operator.release import Release
 from mig_fleet.stack_file import fleet
 from mig_fleet.stack_file.problems import InvalidSettings
 from mig_fleet.stacks import program
@@ -163,20 +164,19 @@ def test_what_the_section_operator_says_of_the_chart_stays_secret_in_the_release
     }
     configured(*(["operator"] if secret else []), **STACK, operator=operator)
     declared, is_secret, checks = fleet.from_pulumi(), dict[str, bool](), list[asyncio.Future[None]]()
-    release = k8s.helm.v3.Release
 
     async def check(**given: Any) -> None:
         for name, value in given.items():
             is_secret[name] = isinstance(value, pulumi.Output) and await value.is_secret()
 
-    def registered(*args: Any, **kwargs: Any) -> Any:
+    def registered(name: str, opts: pulumi.ResourceOptions, /, **kwargs: Any) -> Any:
         given = {name: kwargs[name] for name in ("values", "chart", "version")}
-        checks.append(asyncio.ensure_future(check(repository=kwargs["repository_opts"].repo, **given)))
-        hidden = kwargs["opts"].additional_secret_outputs or ()
-        assert (set(hidden) >= {*given, "repository_opts", "manifest", "status"}) is secret, "the outputs repeat them"
-        return release(*args, **kwargs)
+        checks.append(asyncio.ensure_future(check(repository=kwargs["repositoryOpts"]["repo"], **given)))
+        hidden = opts.additional_secret_outputs or ()
+        assert (set(hidden) >= {*given, "repositoryOpts", "manifest", "status"}) is secret, "the outputs repeat them"
+        return Release(name, opts, **kwargs)
 
-    monkeypatch.setattr(k8s.helm.v3, "Release", registered)
+    monkeypatch.setattr(component, "Release", registered)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     pulumi.runtime.set_mocks(Echo(), preview=False)
