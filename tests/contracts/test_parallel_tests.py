@@ -34,6 +34,18 @@ def test_only_the_stack_of_all_files_is_deployed_to_the_fleet_of_all_files(path:
     assert has_its_own or not takes_fleet, f"`with own_fleet_in(...) as fleet` starts another one for {takes_fleet}"
 
 
+@pytest.mark.parametrize("path", engine_tests(), ids=lambda path: path.name)
+def test_no_changes_are_expected_only_once_the_layouts_of_earlier_tests_are_pruned(path: Path) -> None:
+    """The test before may have left a layout in MIG Manager's file, which the next update removes."""
+    functions = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)]
+    if "deployed" in [each.name for each in functions]:
+        return  # a stack of its own
+    for each in functions:
+        before, expected, _ = ast.unparse(each).partition("--expect-no-changes")
+        is_pruned = ".prune()" in before or ".up()" in before
+        assert is_pruned or not expected or "deployed" not in arguments(each), f"add deployed.prune() to {each.name}"
+
+
 def is_test_or_fixture(function: ast.FunctionDef) -> bool:
     return function.name.startswith("test_") or any("fixture" in ast.unparse(it) for it in function.decorator_list)
 

@@ -41,6 +41,7 @@ def _earlier(props: dict[str, Any]) -> dict[str, Any]:
 def test_a_state_of_an_earlier_release_shows_no_change_and_is_renewed_by_the_next_one(
     deployed: Deployment, tmp_path: Path
 ) -> None:
+    deployed.prune()
     slices = deployed.slices()
     store_as_earlier_release(deployed, tmp_path / "state.json")
     assert all("nodes" in each["outputs"] for each in waves(deployed))
