@@ -1,13 +1,15 @@
 """A Prometheus that runs, and what its HTTP API answers."""
 
+import functools
 import json
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 TIMEOUT_S = 120
 
@@ -58,3 +60,23 @@ def eventually(condition: Callable[[], T], what: str) -> T:
         assert time.monotonic() < deadline, f"timeout: {what}"
         time.sleep(0.2)
     return found
+
+
+def in_the_end(test: Callable[P, None]) -> Callable[P, None]:
+    """Repeat a test that only reads until it passes; fails as it does after :data:`TIMEOUT_S` seconds.
+
+    On a busy machine an exporter may answer too late for a scrape, and its series are gone until the next one.
+    """
+
+    @functools.wraps(test)
+    def repeated(*args: P.args, **kwargs: P.kwargs) -> None:
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                return test(*args, **kwargs)
+            except (AssertionError, LookupError, ValueError):  # a series that is gone is missing in many ways
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.5)
+
+    return repeated

@@ -24,7 +24,7 @@ from mig_fleet.simulator.telemetry.activity import ACTIVITY, MEMORY
 from tests.engine.deployment import ROOT, TIMEOUT_S, Deployment, baseline, deploy
 from tests.monitoring.panels import panels_without_data
 from tests.monitoring.runbooks import Command, runbook_commands
-from tests.prometheus_api import LivePrometheus, Row, eventually
+from tests.prometheus_api import LivePrometheus, Row, eventually, in_the_end
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
@@ -132,11 +132,13 @@ def scene(project: Deployment, prometheus: Path, tmp_path_factory: pytest.TempPa
         fleet.user_pods.clear(namespace)
 
 
+@in_the_end
 def test_every_rule_of_the_stack_is_evaluated_without_an_error(scene: Scene) -> None:
     wrong = {rule["name"]: rule.get("lastError") for rule in scene.prometheus.rules() if rule["health"] != "ok"}
     assert wrong == {}
 
 
+@in_the_end
 def test_declared_reported_and_offered_slices_are_those_of_the_drivers(scene: Scene) -> None:
     live, truth = scene.prometheus, scene.slices()
     assert live.by(f'{series.DECLARED}{{profile!=""}}', "node", "profile") == truth
@@ -148,6 +150,7 @@ def test_declared_reported_and_offered_slices_are_those_of_the_drivers(scene: Sc
     assert live.by(series.NODE, "node", "pool").keys() == set(POOL_OF.items())
 
 
+@in_the_end
 def test_a_slice_is_one_row_with_the_pod_that_has_it(scene: Scene) -> None:
     live, truth = scene.prometheus, set()
     for node in POOL_OF:
@@ -162,6 +165,7 @@ def test_a_slice_is_one_row_with_the_pod_that_has_it(scene: Scene) -> None:
     assert all(row.value == 0 for row in live.query(f'{series.ACTIVITY}{{pod=""}}'))
 
 
+@in_the_end
 def test_activity_is_weighted_by_slices_and_a_board_is_counted_once(scene: Scene) -> None:
     live = scene.prometheus
     boards = {(node, str(gpu.index)) for node in POOL_OF for gpu in scene.fleet.driver(node).gpus}
@@ -174,6 +178,7 @@ def test_activity_is_weighted_by_slices_and_a_board_is_counted_once(scene: Scene
     assert 0.4 < whole.value < 1 and whole["node"] == "gpu-node-3"
 
 
+@in_the_end
 def test_memory_is_in_bytes_and_its_ratio_is_of_the_slice(scene: Scene) -> None:
     live = scene.prometheus
     (used,) = live.query(f'{series.MEMORY_USED}{{pod="embedding"}}')
@@ -184,6 +189,7 @@ def test_memory_is_in_bytes_and_its_ratio_is_of_the_slice(scene: Scene) -> None:
     assert ratio.value == pytest.approx(0.96, rel=1e-3)
 
 
+@in_the_end
 def test_requests_are_those_of_pods_that_run_and_a_pod_without_a_node_is_pending(scene: Scene) -> None:
     live = scene.prometheus
     requested = live.by(f"sum by (node, resource) ({series.REQUESTED}) > 0", "node", "resource")
@@ -195,6 +201,7 @@ def test_requests_are_those_of_pods_that_run_and_a_pod_without_a_node_is_pending
     assert scene.rows("MIGPoolExhausted") == [], "slices of this profile are free, but fewer than the pod requests"
 
 
+@in_the_end
 def test_the_parts_of_the_cost_add_up_to_the_price_of_the_gpus(scene: Scene) -> None:
     live = scene.prometheus
     assert live.by(series.POOL_COST, "pool") == pytest.approx({(pool,): price for pool, price in PRICES.items()})
@@ -205,6 +212,7 @@ def test_the_parts_of_the_cost_add_up_to_the_price_of_the_gpus(scene: Scene) -> 
     assert of_parts.get(("inference", "unobserved"), 0) == pytest.approx(0)
 
 
+@in_the_end
 def test_alerts_about_slices_name_the_pod_and_give_a_new_one_time(scene: Scene) -> None:
     def pods(rows: list[Row]) -> set[str]:
         return {row["pod"] for row in rows}
@@ -227,6 +235,7 @@ QUIET = (
 
 
 @pytest.mark.parametrize("alert", QUIET)
+@in_the_end
 def test_an_alert_about_a_fault_is_quiet_on_a_healthy_fleet(scene: Scene, alert: str) -> None:
     assert scene.rows(alert) == []
 
@@ -237,8 +246,7 @@ def nodes_of(scene: Scene, alert: str) -> list[str]:
 
 def assert_alert(scene: Scene, alert: str, node: str) -> None:
     """The alert's condition holds for this node only."""
-    eventually(lambda: scene.rows(alert), f"{alert} has a row")
-    assert nodes_of(scene, alert) == [node]
+    eventually(lambda: nodes_of(scene, alert) == [node], f"{alert} has rows of {node} and of no other node")
 
 
 def assert_quiet(scene: Scene, *alerts: str) -> None:
@@ -319,8 +327,7 @@ def test_exporters_of_every_version_give_the_same_recorded_series(scene: Scene, 
         Fault.EXPORTER_OLD: 'DCGM_FI_PROF_GR_ENGINE_ACTIVE{Hostname="gpu-node-4"}',
         Fault.EXPORTER_RENAMES: 'DCGM_FI_PROF_GR_ENGINE_UTIL_RATIO{node="gpu-node-4"}',
     }[fault]
-    before = recorded()
-    assert all(before.values())
+    before = eventually(lambda: found if all((found := recorded()).values()) else None, "every series has a value")
     scene.fleet.inject("gpu-node-4", fault)
     eventually(lambda: scene.prometheus.query(raw), "the exporter has another version")
     # Constant loads: the values are equal, too, once the next evaluation has read the new names.
@@ -331,6 +338,10 @@ def test_exporters_of_every_version_give_the_same_recorded_series(scene: Scene, 
 
 def test_every_query_of_every_panel_returns_data(scene: Scene, isolated: str) -> None:
     assert_alert(scene, "MIGNodeIsolated", isolated)
+    in_the_end(assert_data)(scene)
+
+
+def assert_data(scene: Scene) -> None:
     assert panels_without_data(scene.prometheus.url, scene.dashboards) == []
 
 
