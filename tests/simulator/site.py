@@ -28,7 +28,8 @@ OPERANDS = {
     "nvidia-mig-manager": "mig-manager",
     "nvidia-operator-validator": "operator-validator",
 }
-TIMEOUT_S = 30
+TIMEOUT_S = 180
+"""Seconds. Only what never happens takes so long, even on a busy machine."""
 T = TypeVar("T")
 
 

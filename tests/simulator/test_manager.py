@@ -10,6 +10,7 @@ from mig_fleet.simulator.operands.manager import DesiredConfig
 from tests.simulator.site import LAYOUTS, NAMESPACE, Site, config_map, template
 
 PLUGIN = labels.DEPLOY_PREFIX + "device-plugin"
+MOUNTED = f"/mig-parted-config/{labels.LAYOUTS_KEY}"
 
 
 def test_the_same_value_again_is_no_change_and_one_that_was_removed_is() -> None:
@@ -103,12 +104,16 @@ def test_the_same_value_again_changes_nothing_and_a_new_manager_pod_applies_it(s
 
 @pytest.mark.engine
 def test_a_label_written_before_the_file_arrives_fails_and_is_not_retried(site: Site) -> None:
-    """The propagation race: the ConfigMap is new, the file in MIG Manager's pod is not."""
+    """The file in MIG Manager's pod is the one of before; so it is for a while after the ConfigMap has changed."""
+    site.assign("hopper-2", "brand-new")
+    site.eventually(lambda: site.state("hopper-2") == "failed", "the state is failed")
     path = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{labels.LAYOUTS_CONFIG_MAP}"
     newer = {**LAYOUTS, "brand-new": LAYOUTS["dense"]}
     site.fleet.call("patch", path, {"data": config_map(newer)["data"]})
-    site.assign("hopper-2", "brand-new")
-    site.eventually(lambda: site.state("hopper-2") == "failed", "the state is failed")
+    (manager,) = (pod["metadata"]["name"] for pod in site.pods("nvidia-mig-manager", "hopper-2"))
+    has_it = ["nvidia-mig-parted", "assert", "--valid-config", "-f", MOUNTED, "-c", "brand-new"]
+    site.eventually(lambda: site.cluster.execute(NAMESPACE, manager, has_it)[0] == 0, "the file has arrived")
+    assert site.state("hopper-2") == "failed"
     site.assign("hopper-2", "dense")
     site.wait_for_success("hopper-2", "dense")
     site.assign("hopper-2", "brand-new")
