@@ -14,6 +14,7 @@ from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.driver import Driver
 from mig_fleet.simulator.driver.gpu import new_gpu
 from mig_fleet.simulator.driver.library import library
+from tests.played_again import summary
 
 ADriver = Callable[..., Driver]
 
@@ -72,6 +73,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         order = {path: number for number, path in enumerate(LONG)}
         items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(LONG)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in summary(terminalreporter.stats.get("passed", [])):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -1,19 +1,20 @@
 """One simulated fleet for all faults, one API server with faults in front of it, and short timeouts."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.all_faults import FAULTS
 from tests.faults.document import DOCUMENT, WRITE, document
-from tests.faults.fault import Fault
 from tests.faults.fault_fleet import FaultFleet
 from tests.faults.fault_run import FaultRun
-from tests.faults.play import Result, play
+from tests.faults.play import Result
+from tests.faults.player import Player
 from tests.faults.scenario import Scenario
 from tests.faults.short_timeouts import shorten_timeouts
+from tests.played_again import note
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +53,17 @@ def _results() -> Iterator[dict[str, Result]]:
         DOCUMENT.write_text(document(FAULTS, results))
 
 
+@pytest.fixture(scope="session")
+def _again() -> list[str]:
+    """The faults that were played a second time."""
+    return []
+
+
 @pytest.fixture
-def played(fault_fleet: FaultFleet, _results: dict[str, Result]) -> Callable[[Fault], Result]:
-    """Plays a fault; its result is also that of the page."""
-
-    def played(fault: Fault) -> Result:
-        _results[fault.name] = play(fault, fault_fleet.ready())
-        return _results[fault.name]
-
-    return played
+def player(
+    fault_fleet: FaultFleet, _results: dict[str, Result], _again: list[str], request: pytest.FixtureRequest
+) -> Player:
+    return Player(fault_fleet, _results, _again, lambda text: note(request.node, text))
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,9 @@ They are minutes because kubelets, GPU Feature Discovery and device plugins take
 Only durations change: what the product waits for, and what it does after a timeout, stays the same.
 """
 
+from collections.abc import Mapping
 from types import ModuleType
+from typing import Any
 
 from mig_fleet.cluster import connection
 from mig_fleet.rollout import (
@@ -34,10 +36,18 @@ SHORT_S: dict[ModuleType, dict[str, float]] = {
 """Module → constant → seconds."""
 
 
-def shorten_timeouts() -> dict[tuple[ModuleType, str], float]:
-    """Shorten every timeout; returns the values before."""
+OF_ROLLOUT = ("timeout_seconds", "stuck_after_seconds")
+
+
+def shorten_timeouts(times: float = 1) -> dict[tuple[ModuleType, str], float]:
+    """Set every timeout to a multiple of its short value; returns the values before."""
     before = {(module, name): getattr(module, name) for module, constants in SHORT_S.items() for name in constants}
     for module, constants in SHORT_S.items():
         for name, seconds in constants.items():
-            setattr(module, name, seconds)
+            setattr(module, name, seconds * times)
     return before
+
+
+def longer_rollout(rollout: Mapping[str, Any], times: float) -> dict[str, Any]:
+    """The same for the arguments of a rollout."""
+    return {key: value * times if key in OF_ROLLOUT else value for key, value in rollout.items()}

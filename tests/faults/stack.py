@@ -117,7 +117,7 @@ class Stack:
                     "nodes": list(POOL),
                     "layout": target,
                     "strategy": Strategy("mixed"),
-                    "rollout": {"max_unavailable": 2, "timeout_seconds": 20, **rollout},
+                    "rollout": {"max_unavailable": 2, "timeout_seconds": 60, **rollout},
                 }
                 after = pulumi.ResourceOptions(depends_on=before_pool)
                 Pool(POOL_NAME, PoolArgs(**{**args, **changes}), after)  # type: ignore[typeddict-item]

@@ -3,7 +3,6 @@ next update repairs the pool.
 """
 
 import os
-from collections.abc import Callable
 
 import pytest
 
@@ -13,6 +12,7 @@ from tests.faults.all_faults import BY_NAME, FAULTS
 from tests.faults.document import DOCUMENT, WRITE, section, without_quotations
 from tests.faults.fault import Fault, Outcome
 from tests.faults.play import Result
+from tests.faults.player import Player
 from tests.faults.remedies import remedies_in
 from tests.faults.scenario import FIRST_WAVE, POOL
 
@@ -39,8 +39,12 @@ def test_every_remedy_succeeds_for_a_fault_of_the_table(remedy: Remedy) -> None:
 
 
 @pytest.mark.parametrize("fault", BY_NAME.values(), ids=list(BY_NAME))
-def test_fault(fault: Fault, played: Callable[[Fault], Result]) -> None:
-    result = played(fault)
+def test_fault(fault: Fault, player: Player) -> None:
+    player.play(fault, check)
+
+
+def check(fault: Fault, result: Result) -> None:
+    """The result is as the table has it, and as the page shows it."""
     assert bool(result.error) == (fault.outcome is not Outcome.SUCCEEDED), result.error
     assert result.error_lines == fault.error
     assert result.preview == fault.preview

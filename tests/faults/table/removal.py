@@ -6,8 +6,8 @@ from tests.faults.fault_run import RELEASE, FaultRun
 from tests.faults.scenario import OLD, POOL
 from tests.faults.table.texts import OWNED_POD, refused
 
-DISABLE = {"on_delete": "disable", "timeout_seconds": 4}
-RESTORE = {"on_delete": "restore", "timeout_seconds": 4}
+DISABLE = {"on_delete": "disable"}
+RESTORE = {"on_delete": "restore"}
 OTHER_WAVE = "another-pool-wave-0"
 
 
