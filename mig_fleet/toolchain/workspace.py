@@ -27,7 +27,7 @@ FOLDER: Final = ".mig-fleet"
 SIMULATED_STACK: Final = "local"
 """The stack of the simulated fleet, which has no secrets."""
 _HOST: Final = "pulumi-language-python"
-_HOST_MODULE: Final = "mig_fleet.toolchain.language_host"
+_HOST_MODULE: Final = "mig_fleet.language_host"
 _PASSPHRASE: Final = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
 _COMPANIONS: Final = (_HOST, f"{_HOST}-exec", "pulumi-resource-pulumi-python")
 _CONTROL_PLANE: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")

@@ -44,7 +44,7 @@ def test_bin_has_every_binary_and_the_engine_is_a_file_of_its_own(project: Path,
 def test_a_built_engine_gets_our_host_run_by_this_python(project: Path, built: toolchain.SearchResult) -> None:
     work = toolchain.workspace(project, built)
     host = (work.bin / "pulumi-language-python").read_text()
-    assert sys.executable in host and "-m mig_fleet.toolchain.language_host" in host
+    assert sys.executable in host and "-m mig_fleet.language_host" in host
 
 
 def test_an_official_engine_keeps_its_official_host(project: Path, computer: Computer) -> None:
@@ -59,7 +59,7 @@ def test_going_back_from_an_official_engine_to_a_built_one_leaves_none_of_its_fi
     toolchain.workspace(project, official(computer))
     work = toolchain.workspace(project, built)
     assert not (work.bin / "pulumi-language-python-exec").exists()
-    assert "mig_fleet.toolchain.language_host" in (work.bin / "pulumi-language-python").read_text()
+    assert "mig_fleet.language_host" in (work.bin / "pulumi-language-python").read_text()
     assert (computer.root / "official" / "pulumi-language-python").read_text() == "official", "the source is untouched"
 
 
@@ -171,9 +171,7 @@ def test_our_host_in_another_projects_bin_is_not_used_as_the_official_one(
 ) -> None:
     """A shell may have a workspace's bin on its PATH; the Python in that host is the other project's."""
     other = toolchain.workspace(tmp_path / "other", built)
-    (other.bin / "pulumi-language-python").write_text(
-        "#!/bin/sh\nexec /gone/python -m mig_fleet.toolchain.language_host\n"
-    )
+    (other.bin / "pulumi-language-python").write_text("#!/bin/sh\nexec /gone/python -m mig_fleet.language_host\n")
     computer.override("pulumi", other.pulumi)
     work = toolchain.workspace(project, toolchain.ensure(environment=computer.environment))
     assert sys.executable in (work.bin / "pulumi-language-python").read_text()

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from google.protobuf import json_format
 
-from mig_fleet.toolchain.language_host.protocol import language_pb2
+from mig_fleet.language_host.protocol import language_pb2
 
 _INSTALLED: Final = Path(__file__).with_name("installed.py")
 

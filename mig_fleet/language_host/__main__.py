@@ -9,9 +9,9 @@ from typing import Final
 
 import grpc
 
-from mig_fleet.toolchain.language_host.children import Children
-from mig_fleet.toolchain.language_host.protocol import language_pb2_grpc
-from mig_fleet.toolchain.language_host.servicer import LanguageHost
+from mig_fleet.language_host.children import Children
+from mig_fleet.language_host.protocol import language_pb2_grpc
+from mig_fleet.language_host.servicer import LanguageHost
 
 _POLL_SECONDS: Final = 1.0
 _THREADS: Final = 64

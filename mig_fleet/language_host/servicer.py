@@ -14,10 +14,10 @@ from typing import Any, Final
 import grpc
 from google.protobuf import empty_pb2
 
-from mig_fleet.toolchain.language_host.children import Children, chunks, end
-from mig_fleet.toolchain.language_host.interpreter import Interpreter, NoInterpreter, virtualenv_of
-from mig_fleet.toolchain.language_host.program import ALREADY_REPORTED
-from mig_fleet.toolchain.language_host.protocol import language_pb2, language_pb2_grpc, plugin_pb2
+from mig_fleet.language_host.children import Children, chunks, end
+from mig_fleet.language_host.interpreter import Interpreter, NoInterpreter, virtualenv_of
+from mig_fleet.language_host.program import ALREADY_REPORTED
+from mig_fleet.language_host.protocol import language_pb2, language_pb2_grpc, plugin_pb2
 
 _PROGRAM: Final = Path(__file__).with_name("program.py")
 

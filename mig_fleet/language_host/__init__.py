@@ -5,5 +5,5 @@ proxy uses this one. It implements the public ``LanguageRuntime`` protocol with 
 package and runs programs and policy packs. It does not implement code generation, templates, packing and debuggers,
 which this project does not use. No other module of the product depends on it.
 
-`python -m mig_fleet.toolchain.language_host <engine address>` prints its port and serves until the engine ends.
+`python -m mig_fleet.language_host <engine address>` prints its port and serves until the engine ends.
 """

@@ -15,7 +15,7 @@ import pytest
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
-from tests.toolchain.an_engine import Engine, serving
+from tests.language_host.an_engine import Engine, serving
 from tests.toolchain.conftest import until
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ def engine(serving_engine: Engine) -> Engine:
 
 @contextmanager
 def a_process(engine: Engine) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-P", "-u", "-m", "mig_fleet.toolchain.language_host", engine.address]
+    command = [sys.executable, "-P", "-u", "-m", "mig_fleet.language_host", engine.address]
     host = subprocess.Popen(
         command, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -247,7 +247,7 @@ def test_an_interrupted_program_and_its_host_end_without_output(engine: Engine, 
 
 def test_a_host_does_not_outlive_its_engine(engine: Engine) -> None:
     """Not even an engine that was killed: the host notices that its parent has changed."""
-    command = f"{sys.executable} -P -u -m mig_fleet.toolchain.language_host {engine.address} & echo $!; read line"
+    command = f"{sys.executable} -P -u -m mig_fleet.language_host {engine.address} & echo $!; read line"
     parent = subprocess.Popen(["/bin/sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     host = int(parent.stdout.readline())

@@ -5,7 +5,7 @@ import sys
 
 HOST = """
 import sys
-from mig_fleet.toolchain.language_host import servicer
+from mig_fleet.language_host import servicer
 sdk = sorted(name for name in sys.modules if name.split(".")[0] == "pulumi")
 assert sdk and all(name.startswith("pulumi.runtime.proto") for name in sdk), sdk
 import pulumi, pulumi.dynamic
