@@ -18,9 +18,10 @@ from mig_fleet.cluster.connection import Connection
 from mig_fleet.cluster.errors import ClusterUnreachable, NoCredentials, PluginHangs
 from tests.cluster.bad_kubeconfigs import API, UNUSED, Json, document, prints, shell
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(300)
 
-WITHIN_S = 20
+WITHIN_S = 120
+"""Only what never happens takes so long, even on a busy machine."""
 LOOK = "; run `kubectl get nodes` with that kubeconfig to see"
 
 
@@ -119,9 +120,9 @@ HANGS = "echo 'open the page of your browser' >&2; sleep 600 & echo $$ $! > pids
 
 
 def test_a_plugin_that_hangs_is_ended_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exec_plugin, "PLUGIN_TIMEOUT_S", 1)
+    monkeypatch.setattr(exec_plugin, "PLUGIN_TIMEOUT_S", 3)
     found = problem(tmp_path, shell(HANGS))
-    expected = "'sh' did not exit within 1 s and was ended; it may prompt for input: open the page of your browser"
+    expected = "'sh' did not exit within 3 s and was ended; it may prompt for input: open the page of your browser"
     assert found == expected
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     assert len(pids) == 2

@@ -111,11 +111,19 @@ def test_in_one_wave_some_nodes_are_renamed_and_others_change(dense: Fleet) -> N
     assert dense.isolated() == []
 
 
+def lose_slice_before_label(dense: Fleet) -> None:
+    """GPU 1 loses a slice after the node is the wave's own and its pods were listed, right before the last look."""
+
+    def lose() -> None:
+        dense.partition("n1", [{"1g.10gb": 7}, {"1g.10gb": 6}])
+
+    dense.before_request("PATCH", "/nodes/n1$", lambda: dense.before_request("GET", "/nodes$", lose, skip=1))
+
+
 def test_a_gpu_that_changes_before_the_label_is_written_makes_the_node_isolated_and_drained(dense: Fleet) -> None:
     place(dense, "web", 0)
     place(dense, "api", 1)
-    lose = lambda: dense.partition("n1", [{"1g.10gb": 7}, {"1g.10gb": 6}])  # noqa: E731
-    dense.before_request("GET", "/nodes$", lose, skip=3)
+    lose_slice_before_label(dense)
     ASSIGNMENT.create(a_wave("n1", layout=RENAMED, on_user_pods="evict"))
     assert evictions(dense) == ["api"], "GPU 0 is still right"
     assert dense.isolated() == ["n1"]
@@ -123,8 +131,7 @@ def test_a_gpu_that_changes_before_the_label_is_written_makes_the_node_isolated_
 
 def test_a_gpu_that_changes_before_the_label_is_written_is_refused_under_refuse(dense: Fleet) -> None:
     place(dense, "api", 1)
-    lose = lambda: dense.partition("n1", [{"1g.10gb": 7}, {"1g.10gb": 6}])  # noqa: E731
-    dense.before_request("GET", "/nodes$", lose, skip=3)
+    lose_slice_before_label(dense)
     text = refusal(a_wave("n1", layout=RENAMED))
     assert "node 'n1' is in use: team/api (Deployment api) holds 1x mig-1g.10gb on GPU 1; move" in text
     assert text.endswith("\nscheduling restored: n1")
