@@ -12,10 +12,11 @@ READY := $(VENV)/.ready
 PYTHON ?= python3
 # Commands of this file start hundreds of Python processes. With this variable each of them would compile the package.
 unexport PYTHONDONTWRITEBYTECODE
-# A file of tests runs in one process. Tests with the engine often wait: four processes keep two cores busy.
-PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
-# Some of the others wait for timeouts: four processes keep two cores busy.
-PARALLEL_FAST := -n 4 --dist worksteal
+# A file of tests runs in one process, which keeps about one core busy. Three processes leave two cores no time to wait;
+# with four the same tests take as long, and each of them has less time for what it waits for.
+PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
+# Each process collects all tests, which takes ten seconds. Some tests wait for timeouts.
+PARALLEL_FAST := -n 3 --dist worksteal
 # `$(BESIDE) COMMAND` runs a command, and downloads or builds missing tools until it ends.
 up preview toolchain: BESIDE = $(BIN)/python -m mig_fleet.toolchain --
 test test-engine: BESIDE = $(BIN)/python -m mig_fleet.toolchain $(TEST_TOOLS) --

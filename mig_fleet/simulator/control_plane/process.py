@@ -11,6 +11,8 @@ from typing import Final
 from mig_fleet.simulator.errors import MissingBinary
 
 PR_SET_PDEATHSIG: Final = 1
+KEPT: Final = ("GOGC",)
+"""Variables of our own environment that the children get, too: how Go collects garbage."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -27,6 +29,10 @@ def die_with(parent: int) -> Callable[[], None]:
             os._exit(1)
 
     return before_exec
+
+
+def _kept() -> dict[str, str]:
+    return {name: os.environ[name] for name in KEPT if name in os.environ}
 
 
 class Child:
@@ -48,7 +54,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 # Not our own environment: its proxy settings would break requests to loopback.
-                env={"PATH": os.defpath, "HOME": str(log.parent), **(environment or {})},
+                env={"PATH": os.defpath, "HOME": str(log.parent), **_kept(), **(environment or {})},
                 start_new_session=True,
                 preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 (no other thread runs when children are created)
             )
