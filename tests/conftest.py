@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -82,6 +83,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for line in summary(terminalreporter.stats.get("passed", [])):
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_root_resource() -> None:
+    """The mocks of Pulumi's SDK make one stack in a process, with the name of the first project that uses them."""
+    if settings_of_pulumi := sys.modules.get("pulumi.runtime.settings"):
+        settings_of_pulumi.ROOT.set(None)
 
 
 @pytest.fixture(scope="session")
