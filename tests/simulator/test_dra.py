@@ -20,7 +20,7 @@ NODE = "n1"
 FLEET = {
     "probe": "inProcess",
     "allocation": "dra",
-    "timing": {"resourceSlicesKept": 2},
+    "timing": {"resourceSlicesKept": 10},
     "nodes": [{"name": NODE, "gpu": "H100-80GB", "gpus": 2, "labels": {"nvidia.com/gpu.present": "true"}}],
 }
 
