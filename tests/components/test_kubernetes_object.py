@@ -1,17 +1,16 @@
 """Objects and the release are registered exactly as Pulumi's SDK for Kubernetes registers them, without its classes."""
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 from google.protobuf.json_format import MessageToDict
-from pulumi.runtime.mocks import MockMonitor
 
 from mig_fleet.components.gpu_operator.release import Release
 from mig_fleet.components.kubernetes_object import KubernetesObject
+from tests.components.fleets import event_loop, run
 
 METADATA = {"name": "a", "labels": {"team": "b"}}
 SPEC = {"some": {"field": 1}}
@@ -83,57 +82,25 @@ PAIRS: dict[str, tuple[Register, Register]] = {
 }
 
 
-class Recording(MockMonitor):
-    """What the engine is asked to register."""
-
-    def __init__(self) -> None:
-        super().__init__(_Outputs())
-        self.found: list[dict[str, Any]] = []
-
-    def RegisterResource(self, request: Any) -> Any:
-        if request.type != "pulumi:pulumi:Stack":
-            self.found.append(MessageToDict(request))
-        return super().RegisterResource(request)  # type: ignore[no-untyped-call]  # not annotated in the SDK
-
-
-class _Outputs(pulumi.runtime.Mocks):
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[Any, Any]]:
-        return f"{args.name}-id", args.inputs
-
-    def call(self, _args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        return {}, None
-
-
-@pytest.fixture
-def loop() -> Iterator[None]:
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
-
-
 def registered(register: Register) -> dict[str, Any]:
-    monitor = Recording()
-    pulumi.runtime.set_mocks(monitor.mocks, preview=False, monitor=monitor)
+    """What the engine is asked to register."""
     opts = pulumi.ResourceOptions(
         protect=True,
         custom_timeouts=pulumi.CustomTimeouts(create="5s"),
         hide_diffs=["spec"],
         additional_secret_outputs=["a"],
     )
-    pulumi.runtime.test(lambda: register(opts) and None)()  # type: ignore[no-untyped-call]  # not annotated in the SDK
-    (found,) = monitor.found
-    return {key: value for key, value in found.items() if key not in NOT_COMPARED}
+    (request,) = run(lambda: register(opts)).requests.values()
+    return {key: value for key, value in MessageToDict(request).items() if key not in NOT_COMPARED}
 
 
 NOT_COMPARED = ("sourcePosition", "stackTrace", "aliases")
 """Where in a program the resource is; and earlier versions of its API, which no state of ours has."""
 
 
-@pytest.mark.usefixtures("loop")
 @pytest.mark.parametrize("kind", PAIRS)
 def test_what_is_registered_is_what_the_sdk_registers(kind: str) -> None:
-    ours, theirs = map(registered, PAIRS[kind])
+    with event_loop():
+        ours, theirs = map(registered, PAIRS[kind])
     assert ours["version"], "without a provider of its own, a program gets the plugin of this version"
     assert ours == theirs
