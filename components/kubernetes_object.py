@@ -5,6 +5,7 @@ The SDK has a class per kind. To import those of the few kinds that a fleet has 
 """
 
 import importlib.metadata
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
@@ -12,6 +13,7 @@ from typing import Any, Final
 import pulumi
 
 SDK: Final = "pulumi-kubernetes"
+RELEASE: Final = re.compile(r"\d+\.\d+\.\d+")
 
 
 class KubernetesObject(pulumi.CustomResource):
@@ -41,6 +43,9 @@ def type_token(api_version: str, kind: str) -> str:
 
 
 @cache
-def provider_version() -> str:
-    """The version of the provider's plugin for a program that passes no provider: that of the SDK which it installs."""
-    return importlib.metadata.version(SDK)
+def provider_version() -> str | None:
+    """The plugin's version for a program that passes no provider: that of the SDK. The engine chooses one if that is a
+    pre-release, which Python writes in another form.
+    """
+    found = importlib.metadata.version(SDK)
+    return found if RELEASE.fullmatch(found) else None

@@ -1,5 +1,6 @@
 """Objects and the release are registered exactly as Pulumi's SDK for Kubernetes registers them, without its classes."""
 
+import importlib.metadata
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 
 from mig_fleet.components.gpu_operator.release import Release
-from mig_fleet.components.kubernetes_object import KubernetesObject
+from mig_fleet.components.kubernetes_object import KubernetesObject, provider_version
 from tests.components.fleets import event_loop, run
 
 METADATA = {"name": "a", "labels": {"team": "b"}}
@@ -104,3 +105,11 @@ def test_what_is_registered_is_what_the_sdk_registers(kind: str) -> None:
         ours, theirs = map(registered, PAIRS[kind])
     assert ours["version"], "without a provider of its own, a program gets the plugin of this version"
     assert ours == theirs
+
+
+@pytest.mark.parametrize(("installed", "asked"), [("4.25.0", "4.25.0"), ("4.26.0a1", None), ("4.26.0.dev3", None)])
+def test_the_plugin_has_the_version_of_the_sdk_if_that_is_a_release(
+    installed: str, asked: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", lambda _name: installed)
+    assert provider_version.__wrapped__() == asked
