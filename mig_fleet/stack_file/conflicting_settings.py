@@ -101,8 +101,8 @@ def _other_models(pool: Pool, path: str) -> Iterator[Finding]:
         selects = f"selects {ours} GPUs, and gpu is {model.name}" if is_known else NOT_OURS
         text = f"{selects}; write {labels.MODEL}: {model.short}, or correct gpu"
         yield Finding(f"{where}.{labels.MODEL}", text, also=f"{path}.gpu")
-    product = gpu_product(selected.get(labels.PRODUCT, ""))
-    found = _named(product)
+    # To look up a name that is no model's, every model is read: a twentieth of a preview's program.
+    found = _named(gpu_product(selected[labels.PRODUCT])) if labels.PRODUCT in selected else []
     if found and model not in found:
         text = f"selects {' or '.join(map(str, found))} GPUs, and gpu is {model.name}; correct one of them"
         yield Finding(f"{where}.{labels.PRODUCT}", text, also=f"{path}.gpu")

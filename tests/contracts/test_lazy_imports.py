@@ -32,3 +32,17 @@ def test_the_program_of_a_stack_imports_no_client_library_and_no_generated_class
     imported = imported_by("mig_fleet.stacks.program")
     assert "pulumi_kubernetes.provider" in imported
     assert not imported & {*SLOW, *STEPS_OF_A_CHANGE}
+
+
+READ_MODELS = """
+from pathlib import Path
+from mig_fleet.model.gpus import lookup
+from mig_fleet.stack_file import fleet
+declared = fleet.from_file(Path("stacks/Pulumi.local.yaml"))
+print(lookup._model.cache_info().currsize - len({pool.settings.gpu for pool in declared.pools}))
+"""
+
+
+def test_a_stack_reads_only_the_gpu_models_that_it_names() -> None:
+    ran = subprocess.run([sys.executable, "-c", READ_MODELS], check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == "0"
