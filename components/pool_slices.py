@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import pulumi
 
@@ -15,11 +16,16 @@ def pool_slices(verified: Iterable[Verification]) -> pulumi.Output[dict[str, str
 
 
 def _of_wave(verification: Verification) -> pulumi.Output[str]:
-    """One JSON text: Pulumi would make an output of every entry of a mapping, also of one from an earlier release."""
-    earlier = verification.slices.apply(json.dumps)
-    found = pulumi.Output.all(verification.reported, earlier)
-    texts = found.apply(lambda each: json.dumps(by_node({REPORTED: each[0], BY_NODE: json.loads(each[1])})))
-    return texts.recover(lambda _: "{}")
+    """One JSON text: Pulumi would make an output of every entry of a mapping. In a preview, an output that the state
+    does not have is unknown; so the one of an earlier release is read only without ours.
+    """
+
+    def text(reported: Any) -> pulumi.Input[str]:
+        if reported is None or pulumi.runtime.rpc.contains_unknowns(reported):
+            return verification.slices.apply(lambda slices: json.dumps(by_node({BY_NODE: slices})))
+        return json.dumps(by_node({REPORTED: reported}))
+
+    return verification.reported.apply(text, run_with_unknowns=True).recover(lambda _: "{}")
 
 
 def _joined(texts: Iterable[str]) -> dict[str, str]:

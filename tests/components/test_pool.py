@@ -47,8 +47,10 @@ def deploy() -> Iterator[Deploy]:
     asyncio.set_event_loop(loop)
     loop.set_exception_handler(lambda *_: None)  # else it prints each registration that fails on purpose
 
-    def run(engine: Recording, args: PoolArgs, use: Callable[[Pool], object] = lambda _: None) -> list[str]:
-        pulumi.runtime.set_mocks(engine, preview=False)
+    def run(
+        engine: Recording, args: PoolArgs, use: Callable[[Pool], object] = lambda _: None, preview: bool = False
+    ) -> list[str]:
+        pulumi.runtime.set_mocks(engine, preview=preview)
         pulumi.runtime.test(lambda: use(Pool("p", args)) and None)()  # type: ignore[no-untyped-call]  # not annotated in the SDK
         return list(engine.created)
 
@@ -165,13 +167,24 @@ def test_the_expected_state_is_an_input_of_the_verification(
     }
 
 
-def test_the_slices_of_a_pool_are_those_of_its_waves_by_node_also_of_an_earlier_state(deploy: Deploy) -> None:
+def test_in_the_first_preview_the_slices_of_a_pool_are_not_known(deploy: Deploy) -> None:
+    found: list[Any] = []
+    use = lambda pool: pool.slices.apply(found.append, run_with_unknowns=True)  # noqa: E731
+    deploy(Recording(), a_pool(), use, True)
+    assert [*map(pulumi.runtime.rpc.contains_unknowns, found)] == [True]
+
+
+@pytest.mark.parametrize("preview", [False, True], ids=["in an update", "in a preview"])
+def test_the_slices_of_a_pool_are_those_of_its_waves_by_node_also_of_an_earlier_state(
+    deploy: Deploy, preview: bool
+) -> None:
     engine, found = Recording(), list[dict[str, str]]()
     engine.outputs = {
         "p-canary-verified": {"slices": {"n2": "GPU 0: MIG off", "n1": "GPU 0: 7x 1g.10gb"}},
         "p-wave-0-verified": {"reported": {"GPU 0: MIG off": "n4\n", "GPU 0: 7x 1g.10gb": "n3\nn5\n"}},
     }
-    deploy(engine, a_pool(rollout={"max_unavailable": 5, "canary": 1}), lambda pool: pool.slices.apply(found.append))
+    args = a_pool(rollout={"max_unavailable": 5, "canary": 1})
+    deploy(engine, args, lambda pool: pool.slices.apply(found.append), preview)
     small, off = "GPU 0: 7x 1g.10gb", "GPU 0: MIG off"
     assert [list(each.items()) for each in found] == [
         [("n1", small), ("n2", off), ("n3", small), ("n4", off), ("n5", small)]

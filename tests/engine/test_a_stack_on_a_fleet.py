@@ -91,6 +91,7 @@ def test_a_slice_that_another_user_destroys_is_drift_in_a_plain_preview_and_the_
     assert deployed.slices()["gpu-node-1"] == {"0-7": "7x 1g.10gb"}
     unchanged = deployed.preview("--expect-no-changes")
     assert unchanged.status == 0, unchanged.text
+    assert "Outputs:" not in unchanged.text, "no output of the stack changes"
 
 
 def test_a_change_is_previewed_and_completed_by_an_update_after_the_one_that_failed_and_touches_no_other_node(
