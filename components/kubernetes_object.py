@@ -13,7 +13,7 @@ from typing import Any, Final
 import pulumi
 
 SDK: Final = "pulumi-kubernetes"
-RELEASE: Final = re.compile(r"\d+\.\d+\.\d+")
+STABLE: Final = re.compile(r"\d+\.\d+\.\d+")
 
 
 class KubernetesObject(pulumi.CustomResource):
@@ -33,13 +33,17 @@ class KubernetesObject(pulumi.CustomResource):
     ) -> None:
         """``api_version`` is ``v1`` or ``apps/v1``; ``fields`` are those beside ``metadata``: ``spec``, ``data``."""
         props = {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
-        versioned = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(version=provider_version()), opts)
-        super().__init__(type_token(api_version, kind), name, props, versioned)
+        super().__init__(type_token(api_version, kind), name, props, with_version(opts))
 
 
 def type_token(api_version: str, kind: str) -> str:
     """The type of a resource: ``kubernetes:apps/v1:DaemonSet``. The group without a name is ``core`` there."""
     return f"kubernetes:{api_version if '/' in api_version else f'core/{api_version}'}:{kind}"
+
+
+def with_version(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
+    """The options of a resource of Pulumi's Kubernetes provider."""
+    return pulumi.ResourceOptions.merge(pulumi.ResourceOptions(version=provider_version()), opts)
 
 
 @cache
@@ -48,4 +52,4 @@ def provider_version() -> str | None:
     pre-release, which Python writes in another form.
     """
     found = importlib.metadata.version(SDK)
-    return found if RELEASE.fullmatch(found) else None
+    return found if STABLE.fullmatch(found) else None

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pulumi
 
-from mig_fleet.components.kubernetes_object import provider_version
+from mig_fleet.components.kubernetes_object import with_version
 
 TYPE: Final = "kubernetes:helm.sh/v3:Release"
 
@@ -21,6 +21,5 @@ class Release(pulumi.CustomResource):
         self, resource_name: str, opts: pulumi.ResourceOptions | None = None, /, **fields: pulumi.Input[Any] | None
     ) -> None:
         """Fields that are None are left out, as if they were not given."""
-        versioned = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(version=provider_version()), opts)
         # The SDK always adds `compat`, so every state has it.
-        super().__init__(TYPE, resource_name, {"compat": "true", **fields}, versioned)
+        super().__init__(TYPE, resource_name, {"compat": "true", **fields}, with_version(opts))
