@@ -18,6 +18,8 @@ from mig_fleet.cli.__main__ import main
 from tests.cli.test_pages import CLICKS, PAGE
 
 PROGRAM = str(Path(sys.executable).with_name("mig-fleet"))
+REQUIRED = "MIG_FLEET_SHELLS"
+"""With this variable, a shell that is not installed is a failure and no skip."""
 OURS = re.compile(r"mig_fleet(\.cli(\.__main__|\.commands(\..+)?|\.options)?)?")
 """Our modules that help may import: arguments and help only."""
 OF_PYTHON = {"_datetime", "_opcode", "_typing", "_uuid", "ast", "datetime", "dis", "opcode", "uuid"}
@@ -108,7 +110,8 @@ def test_the_shell_has_a_script_for_completion(shell: str) -> None:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_shell_accepts_the_line_of_the_docs(shell: str) -> None:
     if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
+        without = pytest.fail if REQUIRED in os.environ else pytest.skip
+        without(f"{shell} is not installed; run: apt-get install --no-install-recommends {shell}")
     program, option, before, after = SHELLS[shell]
     line = re.search(rf"^\| {shell} \| `[^`]+` \| `(.+)` \|$", PAGE, re.MULTILINE)
     assert line
