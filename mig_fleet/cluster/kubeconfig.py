@@ -42,7 +42,7 @@ class Kubeconfig(KubeConfigLoader):  # type: ignore[misc]  # the library has no 
         """``source`` is a path, or the open contents."""
         content = KubeConfigMerger(source).config
         if content is None:
-            raise FileNotFoundError(errno.ENOENT, "there is no such file")
+            raise FileNotFoundError(errno.ENOENT, "there is no such file; correct the path, or write the file")
         super().__init__(content, context, config_base_path=None)
         self._cluster["server"]  # raises the library's error for a key that is missing
         self._refuse_exposed_passwords()

@@ -225,5 +225,6 @@ class Fleet:
 
     def _unknown(self, node: str) -> UnknownNode:
         own = self.directory / "fleet.yaml"
-        known = ", ".join(self.node_names()) if own.exists() else "none, no fleet was started there"
+        none = "none, no fleet runs there; `mig-fleet simulate up` starts one"
+        known = ", ".join(self.node_names()) if own.exists() else none
         return UnknownNode(f"no node '{node}' in the fleet of {self.directory}; its nodes: {known}")

@@ -70,3 +70,9 @@ def test_nothing_is_built_where_nvidias_programs_cannot_run(folder: Path, monkey
     found = run("up", "--genuine")
     assert (found.exit_code, found.output) == (1, f"Error: NVIDIA's programs cannot run here: {reason}\n")
     assert not (folder / ".mig-fleet" / "fleet" / "status.json").exists()
+
+
+def test_a_slice_of_a_fleet_that_does_not_run_is_refused_with_the_command_that_starts_one() -> None:
+    found = run("destroy-slice", "n1", "--start", "0")
+    assert found.exit_code == 1
+    assert "its nodes: none, no fleet runs there; `mig-fleet simulate up` starts one" in found.output

@@ -54,3 +54,11 @@ def test_a_token_that_cannot_be_refreshed_is_one_message(tmp_path: Path) -> None
         Connection(where)
     assert str(raised.value).startswith(f"no usable kubeconfig at {where['kubeconfig']}: ")
     assert "Connection refused" in str(raised.value)
+
+
+def test_a_kubeconfig_that_is_not_there_is_one_message_with_a_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    with pytest.raises(ClusterUnreachable) as raised:
+        Connection({"kubeconfig": str(path)})
+    expected = f"no usable kubeconfig at {path}: there is no such file; correct the path, or write the file"
+    assert str(raised.value) == expected
