@@ -1,4 +1,4 @@
-"""The simulator's small C libraries, compiled once per version of their source."""
+"""The simulator's small C libraries and programs, compiled once per version of their source."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from typing import Final
 
 from mig_fleet.simulator.errors import NoCompiler
 
-FLAGS: Final = ("-std=c11", "-D_DEFAULT_SOURCE", "-O1", "-fPIC", "-shared")
+FLAGS: Final = ("-std=c11", "-D_DEFAULT_SOURCE", "-O1")
 COMPILERS: Final = ("cc", "gcc", "clang")
 
 
@@ -19,7 +19,15 @@ def shared_library(cache: Path, name: str, sources: Sequence[Path]) -> Path:
 
     Headers in ``sources`` are part of the version. Raises :class:`NoCompiler` when there is no C compiler or it fails.
     """
-    flags = (*FLAGS, f"-Wl,-soname,{name}")
+    return _compiled(cache, name, sources, (*FLAGS, "-fPIC", "-shared", f"-Wl,-soname,{name}"))
+
+
+def program(cache: Path, name: str, sources: Sequence[Path]) -> Path:
+    """The folder with the program ``name``, as :func:`shared_library` has it for a library."""
+    return _compiled(cache, name, sources, FLAGS)
+
+
+def _compiled(cache: Path, name: str, sources: Sequence[Path], flags: Sequence[str]) -> Path:
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources) + " ".join(flags).encode()).hexdigest()
     folder = cache / f"{name.partition('.')[0]}-{digest[:12]}"
     if (folder / name).exists():

@@ -32,10 +32,12 @@ _PASSPHRASE: Final = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE
 _COMPANIONS: Final = (_HOST, f"{_HOST}-exec", "pulumi-resource-pulumi-python")
 _CONTROL_PLANE: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 
-# `exec`: the engine's signals reach Python. `-P`: no folder of the program hides a module.
+# `exec`: the engine's signals reach Python. `-P`: no folder of the program hides a module. As for the official scripts,
+# PULUMI_PYTHON_CMD is another Python; `Workspace.environment` does not pass on the user's.
 _OUR_HOST: Final = """\
 #!/bin/sh
-exec {python} -P -u -m {module} "$@"
+python={python}
+exec "${{PULUMI_PYTHON_CMD:-$python}}" -P -u -m {module} "$@"
 """
 # The engine passes the program's virtualenv, relative to the program.
 _OUR_DYNAMIC_PROVIDER: Final = """\
@@ -43,7 +45,8 @@ _OUR_DYNAMIC_PROVIDER: Final = """\
 if [ -n "$PULUMI_RUNTIME_VIRTUALENV" ]; then
     exec "$PULUMI_RUNTIME_VIRTUALENV/bin/python" -u -m pulumi.dynamic "$@"
 fi
-exec {python} -u -m pulumi.dynamic "$@"
+python={python}
+exec "${{PULUMI_PYTHON_CMD:-$python}}" -u -m pulumi.dynamic "$@"
 """
 
 

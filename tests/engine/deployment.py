@@ -25,6 +25,7 @@ from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.polling import wait_until
 from mig_fleet.stack_file import fleet as fleets
 from tests.engine.observed_cluster import REPORTS, observed_cluster
+from tests.forked_python import forked_python
 
 ROOT = Path(__file__).parents[2]
 STACK = "test"
@@ -232,13 +233,14 @@ def copy_project(folder: Path, fleet: Fleet, stack: str) -> Deployment:
         shutil.copy(ROOT / name, folder / name)
     (folder / "stacks").mkdir()
     (folder / "state").mkdir()
-    (folder / ".venv").symlink_to(ROOT / ".venv")
     environment, pulumi = engine(folder)
+    (folder / ".venv").symlink_to(forked_python())
     return Deployment(folder, fleet, environment, pulumi, stack=stack)
 
 
 def engine(folder: Path) -> tuple[dict[str, str], Path]:
     """The environment of the engine's commands for a project, with the backend in its folder `state`; and the engine.
+    Its Python processes are forks of one that has imported the libraries.
 
     Its home has no folder for logs: the engine would write some megabytes there in each command, for as much processor
     time as the program takes (pulumi v3.259.0, pkg/logging/encrypted.go).
@@ -248,6 +250,7 @@ def engine(folder: Path) -> tuple[dict[str, str], Path]:
     (home / "plugins").symlink_to(workspace.pulumi_home / "plugins")
     (home / "logs").touch()
     settings = {"PULUMI_HOME": str(home), "PULUMI_BACKEND_URL": (folder / "state").as_uri()}
+    settings["PULUMI_PYTHON_CMD"] = str(forked_python() / "bin" / "python")
     return {**workspace.environment(), **settings}, workspace.pulumi
 
 

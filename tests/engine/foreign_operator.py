@@ -15,6 +15,7 @@ from mig_fleet.observed.operands import MIG_MANAGER
 from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.polling import wait_until
 from tests.engine.deployment import TIMEOUT_S, engine
+from tests.forked_python import forked_python
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "mig_fleet" / "simulator" / "charts" / "gpu-operator"
@@ -69,7 +70,7 @@ class ForeignOperator:
         """The project in an empty folder, with nothing deployed."""
         (folder / "state").mkdir()
         (folder / "__main__.py").write_text(PROGRAM)
-        (folder / ".venv").symlink_to(ROOT / ".venv")
+        (folder / ".venv").symlink_to(forked_python())
         (folder / "Pulumi.yaml").write_text(
             "name: platform\nruntime: {name: python, options: {toolchain: pip, virtualenv: .venv}}\n"
         )

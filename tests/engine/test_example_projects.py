@@ -15,6 +15,7 @@ from mig_fleet.simulator.polling import wait_until
 from tests.engine.command import run_pulumi
 from tests.engine.deployment import ROOT, engine
 from tests.engine.yaml_program import install_yaml_host
+from tests.forked_python import forked_python
 from tests.own_fleet import own_fleet_in
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
@@ -59,10 +60,10 @@ def example(request: pytest.FixtureRequest, own_fleet: Fleet, tmp_path: Path) ->
     (folder / ".mig-fleet" / "fleet").symlink_to(own_fleet.kubeconfig.parent)
     example = Example(folder, pulumi, environment)
     if (folder / "__main__.py").exists():
-        (folder / "venv").symlink_to(ROOT / ".venv")
+        (folder / "venv").symlink_to(forked_python())
     else:
         shutil.copytree(ROOT / "plugin", tmp_path / "plugin", ignore=shutil.ignore_patterns("venv"))
-        (tmp_path / "plugin" / "venv").symlink_to(ROOT / ".venv")
+        (tmp_path / "plugin" / "venv").symlink_to(forked_python())
         install_yaml_host(Path(environment["PULUMI_HOME"]))
     example.run("stack", "init", "--secrets-provider", "passphrase")
     if not (folder / "__main__.py").exists():

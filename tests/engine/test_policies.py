@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.engine.deployment import Deployment
+from tests.forked_python import forked_python
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1800)]
 
@@ -46,7 +47,7 @@ def preview(
 ) -> tuple[int, str]:
     """Exit status and text of a preview, with the pack, of a program that registers one wave itself."""
     shutil.copy(ROOT / "Pulumi.yaml", tmp_path / "Pulumi.yaml")
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    (tmp_path / ".venv").symlink_to(forked_python())
     (tmp_path / "stacks").mkdir()
     (tmp_path / "state").mkdir()
     (tmp_path / "__main__.py").write_text(PROGRAM.format(kubeconfig=project.fleet.kubeconfig, gpu=gpu))

@@ -11,6 +11,7 @@ import yaml
 from mig_fleet import toolchain
 from mig_fleet.simulator import Fleet
 from tests.engine.deployment import ROOT, STACK, Deployment, baseline, engine
+from tests.forked_python import forked_python
 
 RESOURCE = "gpus"
 OUTPUTS = ("strategy", "configs", "capacity", "slices")
@@ -47,7 +48,7 @@ def create(folder: Path, fleet: Fleet) -> YamlProgram:
     plugin.mkdir()
     for name in ("PulumiPlugin.yaml", "__main__.py"):
         shutil.copy(ROOT / "plugin" / name, plugin / name)
-    (plugin / "venv").symlink_to(ROOT / ".venv")
+    (plugin / "venv").symlink_to(forked_python())
     environment, pulumi = engine(folder)
     install_yaml_host(Path(environment["PULUMI_HOME"]))
     program = YamlProgram(folder, fleet, environment, pulumi, baseline(fleet), STACK)

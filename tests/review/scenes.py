@@ -15,6 +15,7 @@ from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.api import Api, Json
 from mig_fleet.simulator.control_plane import ControlPlane
 from tests.engine.deployment import ROOT, Deployment, baseline, create_project, engine
+from tests.forked_python import forked_python
 
 Scene = tuple[str, str, str]
 
@@ -161,7 +162,7 @@ def _project(folder: Path, program: str) -> Deployment:
         (folder / part).mkdir(parents=True)
     (folder / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
     (folder / "__main__.py").write_text(program)
-    (folder / ".venv").symlink_to(ROOT / ".venv")
+    (folder / ".venv").symlink_to(forked_python())
     stack = Deployment(folder, Fleet(folder), *engine(folder), stack="many")
     created = stack.run("stack", "init", "--secrets-provider", "passphrase")
     assert created.status == 0, created.text
