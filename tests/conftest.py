@@ -15,6 +15,7 @@ from mig_fleet.simulator import Fleet
 from mig_fleet.simulator.driver import Driver
 from mig_fleet.simulator.driver.gpu import new_gpu
 from mig_fleet.simulator.driver.library import library
+from tests.marked_files import has_no_test_for
 from tests.played_again import summary
 
 ADriver = Callable[..., Driver]
@@ -33,6 +34,12 @@ os.environ.setdefault("GOGC", "400")
 
 # Collection makes a million objects that stay; the garbage collector would look at all of them again and again.
 gc.disable()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Whether a file need not be imported; None leaves it to others."""
+    is_file = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    return (is_file and has_no_test_for(collection_path.read_text(), config.option.markexpr)) or None
 
 
 def pytest_collection_finish() -> None:

@@ -1,11 +1,13 @@
 """Test files run side by side: what `make test-engine` relies on."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import LONG
+from tests.marked_files import has_no_test_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -13,6 +15,32 @@ ROOT = Path(__file__).parents[2]
 def test_the_files_that_start_first_exist() -> None:
     missing = [path for path in LONG if not (ROOT / path).is_file()]
     assert missing == [], "correct LONG in tests/conftest.py"
+
+
+def test_a_mark_that_chooses_tests_is_written_in_the_file_of_the_test() -> None:
+    """Other files are not imported when tests are chosen by their marks (tests/marked_files.py)."""
+    others = [path for path in (ROOT / "tests").rglob("*.py") if not path.name.startswith("test_")]
+    marked = [path for path in others if re.search(r"pytest\.mark\.(engine|slow|conformance)", path.read_text("utf-8"))]
+    assert marked == [], "write `pytest.mark.…` in each file of tests that has the mark"
+
+
+@pytest.mark.parametrize(
+    ("text", "expression", "has_none"),
+    [
+        ("@pytest.mark.slow", "engine or slow", False),
+        ("@pytest.mark.slow", "engine", True),
+        ("@pytest.mark.slower", "slow", True),
+        ("@pytest.mark.slow", "not engine and not slow", False),
+        ("pytestmark = [pytest.mark.slow, pytest.mark.timeout(9)]", "not engine and not slow", True),
+        ("pytestmark = pytest.mark.timeout(9)", "not engine and not slow", False),
+        ("", "engine and not slow", False),
+        ("", "", False),
+    ],
+)
+def test_a_file_is_left_out_only_if_none_of_its_tests_can_be_chosen(
+    text: str, expression: str, *, has_none: bool
+) -> None:
+    assert has_no_test_for(text, expression) == has_none
 
 
 def engine_tests() -> list[Path]:
