@@ -48,10 +48,16 @@ class Request:
 
     @classmethod
     def receive(cls, connection: socket.socket) -> "Request":
+        """Raises ConnectionError."""
         head, streams, _, _ = socket.recv_fds(connection, _LENGTH.size, 3)
-        (length,) = _LENGTH.unpack(head)
+        length = _LENGTH.unpack(head)[0] if head else 0
         with connection.makefile("rb") as file:
-            ignores, folder, number, *rest = file.read(length).split(b"\0")[:-1]
+            message = file.read(length)
+        if not message or len(message) < length:
+            for stream in streams:
+                os.close(stream)
+            raise ConnectionError("the process was killed before it had sent its request")
+        ignores, folder, number, *rest = message.split(b"\0")[:-1]
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 3 * _LENGTH.size)
         arguments, environment = rest[: int(number)], rest[int(number) :]
         return cls(
@@ -129,15 +135,21 @@ class Forks:
 
     def next_request(self) -> Request:
         """Returns in each fork, with its request; never in the server."""
-        while True:
-            for key, _ in self._selector.select():
+        request = None
+        while request is None:
+            # One event at a time: what is done for the first may close the file of the second.
+            for key, _ in self._selector.select()[:1]:
                 act: Callable[[], Request | None] = key.data
-                if key.fileobj in self._selector.get_map() and (request := act()):
-                    return request
+                request = act()
+        return request
 
     def _fork(self) -> Request | None:
         connection, _ = self._listener.accept()
-        request = Request.receive(connection)
+        try:
+            request = Request.receive(connection)
+        except ConnectionError:
+            connection.close()
+            return None
         process = os.fork()
         if process == 0:
             self._close(connection)
@@ -208,6 +220,8 @@ def main() -> NoReturn:
         gc.collect()
         gc.freeze()
         gc.enable()
+        # Ctrl-C reaches all processes of the tests. They close stdin when they end.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         listener.bind(f"{sys.argv[1]}/socket")
         listener.listen(64)
         print("ready", flush=True)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -109,6 +110,14 @@ def test_the_program_ends_when_its_process_is_killed(python: Path, tmp_path: Pat
         assert is_running(fork)
         process.kill()
     wait_until(lambda: not is_running(fork), "the fork ends")
+
+
+def test_the_server_survives_a_process_that_is_killed_before_its_request(python: Path, tmp_path: Path) -> None:
+    for sent in (b"", (9).to_bytes(4, sys.byteorder) + b"half"):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(python.parents[1] / "socket"))
+            connection.send(sent)
+    assert subprocess.run([python, a_program(tmp_path, "print('it runs')")], check=True).returncode == 0
 
 
 def test_an_ignored_interrupt_stays_ignored(python: Path, tmp_path: Path) -> None:
