@@ -39,7 +39,7 @@ gc.disable()
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Whether a file need not be imported; None leaves it to others."""
     is_file = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
-    return (is_file and has_no_test_for(collection_path.read_text(), config.option.markexpr)) or None
+    return (is_file and has_no_test_for(collection_path.read_text("utf-8"), config.option.markexpr)) or None
 
 
 def pytest_collection_finish() -> None:

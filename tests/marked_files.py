@@ -2,16 +2,16 @@
 
 import re
 
-ONLY = re.compile(r"\w+(?: or \w+)*")
+_MARK = "(?:engine|slow|conformance)"
+"""The marks that are written in the file of their test."""
+ONLY = re.compile(rf"{_MARK}(?: or {_MARK})*")
 """`-m "engine or slow"`: tests with one of these marks."""
-WITHOUT = re.compile(r"not \w+(?: and not \w+)*")
+WITHOUT = re.compile(rf"not {_MARK}(?: and not {_MARK})*")
 """`-m "not engine and not slow"`: tests with none of them."""
 
 
 def has_no_test_for(text: str, expression: str) -> bool:
-    """Whether the expression can choose no test of a file. A mark is written in the file of its test. False for an
-    expression that is neither of the two.
-    """
+    """Whether the expression can choose no test of a file; False for an expression that is neither of the two."""
     if ONLY.fullmatch(expression):
         return not re.search(rf"\bmark\.({'|'.join(expression.split(' or '))})\b", text)
     if WITHOUT.fullmatch(expression):

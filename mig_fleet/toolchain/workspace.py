@@ -32,12 +32,11 @@ _PASSPHRASE: Final = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE
 _COMPANIONS: Final = (_HOST, f"{_HOST}-exec", "pulumi-resource-pulumi-python")
 _CONTROL_PLANE: Final = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 
-# `exec`: the engine's signals reach Python. `-P`: no folder of the program hides a module. As for the official scripts,
-# PULUMI_PYTHON_CMD is another Python; `Workspace.environment` does not pass on the user's.
+# `exec`: the engine's signals reach Python. `-P`: no folder of the program hides a module. Tests set MIG_FLEET_PYTHON.
 _OUR_HOST: Final = """\
 #!/bin/sh
 python={python}
-exec "${{PULUMI_PYTHON_CMD:-$python}}" -P -u -m {module} "$@"
+exec "${{MIG_FLEET_PYTHON:-$python}}" -P -u -m {module} "$@"
 """
 # The engine passes the program's virtualenv, relative to the program.
 _OUR_DYNAMIC_PROVIDER: Final = """\
@@ -46,7 +45,7 @@ if [ -n "$PULUMI_RUNTIME_VIRTUALENV" ]; then
     exec "$PULUMI_RUNTIME_VIRTUALENV/bin/python" -u -m pulumi.dynamic "$@"
 fi
 python={python}
-exec "${{PULUMI_PYTHON_CMD:-$python}}" -u -m pulumi.dynamic "$@"
+exec "${{MIG_FLEET_PYTHON:-$python}}" -u -m pulumi.dynamic "$@"
 """
 
 

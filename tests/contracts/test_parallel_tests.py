@@ -20,8 +20,21 @@ def test_the_files_that_start_first_exist() -> None:
 def test_a_mark_that_chooses_tests_is_written_in_the_file_of_the_test() -> None:
     """Other files are not imported when tests are chosen by their marks (tests/marked_files.py)."""
     others = [path for path in (ROOT / "tests").rglob("*.py") if not path.name.startswith("test_")]
-    marked = [path for path in others if re.search(r"pytest\.mark\.(engine|slow|conformance)", path.read_text("utf-8"))]
+    marked = [path for path in others if re.search(r"\bmark\.(engine|slow|conformance)\b", path.read_text("utf-8"))]
     assert marked == [], "write `pytest.mark.…` in each file of tests that has the mark"
+
+
+@pytest.mark.parametrize("mark", ["engine", "slow", "conformance"])
+def test_the_line_of_a_mark_of_all_tests_of_a_file_has_no_comment_and_is_in_no_text(mark: str) -> None:
+    """Without that mark a run leaves the file out because of this line."""
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        text = path.read_text("utf-8")
+        if has_no_test_for(text, f"not {mark}"):
+            assigned = [ast.unparse(each) for each in ast.parse(text).body if isinstance(each, ast.Assign)]
+            line = next((each for each in assigned if each.startswith("pytestmark = ")), "")
+            assert f"pytest.mark.{mark}" in line, (
+                f"{path}: remove mark.{mark} from the line that begins with pytestmark"
+            )
 
 
 @pytest.mark.parametrize(
@@ -34,6 +47,7 @@ def test_a_mark_that_chooses_tests_is_written_in_the_file_of_the_test() -> None:
         ("pytestmark = [pytest.mark.slow, pytest.mark.timeout(9)]", "not engine and not slow", True),
         ("pytestmark = pytest.mark.timeout(9)", "not engine and not slow", False),
         ("", "engine and not slow", False),
+        ("", "hypothesis or slow", False),
         ("", "", False),
     ],
 )

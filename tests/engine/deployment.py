@@ -250,7 +250,7 @@ def engine(folder: Path) -> tuple[dict[str, str], Path]:
     (home / "plugins").symlink_to(workspace.pulumi_home / "plugins")
     (home / "logs").touch()
     settings = {"PULUMI_HOME": str(home), "PULUMI_BACKEND_URL": (folder / "state").as_uri()}
-    settings["PULUMI_PYTHON_CMD"] = str(forked_python() / "bin" / "python")
+    settings["MIG_FLEET_PYTHON"] = str(forked_python() / "bin" / "python")
     return {**workspace.environment(), **settings}, workspace.pulumi
 
 

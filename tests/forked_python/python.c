@@ -1,8 +1,8 @@
-/* `python` for the processes of an engine under test: the server in server.py forks it, with all libraries imported.
+/* `python` for the processes of an engine under test: a server (server.py) forks it, with all libraries imported.
  *
- * This file is bin/python of a folder with `socket`, where the server listens, and `python`, a link to the real one. It
- * sends the server its arguments, environment, folder and standard streams, passes signals on, and exits as the fork
- * does. The fork ends with this process. What the server does not know, such as `-c` or PYTHONPATH, starts the real one.
+ * This file is bin/python of a folder with the sockets `0` and `1`, where servers listen, and `python`, a link to the
+ * real one. It sends a server its arguments, environment, folder and standard streams, passes signals on, and ends as
+ * the fork does. The fork ends with this process. What a fork cannot do, such as `-c`, the real Python does.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,12 +18,24 @@
 extern char **environ;
 static int server;
 
+static const int PASSED_ON[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+static const char *ONLY_AT_START[] = {"PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONPATH", "PYTHONUTF8", "PYTHONWARNINGS"};
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
 static void pass_on(int number) {
     unsigned char text = (unsigned char)number;
     if (write(server, &text, 1) < 0) _exit(128 + number);
 }
 
+static int is_ignored(int number) {
+    struct sigaction now;
+    sigaction(number, NULL, &now);
+    return now.sa_handler == SIG_IGN;
+}
+
 static int is_known(char **argv) {
+    for (size_t i = 0; i < LENGTH(ONLY_AT_START); i++)
+        if (getenv(ONLY_AT_START[i])) return 0;
     for (argv++; *argv && **argv == '-'; argv++) {
         if (!strcmp(*argv, "-m")) return argv[1] != NULL;
         if (strcmp(*argv, "-u") && strcmp(*argv, "-P") && strcmp(*argv, "-I")) return 0;
@@ -35,9 +47,10 @@ static void put(FILE *out, const char *text) { fwrite(text, 1, strlen(text) + 1,
 
 static void put_number(FILE *out, int number) { fprintf(out, "%d%c", number, 0); }
 
+/* The two servers have different seeds for the order of sets, as two starts of Python have. */
 static int connected(const char *folder) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", folder);
+    int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/%d", folder, getpid() / 2 % 2);
     server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     return length < (int)sizeof address.sun_path && !connect(server, (struct sockaddr *)&address, sizeof address);
 }
@@ -63,33 +76,46 @@ static int sent(const char *message, size_t length) {
     return 1;
 }
 
+/* Ends as the fork did: with its exit status, or by the signal that ended it, which is a negative number. */
+static int end(int status) {
+    if (status >= 0) return status;
+    signal(-status, SIG_DFL);
+    raise(-status);
+    return 128 - status;
+}
+
 int main(int argc, char **argv) {
     char folder[PATH_MAX] = {0}, real[PATH_MAX] = {0}, link[PATH_MAX + 8], here[PATH_MAX], *message;
     if (readlink("/proc/self/exe", folder, sizeof folder - 1) < 0) return 127;
     for (int up = 0; up < 2; up++) *strrchr(folder, '/') = 0;
     snprintf(link, sizeof link, "%s/python", folder);
     if (readlink(link, real, sizeof real - 1) < 0 || !getcwd(here, sizeof here)) return 127;
-    if (getenv("PYTHONPATH") || !is_known(argv) || !connected(folder)) {
+    if (!is_known(argv) || !connected(folder)) {
         argv[0] = real;
         execv(real, argv);
         perror(real);
         return 127;
     }
-    int ignores_interrupts = signal(SIGINT, pass_on) == SIG_IGN;
-    if (ignores_interrupts) signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, pass_on);
+    /* A signal waits until the request is sent: its number must not be part of it. */
+    sigset_t passed_on, before;
+    sigemptyset(&passed_on);
+    for (size_t i = 0; i < LENGTH(PASSED_ON); i++) sigaddset(&passed_on, PASSED_ON[i]);
+    sigprocmask(SIG_BLOCK, &passed_on, &before);
+    for (size_t i = 0; i < LENGTH(PASSED_ON); i++)
+        if (!is_ignored(PASSED_ON[i])) signal(PASSED_ON[i], pass_on);
     size_t length;
     FILE *out = open_memstream(&message, &length);
-    put_number(out, ignores_interrupts);
+    put_number(out, is_ignored(SIGINT));
     put(out, here);
     put_number(out, argc);
     for (char **each = argv; *each; each++) put(out, *each);
     for (char **each = environ; *each; each++) put(out, *each);
     fclose(out);
     if (!sent(message, length)) return 127;
+    sigprocmask(SIG_SETMASK, &before, NULL);
     for (int stream = 0; stream < 3; stream++) close(stream);
-    unsigned char status;
+    short status;
     ssize_t got;
-    while ((got = read(server, &status, 1)) < 0 && errno == EINTR) continue;
-    return got == 1 ? status : 127;
+    while ((got = read(server, &status, sizeof status)) < 0 && errno == EINTR) continue;
+    return got == sizeof status ? end(status) : 127;
 }

@@ -1,8 +1,8 @@
-"""Forks the Python processes of an engine under test: `python -P server.py FOLDER`.
+"""Forks the Python processes of an engine under test: `python -P server.py SOCKET`.
 
-It imports what they would import, then waits at ``FOLDER/socket`` for the program of `python.c`. A fork has the
-arguments, environment, folder and streams of that process, and runs the module or the file that they name as Python
-would. The server ends, and its forks with it, when its stdin is closed.
+It imports what they would import, then waits at the socket for the program of `python.c`. A fork has the arguments,
+environment, folder and streams of that process, and runs the module or the file that they name as Python would, except
+that a traceback begins with frames of this file. The server ends, and its forks with it, when its stdin is closed.
 """
 
 import atexit
@@ -14,12 +14,12 @@ import os
 import pkgutil
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import struct
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,9 @@ LIBRARIES: Final = ("kubernetes", "pulumi.dynamic", "pulumi.policy")
 PACKAGES: Final = ("components", "language_host", "monitoring", "observed", "policy", "rollout", "stack_file", "stacks")
 """Of `mig_fleet`, with all of their modules."""
 _LENGTH: Final = struct.Struct("I")
+_STATUS: Final = struct.Struct("h")
+_PASSED_ON: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+_RECEIVED_S: Final = 10.0
 _WITHOUT_FOLDER: Final = {"-P", "-I"}
 """Options with which Python does not search the program's own folder."""
 
@@ -48,15 +51,18 @@ class Request:
 
     @classmethod
     def receive(cls, connection: socket.socket) -> "Request":
-        """Raises ConnectionError."""
+        """Raises OSError for a process that was killed before it had sent its request."""
+        connection.settimeout(_RECEIVED_S)
         head, streams, _, _ = socket.recv_fds(connection, _LENGTH.size, 3)
-        length = _LENGTH.unpack(head)[0] if head else 0
-        with connection.makefile("rb") as file:
-            message = file.read(length)
+        length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else 0
+        message = b""
+        while len(message) < length and (more := connection.recv(length - len(message))):
+            message += more
+        connection.settimeout(None)
         if not message or len(message) < length:
             for stream in streams:
                 os.close(stream)
-            raise ConnectionError("the process was killed before it had sent its request")
+            raise ConnectionError("a part of the request is missing")
         ignores, folder, number, *rest = message.split(b"\0")[:-1]
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 3 * _LENGTH.size)
         arguments, environment = rest[: int(number)], rest[int(number) :]
@@ -74,18 +80,31 @@ class Request:
         for number, stream in enumerate(self.streams):
             os.dup2(stream, number)
             os.close(stream)
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115 (they stay open)
-        sys.stdout, sys.stderr = (
-            io.TextIOWrapper(open(number, "wb", 0, closefd=False), write_through=True)  # noqa: SIM115
-            for number in (1, 2)
-        )
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115 (it stays open)
+        sys.stdout, sys.stderr = _unbuffered(1, "strict"), _unbuffered(2, "backslashreplace")
         os.environb.clear()
         os.environb.update(self.environment)
         os.chdir(self.folder)
-        signal.signal(signal.SIGINT, signal.SIG_IGN if self.ignores_interrupts else signal.default_int_handler)
-        status = Path(f"/proc/{self.process}/status")
-        os.getppid = lambda: int(status.read_text().partition("\nPPid:")[2].split()[0])
+        os.getppid = self._parent(os.getppid)
         sys.executable = str(Path(self.folder, self.arguments[0]))
+        for number in _PASSED_ON:
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN if self.ignores_interrupts else signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
+
+    def _parent(self, of_this_process: Callable[[], int]) -> Callable[[], int]:
+        """`os.getppid` of a fork: the parent of the process that it is forked for."""
+        status, fork = Path(f"/proc/{self.process}/status"), os.getpid()
+
+        def parent() -> int:
+            if os.getpid() != fork:
+                return of_this_process()
+            try:
+                return int(status.read_text().partition("\nPPid:")[2].split()[0])
+            except (OSError, IndexError):
+                return 1
+
+        return parent
 
     def run(self) -> NoReturn:
         """Run the module or the file, to the end of this process."""
@@ -105,21 +124,29 @@ class Request:
                 runpy.run_path(arguments[0], run_name="__main__")
         except SystemExit as end:
             status = end.code
+        except KeyboardInterrupt:
+            sys.excepthook(*sys.exc_info())
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
         except BaseException:
-            traceback.print_exc()
+            sys.excepthook(*sys.exc_info())
             status = 1
         _end(status)
+
+
+def _unbuffered(stream: int, errors: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(open(stream, "wb", 0, closefd=False), errors=errors, write_through=True)
 
 
 def _end(status: object) -> NoReturn:
     """End as Python does, except that no module is taken apart: all of them together take a tenth of a second."""
     threading._shutdown()  # type: ignore[attr-defined]  # as the forks of `multiprocessing` do
     atexit._run_exitfuncs()
-    if isinstance(status, str):
+    if not isinstance(status, int | None):
         print(status, file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status if isinstance(status, int) else int(status is not None))
+    os._exit(status & 0xFF if isinstance(status, int) else int(status is not None))
 
 
 class Forks:
@@ -147,13 +174,16 @@ class Forks:
         connection, _ = self._listener.accept()
         try:
             request = Request.receive(connection)
-        except ConnectionError:
+        except OSError:
             connection.close()
             return None
+        # A signal for the fork waits until it has its handlers; `become` lets it through.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
         process = os.fork()
         if process == 0:
             self._close(connection)
             return request
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
         for stream in request.streams:
             os.close(stream)
         ended = os.pidfd_open(process)
@@ -184,20 +214,22 @@ class Forks:
             self._selector.unregister(connection)
 
     def _report(self, process: int) -> None:
-        """The exit status of a fork, as a shell has it."""
+        """The exit status of a fork, or the signal that ended it as a negative number."""
         connection, ended = self._running.pop(process)
         self._selector.unregister(ended)
         if connection in self._selector.get_map():
             self._selector.unregister(connection)
         status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
         with contextlib.suppress(ConnectionError):
-            connection.send(bytes([status if status >= 0 else 128 - status]))
+            connection.send(_STATUS.pack(status))
         connection.close()
         os.close(ended)
 
     def _end(self) -> NoReturn:
-        for _, ended in self._running.values():
+        for process, (_, ended) in self._running.items():
             signal.pidfd_send_signal(ended, signal.SIGKILL)
+            os.waitpid(process, 0)
+        shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)
         sys.exit(0)
 
 
@@ -216,13 +248,14 @@ def main() -> NoReturn:
         gc.disable()
         for name in modules():
             importlib.import_module(name)
-        assert threading.active_count() == 1, f"a fork has no threads of {threading.enumerate()}"
+        threads = [*Path("/proc/self/task").iterdir()]
+        assert len(threads) == 1, f"a fork would lack {len(threads) - 1} threads that an import has started"
         gc.collect()
         gc.freeze()
         gc.enable()
         # Ctrl-C reaches all processes of the tests. They close stdin when they end.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        listener.bind(f"{sys.argv[1]}/socket")
+        listener.bind(sys.argv[1])
         listener.listen(64)
         print("ready", flush=True)
         request = Forks(listener).next_request()
