@@ -35,7 +35,7 @@ def _compiled(cache: Path, name: str, sources: Sequence[Path], flags: Sequence[s
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
         raise NoCompiler(
-            f"the simulated GPUs need a C compiler to build {name}, and found none of {', '.join(COMPILERS)}; "
+            f"the simulator needs a C compiler to build {name}, and none of {', '.join(COMPILERS)} is on PATH; "
             "on Debian and Ubuntu: apt-get install gcc libc6-dev"
         )
     folder.mkdir(parents=True, exist_ok=True)
